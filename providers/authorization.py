@@ -1,0 +1,85 @@
+"""How calls prove who we are: fixed headers, or a bearer token that is renewed once for all who wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from providers.clock import Clock
+
+
+class Authorization(Protocol):
+    """Proof of who we are, for one provider."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """Headers for the next call; may have to fetch a token first."""
+
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
+        """The provider answered 401 to these headers: True where another attempt has a chance."""
+
+
+class Headers:
+    """The same headers on every call, for keys that do not expire."""
+
+    def __init__(self, headers: Mapping[str, SecretStr]) -> None:
+        self._headers = headers
+
+    async def headers(self) -> Mapping[str, str]:
+        """The headers."""
+        return {name: value.get_secret_value() for name, value in self._headers.items()}
+
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
+        """A fixed key that was refused stays refused."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token and the seconds it is good for, None where nobody said."""
+
+    value: SecretStr = field(repr=False)
+    expires_in: float | None = None
+
+
+class Bearer:
+    """A token fetched when needed, ``early`` seconds before it ends, by one call however many wait for it."""
+
+    def __init__(
+        self, fetch: Callable[[], Awaitable[Token]], clock: Clock, *, early: float = 10.0, default: float = 300.0
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._early = early
+        self._default = default
+        self._lock = asyncio.Lock()
+        self._value: SecretStr | None = None
+        self._until = 0.0
+
+    async def headers(self) -> Mapping[str, str]:
+        """The Authorization header, with a token that is good for a while."""
+        if self._value is None or self._clock.monotonic() >= self._until:
+            async with self._lock:
+                if self._value is None or self._clock.monotonic() >= self._until:
+                    await self._replace()
+        return self._header()
+
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
+        """Fetches another token, unless somebody has already done so since the rejected one."""
+        async with self._lock:
+            if self._value is not None and self._header() == rejected:
+                await self._replace()
+        return True
+
+    def _header(self) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {self._value.get_secret_value()}"} if self._value else {}
+
+    async def _replace(self) -> None:
+        self._value = None
+        token = await self._fetch()
+        self._value = token.value
+        life = self._default if token.expires_in is None else token.expires_in
+        self._until = self._clock.monotonic() + max(0.0, life - self._early)

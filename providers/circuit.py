@@ -1,0 +1,64 @@
+"""A circuit breaker: after a row of failures a provider is left alone for a while, then tried once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from providers.clock import Clock
+
+
+class CircuitState(StrEnum):
+    """Whether calls go out (CLOSED), one is on trial (HALF_OPEN), or none does (OPEN)."""
+
+    CLOSED = "CLOSED"
+    HALF_OPEN = "HALF_OPEN"
+    OPEN = "OPEN"
+
+
+class Circuit:
+    """Opens after ``threshold`` failures in a row, for ``pause`` seconds."""
+
+    def __init__(self, clock: Clock, *, threshold: int = 8, pause: float = 5.0) -> None:
+        self._clock = clock
+        self._threshold = threshold
+        self._pause = pause
+        self._failures = 0
+        self._opened_at: float | None = None
+        self._on_trial = False
+
+    @property
+    def state(self) -> CircuitState:
+        """The state now."""
+        if self._opened_at is None:
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if self.wait() > 0 else CircuitState.HALF_OPEN
+
+    def wait(self) -> float:
+        """Seconds until a call may go out; 0 when it may now."""
+        if self._opened_at is None:
+            return 0.0
+        rest = self._opened_at + self._pause - self._clock.monotonic()
+        if rest > 0:
+            return rest
+        return self._pause if self._on_trial else 0.0
+
+    def begin(self) -> None:
+        """A call goes out; in a half-open circuit it is the one on trial."""
+        self._on_trial = self._opened_at is not None
+
+    def succeeded(self) -> None:
+        """The provider answered."""
+        self._failures = 0
+        self._opened_at = None
+        self._on_trial = False
+
+    def failed(self) -> None:
+        """The provider did not answer, or not sensibly."""
+        self._failures += 1
+        if self._on_trial or self._failures >= self._threshold:
+            self._opened_at = self._clock.monotonic()
+        self._on_trial = False
+
+    def abandoned(self) -> None:
+        """The call was given up by us, which says nothing about the provider."""
+        self._on_trial = False

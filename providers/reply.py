@@ -1,0 +1,125 @@
+"""A provider's answer, and what an answer that is no success means."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import TypeVar, cast
+
+import msgspec
+
+from providers.errors import (
+    AuthorizationRequired,
+    Busy,
+    Conflict,
+    InDoubt,
+    Misbehaved,
+    NotFound,
+    Refused,
+    SigningError,
+    TooLarge,
+    Unavailable,
+    WrongState,
+)
+
+T = TypeVar("T")
+
+_DETAIL_LENGTH = 300
+_SHORTEST_SECRET = 4
+_BY_STATUS: Mapping[int, type[SigningError]] = {
+    401: AuthorizationRequired,
+    404: NotFound,
+    409: Conflict,
+    410: NotFound,
+    413: TooLarge,
+    423: WrongState,
+    429: Busy,
+}
+_PHRASE: Mapping[type[SigningError], str] = {
+    AuthorizationRequired: "does not accept the gateway's credentials",
+    Busy: "asks for patience",
+    Conflict: "says that this conflicts with its present state",
+    Misbehaved: "answered what was not asked for",
+    NotFound: "has no such thing",
+    TooLarge: "says that this is too large",
+    Unavailable: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer. Header names match in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self, into: type[T]) -> T:
+        """The body as a wire model; raises ``msgspec.DecodeError`` where it is none."""
+        return cast(T, _decoder(cast(Hashable, into)).decode(self.body))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a provider says of a failure: its code, and words that may be shown."""
+
+    code: str | None = None
+    detail: str | None = None
+
+
+@cache
+def _decoder(into: Hashable) -> msgspec.json.Decoder[object]:
+    return msgspec.json.Decoder(cast(type[object], into))
+
+
+def refusal(
+    provider: str, reply: Reply, fault: Fault, *, repeatable: bool, secrets: Iterable[str], now: datetime
+) -> SigningError:
+    """The error for an answer that is no success; ``secrets`` are kept out of the provider's words."""
+    kind = _kind(reply, repeatable=repeatable)
+    detail = _clean(fault.detail, secrets)
+    phrase = _PHRASE.get(kind, "refused")
+    return kind(
+        f"{provider} {phrase}: {detail}" if detail else f"{provider} {phrase} (HTTP {reply.status}).",
+        provider=provider,
+        provider_code=fault.code,
+        status=reply.status,
+        detail=detail,
+        retry_after=_retry_after(reply, now),
+    )
+
+
+def _kind(reply: Reply, *, repeatable: bool) -> type[SigningError]:
+    if reply.status == 503 and "retry-after" in reply.headers:
+        return Busy
+    if reply.status in {502, 504} and not repeatable:
+        return InDoubt
+    if reply.status >= 500:
+        return Unavailable
+    if reply.status < 400:
+        return Misbehaved
+    return _BY_STATUS.get(reply.status, Refused)
+
+
+def _clean(detail: str | None, secrets: Iterable[str]) -> str | None:
+    if not detail:
+        return None
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            detail = detail.replace(secret, "***")
+    return "".join(char if char.isprintable() else " " for char in detail)[:_DETAIL_LENGTH]
+
+
+def _retry_after(reply: Reply, now: datetime) -> float | None:
+    value = reply.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None

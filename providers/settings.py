@@ -1,0 +1,64 @@
+"""What every provider's configuration has in common; each adds its own keys in its ``wire``."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+from urllib.parse import quote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an address that begins with https:// (or http:// for a sandbox)")
+    if parts.username or parts.password:
+        raise ValueError("must not hold credentials; give them under their own keys")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class ProviderSettings(BaseModel):
+    """One ``[[providers]]`` table.
+
+    ``timeout`` and ``poll_interval`` are seconds. ``paths`` overrides entries of the path table, for
+    paths that the vendor does not publish.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    PATHS: ClassVar[dict[str, str]] = {}
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    kind: str
+    display_name: str = ""
+    environment: str = "production"
+    base_url: HttpUrl
+    timeout: float = Field(default=10.0, gt=0, le=300)
+    max_concurrency: int = Field(default=16, ge=1, le=1000)
+    poll_interval: float = Field(default=30.0, ge=0.05)
+    max_answer_bytes: int = Field(default=32 * 2**20, ge=1024)
+    paths: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known_paths(self) -> Self:
+        unknown = sorted(set(self.paths) - set(self.PATHS))
+        if unknown:
+            raise ValueError(
+                f"paths: {', '.join(unknown)} unknown; this provider has {', '.join(sorted(self.PATHS)) or 'none'}"
+            )
+        for name, template in self.paths.items():
+            if not template.startswith("/"):
+                raise ValueError(f"paths: {name} must begin with /")
+        return self
+
+    def path(self, name: str, **keys: str | int) -> str:
+        """The path of an operation relative to ``base_url``, with keys put in where the table has braces."""
+        template = self.paths.get(name) or self.PATHS[name]
+        return template.format_map({key: quote(str(value), safe="") for key, value in keys.items()})
+
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Every credential in this table, so that it can be kept out of messages."""
+        return tuple(value for _, value in self if isinstance(value, SecretStr))
