@@ -19,7 +19,8 @@ from pydantic import BaseModel
 from providers.authorization import Authorization
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
-from providers.http import Health, Http
+from providers.health import Health
+from providers.http import Http
 from providers.model import (
     Content,
     DeliveryMethod,

@@ -46,7 +46,11 @@ class Token:
 
 
 class Bearer:
-    """A token fetched when needed, ``early`` seconds before it ends, by one call however many wait for it."""
+    """A token fetched when needed, by one call however many wait for it.
+
+    It is replaced ``early`` seconds before it ends (halfway where it lives shorter than that); ``default`` is how
+    long one lives that does not say so.
+    """
 
     def __init__(
         self, fetch: Callable[[], Awaitable[Token]], clock: Clock, *, early: float = 10.0, default: float = 300.0
@@ -82,4 +86,4 @@ class Bearer:
         token = await self._fetch()
         self._value = token.value
         life = self._default if token.expires_in is None else token.expires_in
-        self._until = self._clock.monotonic() + max(0.0, life - self._early)
+        self._until = self._clock.monotonic() + life - min(self._early, life / 2)

@@ -55,7 +55,8 @@ class Circuit:
     def failed(self) -> None:
         """The provider did not answer, or not sensibly."""
         self._failures += 1
-        if self._on_trial or self._failures >= self._threshold:
+        # Calls that were under way when it opened do not lengthen the pause.
+        if self._on_trial or (self._opened_at is None and self._failures >= self._threshold):
             self._opened_at = self._clock.monotonic()
         self._on_trial = False
 

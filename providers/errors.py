@@ -170,3 +170,13 @@ class InDoubt(ProviderError):
 
 class ConfigurationError(Exception):
     """The configuration cannot be used. The message names every wrong key and its remedy."""
+
+
+def expected(error: BaseException) -> list[SigningError]:
+    """The expected failures in an error or a group of errors; empty where something unexpected is among them."""
+    if isinstance(error, SigningError):
+        return [error]
+    if not isinstance(error, BaseExceptionGroup):
+        return []
+    found = [expected(each) for each in error.exceptions]
+    return [each for part in found for each in part] if all(found) else []

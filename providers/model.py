@@ -310,6 +310,10 @@ class Session:
         """The signature with this key."""
         return next((item for item in self.signatures if item.key == key), None)
 
+    def field(self, key: str) -> Field | None:
+        """The field with this key."""
+        return next((item for item in self.fields if item.key == key), None)
+
 
 def _participants_progress(participants: tuple[Participant, ...]) -> Progress:
     signers = [person.status for person in participants if person.role is not ParticipantRole.COPY]

@@ -1,10 +1,11 @@
-"""A provider's answer, and what an answer that is no success means."""
+"""A provider's answer: what its headers say, and what one that is no success means."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TypeVar, cast
@@ -24,6 +25,7 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
+from providers.model import Content
 
 T = TypeVar("T")
 
@@ -75,17 +77,31 @@ def _decoder(into: Hashable) -> msgspec.json.Decoder[object]:
     return msgspec.json.Decoder(cast(type[object], into))
 
 
+def content(headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> Content:
+    """What the headers say of bytes that are still on their way."""
+    size = headers.get("content-length", "")
+    disposition = EmailMessage()
+    disposition["content-disposition"] = headers.get("content-disposition", "").replace("\r", " ").replace("\n", " ")
+    return Content(
+        chunks=chunks,
+        media_type=headers.get("content-type", "application/octet-stream").split(";")[0].strip(),
+        filename=disposition.get_filename(),
+        size_bytes=int(size) if size.isdecimal() and "content-encoding" not in headers else None,
+    )
+
+
 def refusal(
     provider: str, reply: Reply, fault: Fault, *, repeatable: bool, secrets: Iterable[str], now: datetime
 ) -> SigningError:
     """The error for an answer that is no success; ``secrets`` are kept out of the provider's words."""
     kind = _kind(reply, repeatable=repeatable)
+    secrets = sorted(secrets, key=len, reverse=True)
     detail = _clean(fault.detail, secrets)
     phrase = _PHRASE.get(kind, "refused")
     return kind(
         f"{provider} {phrase}: {detail}" if detail else f"{provider} {phrase} (HTTP {reply.status}).",
         provider=provider,
-        provider_code=fault.code,
+        provider_code=_clean(fault.code, secrets),
         status=reply.status,
         detail=detail,
         retry_after=_retry_after(reply, now),
@@ -104,20 +120,20 @@ def _kind(reply: Reply, *, repeatable: bool) -> type[SigningError]:
     return _BY_STATUS.get(reply.status, Refused)
 
 
-def _clean(detail: str | None, secrets: Iterable[str]) -> str | None:
-    if not detail:
+def _clean(words: str | None, secrets: Iterable[str]) -> str | None:
+    if not words:
         return None
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
-            detail = detail.replace(secret, "***")
-    return "".join(char if char.isprintable() else " " for char in detail)[:_DETAIL_LENGTH]
+            words = words.replace(secret, "***")
+    return "".join(char if char.isprintable() else " " for char in words)[:_DETAIL_LENGTH]
 
 
 def _retry_after(reply: Reply, now: datetime) -> float | None:
     value = reply.headers.get("retry-after", "").strip()
     if not value:
         return None
-    if value.isdigit():
+    if value.isdecimal():
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())

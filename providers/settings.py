@@ -7,6 +7,10 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from providers.errors import NotFound
+
+_NO_KEYS = frozenset({"", ".", ".."})
+
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
@@ -55,8 +59,13 @@ class ProviderSettings(BaseModel):
         return self
 
     def path(self, name: str, **keys: str | int) -> str:
-        """The path of an operation relative to ``base_url``, with keys put in where the table has braces."""
+        """The path of an operation relative to ``base_url``, with keys put in where the table has braces.
+
+        Raises ``NotFound`` for what can be no key: it would lead to the path of something else.
+        """
         template = self.paths.get(name) or self.PATHS[name]
+        if any(f"{{{key}}}" in template and str(value) in _NO_KEYS for key, value in keys.items()):
+            raise NotFound("There is nothing of that key.", provider=self.name)
         return template.format_map({key: quote(str(value), safe="") for key, value in keys.items()})
 
     def secrets(self) -> tuple[SecretStr, ...]:

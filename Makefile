@@ -1,0 +1,37 @@
+# Each command sets itself up: a virtual environment in .venv, filled from requirements.lock.
+PYTHON ?= python3.11
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench schema lock clean
+
+help:  ## What can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 10
+
+demo: .venv/ready  ## Watch documents being signed through four providers
+	$(BIN)/countersign demo $(ARGS)
+
+test: .venv/ready  ## Everything that has to hold
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+bench: .venv/ready  ## What it costs
+	$(BIN)/python -m tests.bench
+
+schema: .venv/ready  ## Export the SDL after a change
+	$(BIN)/countersign schema > schema/schema.graphql
+
+lock: .venv/ready  ## Choose the newest versions of everything
+	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal --upgrade --quiet \
+		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+
+clean:  ## Forget the environment
+	rm -rf .venv
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	touch $@

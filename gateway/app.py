@@ -1,0 +1,82 @@
+"""The composition root: builds everything, in order, and takes it down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.routing import Route
+
+from gateway import delivery
+from gateway.directory import Directory
+from gateway.settings import Settings
+from gateway.signing import Signing
+from gateway.store import Store
+from gateway.uploads import Uploads
+from gateway.viewer import NOBODY
+from providers.clock import Clock
+from schema.context import Context
+from schema.endpoint import Endpoint
+
+_SWEEP_SECONDS = 60.0
+_GRAPHIQL = Path(__file__).parent / "graphiql"
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """The gateway as an ASGI application. Its resources are opened when it starts and closed when it stops."""
+    time = clock or Clock()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.signing = await _open(settings, time, stack)
+            yield
+
+    def context() -> Context:
+        return Context(app.state.signing, NOBODY, time, settings.limits.first)
+
+    app = FastAPI(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.router.routes.append(Route("/graphql", Endpoint(context, time, settings.limits.deadline)))
+    app.include_router(delivery.router)
+    app.add_api_route("/healthz", _healthz, methods=["GET"])
+    app.add_api_route("/graphiql", _graphiql, methods=["GET"])
+    app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL))
+    return app
+
+
+async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Signing:
+    store = await Store.open(settings.database.url)
+    stack.push_async_callback(store.close)
+    directory = Directory.open(settings.providers, clock)
+    stack.push_async_callback(directory.close)
+    uploads = Uploads(settings.uploads, store.uploads, clock)
+    signing = Signing(settings, directory, store, uploads, clock)
+    stack.push_async_callback(signing.close)
+    sweeper = asyncio.create_task(_sweep(uploads, clock), name="sweeper of uploads")
+    stack.push_async_callback(_end, sweeper)
+    return signing
+
+
+async def _sweep(uploads: Uploads, clock: Clock) -> None:
+    while True:
+        await uploads.sweep()
+        await clock.sleep(_SWEEP_SECONDS)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _healthz() -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+def _graphiql() -> Response:
+    return FileResponse(_GRAPHIQL / "index.html")

@@ -1,0 +1,110 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+import uvicorn
+from rich.console import Console
+
+from gateway import telemetry
+from gateway.app import create_app
+from gateway.demo import run
+from gateway.demo.client import Surprise
+from gateway.demo.world import PORTS, sandboxes
+from gateway.settings import load
+from providers import registry
+from providers.authority import Authority
+from providers.errors import ConfigurationError
+from providers.sandbox import People
+from schema import schema as sdl
+
+app = typer.Typer(
+    name="countersign",
+    help="One GraphQL endpoint in front of every place your documents get signed.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The TOML file with server, database and providers.")]
+
+
+@app.command()
+def serve(config: ConfigFile) -> None:
+    """Run the gateway."""
+    settings = load(config)
+    telemetry.configure()
+    uvicorn.run(create_app(settings), host=settings.server.host, port=settings.server.port, log_config=None, access_log=False)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop when every step held; exit 1 if one did not.")] = False,
+) -> None:
+    """Watch a document being signed through all four providers, on this machine alone."""
+    telemetry.configure()
+    try:
+        asyncio.run(run.run(out, create_app, once=once))
+    except Surprise as surprise:
+        _fail(f"A step did not hold: {surprise}")
+
+
+@app.command()
+def sandbox(
+    names: Annotated[list[str] | None, typer.Argument(help="Which simulators; all of them if none is named.")] = None,
+    delay_ms: Annotated[int | None, typer.Option(help="Let the people sign by themselves, each after so many ms.")] = None,
+) -> None:
+    """Run the providers' simulators alone, on real ports, to develop against."""
+    telemetry.configure()
+    kinds = tuple(names or PORTS)
+    for name in kinds:
+        if name not in registry.NAMES:
+            _fail(f"There is no simulator of {name!r}. There are: {', '.join(registry.NAMES)}.")
+    asyncio.run(_run_sandboxes(kinds, People(auto=delay_ms is not None, delay_ms=delay_ms or 0)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    typer.echo(str(sdl))
+
+
+@app.command()
+def check(config: ConfigFile) -> None:
+    """Check a configuration file and say what the gateway would connect to. Connects to nothing."""
+    settings = load(config)
+    out.print(f"The gateway would listen on {settings.server.host}:{settings.server.port}, for {settings.server.public_url}.")
+    if not settings.providers:
+        out.print("No provider is configured. Add a [[providers]] table.", markup=False)
+    for provider in settings.providers:
+        out.print(f"  {provider.name} ({provider.kind}, {provider.environment}): {provider.base_url}", markup=False)
+
+
+async def _run_sandboxes(kinds: tuple[str, ...], people: People) -> None:
+    async with sandboxes(kinds, Authority(), people) as running:
+        for name, (address, _) in running.items():
+            out.print(f"{name}: {address}   control: {address}/_sandbox/sessions")
+        out.print("Ctrl+C ends.")
+        await asyncio.Event().wait()
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(message, style="red", markup=False, highlight=False)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """The entry point: what cannot be configured is said plainly, without a traceback."""
+    try:
+        app()
+    except ConfigurationError as error:
+        err.print(str(error), style="red", markup=False, highlight=False)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(0) from None

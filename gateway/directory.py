@@ -1,0 +1,82 @@
+"""The configured providers, connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Self
+
+from providers import registry
+from providers.adapter import Adapter, Capabilities, Operation, Provider, Support
+from providers.clock import Clock
+from providers.errors import NotFound, Unsupported
+from providers.settings import ProviderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A configured provider: its kind's record, its settings, and the adapter that speaks to it."""
+
+    record: Provider
+    settings: ProviderSettings
+    adapter: Adapter
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        return self.settings.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        return self.record.capabilities
+
+    def can(self, operation: Operation) -> bool:
+        """Whether it has an operation."""
+        return self.capabilities.support(operation) is not Support.UNSUPPORTED
+
+
+class Directory:
+    """Every configured provider by its name, in the order of the configuration."""
+
+    def __init__(self, connected: Sequence[Connected]) -> None:
+        self._connected = {each.name: each for each in connected}
+        self._stack = AsyncExitStack()
+        for each in connected:
+            self._stack.push_async_callback(each.adapter.close)
+
+    @classmethod
+    def open(cls, settings: Sequence[ProviderSettings], clock: Clock) -> Self:
+        """An adapter for each of the settings. No call is made yet."""
+        records = [registry.load(each.kind) for each in settings]
+        return cls(
+            [Connected(record, each, record.adapter(each, clock=clock)) for record, each in zip(records, settings, strict=True)]
+        )
+
+    async def close(self) -> None:
+        """Closes every adapter."""
+        await self._stack.aclose()
+
+    def __iter__(self) -> Iterator[Connected]:
+        return iter(self._connected.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._connected
+
+    def get(self, name: str, path: Sequence[str] = ()) -> Connected:
+        """The provider of this name. Raises ``NotFound``, with ``path`` as the input it is about."""
+        found = self._connected.get(name)
+        if found is None:
+            names = ", ".join(self._connected) or "none"
+            raise NotFound(f"There is no provider of that name. Configured here: {names}.", path=path)
+        return found
+
+    def able(self, name: str, operation: Operation, path: Sequence[str] = ()) -> Connected:
+        """The provider of this name if it has the operation. Raises ``Unsupported`` that names those that have."""
+        found = self.get(name, path)
+        if not found.can(operation):
+            verb = operation.lower().replace("_", " ")
+            others = ", ".join(each.name for each in self if each.can(operation)) or "none that is configured"
+            raise Unsupported(f"{name} cannot {verb}. Providers that can: {others}.", path=path, provider=name)
+        return found

@@ -1,0 +1,117 @@
+"""What a client asks for, before its documents are looked up: the gateway's side of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway.store import StagedFile
+from gateway.uploads import read
+from providers.errors import Invalid
+from providers.model import (
+    DocumentOrder,
+    DocumentRole,
+    FieldOrder,
+    Order,
+    ParticipantOrder,
+    ReminderFrequency,
+    SessionRef,
+    SigningOrder,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentDraft:
+    """A document to be taken from exactly one of: an upload, or a document that a provider has."""
+
+    upload: str | None = None
+    document: tuple[SessionRef, str] | None = None
+    title: str | None = None
+    filename: str | None = None
+    description: str | None = None
+    role: DocumentRole = DocumentRole.TO_SIGN
+
+    def order(self, file: StagedFile) -> DocumentOrder:
+        """The order for a file that is staged."""
+        filename = self.filename or file.filename or "document.pdf"
+        return DocumentOrder(
+            filename=filename,
+            media_type=file.media_type,
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+            open=lambda: read(file.path),
+            title=self.title,
+            description=self.description,
+            role=self.role,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldDraft:
+    """A field whose participant is named by the ``ref`` that the same draft gives to one."""
+
+    document: int
+    participant: str | None
+    type: str
+    page: int
+    x: float
+    y: float
+    width: float
+    height: float
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDraft:
+    """A session that a client asks for; ``refs`` are its participants' names within the draft."""
+
+    provider: str
+    title: str
+    documents: tuple[DocumentDraft, ...] = ()
+    participants: tuple[ParticipantOrder, ...] = ()
+    refs: tuple[str | None, ...] = ()
+    fields: tuple[FieldDraft, ...] = ()
+    signing_order: SigningOrder = SigningOrder.PARALLEL
+    due_at: datetime | None = None
+    reference: str | None = None
+    message: str | None = None
+    reminder_frequency: ReminderFrequency | None = None
+    archive_for: timedelta | None = None
+    start: bool = True
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    def order(self, documents: tuple[DocumentOrder, ...]) -> Order:
+        """The order, with its documents. Raises ``Invalid`` for a field that points nowhere."""
+        return Order(
+            title=self.title,
+            documents=documents,
+            participants=self.participants,
+            fields=tuple(self._field(place, each) for place, each in enumerate(self.fields)),
+            signing_order=self.signing_order,
+            due_at=self.due_at,
+            reference=self.reference,
+            message=self.message,
+            reminder_frequency=self.reminder_frequency,
+            archive_for=self.archive_for,
+            start=self.start,
+            options=self.options,
+        )
+
+    def _field(self, place: int, draft: FieldDraft) -> FieldOrder:
+        path = ("input", "fields", str(place))
+        if not 0 <= draft.document < len(self.documents):
+            raise Invalid(f"There is no document {draft.document}; the first is 0.", path=(*path, "documentIndex"))
+        if draft.participant is not None and draft.participant not in self.refs:
+            raise Invalid("No participant has this ref. Give one of them the same ref.", path=(*path, "participantRef"))
+        return FieldOrder(
+            document=draft.document,
+            participant=None if draft.participant is None else self.refs.index(draft.participant),
+            type=draft.type,
+            page=draft.page,
+            x=draft.x,
+            y=draft.y,
+            width=draft.width,
+            height=draft.height,
+            required=draft.required,
+        )

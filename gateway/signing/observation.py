@@ -1,0 +1,58 @@
+"""The one door for change: what a mutation, a read or a poll has seen becomes what is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from gateway.cache import SessionCache
+from gateway.store import Store
+from providers.clock import Clock
+from providers.model import ChangeSource, Session, SessionRef
+
+
+class Observation:
+    """Compares what was seen with what is known, and keeps the newer."""
+
+    def __init__(self, store: Store, cache: SessionCache, clock: Clock) -> None:
+        self._store = store
+        self._cache = cache
+        self._clock = clock
+        self._locks: WeakValueDictionary[SessionRef, asyncio.Lock] = WeakValueDictionary()
+
+    async def observe(self, seen: Session, source: ChangeSource, digests: Mapping[str, bytes] | None = None) -> Session:
+        """Keeps a state and returns it as it is now known.
+
+        ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
+        read of the session itself does.
+        """
+        now = self._clock.now()
+        lock = self._locks.setdefault(seen.ref, asyncio.Lock())
+        async with lock:
+            known = await self._store.sessions.get(seen.ref)
+            session = replace(_merged(known, seen), observed_at=now, source=source, stale=False)
+            await self._store.sessions.save(session, seen_at=now, digests=digests)
+            await self._cache.put(session)
+        return session
+
+
+def _merged(known: Session | None, seen: Session) -> Session:
+    """A full reading stands for itself; a list's row changes only what it tells."""
+    if known is None:
+        return seen
+    if not seen.partial:
+        return replace(seen, created_at=seen.created_at or known.created_at)
+    if known.final:
+        return known
+    return replace(
+        known,
+        status=seen.status,
+        provider_status=seen.provider_status,
+        status_reason=seen.status_reason or known.status_reason,
+        title=seen.title or known.title,
+        due_at=seen.due_at or known.due_at,
+        native=seen.native,
+        partial=True,
+    )

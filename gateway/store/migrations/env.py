@@ -1,0 +1,10 @@
+"""How Alembic reaches the database: through the connection that the store hands it."""
+
+from alembic import context
+
+from gateway.store import table
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=table.metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

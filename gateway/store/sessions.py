@@ -1,0 +1,167 @@
+"""The last known state of every session, and which row of a provider's list belongs to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.store import table
+from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching, sliced
+from gateway.store.signatures import save_signatures
+from providers.model import Session, SessionRef
+
+_decoder = msgspec.msgpack.Decoder(Session)
+_encoder = msgspec.msgpack.Encoder()
+_S = table.session.c
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """When a provider's list was last read, and whether it has ever been read to its end."""
+
+    synced_at: datetime
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A row of a provider's list as it was last seen: the session it belongs to, and a digest of it."""
+
+    session_key: str
+    digest: bytes | None
+
+
+class Sessions:
+    """Sessions by their ref, in pages, and by the rows of providers' lists."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def get(self, ref: SessionRef) -> Session | None:
+        """The last known state of a session."""
+        query = select(_S.body).where(_S.provider == ref.provider, _S.key == ref.key)
+        async with self._engine.connect() as connection:
+            body = (await connection.execute(query)).scalar_one_or_none()
+        return None if body is None else _decoder.decode(body)
+
+    async def save(self, session: Session, *, seen_at: datetime, digests: Mapping[str, bytes] | None = None) -> None:
+        """Replaces what is known of a session, its parts and addresses with it.
+
+        ``seen_at`` orders a session whose provider does not say when it was made; the first one stays.
+        ``digests`` are those of the list rows that this state was read from.
+        """
+        async with self._engine.begin() as connection:
+            kept = {"created_at"} if session.created_at is None else set[str]()
+            await _upsert(connection, table.session, _row(session, seen_at), keep=kept)
+            await self._save_parts(connection, session, digests or {})
+            await self._save_addresses(connection, session)
+            await save_signatures(connection, session, seen_at)
+
+    async def touch(self, ref: SessionRef, session: Session) -> None:
+        """Notes that a session was seen again and had not changed."""
+        change = update(table.session).where(_S.provider == ref.provider, _S.key == ref.key)
+        async with self._engine.begin() as connection:
+            await connection.execute(change.values(observed_at=session.observed_at, body=_encoder.encode(session)))
+
+    async def page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> list[Row]:
+        """A slice of the list of sessions, in its order."""
+        query = sliced(order, part).where(*matching(wanted))
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).tuples().all()
+        found = [Row(_decoder.decode(body), Position(at, provider, key)) for body, at, provider, key in rows]
+        return found[::-1] if part.backwards else found
+
+    async def count(self, wanted: SessionFilter) -> int:
+        """How many sessions there are."""
+        query = select(func.count()).select_from(table.session).where(*matching(wanted))
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).scalar_one()
+
+    async def tally(self, provider: str) -> Mapping[str, int]:
+        """How many sessions of a provider are in each status."""
+        query = select(_S.status, func.count()).where(_S.provider == provider).group_by(_S.status)
+        async with self._engine.connect() as connection:
+            return dict((await connection.execute(query)).tuples().all())
+
+    async def unfinished_rows(self, provider: str) -> Mapping[str, str]:
+        """The rows of a provider's list that can still change, and the session each belongs to."""
+        parts = table.part.c
+        same = (_S.provider == parts.provider) & (_S.key == parts.session_key)
+        query = select(parts.key, parts.session_key).join(table.session, same)
+        query = query.where(_S.provider == provider, _S.final.is_(False)).order_by(_S.observed_at)
+        async with self._engine.connect() as connection:
+            return dict((await connection.execute(query)).tuples().all())
+
+    async def listed(self, provider: str, keys: Iterable[str]) -> Mapping[str, ListedRow]:
+        """Which rows of a provider's list are known."""
+        parts = table.part.c
+        query = select(parts.key, parts.session_key, parts.digest).where(parts.provider == provider, parts.key.in_(list(keys)))
+        async with self._engine.connect() as connection:
+            return {key: ListedRow(session_key, digest) for key, session_key, digest in await connection.execute(query)}
+
+    async def sync(self, provider: str) -> Sync | None:
+        """When a provider's list was last read."""
+        query = select(table.sync.c.synced_at, table.sync.c.complete).where(table.sync.c.provider == provider)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Sync(row.synced_at, row.complete)
+
+    async def save_sync(self, provider: str, sync: Sync) -> None:
+        """Notes that a provider's list was read."""
+        async with self._engine.begin() as connection:
+            values = {"provider": provider, "synced_at": sync.synced_at, "complete": sync.complete}
+            await _upsert(connection, table.sync, values)
+
+    async def _save_parts(self, connection: AsyncConnection, session: Session, digests: Mapping[str, bytes]) -> None:
+        if session.parts:
+            swallowed = (_S.provider == session.provider) & _S.key.in_(session.parts) & (_S.key != session.key)
+            await connection.execute(delete(table.session).where(swallowed))
+        for key in session.parts or (session.key,):
+            values: dict[str, Any] = {"provider": session.provider, "key": key, "session_key": session.key}
+            if key in digests:
+                values["digest"] = digests[key]
+            await _upsert(connection, table.part, values)
+
+    async def _save_addresses(self, connection: AsyncConnection, session: Session) -> None:
+        box = table.mailbox
+        await connection.execute(delete(box).where(box.c.provider == session.provider, box.c.session_key == session.key))
+        addresses = sorted({person.email.lower() for person in session.participants if person.email})
+        if addresses:
+            rows = [{"email": email, "provider": session.provider, "session_key": session.key} for email in addresses]
+            await connection.execute(insert(box), rows)
+
+
+def _row(session: Session, seen_at: datetime) -> dict[str, Any]:
+    return {
+        "provider": session.provider,
+        "key": session.key,
+        "kind": session.kind.value,
+        "status": session.status.value,
+        "final": session.final,
+        "title": session.title,
+        "title_folded": None if session.title is None else session.title.casefold(),
+        "reference": session.reference,
+        "created_at": session.created_at or seen_at,
+        "due_at": session.due_at or table.FAR_FUTURE,
+        "observed_at": session.observed_at or seen_at,
+        "body": _encoder.encode(session),
+    }
+
+
+async def _upsert(
+    connection: AsyncConnection, into: Table, values: Mapping[str, Any], keep: AbstractSet[str] = frozenset()
+) -> None:
+    """Inserts a row, or replaces its columns but for ``keep``."""
+    insert_into = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert_into(into).values(**values)
+    keys = [column.name for column in into.primary_key]
+    changed = {name: statement.excluded[name] for name in values if name not in keys and name not in keep}
+    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))

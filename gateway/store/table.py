@@ -1,0 +1,140 @@
+"""The tables. Migrations make them; a test holds the two equal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
+"""Stands in the sort column of sessions that are never due, so that they come last."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time as microseconds since 1970: sorts and compares alike in every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To the database."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+metadata = MetaData()
+
+session = Table(
+    "session",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("title", Text),
+    Column("title_folded", Text),
+    Column("reference", String(1024)),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("observed_at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("session_by_created", "created_at", "provider", "key"),
+    Index("session_by_due", "due_at", "provider", "key"),
+    Index("session_by_provider", "provider", "final", "created_at"),
+    Index("session_by_reference", "reference"),
+    Index("session_by_title", "title"),
+)
+"""``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say."""
+
+part = Table(
+    "part",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("session_key", Text, nullable=False),
+    Column("digest", LargeBinary),
+    Index("part_by_session", "provider", "session_key"),
+)
+"""Rows of providers' lists: which session each belongs to, and a digest of the row as it was last seen."""
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("email", String(320), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("session_key", Text, primary_key=True),
+    ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
+)
+"""Which sessions a participant's e-mail address (in lower case) takes part in."""
+
+signature = Table(
+    "signature",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("session_key", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("signed_at", Instant),
+    ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
+    Index("signature_by_time", "at", "provider", "session_key", "key"),
+)
+"""Where the signatures are; ``at`` orders them and is when each was made, or else its session."""
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("tag", Text, primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("session_key", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    ForeignKeyConstraint(
+        ["provider", "session_key", "key"],
+        ["signature.provider", "signature.session_key", "signature.key"],
+        ondelete="CASCADE",
+    ),
+)
+"""The tags of a signature."""
+
+sync = Table(
+    "sync",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("synced_at", Instant, nullable=False),
+    Column("complete", Boolean, nullable=False),
+)
+"""When a provider's list was last read, and whether it has ever been read to its end."""
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("filename", String(255)),
+    Column("media_type", String(255), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index("upload_by_expiry", "expires_at"),
+)
+"""Files that wait at the gateway to be named by a mutation."""

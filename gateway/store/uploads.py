@@ -1,0 +1,59 @@
+"""Files that wait at the gateway to be named by a mutation: who they are, not their bytes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.store import table
+
+_U = table.upload.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedFile:
+    """A file that waits; ``path`` is where its bytes are."""
+
+    id: str
+    filename: str | None
+    media_type: str
+    size_bytes: int
+    sha256: str
+    path: str
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class StagedFiles:
+    """Staged files by their id."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, file: StagedFile) -> None:
+        """Keeps a staged file."""
+        async with self._engine.begin() as connection:
+            await connection.execute(insert(table.upload).values(**asdict(file)))
+
+    async def get(self, key: str) -> StagedFile | None:
+        """The staged file with this id, also when it has expired."""
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(table.upload).where(_U.id == key))).mappings().one_or_none()
+        return None if row is None else StagedFile(**row)
+
+    async def use(self, key: str, at: datetime) -> None:
+        """Notes that a file has become a document and cannot be named again."""
+        async with self._engine.begin() as connection:
+            await connection.execute(update(table.upload).where(_U.id == key).values(used_at=at))
+
+    async def expire(self, now: datetime) -> list[Path]:
+        """Forgets files that are past their time and gives the places of their bytes."""
+        over = (_U.expires_at < now) | _U.used_at.is_not(None)
+        async with self._engine.begin() as connection:
+            paths = [Path(path) for (path,) in await connection.execute(select(_U.path).where(over))]
+            await connection.execute(delete(table.upload).where(_U.expires_at < now))
+        return paths

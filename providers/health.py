@@ -1,0 +1,51 @@
+"""How the last calls to a provider went: what is shown of it, and what its circuit learns from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from providers.circuit import Circuit, CircuitState
+from providers.clock import Clock
+from providers.errors import AuthorizationRequired, Busy, InDoubt, Misbehaved, SigningError, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the last calls to a provider went."""
+
+    circuit: CircuitState = CircuitState.CLOSED
+    last_success_at: datetime | None = None
+    last_failure_at: datetime | None = None
+    last_error: SigningError | None = None
+
+
+class Pulse:
+    """Keeps the circuit of one provider, and when its calls last went well or not."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.circuit = Circuit(clock)
+        self._clock = clock
+        self._last_success_at: datetime | None = None
+        self._last_failure_at: datetime | None = None
+        self._last_error: SigningError | None = None
+
+    @property
+    def health(self) -> Health:
+        """How the last calls went."""
+        return Health(self.circuit.state, self._last_success_at, self._last_failure_at, self._last_error)
+
+    def note(self, error: BaseException | None) -> None:
+        """A call ended: with an answer, with one of our errors, or because it was given up."""
+        if isinstance(error, Unavailable | Misbehaved | InDoubt):
+            self.circuit.failed()
+        elif error is None or isinstance(error, SigningError):
+            self.circuit.succeeded()
+        else:
+            self.circuit.abandoned()
+            return
+        # A provider that says no to one request is as well as one that says yes.
+        if isinstance(error, Unavailable | Misbehaved | InDoubt | AuthorizationRequired | Busy):
+            self._last_failure_at, self._last_error = self._clock.now(), error
+        else:
+            self._last_success_at, self._last_error = self._clock.now(), None

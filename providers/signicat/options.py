@@ -1,0 +1,80 @@
+"""What an order may say that only Signicat understands; names and constraints are those of its API reference."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True, hide_input_in_errors=True
+    )
+
+
+Word = Annotated[str, StringConstraints(min_length=1)]
+SigningFlow = Literal["AUTHENTICATION_BASED", "PKISIGNING"]
+Vendor = Literal["AUDKENNI", "BUYPASS", "SBID", "NBID", "SMARTID", "MOBILEID"]
+Language = Literal["da", "de", "en", "fi", "nb", "nn", "sv"]
+
+
+class RedirectSettings(_Options):
+    """Where the signer's browser goes afterwards. Signicat appends the reference; none of them proves anything."""
+
+    success: Word
+    cancel: Word = Field(description="The signer pressed Cancel and may come back.")
+    error: Word
+
+
+class PreAuthentication(_Options):
+    """Whether a signer proves who they are before seeing the documents."""
+
+    enabled: bool
+    identity_providers: list[Word] | None = Field(default=None, description="Names such as nbid or sbid.")
+
+
+class Restriction(_Options):
+    """What Signicat must not do with a signer's national identification number."""
+
+    parameter: Literal["NIN"]
+    restriction: Literal["NO_USE"]
+
+
+class Options(_Options):
+    """What ``createSession`` takes under ``options`` for Signicat."""
+
+    signing_flow: SigningFlow = Field(
+        default="AUTHENTICATION_BASED",
+        description="AUTHENTICATION_BASED: a login, sealed by Signicat as XAdES. PKISIGNING: the eID itself signs.",
+    )
+    identity_providers: list[Word] | None = Field(
+        default=None, min_length=1, description="Names such as nbid, sbid, dkmitid or ftn; all of the account if left out."
+    )
+    vendor: Vendor | None = Field(default=None, description="The eID that signs, for PKISIGNING.")
+    additional_parameters: dict[str, str] | None = Field(default=None, description="For example sbid_flow: QR.")
+    package_to: list[Literal["PADES_CONTAINER"]] | None = Field(
+        default=None,
+        max_length=5,
+        description="What the results are packaged to. Left out: a signed PDF where all documents are PDFs and the signing "
+        "flow is AUTHENTICATION_BASED. Empty: nothing.",
+    )
+    signature_url_ttl: int | None = Field(
+        default=None, alias="signatureUrlTTL", ge=5, le=525_600, description="Minutes that signing links work."
+    )
+    redirect_settings: RedirectSettings | None = None
+    language: Language | None = Field(default=None, description="Of the signing pages, for participants without their own.")
+    pre_authentication: PreAuthentication | None = None
+
+
+class ParticipantOptions(_Options):
+    """What each participant takes under ``options`` for Signicat."""
+
+    national_identification_number: str | None = Field(default=None, min_length=1, repr=False)
+    validations: list[Literal["NATIONAL_IDENTIFICATION_NUMBER"]] | None = Field(
+        default=None, description="What must match the eID that signs."
+    )
+    restrict_use: list[Restriction] | None = None
+    identity_providers: list[Word] | None = Field(default=None, min_length=1, description="Instead of the session's.")
+    additional_parameters: dict[str, str] | None = Field(default=None, repr=False, description="On top of the session's.")

@@ -1,0 +1,93 @@
+"""A native session: what Signicat calls a signing session, which has exactly one signer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from providers.model import ParticipantStatus
+from providers.signicat.wire import PARTICIPANT_STATUS, DocumentUse, Output, SigningSession, instant
+
+MARKER = "countersign-"
+_PLACE = re.compile(r"#\d{1,3}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A native session as it was read; ``wire`` is None where Signicat no longer has it."""
+
+    key: str
+    wire: SigningSession | None
+    raw: bytes = field(default=b"null", repr=False)
+
+    @property
+    def word(self) -> str | None:
+        """Signicat's word for its state."""
+        return self.wire.lifecycle.state if self.wire and self.wire.lifecycle else None
+
+    @property
+    def status(self) -> ParticipantStatus:
+        """Its state, before the calendar has its say."""
+        if self.wire is None:
+            return ParticipantStatus.FAILED
+        return PARTICIPANT_STATUS.get((self.word or "").upper(), ParticipantStatus.UNKNOWN)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The last moment at which it can be signed."""
+        return instant(self.wire.due_date) if self.wire else None
+
+    @property
+    def output(self) -> Output:
+        """What came out of it, empty until something does."""
+        return self.wire.output or Output() if self.wire else Output()
+
+    @property
+    def by_pki(self) -> bool:
+        """The eID itself signs; there is no package then."""
+        setups = self.wire.signing_setup or () if self.wire else ()
+        return any((setup.signing_flow or "").upper() == "PKISIGNING" for setup in setups)
+
+    @property
+    def native(self) -> bytes:
+        """The payload without its signing link, which lets anyone sign who has it."""
+        if b'"signatureUrl"' not in self.raw:
+            return self.raw
+        payload = msgspec.json.decode(self.raw)
+        del payload["signatureUrl"]
+        return msgspec.json.encode(payload)
+
+    @property
+    def documents(self) -> tuple[DocumentUse, ...]:
+        """The documents it shows to its signer."""
+        return self.wire.documents or () if self.wire else ()
+
+    @property
+    def collections(self) -> frozenset[str]:
+        """Keys of the collections that its documents belong to."""
+        return frozenset(use.document_collection_id for use in self.documents if use.document_collection_id)
+
+
+def external_reference(reference: str, place: int, of: int) -> str:
+    """What the native session at a place (from 1) is called: unique among several, so that replies can be told apart."""
+    return reference if of == 1 else f"{reference}#{place}"
+
+
+def reference_of(external: str | None, *, composed: bool = False) -> str | None:
+    """The client's reference within what a native session is called, None where there was none.
+
+    A composed session is called by its marker or the client's reference, with ``#`` and the place behind it.
+    """
+    if external and composed:
+        external = _PLACE.sub("", external)
+    return None if not external or external.startswith(MARKER) else external
+
+
+def missing(asked: tuple[str, ...] | None, output: Output | None) -> bool:
+    """Whether a kind of package that was asked for is not there yet; their spelling varies in case."""
+    there = [package for package in (output.packages if output else None) or () if package.result_document_id]
+    kinds = {(package.package_type or "").upper() for package in there}
+    return "" not in kinds and any(kind.upper() not in kinds for kind in asked or ())

@@ -1,0 +1,253 @@
+"""What Signicat sends: its JSON, its settings, and the tables from its words to ours.
+
+Everything but keys may be missing or null; unknown members are ignored.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Literal
+
+import msgspec
+from pydantic import Field, SecretStr
+
+from providers.model import ParticipantStatus, SignatureFormat
+from providers.settings import HttpUrl, ProviderSettings
+
+PARTICIPANT_STATUS = {
+    "BLOCKED": ParticipantStatus.WAITING,
+    "READY": ParticipantStatus.INVITED,
+    "SIGNED": ParticipantStatus.SIGNED,
+    "REJECTED": ParticipantStatus.DECLINED,
+}
+SIGNATURE_FORMAT = {"XADES": SignatureFormat.XADES, "PADES": SignatureFormat.PADES}
+LANGUAGES = frozenset({"da", "de", "en", "fi", "nb", "nn", "sv"})
+MOST_OFFSET, MOST_ROWS = 100_000, 1_000
+
+
+class SignicatSettings(ProviderSettings):
+    """The ``[[providers]]`` table of a Signicat account.
+
+    ``base_url`` ends in ``/sign``. ``account_id`` goes along with every call where it is given; the token already
+    names the account for most.
+    """
+
+    PATHS: ClassVar[dict[str, str]] = {
+        "upload_document": "/documents",
+        "download_document": "/documents/{key}",
+        "delete_document": "/documents/{key}",
+        "fetch_metadata": "/documents/{key}/metadata",
+        "update_metadata": "/documents/{key}/metadata",
+        "create_collection": "/document-collections",
+        "fetch_collection": "/document-collections/{key}",
+        "delete_collection": "/document-collections/{key}",
+        "create_sessions": "/signing-sessions",
+        "list_sessions": "/signing-sessions",
+        "fetch_session": "/signing-sessions/{key}",
+        "delete_session": "/signing-sessions/{key}",
+    }
+
+    kind: Literal["signicat"] = "signicat"
+    base_url: HttpUrl = "https://api.signicat.com/sign"
+    token_url: HttpUrl = "https://api.signicat.com/auth/open/connect/token"  # noqa: S105
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = Field(min_length=1)
+    account_id: str | None = None
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A JSON object of theirs."""
+
+
+class Lifecycle(Wire, frozen=True):
+    """Where a session is. There is no state for expired or canceled."""
+
+    state: str | None = None
+    state_is_final: bool | None = None
+
+
+class DocumentUse(Wire, frozen=True):
+    """A document's place in a session or a collection; ``action`` is SIGN or VIEW."""
+
+    document_id: str | None = None
+    document_collection_id: str | None = None
+    action: str | None = None
+
+
+class SignatureResult(Wire, frozen=True):
+    """One signer's signature over one document; the result is a document of its own."""
+
+    original_document_id: str | None = None
+    result_document_id: str | None = None
+    signature_type: str | None = None
+
+
+class Package(Wire, frozen=True):
+    """All of a collection, or of a session, in one signed file."""
+
+    package_type: str | None = None
+    result_document_id: str | None = None
+
+
+class Output(Wire, frozen=True):
+    """What came out. Packages come later than signatures."""
+
+    signatures: tuple[SignatureResult, ...] | None = None
+    packages: tuple[Package, ...] | None = None
+
+
+class Ui(Wire, frozen=True):
+    """How the signing pages look."""
+
+    language: str | None = None
+
+
+class SigningSetup(Wire, frozen=True):
+    """How the signer signs."""
+
+    signing_flow: str | None = None
+
+
+class ArchiveOrder(Wire, frozen=True):
+    """What was asked of the archive. Where ``archiveId`` appears is not public; this is one likely place."""
+
+    send_signature_results_to_archive: bool | None = None
+    retention_period: str | None = None
+    archive_id: str | None = None
+
+
+class SigningSession(Wire, frozen=True):
+    """A native session: one signer. ``createdAt`` is in no published sample and read in case it is there."""
+
+    id: str
+    signature_url: str | None = None
+    signature_url_expires_at: str | None = None
+    title: str | None = None
+    external_reference: str | None = None
+    due_date: str | None = None
+    created_at: str | None = None
+    documents: tuple[DocumentUse, ...] | None = None
+    signing_setup: tuple[SigningSetup, ...] | None = None
+    subsequent_to: tuple[str, ...] | None = None
+    package_to: tuple[str, ...] | None = None
+    ui: Ui | None = None
+    archive: ArchiveOrder | None = None
+    archive_id: str | None = None
+    lifecycle: Lifecycle | None = None
+    output: Output | None = None
+
+    def __repr__(self) -> str:
+        """Names the session only: its link lets anyone sign."""
+        return f"SigningSession({self.id!r})"
+
+
+class SigningSessions(Wire, frozen=True):
+    """A slice of the list of sessions; ``total`` counts all of them."""
+
+    data: tuple[msgspec.Raw, ...] | None = None
+    total: int | None = None
+
+
+class Collection(Wire, frozen=True):
+    """Documents that belong together, and what they were packaged to."""
+
+    id: str
+    documents: tuple[DocumentUse, ...] | None = None
+    package_to: tuple[str, ...] | None = None
+    output: Output | None = None
+
+
+class DocumentHash(Wire, frozen=True):
+    """A digest of a document's bytes."""
+
+    hash: str | None = None
+    hash_algorithm: str | None = None
+
+    @property
+    def sha256(self) -> str | None:
+        """In lower-case hexadecimal. The vendor does not say whether it is sent so or in base64."""
+        if not self.hash or (self.hash_algorithm or "").upper().replace("-", "") != "SHA256":
+            return None
+        if re.fullmatch(r"[0-9a-fA-F]{64}", self.hash):
+            return self.hash.lower()
+        try:
+            digest = base64.b64decode(self.hash, validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        return digest.hex() if len(digest) == 32 else None
+
+
+class Metadata(Wire, frozen=True):
+    """What is known of a document without its bytes."""
+
+    document_id: str
+    mime_type: str | None = None
+    created_at: str | None = None
+    document_hash: DocumentHash | None = None
+    filename: str | None = None
+    title: str | None = None
+    description: str | None = None
+
+
+class AccessToken(Wire, frozen=True, rename=None):
+    """An answer of the token endpoint."""
+
+    access_token: str
+    expires_in: float | None = None
+
+    def __repr__(self) -> str:
+        """Shows no token."""
+        return "AccessToken()"
+
+
+class InvalidParam(Wire, frozen=True):
+    """One input that was refused, and why."""
+
+    name: str | None = None
+    reason: str | None = None
+
+
+class Problem(Wire, frozen=True):
+    """An error: problem+json, OAuth's shape (``error``), or that of an older product (``message``). Perhaps empty."""
+
+    code: str | None = None
+    title: str | None = None
+    detail: str | None = None
+    invalid_params: tuple[InvalidParam, ...] | None = None
+    message: str | None = None
+    error: str | None = None
+    error_description: str | None = msgspec.field(name="error_description", default=None)
+
+
+def instant(text: str | None) -> datetime | None:
+    """An instant of theirs (up to seven fractional digits), None where it is none."""
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def instant_text(at: datetime) -> str:
+    """An instant as their own SDK writes it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_DURATION = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
+_SECONDS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
+
+
+def duration(text: str | None) -> timedelta | None:
+    """An ISO 8601 duration, a year counted as 365 days and a month as 30; None where it is none."""
+    match = _DURATION.fullmatch(text) if text else None
+    if match is None:
+        return None
+    return timedelta(seconds=sum(int(number or 0) * unit for number, unit in zip(match.groups(), _SECONDS, strict=True)))
+
+
+def duration_text(span: timedelta) -> str:
+    """A duration in ISO 8601, in days and seconds."""
+    return f"P{span.days}D" + (f"T{span.seconds}S" if span.seconds else "")

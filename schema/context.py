@@ -1,0 +1,29 @@
+"""What a resolver can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import strawberry
+from strawberry.fastapi import BaseContext
+
+from gateway.signing import Signing
+from gateway.viewer import Viewer
+from providers.clock import Clock
+
+
+@dataclass
+class Context(BaseContext):
+    """One operation's surroundings; ``first`` bounds every list."""
+
+    signing: Signing
+    viewer: Viewer
+    clock: Clock
+    first: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

@@ -1,0 +1,54 @@
+"""The enums of the model under their own names. Registered in place, so that each is written once."""
+
+from __future__ import annotations
+
+from enum import EnumMeta
+
+import strawberry
+
+from gateway.listing import SourceOutcome
+from gateway.store import SessionOrder
+from providers import model
+from providers.adapter import ConnectionState, Operation, Support
+from providers.circuit import CircuitState
+from providers.verification import VerificationStatus
+
+_DESCRIPTIONS: dict[EnumMeta, dict[str, str]] = {
+    model.SessionKind: {
+        "SIGNING": "People sign.",
+        "SEALING": "A machine seals a batch.",
+        "RECORD": "A store keeps signatures made elsewhere.",
+    },
+    model.SessionStatus: {
+        "PROCESSING": "Everyone has signed; the provider is still producing the result.",
+        "PARTIALLY_COMPLETED": "Closed, but not every document was signed.",
+        "UNKNOWN": "A word that this gateway does not know yet; see providerStatus.",
+    },
+    Support: {"NATIVE": "One call at the provider.", "COMPOSED": "Several calls, made to look like one."},
+}
+
+_ENUMS: tuple[EnumMeta, ...] = (
+    model.SessionKind,
+    model.SessionStatus,
+    model.SigningOrder,
+    model.ReminderFrequency,
+    model.DocumentRole,
+    model.DocumentStatus,
+    model.ParticipantRole,
+    model.ParticipantStatus,
+    model.DeliveryMethod,
+    model.SignatureFormat,
+    model.ChangeSource,
+    SessionOrder,
+    SourceOutcome,
+    Operation,
+    Support,
+    ConnectionState,
+    CircuitState,
+    VerificationStatus,
+)
+
+for _enum in _ENUMS:
+    strawberry.enum(_enum)
+    for _value in vars(_enum)["__strawberry_definition__"].values:
+        _value.description = _DESCRIPTIONS.get(_enum, {}).get(_value.name)

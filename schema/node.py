@@ -1,0 +1,60 @@
+"""Ids that are unique across all providers: the name of a type and the keys that lead to one of it."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+
+import msgspec
+import strawberry
+
+from providers.errors import Invalid
+from providers.model import SessionRef
+
+_LONGEST = 6000
+_decoder = msgspec.json.Decoder(list[str])
+_KEYS = {"Session": 2, "Document": 3, "Participant": 3, "SignatureField": 3, "Signature": 3, "Provider": 1}
+
+
+def node_id(kind: str, *keys: str) -> strawberry.ID:
+    """The id of a node of this type."""
+    return strawberry.ID(urlsafe_b64encode(msgspec.json.encode([kind, *keys])).rstrip(b"=").decode())
+
+
+def child_id(kind: str, session: SessionRef, key: str) -> strawberry.ID:
+    """The id of something that belongs to a session."""
+    return node_id(kind, session.provider, session.key, key)
+
+
+def parse_any(text: str, path: Sequence[str] = ("id",)) -> list[str]:
+    """The type and the keys of an id. Raises ``Invalid`` for one that no gateway made."""
+    try:
+        if len(text) > _LONGEST:
+            raise ValueError("too long")
+        kind, *keys = _decoder.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if _KEYS.get(kind) != len(keys):
+            raise ValueError("wrong shape")
+    except (Base64Error, ValueError, UnicodeError):
+        raise Invalid("This is no id of this gateway. Use an id that it gave you.", path=path) from None
+    return [kind, *keys]
+
+
+def parse(text: str, kind: str, path: Sequence[str] = ("id",)) -> list[str]:
+    """The keys of an id of this type. Raises ``Invalid`` for an id of another type."""
+    found, *keys = parse_any(text, path)
+    if found != kind:
+        raise Invalid(f"This is the id of a {found}; the id of a {kind} is needed here.", path=path)
+    return keys
+
+
+def session_ref(text: str, path: Sequence[str] = ("id",)) -> SessionRef:
+    """The session that an id names."""
+    provider, key = parse(text, "Session", path)
+    return SessionRef(provider, key)
+
+
+def child_ref(text: str, kind: str, path: Sequence[str] = ("id",)) -> tuple[SessionRef, str]:
+    """The session that the thing named by an id belongs to, and its key there."""
+    provider, session, key = parse(text, kind, path)
+    return SessionRef(provider, session), key

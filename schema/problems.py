@@ -1,0 +1,95 @@
+"""Failures as clients see them: expected ones as Problems in payloads or as coded errors, the rest masked."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable
+from typing import Any, Self, TypeVar
+
+import strawberry
+from graphql import GraphQLError
+
+from providers.errors import ProblemCode, SigningError, expected
+
+T = TypeVar("T")
+
+_log = logging.getLogger("countersign.schema")
+
+strawberry.enum(ProblemCode, description="What a client can act on.")
+
+
+@strawberry.type(description="An expected failure. Unexpected ones are GraphQL errors with extensions.code.")
+class Problem:
+    """A ``SigningError`` as data: executors take an exception among results for a failure of their own."""
+
+    code: ProblemCode
+    message: str
+    path: list[str] | None = strawberry.field(
+        description='The input it is about, for example ["input", "participants", "0", "email"].'
+    )
+    provider: str | None
+    provider_code: str | None = strawberry.field(description="The provider's own code, if it gave one.")
+    retryable: bool
+    retry_after_ms: int | None
+
+    @classmethod
+    def of(cls, error: SigningError) -> Self:
+        """The problem that an expected failure is."""
+        return cls(
+            code=error.code,
+            message=error.message,
+            path=list(error.path) or None,
+            provider=error.provider,
+            provider_code=error.provider_code,
+            retryable=error.retryable,
+            retry_after_ms=None if error.retry_after is None else int(error.retry_after * 1000),
+        )
+
+
+async def attempt(work: Awaitable[T]) -> tuple[T | None, list[Problem]]:
+    """The result of a mutation, or the problems that kept it from one. Unexpected failures pass."""
+    try:
+        return await work, []
+    except (SigningError, ExceptionGroup) as error:
+        problems = expected(error)
+        if not problems:
+            raise
+        return None, [Problem.of(problem) for problem in problems]
+
+
+def render(error: GraphQLError) -> None:
+    """Makes an error fit to be shown, in place: expected ones get their code, unexpected ones lose their text.
+
+    An unexpected one is logged once, with the trace id that the client is shown.
+    """
+    cause = error.original_error
+    if cause is None:
+        error.extensions = {
+            "code": "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_REQUEST",
+            **(error.extensions or {}),
+        }
+        return
+    problems = expected(cause)
+    if problems:
+        first = problems[0]
+        error.message = first.message if error.path is not None else error.message
+        error.extensions = _extensions(first)
+        return
+    trace = uuid.uuid4().hex
+    _log.error("unexpected failure %s at %s", trace, error.path, exc_info=(type(cause), cause, cause.__traceback__))
+    error.message = f"Something went wrong here. Name the trace id {trace} to whoever runs this gateway."
+    error.extensions = {"code": "INTERNAL", "traceId": trace}
+
+
+def _extensions(problem: SigningError) -> dict[str, Any]:
+    shown: dict[str, Any] = {"code": problem.code.value, "retryable": problem.retryable}
+    if problem.path:
+        shown["path"] = list(problem.path)
+    if problem.provider:
+        shown["provider"] = problem.provider
+    if problem.provider_code:
+        shown["providerCode"] = problem.provider_code
+    if problem.retry_after is not None:
+        shown["retryAfterMs"] = int(problem.retry_after * 1000)
+    return shown

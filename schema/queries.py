@@ -1,0 +1,231 @@
+"""Everything that can be asked."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.directory import Connected
+from gateway.signing.signing import Eligibility as ModelEligibility
+from gateway.store import Position, SessionOrder, SignaturePosition, Slice
+from gateway.store import SessionFilter as Wanted
+from gateway.store import SignatureFilter as WantedSignatures
+from gateway.viewer import Viewer as ModelViewer
+from providers import model
+from providers.errors import NotFound, SigningError, TooLarge
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.inputs import CreateSessionInput, SessionFilter, SignatureFilter
+from schema.node import child_ref, node_id, parse_any, session_ref
+from schema.paging import cursor, fingerprint, position, window
+from schema.problems import Problem
+from schema.scalars import Duration
+from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
+from schema.types.document import Document
+from schema.types.node import Node
+from schema.types.provider import Provider
+from schema.types.session import Session
+
+
+def _viewer_id(root: strawberry.Parent[ModelViewer]) -> strawberry.ID:
+    return node_id("Viewer", root.id)
+
+
+def _viewer_scopes(root: strawberry.Parent[ModelViewer]) -> list[str]:
+    return sorted(root.scopes)
+
+
+def _viewer_providers(root: strawberry.Parent[ModelViewer], info: Info) -> list[str]:
+    return [provider.name for provider in info.context.signing.directory]
+
+
+@strawberry.type
+@describes(ModelViewer)
+class Viewer:
+    """Who asks."""
+
+    id: strawberry.ID = resolved(_viewer_id)
+    subject: str | None
+    scopes: list[str] = resolved(_viewer_scopes)
+    providers: list[str] = resolved(_viewer_providers)
+
+
+def _eligible(root: strawberry.Parent[ModelEligibility]) -> bool:
+    return not root.problems
+
+
+def _problems(root: strawberry.Parent[ModelEligibility]) -> list[Problem]:
+    return [Problem.of(problem) for problem in root.problems]
+
+
+@strawberry.type
+@describes(ModelEligibility)
+class Eligibility:
+    """Whether a provider could carry out an order."""
+
+    provider: Provider
+    eligible: bool = resolved(_eligible)
+    problems: list[Problem] = resolved(_problems)
+
+
+async def _node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> object:
+    """What an id leads to. Raises ``NotFound``."""
+    kind, *keys = parse_any(text, path)
+    signing = info.context.signing
+    if kind == "Provider":
+        return signing.directory.get(keys[0], path)
+    session = await signing.session(model.SessionRef(keys[0], keys[1]))
+    found: object = session if kind == "Session" else _child(session, kind, keys[-1])
+    if found is None:
+        raise NotFound(f"There is no such {kind} (any more).", path=path)
+    return found
+
+
+def _child(session: model.Session, kind: str, key: str) -> object:
+    match kind:
+        case "Document":
+            return session.document(key)
+        case "Participant":
+            return session.participant(key)
+        case "Signature":
+            return session.signature(key)
+        case _:
+            return session.field(key)
+
+
+async def _node_or_error(info: Info, text: str, place: int) -> object:
+    try:
+        return await _node(info, text, ("ids", str(place)))
+    except SigningError as error:
+        return error
+
+
+async def _resolve_node(info: Info, id: strawberry.ID) -> object:  # noqa: A002 (the contract's name)
+    return await _node(info, id)
+
+
+async def _resolve_nodes(info: Info, ids: list[strawberry.ID]) -> list[object]:
+    if len(ids) > info.context.first:
+        raise TooLarge(f"Ask for at most {info.context.first} nodes at once.", path=("ids",))
+    return [await _node_or_error(info, each, place) for place, each in enumerate(ids)]
+
+
+def _resolve_viewer(info: Info) -> ModelViewer:
+    return info.context.viewer
+
+
+def _resolve_providers(info: Info, names: list[str] | None = None) -> list[Connected]:
+    directory = info.context.signing.directory
+    return list(directory) if names is None else [directory.get(name, ("names",)) for name in names]
+
+
+def _resolve_provider(info: Info, name: str) -> Connected:
+    return info.context.signing.directory.get(name, ("name",))
+
+
+async def _resolve_session(
+    info: Info,
+    id: strawberry.ID,  # noqa: A002 (the contract's name)
+    max_age: Duration | None = None,
+) -> model.Session:
+    return await info.context.signing.session(session_ref(id), max_age)
+
+
+async def _resolve_session_by_key(info: Info, provider: str, key: str, max_age: Duration | None = None) -> model.Session:
+    return await info.context.signing.session_by_key(provider, key, max_age)
+
+
+async def _resolve_sessions(
+    info: Info,
+    filter: SessionFilter | None = None,  # noqa: A002 (the contract's name)
+    order_by: SessionOrder | None = SessionOrder.CREATED_AT_DESC,
+    max_age: Duration | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> SessionPage:
+    wanted = filter.wanted() if filter else Wanted()
+    order = order_by or SessionOrder.CREATED_AT_DESC
+    part = window(first, after, last, before, most=info.context.first)
+    query = fingerprint("sessions", wanted, order)
+
+    def place(text: str | None, name: str) -> Position | None:
+        if text is None:
+            return None
+        at, (provider, key) = position(text, query, name, 2)
+        return Position(at, provider, key)
+
+    reach = Slice(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)
+    found = await info.context.signing.sessions(wanted, order, reach, max_age)
+    cursors = [cursor(query, row.position.at, row.position.provider, row.position.key) for row in found.rows]
+    return SessionPage(wanted, found, cursors, part.page_info(cursors, more=found.more))
+
+
+async def _resolve_document(info: Info, id: strawberry.ID) -> model.Document:  # noqa: A002 (the contract's name)
+    ref, key = child_ref(id, "Document")
+    document = (await info.context.signing.session(ref)).document(key)
+    if document is None:
+        raise NotFound("There is no such document (any more).", path=("id",))
+    return document
+
+
+async def _resolve_signatures(
+    info: Info,
+    filter: SignatureFilter | None = None,  # noqa: A002 (the contract's name)
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> SignaturePage:
+    wanted = filter.wanted() if filter else WantedSignatures()
+    part = window(first, after, last, before, most=info.context.first)
+    query = fingerprint("signatures", wanted)
+
+    def place(text: str | None, name: str) -> SignaturePosition | None:
+        if text is None:
+            return None
+        at, (provider, session, key) = position(text, query, name, 3)
+        return SignaturePosition(at, provider, session, key)
+
+    found = await info.context.signing.signatures(
+        wanted, part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards
+    )
+    cursors = [cursor(query, at.at, at.provider, at.session_key, at.key) for _, at in found.rows]
+    return SignaturePage(wanted, found, cursors, part.page_info(cursors, more=found.more))
+
+
+async def _resolve_eligible_providers(
+    info: Info,
+    input: CreateSessionInput,  # noqa: A002 (the contract's name)
+) -> list[ModelEligibility]:
+    signing = info.context.signing
+    return await signing.eligible(await input.draft(signing))
+
+
+@strawberry.type
+class Query:
+    """Everything that can be asked."""
+
+    node: Node | None = resolved(_resolve_node)
+    nodes: list[Node | None] = resolved(_resolve_nodes)
+    viewer: Viewer = resolved(_resolve_viewer)
+    providers: list[Provider] = resolved(_resolve_providers)
+    provider: Provider | None = resolved(_resolve_provider)
+    session: Session | None = resolved(
+        _resolve_session, "Reads through to the provider when what is known is older than maxAge."
+    )
+    session_by_key: Session | None = resolved(
+        _resolve_session_by_key,
+        "Finds a session by the provider's own identifier. From then on the gateway follows it like one of its own.",
+    )
+    sessions: SessionConnection = resolved(
+        _resolve_sessions,
+        "One list over all providers, newest first."
+        " A provider that does not answer is named in sources; the rest still answers.",
+    )
+    document: Document | None = resolved(_resolve_document)
+    signatures: SignatureConnection = resolved(_resolve_signatures)
+    eligible_providers: list[Eligibility] = resolved(
+        _resolve_eligible_providers,
+        "Which providers could carry out this order, and why the others could not. Calls no provider.",
+    )

@@ -1,0 +1,66 @@
+"""The scalars of the contract, and what each becomes in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NewType
+
+import isodate
+import msgspec
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from providers.errors import Invalid
+
+Duration = NewType("Duration", timedelta)
+Json = NewType("Json", object)
+
+
+def _parse_datetime(value: object) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise Invalid("A DateTime is written like 2026-05-01T12:00:00Z.")
+    return parsed.astimezone(UTC)
+
+
+def _parse_duration(value: object) -> Duration:
+    try:
+        parsed = isodate.parse_duration(value) if isinstance(value, str) else None
+    except (isodate.ISO8601Error, OverflowError, ArithmeticError):
+        parsed = None
+    if isinstance(parsed, isodate.Duration):
+        parsed = timedelta(days=int(parsed.years) * 365 + int(parsed.months) * 30) + parsed.tdelta
+    if not isinstance(parsed, timedelta) or parsed < timedelta(0):
+        raise Invalid("A Duration is written like PT10M or P1Y.")
+    return Duration(parsed)
+
+
+def _serialize_datetime(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _serialize_duration(value: timedelta) -> str:
+    return str(isodate.duration_isoformat(value))
+
+
+def _serialize_json(value: object) -> object:
+    return msgspec.json.decode(value) if isinstance(value, bytes) else value
+
+
+DATE_TIME = strawberry.scalar(
+    name="DateTime", description="RFC 3339, UTC.", serialize=_serialize_datetime, parse_value=_parse_datetime
+)
+DURATION = strawberry.scalar(
+    name="Duration",
+    description="ISO 8601 duration, for example PT10M or P1Y.",
+    serialize=_serialize_duration,
+    parse_value=_parse_duration,
+)
+JSON = strawberry.scalar(name="JSON", description="Any JSON value.", serialize=_serialize_json, parse_value=lambda value: value)
+
+SCALARS: Mapping[object, ScalarDefinition] = {datetime: DATE_TIME, Duration: DURATION, Json: JSON}
+"""Which scalar stands for which Python type."""

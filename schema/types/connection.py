@@ -1,0 +1,133 @@
+"""Pages of sessions and of signatures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import strawberry
+
+from gateway.listing import SourceOutcome
+from gateway.listing import SourceReport as ModelReport
+from gateway.signing.signing import SessionList, SignatureList
+from gateway.store import SessionFilter, SignatureFilter
+from providers import model
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.paging import PageInfo
+from schema.problems import Problem
+from schema.types.session import Session
+from schema.types.signature import Signature
+
+
+def _problem(root: strawberry.Parent[ModelReport]) -> Problem | None:
+    return None if root.problem is None else Problem.of(root.problem)
+
+
+@strawberry.type
+@describes(ModelReport)
+class SourceReport:
+    """How fresh one provider's part of a list is, and why it is not fresher."""
+
+    provider: str
+    outcome: SourceOutcome
+    as_of: datetime | None
+    problem: Problem | None = resolved(_problem)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """A page of sessions on its way out."""
+
+    wanted: SessionFilter
+    found: SessionList
+    cursors: list[str]
+    page_info: PageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturePage:
+    """A page of signatures on its way out."""
+
+    wanted: SignatureFilter
+    found: SignatureList
+    cursors: list[str]
+    page_info: PageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Something in a list, and where it stands."""
+
+    node: model.Session | model.Signature
+    cursor: str
+
+
+def _sessions(root: strawberry.Parent[SessionPage]) -> list[model.Session]:
+    return [row.session for row in root.found.rows]
+
+
+def _session_edges(root: strawberry.Parent[SessionPage]) -> list[Edge]:
+    return [Edge(row.session, cursor) for row, cursor in zip(root.found.rows, root.cursors, strict=True)]
+
+
+async def _session_count(root: strawberry.Parent[SessionPage], info: Info) -> int:
+    return await info.context.signing.count_sessions(root.wanted)
+
+
+def _signatures(root: strawberry.Parent[SignaturePage]) -> list[model.Signature]:
+    return [signature for signature, _ in root.found.rows]
+
+
+def _signature_edges(root: strawberry.Parent[SignaturePage]) -> list[Edge]:
+    return [Edge(signature, cursor) for (signature, _), cursor in zip(root.found.rows, root.cursors, strict=True)]
+
+
+async def _signature_count(root: strawberry.Parent[SignaturePage], info: Info) -> int:
+    return await info.context.signing.count_signatures(root.wanted)
+
+
+def _sources(root: strawberry.Parent[SessionPage | SignaturePage]) -> list[ModelReport]:
+    return list(root.found.sources)
+
+
+@strawberry.type
+@describes(Edge)
+class SessionEdge:
+    """A session in a list."""
+
+    node: Session
+    cursor: str
+
+
+@strawberry.type
+@describes(Edge)
+class SignatureEdge:
+    """A signature in a list."""
+
+    node: Signature
+    cursor: str
+
+
+@strawberry.type
+@describes(SessionPage)
+class SessionConnection:
+    """A page of sessions over all providers."""
+
+    edges: list[SessionEdge] = resolved(_session_edges)
+    nodes: list[Session] = resolved(_sessions)
+    page_info: PageInfo
+    total_count: int | None = resolved(_session_count)
+    sources: list[SourceReport] = resolved(_sources, "One entry per provider that was asked, whatever it answered.")
+
+
+@strawberry.type
+@describes(SignaturePage)
+class SignatureConnection:
+    """A page of signatures over all providers."""
+
+    edges: list[SignatureEdge] = resolved(_signature_edges)
+    nodes: list[Signature] = resolved(_signatures)
+    page_info: PageInfo
+    total_count: int | None = resolved(_signature_count)
+    sources: list[SourceReport] = resolved(_sources)

@@ -1,0 +1,111 @@
+"""A file of a session, and the fields placed on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from gateway.directory import Connected
+from providers import model
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.node import child_id
+from schema.scalars import Duration
+from schema.types.download import TEN_MINUTES, Download, Linked
+from schema.types.node import Node
+from schema.types.provider import Provider
+
+if TYPE_CHECKING:
+    from schema.types.participant import Participant
+    from schema.types.session import Session
+    from schema.types.signature import Signature
+
+_WITHOUT_BYTES = {model.DocumentStatus.PROCESSING, model.DocumentStatus.FAILED, model.DocumentStatus.DELETED}
+
+
+def _id(root: strawberry.Parent[model.Document]) -> strawberry.ID:
+    return child_id("Document", root.session, root.key)
+
+
+def _provider(root: strawberry.Parent[model.Document], info: Info) -> Connected:
+    return info.context.signing.directory.get(root.session.provider)
+
+
+async def _session(root: strawberry.Parent[model.Document], info: Info) -> model.Session:
+    return await info.context.signing.session(root.session)
+
+
+async def _signatures(root: strawberry.Parent[model.Document], info: Info) -> list[model.Signature]:
+    session = await info.context.signing.session(root.session)
+    return [signature for signature in session.signatures if signature.document == root.key]
+
+
+def _download(root: strawberry.Parent[model.Document], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
+    if root.status in _WITHOUT_BYTES:
+        return None
+    link = info.context.signing.link("document", root.session, root.key, expires_in or TEN_MINUTES)
+    return Linked(link, root.filename or root.title, root.media_type)
+
+
+@strawberry.type
+@describes(model.Document)
+class Document(Node):
+    """A file of a session."""
+
+    id: strawberry.ID = resolved(_id)
+    key: str
+    provider: Provider = resolved(_provider)
+    session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(_session)
+    title: str | None
+    filename: str | None
+    description: str | None
+    role: model.DocumentRole
+    status: model.DocumentStatus
+    provider_status: str | None
+    media_type: str | None
+    size_bytes: int | None
+    sha256: str | None
+    created_at: datetime | None
+    signatures: list[Annotated[Signature, strawberry.lazy("schema.types.signature")]] = resolved(_signatures)
+    download: Download | None = resolved(
+        _download,
+        "A link to the bytes that needs no other credential and ends soon. Null while the provider has no bytes yet.",
+    )
+
+
+def _field_id(root: strawberry.Parent[model.Field]) -> strawberry.ID:
+    return child_id("SignatureField", root.session, root.key)
+
+
+async def _field_document(root: strawberry.Parent[model.Field], info: Info) -> model.Document | None:
+    return (await info.context.signing.session(root.session)).document(root.document)
+
+
+async def _field_participant(root: strawberry.Parent[model.Field], info: Info) -> model.Participant | None:
+    session = await info.context.signing.session(root.session)
+    return None if root.participant is None else session.participant(root.participant)
+
+
+def _depends_on(root: strawberry.Parent[model.Field]) -> strawberry.ID | None:
+    return None if root.depends_on is None else child_id("SignatureField", root.session, root.depends_on)
+
+
+@strawberry.type
+@describes(model.Field)
+class SignatureField(Node):
+    """Where a participant signs: PDF points from the lower left corner of a page."""
+
+    id: strawberry.ID = resolved(_field_id)
+    key: str
+    document: Document = resolved(_field_document)
+    participant: Annotated[Participant, strawberry.lazy("schema.types.participant")] | None = resolved(_field_participant)
+    type: str
+    page: int
+    x: float
+    y: float
+    width: float
+    height: float
+    required: bool
+    depends_on: strawberry.ID | None = resolved(_depends_on)

@@ -1,0 +1,57 @@
+"""A person of a session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from providers import model
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.node import child_id
+from schema.types.node import Node
+
+if TYPE_CHECKING:
+    from schema.types.session import Session
+
+
+def _id(root: strawberry.Parent[model.Participant]) -> strawberry.ID:
+    return child_id("Participant", root.session, root.key)
+
+
+async def _session(root: strawberry.Parent[model.Participant], info: Info) -> model.Session:
+    return await info.context.signing.session(root.session)
+
+
+def _display_name(root: strawberry.Parent[model.Participant]) -> str | None:
+    return root.display_name or " ".join(filter(None, (root.first_name, root.middle_name, root.last_name))) or None
+
+
+@strawberry.type
+@describes(model.Participant)
+class Participant(Node):
+    """A person of a session."""
+
+    id: strawberry.ID = resolved(_id)
+    key: str
+    session: Annotated[Session, strawberry.lazy("schema.types.session")] = resolved(_session)
+    display_name: str | None = resolved(_display_name)
+    first_name: str | None
+    middle_name: str | None
+    last_name: str | None
+    email: str | None
+    phone: str | None
+    language: str | None
+    role: model.ParticipantRole
+    order: int | None
+    status: model.ParticipantStatus
+    provider_status: str | None
+    signed_at: datetime | None
+    decline_reason: str | None
+    delivery_methods: list[model.DeliveryMethod]
+    signing_url: str | None = strawberry.field(
+        description="Where this person signs. Needs the scope sessions:sign; never logged."
+    )
+    signing_url_expires_at: datetime | None

@@ -1,0 +1,169 @@
+"""A configured provider: what it can do, its limits, and how it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import strawberry
+
+from gateway.directory import Connected
+from providers.adapter import Capability as ModelCapability
+from providers.adapter import ConnectionState, Operation, Support
+from providers.circuit import CircuitState
+from providers.health import Health as ModelHealth
+from providers.model import SessionKind, SessionStatus
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.node import node_id
+from schema.problems import Problem
+from schema.scalars import Json
+from schema.types.node import Node
+
+
+@strawberry.type
+class Capability:
+    """How an operation is supported."""
+
+    operation: Operation
+    support: Support
+    note: str | None
+
+
+@strawberry.type
+class Limit:
+    """What an order may hold at most."""
+
+    name: str
+    value: float
+    unit: str
+
+
+@strawberry.type
+class Connection:
+    """State of the gateway's credentials at a provider."""
+
+    state: ConnectionState
+    expires_at: datetime | None
+    note: str | None
+
+
+@strawberry.enum
+class HealthState(StrEnum):
+    """Whether a provider answers."""
+
+    UP = "UP"
+    DEGRADED = "DEGRADED"
+    DOWN = "DOWN"
+    UNKNOWN = "UNKNOWN"
+
+
+def _state(root: strawberry.Parent[ModelHealth]) -> HealthState:
+    if root.circuit is not CircuitState.CLOSED:
+        return HealthState.DOWN
+    if root.last_error is not None:
+        return HealthState.DEGRADED
+    return HealthState.UNKNOWN if root.last_success_at is None else HealthState.UP
+
+
+def _problem(root: strawberry.Parent[ModelHealth]) -> Problem | None:
+    return None if root.last_error is None else Problem.of(root.last_error)
+
+
+@strawberry.type
+class Health:
+    """How the last calls to a provider went."""
+
+    state: HealthState = resolved(_state)
+    circuit: CircuitState
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    problem: Problem | None = resolved(_problem)
+
+
+@strawberry.type
+class StatusCount:
+    """How many sessions are in a status."""
+
+    status: SessionStatus
+    count: int
+
+
+@strawberry.type
+class SessionCounts:
+    """How many sessions a provider has."""
+
+    by_status: list[StatusCount]
+    to_sign: int | None
+    needs_action: int | None
+    as_of: datetime
+    native: bool
+
+
+def _id(root: strawberry.Parent[Connected]) -> strawberry.ID:
+    return node_id("Provider", root.name)
+
+
+def _kind(root: strawberry.Parent[Connected]) -> str:
+    return root.record.kind
+
+
+def _display_name(root: strawberry.Parent[Connected]) -> str:
+    return root.settings.display_name or root.record.display_name
+
+
+def _environment(root: strawberry.Parent[Connected]) -> str:
+    return root.settings.environment
+
+
+def _session_kind(root: strawberry.Parent[Connected]) -> SessionKind:
+    return root.capabilities.session_kind
+
+
+def _capabilities(root: strawberry.Parent[Connected]) -> list[ModelCapability]:
+    return list(root.capabilities.operations.values())
+
+
+def _options_schema(root: strawberry.Parent[Connected]) -> Json:
+    schema = root.record.options.model_json_schema()
+    return Json({**schema, "participantOptions": root.record.participant_options.model_json_schema()})
+
+
+def _limits(root: strawberry.Parent[Connected]) -> list[Limit]:
+    return [Limit(name=name, value=value, unit=unit) for name, value, unit in root.capabilities.limits.stated()]
+
+
+def _connection(root: strawberry.Parent[Connected]) -> Connection:
+    now = root.adapter.connection
+    return Connection(state=now.state, expires_at=now.expires_at, note=now.note)
+
+
+def _health(root: strawberry.Parent[Connected]) -> ModelHealth:
+    return root.adapter.health
+
+
+async def _session_counts(root: strawberry.Parent[Connected], info: Info) -> SessionCounts:
+    tally = await info.context.signing.tally(root.name)
+    counts = [StatusCount(status=SessionStatus(status), count=count) for status, count in sorted(tally.items())]
+    return SessionCounts(by_status=counts, to_sign=None, needs_action=None, as_of=info.context.clock.now(), native=False)
+
+
+@strawberry.type
+@describes(Connected)
+class Provider(Node):
+    """A configured provider."""
+
+    id: strawberry.ID = resolved(_id)
+    name: str = strawberry.field(description="The name given in the configuration; several providers may be of one kind.")
+    kind: str = resolved(_kind)
+    display_name: str = resolved(_display_name)
+    environment: str = resolved(_environment)
+    session_kind: SessionKind = resolved(_session_kind)
+    capabilities: list[Capability] = resolved(_capabilities)
+    options_schema: Json = resolved(_options_schema, "JSON Schema of what createSession takes under options for this provider.")
+    limits: list[Limit] = resolved(_limits)
+    connection: Connection = resolved(_connection)
+    health: Health = resolved(_health)
+    session_counts: SessionCounts = resolved(
+        _session_counts, "The provider's own count where it keeps one, else the gateway's."
+    )

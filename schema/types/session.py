@@ -1,0 +1,113 @@
+"""A session, and lists of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import strawberry
+
+from gateway.directory import Connected
+from providers import model
+from providers.errors import Forbidden, Invalid
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.node import node_id
+from schema.scalars import Duration, Json
+from schema.types.document import Document, SignatureField
+from schema.types.node import Node
+from schema.types.participant import Participant
+from schema.types.provider import Provider
+from schema.types.signature import Signature
+
+
+@strawberry.type
+@describes(model.Progress)
+class Progress:
+    """Counts of participants; for a batch, of documents."""
+
+    required: int
+    signed: int
+    declined: int
+    pending: int
+    failed: int
+
+
+@strawberry.type
+@describes(model.Archive)
+class Archive:
+    """What was asked of a provider's archive, and what it said."""
+
+    requested: bool
+    retention_period: Duration | None
+    archive_id: str | None
+
+
+@strawberry.type
+class Freshness:
+    """How old what is shown is, and where it came from."""
+
+    as_of: datetime
+    age_ms: int
+    stale: bool
+    source: model.ChangeSource
+
+
+def _id(root: strawberry.Parent[model.Session]) -> strawberry.ID:
+    return node_id("Session", root.provider, root.key)
+
+
+def _provider(root: strawberry.Parent[model.Session], info: Info) -> Connected:
+    return info.context.signing.directory.get(root.provider)
+
+
+def _documents(
+    root: strawberry.Parent[model.Session], info: Info, roles: list[model.DocumentRole] | None = None, first: int | None = 100
+) -> list[model.Document]:
+    if first is not None and not 0 <= first <= info.context.first:
+        raise Invalid(f"first is at most {info.context.first} here.", path=("first",))
+    found = [document for document in root.documents if roles is None or document.role in roles]
+    return found[:first]
+
+
+def _freshness(root: strawberry.Parent[model.Session], info: Info) -> Freshness:
+    now = info.context.clock.now()
+    as_of = root.observed_at or now
+    age = max(0, (now - as_of) // timedelta(milliseconds=1))
+    return Freshness(as_of=as_of, age_ms=age, stale=root.stale, source=root.source)
+
+
+def _native(root: strawberry.Parent[model.Session], info: Info) -> Json:
+    if "native:read" not in info.context.viewer.scopes:
+        raise Forbidden("The native payload needs the scope native:read.")
+    return Json(root.native)
+
+
+@strawberry.type
+@describes(model.Session)
+class Session(Node):
+    """What a person calls "the thing being signed"."""
+
+    id: strawberry.ID = resolved(_id)
+    provider: Provider = resolved(_provider)
+    key: str = strawberry.field(description="The provider's own identifier.")
+    kind: model.SessionKind
+    title: str | None
+    reference: str | None = strawberry.field(description="Your own reference, as given when the session was created.")
+    status: model.SessionStatus
+    final: bool = strawberry.field(description="No further change is expected.")
+    provider_status: str | None = strawberry.field(description="The provider's own word for the status.")
+    status_reason: str | None
+    created_at: datetime | None
+    started_at: datetime | None
+    due_at: datetime | None
+    completed_at: datetime | None
+    signing_order: model.SigningOrder
+    reminder_frequency: model.ReminderFrequency | None
+    progress: Progress
+    documents: list[Document] = resolved(_documents)
+    participants: list[Participant]
+    signatures: list[Signature]
+    fields: list[SignatureField]
+    archive: Archive | None
+    freshness: Freshness = resolved(_freshness)
+    native: Json | None = resolved(_native, "The provider's last payload, unchanged. Needs the scope native:read.")

@@ -1,0 +1,125 @@
+"""A signature, and what the gateway found when it checked it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from gateway.directory import Connected
+from providers import model, verification
+from providers.verification import VerificationStatus
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.node import child_id
+from schema.scalars import Duration
+from schema.types.document import Document
+from schema.types.download import TEN_MINUTES, Download, Linked
+from schema.types.node import Node
+from schema.types.participant import Participant
+from schema.types.provider import Provider
+
+if TYPE_CHECKING:
+    from schema.types.session import Session
+
+
+@strawberry.type
+@describes(verification.Certificate)
+class Certificate:
+    """Who signed."""
+
+    subject: str
+    common_name: str | None
+    issuer: str
+    serial_number: str
+    not_before: datetime
+    not_after: datetime
+    sha256: str
+    pem: str
+
+
+@strawberry.type
+@describes(verification.Timestamp)
+class Timestamp:
+    """When a third party says that the signature existed."""
+
+    at: datetime
+    authority: str | None
+
+
+@strawberry.type
+@describes(verification.Verification)
+class Verification:
+    """Whether a signature holds."""
+
+    status: VerificationStatus
+    reason: str | None
+    digest_algorithm: str | None
+    trusted: bool
+    covers_whole_document: bool | None
+    checked_at: datetime | None
+
+
+def _id(root: strawberry.Parent[model.Signature]) -> strawberry.ID:
+    return child_id("Signature", root.session, root.key)
+
+
+def _provider(root: strawberry.Parent[model.Signature], info: Info) -> Connected:
+    return info.context.signing.directory.get(root.session.provider)
+
+
+async def _session(root: strawberry.Parent[model.Signature], info: Info) -> model.Session:
+    return await info.context.signing.session(root.session)
+
+
+async def _document(root: strawberry.Parent[model.Signature], info: Info) -> model.Document | None:
+    session = await info.context.signing.session(root.session)
+    return None if root.document is None else session.document(root.document)
+
+
+async def _participant(root: strawberry.Parent[model.Signature], info: Info) -> model.Participant | None:
+    session = await info.context.signing.session(root.session)
+    return None if root.participant is None else session.participant(root.participant)
+
+
+async def _certificate(root: strawberry.Parent[model.Signature], info: Info) -> verification.Certificate | None:
+    return (await info.context.signing.inspect(root)).certificate
+
+
+async def _timestamp(root: strawberry.Parent[model.Signature], info: Info) -> verification.Timestamp | None:
+    return (await info.context.signing.inspect(root)).timestamp
+
+
+async def _verification(root: strawberry.Parent[model.Signature], info: Info) -> verification.Verification:
+    return (await info.context.signing.inspect(root)).verification
+
+
+def _download(root: strawberry.Parent[model.Signature], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
+    link = info.context.signing.link("signature", root.session, root.key, expires_in or TEN_MINUTES)
+    return Linked(link, None, None)
+
+
+@strawberry.type
+@describes(model.Signature)
+class Signature(Node):
+    """A signature that a provider keeps or made."""
+
+    id: strawberry.ID = resolved(_id)
+    key: str
+    provider: Provider = resolved(_provider)
+    session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(_session)
+    document: Document | None = resolved(_document)
+    participant: Participant | None = resolved(_participant)
+    format: model.SignatureFormat
+    version: int | None
+    comment: str | None
+    tags: list[str]
+    created_by: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    signed_at: datetime | None
+    certificate: Certificate | None = resolved(_certificate, "Who signed, read from the signature itself.")
+    timestamp: Timestamp | None = resolved(_timestamp)
+    verification: Verification = resolved(_verification, "Checked by the gateway, not taken from the provider.")
+    download: Download | None = resolved(_download)

@@ -1,0 +1,50 @@
+"""The suite is run for every provider in the registry, each test for those that declare what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from subject import Haste, Patience, Subject, declared
+
+from providers.adapter import Capabilities, Operation, Provider
+from providers.authority import Authority
+from providers.registry import NAMES, load, load_sandbox
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kind" in metafunc.fixturenames:
+        marks = list(metafunc.definition.iter_markers("needs"))
+        metafunc.parametrize("kind", [kind for kind in NAMES if all(_has(load(kind), mark) for mark in marks)])
+
+
+def _has(provider: Provider, mark: pytest.Mark) -> bool:
+    operations = {Operation(name) for name in mark.args}
+    where: Callable[[Capabilities], bool] = mark.kwargs.get("where", lambda can: True)
+    return operations <= declared(provider.capabilities) and where(provider.capabilities)
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def provider(kind: str) -> Provider:
+    return load(kind)
+
+
+@pytest.fixture
+def changes() -> dict[str, object]:
+    """What a test wants different in the settings; overridden where it does."""
+    return {}
+
+
+@pytest.fixture
+async def subject(provider: Provider, authority: Authority, changes: dict[str, object]) -> AsyncIterator[Subject]:
+    clock = Haste()
+    sandbox = load_sandbox(provider.kind)(clock=Patience(clock), authority=authority)
+    async with sandbox.serving() as url:
+        settings = provider.settings(**(sandbox.settings(url) | changes))
+        async with provider.adapter(settings, clock=clock) as adapter:
+            yield Subject(provider, sandbox, settings, adapter, clock, url)

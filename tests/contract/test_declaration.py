@@ -1,0 +1,160 @@
+"""What a provider says of itself, without any call."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+from pydantic import SecretStr, ValidationError
+from subject import declared
+
+from providers.adapter import Adapter, Operation, Support
+from providers.errors import Unsupported
+from providers.model import SessionKind
+from providers.registry import NAMES, load, load_sandbox
+from providers.sandbox import Sandbox
+
+WITHOUT_VERB = {Operation.ARCHIVE, Operation.WEBHOOKS, Operation.STATISTICS}
+VERBS = {each: each.lower() for each in Operation if each not in WITHOUT_VERB and hasattr(Adapter, each.lower())}
+URL = "http://127.0.0.1:1"
+
+
+def table(kind):
+    return load_sandbox(kind)().settings(URL)
+
+
+def overrides(adapter, verb):
+    return getattr(adapter, verb) is not getattr(Adapter, verb)
+
+
+def test_declared_operations_are_the_overridden_verbs(provider):
+    overridden = {operation for operation, verb in VERBS.items() if overrides(provider.adapter, verb)}
+    assert declared(provider.capabilities) - WITHOUT_VERB == overridden
+
+
+def test_helping_verbs_come_with_the_operations_that_need_them(provider):
+    has = declared(provider.capabilities)
+    assert overrides(provider.adapter, "fetch_session"), "a session that cannot be read cannot be known"
+    assert (Operation.CREATE_SESSION in has) == overrides(provider.adapter, "undo")
+    assert (Operation.LIST_SIGNATURES in has) == overrides(provider.adapter, "download_signature")
+
+
+async def test_verbs_that_are_not_declared_are_unsupported(provider):
+    adapter = provider.adapter(provider.settings(**table(provider.kind)))
+    async with adapter:
+        for operation, verb in VERBS.items():
+            if operation in declared(provider.capabilities):
+                continue
+            method = getattr(adapter, verb)
+            blanks = [None] * len(inspect.signature(method).parameters)
+            with pytest.raises(Unsupported, match="cannot"):
+                await method(*blanks)
+        assert adapter.health.last_failure_at is None
+
+
+def test_capabilities_are_consistent(provider):
+    can = provider.capabilities
+    assert set(can.operations) == set(Operation)
+    assert all(capability.operation is operation for operation, capability in can.operations.items())
+    makes_sessions = Operation.CREATE_SESSION in declared(can)
+    assert makes_sessions != (can.session_kind is SessionKind.RECORD)
+    assert bool(can.media_types) == makes_sessions
+    assert all(media_type.count("/") == 1 and media_type == media_type.lower() for media_type in can.media_types)
+    assert all(value > 0 and unit for _, value, unit in can.limits.stated())
+    if not can.participants:
+        assert not any((can.languages, can.deliveries, can.fields, can.reminders))
+    for operation, capability in can.operations.items():
+        assert can.support(operation) is capability.support
+        assert capability.support is not Support.UNSUPPORTED or capability.note is None
+        assert capability.note is None or capability.note.strip().endswith(".")
+
+
+def test_the_record_is_the_registrys(kind, provider):
+    assert provider.kind == kind
+    assert provider.display_name
+    sandbox = load_sandbox(kind)
+    assert issubclass(sandbox, Sandbox)
+    assert sandbox.kind == kind
+    assert provider.settings(**table(kind)).kind == kind
+
+
+@pytest.mark.parametrize("part", ["options", "participant_options"])
+def test_options_have_a_schema_that_refuses_what_it_does_not_know(provider, part):
+    model = getattr(provider, part)
+    schema = model.model_json_schema()
+    assert json.loads(json.dumps(schema)) == schema
+    assert schema["additionalProperties"] is False
+    assert model().model_dump(mode="json", exclude_none=True, by_alias=True) is not None
+    with pytest.raises(ValidationError):
+        model.model_validate({"noSuchOption": 1})
+
+
+def test_settings_refuse_a_key_that_does_not_exist(provider):
+    with pytest.raises(ValidationError, match="no_such_key"):
+        provider.settings(**table(provider.kind), no_such_key=1)
+
+
+def test_settings_refuse_a_path_that_does_not_exist_and_name_those_that_do(provider):
+    assert provider.settings.PATHS
+    some = sorted(provider.settings.PATHS)[0]
+    with pytest.raises(ValidationError, match=f"no_such_path unknown.*{some}"):
+        provider.settings(**(table(provider.kind) | {"paths": {"no_such_path": "/x"}}))
+    with pytest.raises(ValidationError, match=f"{some} must begin with /"):
+        provider.settings(**(table(provider.kind) | {"paths": {some: "x"}}))
+
+
+@pytest.mark.parametrize("url", ["", "not an address", "ftp://127.0.0.1", "https://", "https://user:pass@example.com", "//x"])
+def test_settings_refuse_an_address_that_is_none(provider, url):
+    with pytest.raises(ValidationError, match="base_url") as caught:
+        provider.settings(**(table(provider.kind) | {"base_url": url}))
+    assert "pass@" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "Has Capitals", "a" * 64, "under_score", "-x"])
+def test_settings_refuse_a_name_that_could_not_stand_in_an_address(provider, name):
+    with pytest.raises(ValidationError, match="name"):
+        provider.settings(**(table(provider.kind) | {"name": name}))
+
+
+def test_every_path_of_the_table_can_be_replaced(provider):
+    for name, template in provider.settings.PATHS.items():
+        replaced = provider.settings(**(table(provider.kind) | {"paths": {name: f"/v9{template}"}}))
+        assert replaced.paths[name] == f"/v9{template}"
+
+
+def test_settings_keep_their_secrets_to_themselves(provider):
+    raw = table(provider.kind)
+    settings = provider.settings(**raw)
+    shown = f"{settings!r} {settings} {settings.model_dump_json()}"
+    secrets = [secret.get_secret_value() for secret in settings.secrets()]
+    hidden = [name for name, _ in settings if isinstance(getattr(settings, name), SecretStr)]
+    assert len(secrets) == len(hidden)
+    assert not [secret for secret in secrets if secret in shown]
+    with pytest.raises(ValidationError) as caught:
+        provider.settings(**(raw | {"timeout": -1, "no_such_key": 1}))
+    assert not [secret for secret in secrets if secret in str(caught.value)]
+
+
+def test_credentials_are_never_plain_text(provider):
+    suspicious = ("secret", "token", "password", "key")
+    for name, info in provider.settings.model_fields.items():
+        if name.endswith(suspicious):
+            assert "SecretStr" in str(info.annotation), name
+
+
+def test_loading_providers_does_not_load_their_sandboxes():
+    code = (
+        "import sys; from providers.registry import NAMES, load; [load(kind) for kind in NAMES];"
+        "assert not [name for name in sys.modules if name.endswith('sandbox') or 'uvicorn' in name], sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_registry_is_in_order():
+    assert list(NAMES) == sorted(set(NAMES))
+    for lookup in (load, load_sandbox):
+        with pytest.raises(KeyError):
+            lookup("no-such-kind")

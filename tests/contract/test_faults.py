@@ -1,0 +1,231 @@
+"""Every way to go wrong ends in the error that says what to do about it."""
+
+from __future__ import annotations
+
+import httpx
+import orders
+import pytest
+from pydantic import SecretStr
+
+from providers.circuit import CircuitState
+from providers.errors import (
+    AuthorizationRequired,
+    Busy,
+    Conflict,
+    Forbidden,
+    InDoubt,
+    Misbehaved,
+    NotFound,
+    ProviderError,
+    Refused,
+    SigningError,
+    TimedOut,
+    Unavailable,
+)
+from providers.http import ATTEMPTS
+from providers.model import ParticipantStatus, SessionKind, SessionStatus
+from providers.registry import load, load_sandbox
+
+HAS_STATUS = pytest.mark.needs("CREATE_SESSION", where=lambda can: can.session_kind is not SessionKind.RECORD)
+STRANGE = "LEVITATING"
+
+READ_FAULTS = {
+    "401": ({"status": 401}, {AuthorizationRequired}, 1),
+    "403": ({"status": 403}, {Refused, AuthorizationRequired}, 1),
+    # A store that answers in plain text says that the address is wrong, not that the record is.
+    "404": ({"status": 404}, {NotFound, Misbehaved}, 1),
+    "409": ({"status": 409}, {Conflict}, 1),
+    "429": ({"status": 429, "headers": {"retry-after": "7"}}, {Busy}, ATTEMPTS),
+    "500": ({"status": 500}, {Unavailable}, ATTEMPTS),
+    "502 html": ({"status": 502, "kind": "html"}, {Unavailable}, ATTEMPTS),
+    "503": ({"status": 503}, {Unavailable}, ATTEMPTS),
+    "302": ({"status": 302, "kind": "empty", "headers": {"location": "/elsewhere"}}, {Misbehaved}, 1),
+    "html": ({"kind": "html"}, {Misbehaved}, 1),
+    "empty": ({"kind": "empty"}, {Misbehaved}, 1),
+    "truncate": ({"kind": "truncate"}, {Unavailable}, ATTEMPTS),
+    "reset": ({"kind": "reset"}, {Unavailable}, ATTEMPTS),
+}
+
+
+def check(subject, error):
+    """What holds for every error that a provider causes."""
+    assert isinstance(error, SigningError)
+    assert not isinstance(error, Forbidden), "that is for the gateway to say"
+    assert error.provider == subject.settings.name
+    told = f"{error} {error!r} {error.detail} {error.provider_code} {error.path}"
+    assert not [word for word in private(subject) if word in told]
+    assert len(str(error)) > len("refused")
+    assert "Traceback" not in told
+    assert "<html>" not in told
+
+
+def private(subject):
+    return [*orders.PRIVATE, *(secret.get_secret_value() for secret in subject.settings.secrets())]
+
+
+@pytest.mark.parametrize("case", READ_FAULTS)
+async def test_a_read_that_goes_wrong_says_how(subject, case):
+    fault, expected, attempts = READ_FAULTS[case]
+    made = await subject.make()
+    await subject.break_next(method="GET", count=1000, **fault)
+    heard = len(subject.sandbox.calls)
+    with pytest.raises(SigningError) as caught:
+        await subject.adapter.fetch_session(made.key, made)
+    assert type(caught.value) in expected
+    check(subject, caught.value)
+    calls = [call.path for call in subject.calls_since(heard) if call.method == "GET"]
+    # A renewed token is one more try, and some sessions are read from several places.
+    most = attempts + 1 if case in {"401", "404"} else attempts
+    assert max(calls.count(path) for path in calls) <= most
+    if attempts > 1:
+        assert max(calls.count(path) for path in calls) == attempts
+    if case == "429":
+        assert caught.value.retry_after == 7
+        assert set(subject.clock.slept[-2:]) == {7.0}
+    subject.sandbox.faults.clear()
+    subject.clock.ahead += 60
+    assert (await subject.adapter.fetch_session(made.key, made)).ref == made.ref
+    assert subject.adapter.health.last_error is None
+
+
+@pytest.mark.parametrize("changes", [{"timeout": 0.3}])
+async def test_a_read_that_takes_too_long_times_out(subject, changes):
+    made = await subject.make()
+    await subject.break_next(method="GET", count=1000, delay_ms=500)
+    with pytest.raises(TimedOut) as caught:
+        await subject.adapter.fetch_session(made.key, made)
+    check(subject, caught.value)
+
+
+async def test_a_read_that_fails_once_is_tried_again(subject):
+    made = await subject.make()
+    for fault in ({"status": 500}, {"kind": "reset"}, {"status": 429}, {"kind": "truncate"}):
+        await subject.break_next(method="GET", **fault)
+        assert (await subject.adapter.fetch_session(made.key, made)).ref == made.ref
+
+
+@pytest.mark.needs("LIST_SESSIONS")
+@pytest.mark.parametrize("case", ["401", "429", "500", "html", "empty", "truncate", "reset"])
+async def test_a_list_that_goes_wrong_says_how(subject, case):
+    fault, expected, _ = READ_FAULTS[case]
+    await subject.make()
+    await subject.break_next(method="GET", count=1000, **fault)
+    with pytest.raises(SigningError) as caught:
+        await subject.adapter.list_sessions(0, 10)
+    assert type(caught.value) in expected
+    check(subject, caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ({"status": 401}, {AuthorizationRequired}),
+        ({"status": 403}, {Refused, AuthorizationRequired}),
+        ({"status": 429, "headers": {"retry-after": "7"}}, {Busy}),
+        ({"status": 500}, {Unavailable}),
+    ],
+    ids=lambda value: str(value.get("status")) if isinstance(value, dict) else "",
+)
+async def test_a_write_that_is_refused_says_how(subject, fault, expected):
+    await subject.make()
+    await subject.break_next(method="POST", count=1000, **fault)
+    with pytest.raises(SigningError) as caught:
+        await subject.make()
+    assert type(caught.value) in expected
+    check(subject, caught.value)
+
+
+@pytest.mark.parametrize("kind_of_answer", ["html", "empty"])
+async def test_a_write_with_an_unreadable_answer_is_in_doubt_or_looked_after(subject, kind_of_answer):
+    first = await subject.make()
+    await subject.break_next(method="POST", count=1, kind=kind_of_answer)
+    heard = len(subject.sandbox.calls)
+    with pytest.raises(SigningError) as caught:
+        await subject.make()
+    assert isinstance(caught.value, InDoubt | ProviderError | NotFound)
+    assert not isinstance(caught.value, Unavailable), "nobody may take it for undone"
+    check(subject, caught.value)
+    assert len({call.path for call in subject.calls_since(heard)}) >= 1
+    assert (await subject.adapter.fetch_session(first.key, first)).ref == first.ref
+
+
+@pytest.mark.needs("CANCEL_SESSION")
+@pytest.mark.parametrize("silence", ["reset", "lost"])
+async def test_a_cancellation_without_an_answer_is_settled_or_in_doubt(subject, silence):
+    made = await subject.make()
+    for method in ("POST", "DELETE", "PUT"):
+        await subject.break_next(method=method, kind=silence)
+    try:
+        canceled = await subject.adapter.cancel_session(made, "The field was sold.")
+    except InDoubt as error:
+        check(subject, error)
+    else:
+        assert canceled.status is SessionStatus.CANCELED
+
+
+async def test_a_provider_that_is_gone_is_unavailable(subject):
+    made = await subject.make()
+    gone = subject.provider.settings(**(subject.sandbox.settings("http://127.0.0.1:9")))
+    async with subject.provider.adapter(gone, clock=subject.clock) as adapter:
+        with pytest.raises(Unavailable) as caught:
+            await adapter.fetch_session(made.key, made)
+        check(subject, caught.value)
+        assert adapter.health.last_failure_at is not None
+        assert adapter.health.circuit in CircuitState
+
+
+def secret_keys(kind):
+    settings = load(kind).settings(**load_sandbox(kind)().settings("http://127.0.0.1:1"))
+    return [name for name, value in settings if isinstance(value, SecretStr)]
+
+
+async def test_wrong_credentials_are_told_apart(subject):
+    made = await subject.make()
+    keys = secret_keys(subject.provider.kind)
+    wrong = subject.provider.settings(**(subject.sandbox.settings(subject.url) | dict.fromkeys(keys, "wr0ng-credential")))
+    async with subject.provider.adapter(wrong, clock=subject.clock) as adapter:
+        if not keys:
+            assert (await adapter.fetch_session(made.key, made)).ref == made.ref
+            return
+        with pytest.raises(AuthorizationRequired) as caught:
+            await adapter.fetch_session(made.key, made)
+        assert "wr0ng-credential" not in f"{caught.value} {caught.value!r} {caught.value.detail}"
+
+
+class Rewording(httpx.AsyncBaseTransport):
+    """Carries calls to the sandbox and replaces words in what it answers."""
+
+    def __init__(self):
+        self.words = ()
+        self._carrier = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request):
+        response = await self._carrier.handle_async_request(request)
+        body = await response.aread()
+        await response.aclose()
+        for word in self.words:
+            body = body.replace(f'"{word}"'.encode(), f'"{STRANGE}"'.encode())
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-length"]
+        return httpx.Response(response.status_code, headers=headers, content=body)
+
+    async def aclose(self):
+        await self._carrier.aclose()
+
+
+@HAS_STATUS
+async def test_a_status_that_nobody_knows_is_unknown_and_kept(subject):
+    made = await subject.make(subject.order(people=1))
+    transport = Rewording()
+    async with subject.provider.adapter(subject.settings, transport=transport, clock=subject.clock) as adapter:
+        before = await adapter.fetch_session(made.key, made)
+        assert before.status is not SessionStatus.UNKNOWN
+        transport.words = before.provider_status.split(", ")
+        after = await adapter.fetch_session(made.key, made)
+        assert after.status is SessionStatus.UNKNOWN
+        assert STRANGE in after.provider_status
+        assert not after.final
+        transport.words = [person.provider_status for person in before.participants if person.provider_status]
+        people = (await adapter.fetch_session(made.key, made)).participants
+        if transport.words:
+            assert {person.status for person in people} == {ParticipantStatus.UNKNOWN}
+            assert {person.provider_status for person in people} == {STRANGE}

@@ -1,0 +1,84 @@
+"""A list holds everything, newest first, however it is cut into pages."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.needs("LIST_SESSIONS")
+
+COUNT = 5
+
+
+async def several(subject):
+    made = []
+    for _ in range(COUNT):
+        made.append(await subject.make(subject.order(people=1)))
+        subject.clock.ahead += 2  # providers tell times to the second
+    return made
+
+
+async def walk(subject, limit):
+    """Every page, as the gateway would ask for them."""
+    pages, offset = [], 0
+    for _ in range(10 * COUNT):
+        page = await subject.adapter.list_sessions(offset, limit)
+        pages.append(page)
+        if page.next_offset is None:
+            return pages
+        assert page.next_offset > offset, "a walk gets somewhere"
+        offset = page.next_offset
+    raise AssertionError("a walk comes to an end")
+
+
+async def test_a_list_holds_what_was_made_newest_first(subject):
+    made = await several(subject)
+    page = await subject.adapter.list_sessions(0, 50)
+    assert [row.key for row in page.sessions] == [session.key for session in reversed(made)]
+    assert page.next_offset is None
+    assert page.total is None or page.total >= COUNT
+    times = [row.created_at for row in page.sessions if row.created_at]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, COUNT, COUNT + 1])
+async def test_pages_neither_lose_a_session_nor_make_one_up(subject, limit):
+    made = await several(subject)
+    pages = await walk(subject, limit)
+    assert {row.key for page in pages for row in page.sessions} == {session.key for session in made}
+    assert all(len(page.sessions) <= limit for page in pages)
+    rows = [row.key for page in pages for row in page.sessions]
+    assert list(dict.fromkeys(rows)) == [session.key for session in reversed(made)]
+
+
+async def test_an_offset_within_a_page_skips_nothing(subject):
+    made = [session.key for session in reversed(await several(subject))]
+    for offset in range(COUNT):
+        page = await subject.adapter.list_sessions(offset, 2)
+        assert made[offset] in [row.key for row in page.sessions]
+
+
+async def test_an_offset_past_the_end_is_an_empty_page(subject):
+    await several(subject)
+    page = await subject.adapter.list_sessions(1000, 10)
+    assert page.sessions == ()
+    assert page.next_offset is None
+
+
+async def test_an_empty_list_is_an_empty_page(subject):
+    page = await subject.adapter.list_sessions(0, 10)
+    assert (page.sessions, page.next_offset) == ((), None)
+    assert page.total in {None, 0}
+
+
+async def test_rows_are_whole_or_say_that_they_are_not(subject):
+    made = await subject.make(subject.order(people=1))
+    row = (await subject.adapter.list_sessions(0, 10)).sessions[0]
+    read = await subject.adapter.fetch_session(made.key)
+    assert (row.ref, row.kind, row.status) == (read.ref, read.kind, read.status)
+    assert row.partial or row == read
+
+
+async def test_a_long_page_is_asked_for_in_vain(subject):
+    await subject.make(subject.order(people=1))
+    page = await subject.adapter.list_sessions(0, 100_000)
+    assert len(page.sessions) == 1
