@@ -7,18 +7,15 @@ API under ``/_sandbox`` is the same on each and plays the people; it is no part 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import socket
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,17 +24,11 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from providers.authority import Authority
 from providers.clock import Clock
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+from providers.server import Message, Receive, Scope, Send
+from providers.server import serving as serving
 
 _CONTROL = "/_sandbox"
 _CALLS_KEPT = 50_000
-_SHUTDOWN_SECONDS = 1
-_TICK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,43 +280,3 @@ class Sandbox:
 
 async def _misunderstood(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400)
-
-
-class _Server(uvicorn.Server):
-    """One that leaves signals to whoever runs the event loop, and stops as soon as it is told to."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.told = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        ticks = itertools.count()
-        while not await self.on_tick(next(ticks)) and not self.told.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.told.wait(), _TICK_SECONDS)
-
-
-@asynccontextmanager
-async def serving(app: Asgi, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serves an ASGI application on a real port in this event loop; gives its address.
-
-    Raises ``OSError`` where the port is taken.
-    """
-    listener = socket.create_server((host, port))
-    # asyncio does so only for sockets that name their protocol; without it each answer waits 40 ms for an acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SHUTDOWN_SECONDS, lifespan="auto", ws="none")
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]), name=f"server on {host}:{listener.getsockname()[1]}")
-    try:
-        while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn has no event to wait for)
-            await asyncio.sleep(0.005)
-        yield f"http://{host}:{listener.getsockname()[1]}"
-    finally:
-        server.told.set()
-        await task
-        listener.close()

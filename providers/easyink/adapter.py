@@ -146,7 +146,7 @@ class EasyInkAdapter(Adapter):
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """A draft, then its documents, participants and fields, then converted and started where the order says so."""
         key = await self._make("create_draft", {"subject": order.title})
-        created_at = self.clock.now()
+        created_at = self.clock.now()  # our own record: EasyInk tells it in lists only
         await steps.did("draft", key)
         uploaded = [await self._upload(key, document) for document in order.documents]
         people = [await self._make("add_participant", participant(person), session=key) for person in order.participants]
@@ -205,7 +205,8 @@ class EasyInkAdapter(Adapter):
         if session.status is not SessionStatus.DRAFT:
             raise WrongState(f"Session {session.key} is no draft any more: documents can no longer be added.")
         uploaded = await self._upload(session.key, document)
-        await steps.did("document", uploaded.key)
+        name = "attachment" if document.role is DocumentRole.ATTACHMENT else "document"
+        await steps.did(name, f"{session.key}/{uploaded.key}")
         return await self._fetch_draft(session.key, replace(session, documents=(*session.documents, uploaded)))
 
     @asynccontextmanager
@@ -236,18 +237,25 @@ class EasyInkAdapter(Adapter):
         return (await self.fetch_session(session.key, session)).signatures
 
     async def undo(self, step: Step) -> None:
-        """Deletes a draft with all that belongs to it, or voids it where it was converted in the meantime."""
-        if step.name != "draft":
-            await super().undo(step)
+        """Deletes a draft with all that belongs to it, or what was added to one."""
+        if step.name == "draft":
+            await self._undo_draft(step.key)
+            return
+        session, _, document = step.key.partition("/")
+        with suppress(NotFound):
+            await self._do("DELETE", f"remove_{step.name}", session=session, document=document)
+
+    async def _undo_draft(self, key: str) -> None:
         try:
-            await self._do("DELETE", "delete_draft", session=step.key)
+            await self._do("DELETE", "delete_draft", session=key)
         except (NotFound, WrongState):
+            # It was converted in the meantime, or it is gone.
             try:
-                await self._do("POST", "void_session", {"reason": "Its creation failed."}, session=step.key)
+                await self._do("POST", "void_session", {"reason": "Its creation failed."}, session=key)
             except NotFound:
                 return
             except (Refused, WrongState):
-                if (await self.fetch_session(step.key)).status is not SessionStatus.CANCELED:
+                if (await self.fetch_session(key)).status is not SessionStatus.CANCELED:
                     raise
 
     async def _start(self, session: Session) -> Session:
@@ -259,13 +267,13 @@ class EasyInkAdapter(Adapter):
 
     async def _processed(self, session: Session) -> Session:
         """Looks at a draft until all of its documents are ready; fields and conversion need them."""
-        for pause in _PAUSES:
+        for pause in (*_PAUSES, None):
             if failed := [each.key for each in session.documents if each.status is DocumentStatus.FAILED]:
                 raise Refused(f"{self.settings.name} could not process {', '.join(failed)}.", provider=self.settings.name)
             if all(each.status is DocumentStatus.READY for each in session.documents):
                 return session
             left = time_left(self.clock)
-            if left is not None and left <= pause:
+            if pause is None or (left is not None and left <= pause):
                 break
             await self.clock.sleep(pause)
             session = await self._fetch_draft(session.key, session)

@@ -95,6 +95,7 @@ def session(provider: str, raw: bytes, now: datetime) -> Session:
         kind=SessionKind.RECORD,
         status=SessionStatus.COMPLETED,
         title=stored.document,
+        reference=stored.thread,
         created_at=created_at,
         completed_at=created_at,
         documents=(_document(ref, content, created_at),),

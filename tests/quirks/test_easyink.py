@@ -263,6 +263,7 @@ async def test_what_a_view_lacks_is_carried_over_from_what_was_known(desk: Desk)
     session = await desk.create(order(participants=(BOB,), reference="crm-17"))
     again = await desk.adapter.fetch_session(session.key, session)
     assert again == session
+    assert (again.participants[0].phone, again.participants[0].language) == (BOB.phone, BOB.language)
     stranger = await desk.adapter.fetch_session(session.key)
     assert (stranger.participants[0].phone, stranger.reference) == (None, None)
     assert (stranger.status, stranger.participants[0].last_name) == (session.status, "Byte")
@@ -744,6 +745,7 @@ async def test_a_list_begins_where_a_page_begins_and_is_newest_first(desk: Desk)
     page = await desk.adapter.list_sessions(3, 2)
     assert [row.key for row in page.sessions] == newest[2:4]
     assert (page.total, page.next_offset) == (5, 4)
+    assert (await desk.adapter.list_sessions(4, 2)).next_offset is None
     seen, offset = [], 0
     while offset is not None:
         page = await desk.adapter.list_sessions(offset, 2)
@@ -883,8 +885,20 @@ async def test_a_document_is_added_to_a_draft(desk: Desk) -> None:
     after = await desk.adapter.add_document(draft, document(title="Annex", role=DocumentRole.ATTACHMENT), steps)
     added = only(after, DocumentRole.ATTACHMENT)
     assert (added.title, added.filename) == ("Annex", "lease.pdf")
-    assert steps.made == [Step("document", added.key)]
+    assert steps.made == [Step("attachment", f"{draft.key}/{added.key}")]
     assert after.documents[0].sha256 == draft.documents[0].sha256
+
+
+@pytest.mark.parametrize("role", [DocumentRole.TO_SIGN, DocumentRole.ATTACHMENT])
+async def test_a_document_that_was_added_is_removed_again_and_twice_is_fine(desk: Desk, role: DocumentRole) -> None:
+    draft, steps = await desk.create(order(start=False)), Steps()
+    desk.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="GET", kind="html"))
+    with pytest.raises(Misbehaved):
+        await desk.adapter.add_document(draft, document(role=role), steps)
+    for step in (*steps.made, *steps.made):
+        await desk.adapter.undo(step)
+    left = (await desk.adapter.fetch_session(draft.key, draft)).documents
+    assert [item.key for item in left] == [item.key for item in draft.documents]
 
 
 async def test_every_path_can_be_overridden() -> None:

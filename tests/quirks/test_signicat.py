@@ -607,7 +607,7 @@ async def test_a_package_that_was_asked_of_one_session_is_waited_for_too() -> No
         read = await adapter.fetch_session("n1")
         assert read.status is SessionStatus.PROCESSING
         answers["GET /sign/signing-sessions/n1"] = native(
-            "SIGNED", packageTo=["PADES_CONTAINER"], output={"packages": [PACKAGE]}
+            "SIGNED", packageTo=["Pades_Container"], output={"packages": [PACKAGE]}
         )
     async with answering(answers) as adapter:
         assert (await adapter.fetch_session("n1", read)).status is SessionStatus.COMPLETED

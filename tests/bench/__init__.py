@@ -1,0 +1,1 @@
+"""What the gateway costs: run as ``python -m tests.bench``."""
