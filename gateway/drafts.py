@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gateway.store import StagedFile
 from gateway.uploads import read
@@ -77,7 +77,7 @@ class SessionDraft:
     reference: str | None = None
     message: str | None = None
     reminder_frequency: ReminderFrequency | None = None
-    archive_for: timedelta | None = None
+    archive_for: str | None = None
     start: bool = True
     options: Mapping[str, object] = field(default_factory=dict)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -227,10 +227,13 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """What was asked of a provider's long-term archive, and what it said."""
+    """What was asked of a provider's long-term archive, and what it said.
+
+    ``retention_period`` is an ISO 8601 duration as it was written: a year is not 365 days to an archive.
+    """
 
     requested: bool
-    retention_period: timedelta | None = None
+    retention_period: str | None = None
     archive_id: str | None = None
 
 
@@ -399,7 +402,10 @@ class FieldOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A session that somebody asks for. ``options`` is what only the provider knows, already validated."""
+    """A session that somebody asks for.
+
+    ``archive_for`` is an ISO 8601 duration; ``options`` is what only the provider knows, already validated.
+    """
 
     title: str
     documents: tuple[DocumentOrder, ...] = ()
@@ -410,7 +416,7 @@ class Order:
     reference: str | None = None
     message: str | None = None
     reminder_frequency: ReminderFrequency | None = None
-    archive_for: timedelta | None = None
+    archive_for: str | None = None
     start: bool = True
     options: Mapping[str, object] = field(default_factory=dict)
 

@@ -51,7 +51,7 @@ class _Server(uvicorn.Server):
                 task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(_SHUTDOWN_SECONDS):
-                while self.server_state.connections or self.server_state.tasks:
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 (nor for this)
                     await asyncio.sleep(_MOMENT)
         await self.lifespan.shutdown()
 
@@ -69,7 +69,7 @@ async def serving(app: Asgi, host: str = "127.0.0.1", port: int = 0) -> AsyncIte
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"server on {host}:{listener.getsockname()[1]}")
     try:
-        while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn has no event to wait for)
+        while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn has no event for it)
             await asyncio.sleep(_MOMENT)
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:

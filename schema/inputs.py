@@ -198,7 +198,7 @@ class CreateSessionInput:
             reference=self.reference,
             message=self.message,
             reminder_frequency=self.reminder_frequency,
-            archive_for=self.archive.retention_period if self.archive else None,
+            archive_for=self.archive.retention_period.text if self.archive else None,
             start=self.start is not False,
             options=_object(self.options, ("input", "options")),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NewType
+from typing import NewType, Self
 
 import isodate
 import msgspec
@@ -13,7 +13,20 @@ from strawberry.types.scalar import ScalarDefinition
 
 from providers.errors import Invalid
 
-Duration = NewType("Duration", timedelta)
+
+class Duration(timedelta):
+    """A length of time that remembers how it was written: to an archive, a year is not 365 days."""
+
+    text: str
+
+    @classmethod
+    def of(cls, span: timedelta, text: str) -> Self:
+        """A span and its spelling."""
+        made = cls(days=span.days, seconds=span.seconds, microseconds=span.microseconds)
+        made.text = text
+        return made
+
+
 Json = NewType("Json", object)
 
 
@@ -36,15 +49,15 @@ def _parse_duration(value: object) -> Duration:
         parsed = timedelta(days=int(parsed.years) * 365 + int(parsed.months) * 30) + parsed.tdelta
     if not isinstance(parsed, timedelta) or parsed < timedelta(0):
         raise Invalid("A Duration is written like PT10M or P1Y.")
-    return Duration(parsed)
+    return Duration.of(parsed, str(value))
 
 
 def _serialize_datetime(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _serialize_duration(value: timedelta) -> str:
-    return str(isodate.duration_isoformat(value))
+def _serialize_duration(value: timedelta | str) -> str:
+    return value if isinstance(value, str) else str(isodate.duration_isoformat(value))
 
 
 def _serialize_json(value: object) -> object:

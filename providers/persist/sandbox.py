@@ -21,7 +21,8 @@ from providers.persist import php
 from providers.persist.record import Pair
 from providers.persist.shelf import Collision, Row, Shelf
 from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT
-from providers.sandbox import Receive, Sandbox, SandboxSession, Scope, Send
+from providers.sandbox import Sandbox, SandboxSession
+from providers.server import Receive, Scope, Send
 from providers.verification import VerificationStatus, inspect
 
 _LARGEST_BODY = 30 * 2**20

@@ -28,7 +28,7 @@ from providers.model import (
     SigningOrder,
 )
 from providers.signicat.part import Part, missing, reference_of
-from providers.signicat.wire import SIGNATURE_FORMAT, Collection, Metadata, Output, SigningSession, duration, instant
+from providers.signicat.wire import SIGNATURE_FORMAT, Collection, Metadata, Output, SigningSession, instant
 
 _PROCESSED = frozenset({ParticipantStatus.SIGNED, ParticipantStatus.DECLINED})
 _GONE = "A signing session of it was deleted at Signicat."
@@ -260,7 +260,7 @@ class Reading:
             return known
         return Archive(
             requested=wire.archive.send_signature_results_to_archive is not False,
-            retention_period=(known.retention_period if known else None) or duration(wire.archive.retention_period),
+            retention_period=(known.retention_period if known else None) or wire.archive.retention_period,
             archive_id=wire.archive.archive_id or wire.archive_id or (known.archive_id if known else None),
         )
 

@@ -25,7 +25,7 @@ from providers.model import (
 )
 from providers.signicat.options import Options, ParticipantOptions
 from providers.signicat.part import MARKER, external_reference
-from providers.signicat.wire import LANGUAGES, Metadata, duration_text, instant, instant_text
+from providers.signicat.wire import LANGUAGES, Metadata, duration, instant, instant_text
 
 _PDF, _TEXT = "application/pdf", "text/plain"
 _ACTION = {DocumentRole.TO_SIGN: "SIGN", DocumentRole.ATTACHMENT: "VIEW"}
@@ -51,7 +51,7 @@ def problems(order: Order) -> Iterator[Invalid]:
         if person.language and person.language not in LANGUAGES:
             what = f"Signicat speaks {', '.join(sorted(LANGUAGES))}: choose one of them."
             yield Invalid(what, path=("input", "participants", str(index), "language"))
-    if order.archive_for is not None and order.archive_for.total_seconds() < 1:
+    if order.archive_for is not None and not duration(order.archive_for):
         what = "Signicat archives for a while: give a period of a second or more."
         yield Invalid(what, path=("input", "archive", "retentionPeriod"))
     yield from _option_problems(order)
@@ -185,7 +185,7 @@ class Demand:
 
     def _archive(self) -> Mapping[str, object] | None:
         period = self.order.archive_for
-        return {"sendSignatureResultsToArchive": True, "retentionPeriod": duration_text(period)} if period else None
+        return {"sendSignatureResultsToArchive": True, "retentionPeriod": period} if period else None
 
     def _documents(self, ref: SessionRef) -> Iterator[Document]:
         for document, upload in zip(self.order.documents, self.uploads, strict=True):

@@ -246,8 +246,3 @@ def duration(text: str | None) -> timedelta | None:
     if match is None:
         return None
     return timedelta(seconds=sum(int(number or 0) * unit for number, unit in zip(match.groups(), _SECONDS, strict=True)))
-
-
-def duration_text(span: timedelta) -> str:
-    """A duration in ISO 8601, in days and seconds."""
-    return f"P{span.days}D" + (f"T{span.seconds}S" if span.seconds else "")

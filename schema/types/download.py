@@ -11,7 +11,7 @@ from gateway.links import Link
 from schema.describes import describes, resolved
 from schema.scalars import Duration
 
-TEN_MINUTES = Duration(timedelta(minutes=10))
+TEN_MINUTES = Duration.of(timedelta(minutes=10), "PT10M")
 
 
 @dataclass(frozen=True, slots=True)
