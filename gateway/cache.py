@@ -33,9 +33,13 @@ class SessionCache:
         return session
 
     async def put(self, session: Session) -> None:
-        """Keeps a session: an open one for seconds, a final one for long."""
+        """Keeps a session, an open one for seconds, a final one for long, unless a newer state of it is here."""
+        held = await self.get(session.ref)
+        if held and held.observed_at and session.observed_at and session.observed_at < held.observed_at:
+            return
         life = self._freshness.final if session.final else self._freshness.open
         if life <= 0:
+            await self.drop(session.ref)
             return
         await self._memory.set(session.ref, session, ttl=life)
         self._used[session.ref] = None
@@ -51,6 +55,6 @@ class SessionCache:
 
     async def close(self) -> None:
         """Forgets everything."""
-        self._used.clear()
-        await self._memory.clear()
+        for ref in list(self._used):
+            await self.drop(ref)  # unlike clearing, this ends the timers too
         await self._memory.close()

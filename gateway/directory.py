@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from providers import registry
-from providers.adapter import Adapter, Capabilities, Operation, Provider, Support
+from providers.adapter import Adapter, Provider
+from providers.capability import Capabilities, Operation, Support
 from providers.clock import Clock
 from providers.errors import NotFound, Unsupported
 from providers.settings import ProviderSettings

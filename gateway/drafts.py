@@ -7,18 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.store import StagedFile
-from gateway.uploads import read
+from gateway.uploads import read, safe_filename
 from providers.errors import Invalid
-from providers.model import (
-    DocumentOrder,
-    DocumentRole,
-    FieldOrder,
-    Order,
-    ParticipantOrder,
-    ReminderFrequency,
-    SessionRef,
-    SigningOrder,
-)
+from providers.model import DocumentRole, ReminderFrequency, SessionRef, SigningOrder
+from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +26,7 @@ class DocumentDraft:
 
     def order(self, file: StagedFile) -> DocumentOrder:
         """The order for a file that is staged."""
-        filename = self.filename or file.filename or "document.pdf"
+        filename = safe_filename(self.filename) or safe_filename(file.filename) or "document.pdf"
         return DocumentOrder(
             filename=filename,
             media_type=file.media_type,

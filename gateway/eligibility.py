@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ValidationError
 
 from gateway.directory import Connected
-from providers.adapter import Operation
+from providers.capability import Operation
 from providers.errors import Invalid, SigningError, TooLarge, Unsupported
-from providers.model import DeliveryMethod, DocumentRole, Order, ParticipantOrder
+from providers.model import DeliveryMethod, DocumentRole
+from providers.order import Order, ParticipantOrder
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 

@@ -15,6 +15,7 @@ class Flight(Generic[T]):
     def __init__(self) -> None:
         self._tasks: dict[Hashable, asyncio.Task[T]] = {}
         self._askers: dict[Hashable, int] = {}
+        self._ending: set[asyncio.Task[T]] = set()
 
     async def do(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """The result of work that is under way under this key, or else of this work."""
@@ -30,11 +31,13 @@ class Flight(Generic[T]):
             if self._tasks.get(key) is task:
                 self._askers[key] -= 1
                 if self._askers[key] == 0:
+                    del self._tasks[key], self._askers[key]  # whoever asks from now on gets work of their own
+                    self._ending.add(task)
                     task.cancel()
 
     async def close(self) -> None:
         """Ends what is under way."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._ending]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -42,6 +45,7 @@ class Flight(Generic[T]):
     def _land(self, key: Hashable, task: asyncio.Task[T]) -> None:
         if self._tasks.get(key) is task:
             del self._tasks[key], self._askers[key]
+        self._ending.discard(task)
         if not task.cancelled():
             task.exception()
 

@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from gateway.settings import ServerSettings
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound
 
-_LONGEST = timedelta(days=1)
+_SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=1)
 
 
 class Target(msgspec.Struct, frozen=True, array_like=True):
@@ -49,19 +50,18 @@ class Links:
 
     def make(self, kind: Literal["document", "signature"], provider: str, session: str, key: str, lasting: timedelta) -> Link:
         """A link that lasts so long. Raises ``Invalid`` for a time that is over or too far off."""
-        if not timedelta(0) < lasting <= _LONGEST:
+        if not _SHORTEST <= lasting <= _LONGEST:
             raise Invalid("A download link lasts between PT1S and P1D.", path=("expiresIn",))
-        until = int((self._clock.now() + lasting).timestamp())
+        until = ceil((self._clock.now() + lasting).timestamp())
         body = msgspec.msgpack.encode(Target(kind, provider, session, key, until))
-        token = urlsafe_b64encode(self._sign(body) + body).rstrip(b"=").decode()
-        return Link(f"{self._url}/documents/{token}", datetime.fromtimestamp(until, UTC))
+        return Link(f"{self._url}/documents/{_written(self._sign(body) + body)}", datetime.fromtimestamp(until, UTC))
 
     def open(self, token: str) -> Target:
         """What a link leads to. Raises ``NotFound`` for one that has ended or was never made here."""
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
             mac, body = raw[:32], raw[32:]
-            if not hmac.compare_digest(mac, self._sign(body)):
+            if not hmac.compare_digest(mac, self._sign(body)) or _written(raw) != token:  # base64 reads over what is odd
                 raise NotFound("There is no such link. Ask for a new one.")
             target = msgspec.msgpack.decode(body, type=Target)
         except (Base64Error, ValueError):
@@ -72,3 +72,7 @@ class Links:
 
     def _sign(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, "sha256")
+
+
+def _written(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()

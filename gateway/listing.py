@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextvars import Context
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.directory import Connected
 from gateway.settings import FreshnessSettings
-from gateway.store import Store, Sync
-from providers.adapter import Operation
+from gateway.store import ListedRow, Store, Sync
+from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.errors import AuthorizationRequired, Busy, Forbidden, NotFound, SigningError, TimedOut, expected
@@ -46,6 +48,15 @@ class SourceReport:
     problem: SigningError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """A row of a list that has changed since it was last seen as ``known``."""
+
+    row: Session
+    digest: bytes
+    known: ListedRow | None
+
+
 class Listing:
     """Reads providers' lists into the store; one walk per provider at a time, however many ask."""
 
@@ -55,7 +66,7 @@ class Listing:
         self._clock = clock
         self._observe = observe
         self._fetch = fetch
-        self._walks: dict[str, asyncio.Task[None]] = {}
+        self._walks: dict[str, asyncio.Task[datetime]] = {}
 
     async def close(self) -> None:
         """Ends the walks that are under way."""
@@ -76,40 +87,45 @@ class Listing:
             return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
         try:
             async with asyncio.timeout(self._freshness.list_wait):
-                await asyncio.shield(self._walking(provider, sync))
+                as_of = await asyncio.shield(self._walking(provider, sync))
         except TimeoutError:
             late = TimedOut(f"{provider.name} has not answered yet; the list shows what was known.", provider=provider.name)
             return SourceReport(provider.name, SourceOutcome.TIMED_OUT, as_of, late)
         except SigningError as error:
             return SourceReport(provider.name, _outcome(error), as_of, error)
-        return SourceReport(provider.name, SourceOutcome.FRESH, self._clock.now())
+        return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
 
-    def _walking(self, provider: Connected, sync: Sync | None) -> asyncio.Task[None]:
+    def _walking(self, provider: Connected, sync: Sync | None) -> asyncio.Task[datetime]:
         """The walk through this provider's list that is under way; it goes on when an asker stops waiting."""
         walk = self._walks.get(provider.name)
         if walk is None or walk.done():
-            walk = asyncio.create_task(self._walk(provider, sync), name=f"walk of {provider.name}")
+            # A context of its own: the deadline of whoever asks first is not that of the walk.
+            walk = asyncio.create_task(self._walk(provider, sync), name=f"walk of {provider.name}", context=Context())
             walk.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._walks[provider.name] = walk
         return walk
 
-    async def _walk(self, provider: Connected, sync: Sync | None) -> None:
-        """Reads a list until nothing in it is new and everything that can still change was seen."""
+    async def _walk(self, provider: Connected, sync: Sync | None) -> datetime:
+        """Reads a list until nothing in it is new and everything that can still change was seen; gives when it began."""
         begun = self._clock.now()
         unseen = dict(await self._store.sessions.unfinished_rows(provider.name))
         try:
             with deadline(self._clock, _WALK_SECONDS):
                 if provider.can(Operation.LIST_SESSIONS):
-                    await self._pages(provider, unseen, complete=sync is not None and sync.complete)
+                    await self._pages(provider, unseen, sync if sync and sync.complete else None)
                 await self._alone(provider, list(dict.fromkeys(unseen.values()))[:_ALONE])
         except ExceptionGroup as group:
             if failures := expected(group):
                 raise failures[0] from group
             raise
         await self._store.sessions.save_sync(provider.name, Sync(begun, complete=True))
+        return begun
 
-    async def _pages(self, provider: Connected, unseen: dict[str, str], *, complete: bool) -> None:
-        """Takes page after page. Where rows have left the list meanwhile, those behind have moved up: steps back as far."""
+    async def _pages(self, provider: Connected, unseen: dict[str, str], complete: Sync | None) -> None:
+        """Takes page after page. Where rows have left the list meanwhile, those behind have moved up: steps back as far.
+
+        ``complete`` is the last walk if it came to the end: behind a page without news, this one need not go on.
+        """
         offset, total = 0, None
         while True:
             page = await provider.adapter.list_sessions(offset, _PAGE)
@@ -117,27 +133,35 @@ class Listing:
                 offset, total = max(0, offset - (total - page.total)), page.total
                 continue
             total = page.total
-            changed = await self._take(provider, page.sessions)
+            news = await self._news(provider, page.sessions)
+            if complete and news and page.next_offset is not None:
+                # Until this walk ends, there may be more news behind: a walk after one that was cut off has to look there.
+                await self._store.sessions.save_sync(provider.name, replace(complete, complete=False))
+            await self._take(provider, news)
             for row in page.sessions:
                 unseen.pop(row.key, None)
-            if page.next_offset is None or (complete and not changed and not unseen):
+            if page.next_offset is None or (complete and not news and not unseen):
                 return
             offset = page.next_offset
 
-    async def _take(self, provider: Connected, rows: Sequence[Session]) -> bool:
-        """Observes the rows that are new or have changed; says whether there were any."""
+    async def _news(self, provider: Connected, rows: Sequence[Session]) -> list[_News]:
+        """The rows that are new or have changed."""
         digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
         known = await self._store.sessions.listed(provider.name, digests)
-        changed = [row for row in rows if row.key not in known or known[row.key].digest != digests[row.key]]
+        seen = [_News(row, digests[row.key], known.get(row.key)) for row in rows]
+        return [each for each in seen if each.known is None or each.known.digest != each.digest]
+
+    async def _take(self, provider: Connected, news: Iterable[_News]) -> None:
+        """Observes rows. A known session is read itself where its row does not tell all of it, once for all its rows."""
+        reread: dict[SessionRef, dict[str, bytes]] = defaultdict(dict)
         async with asyncio.TaskGroup() as group:
-            for row in changed:
-                digest = {row.key: digests[row.key]}
-                if row.partial and row.key in known:
-                    ref = SessionRef(provider.name, known[row.key].session_key)
-                    group.create_task(self._reread(ref, digest))
+            for each in news:
+                if each.known and (each.row.partial or each.known.session_key != each.row.key):
+                    reread[SessionRef(provider.name, each.known.session_key)][each.row.key] = each.digest
                 else:
-                    group.create_task(self._observed(row, digest))
-        return bool(changed)
+                    group.create_task(self._observed(each.row, {each.row.key: each.digest}))
+            for ref, digests in reread.items():
+                group.create_task(self._reread(ref, digests))
 
     async def _alone(self, provider: Connected, keys: Sequence[str]) -> None:
         """Reads sessions that no list has shown, one by one."""

@@ -1,7 +1,8 @@
 """The configuration: one TOML file, ``${VARIABLES}`` from the environment, every key open to an override.
 
 ``COUNTERSIGN_SERVER_PORT`` overrides ``port`` under ``[server]``; ``COUNTERSIGN_PROVIDERS_SIGNICAT_NO_TIMEOUT``
-overrides ``timeout`` of the provider named ``signicat-no``.
+overrides ``timeout`` of the provider named ``signicat-no``, and ``COUNTERSIGN_PROVIDERS_SIGNICAT_NO_PATHS_LIST_SESSIONS``
+the path ``list_sessions`` under its ``paths``. An override is taken as it is, and a list is separated by commas.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,10 @@ from providers.settings import HttpUrl, ProviderSettings
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PREFIX: Final = "COUNTERSIGN_"
+_DATABASES: Final = ("sqlite", "postgresql")
+
+Mistakes = dict[str, str]
+"""What is wrong and what to do about it, by the key that it is about."""
 
 
 class _Section(BaseModel):
@@ -41,6 +46,14 @@ class DatabaseSettings(_Section):
     """Where the state of sessions is kept."""
 
     url: SecretStr = SecretStr("sqlite:///countersign.db")
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, url: SecretStr) -> SecretStr:
+        scheme, separator, _ = url.get_secret_value().partition("://")
+        if not separator or scheme.partition("+")[0] not in _DATABASES:
+            raise ValueError("is no database address. Write sqlite:///FILE or postgresql://HOST/NAME")
+        return url
 
 
 class UploadSettings(_Section):
@@ -64,6 +77,11 @@ class TrustSettings(_Section):
     """PEM files of the certificate authorities whose signatures are trusted."""
 
     roots: tuple[Path, ...] = ()
+
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _separated(cls, roots: object) -> object:
+        return tuple(filter(None, map(str.strip, roots.split(",")))) if isinstance(roots, str) else roots
 
     @field_validator("roots")
     @classmethod
@@ -106,30 +124,29 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
 
 def parse(table: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     """Checks a configuration table. Raises ``ConfigurationError`` that names every mistake at once."""
-    mistakes: list[str] = []
+    mistakes: Mistakes = {}
     filled = _fill(table, environment, "", mistakes)
-    _override(filled, environment)
-    rows = filled.pop("providers", [])
-    providers = _providers(rows if isinstance(rows, list) else [], mistakes)
+    _override(filled, environment, mistakes)
+    providers = _providers(filled.pop("providers", []), mistakes)
     settings = Settings()
     try:
         settings = Settings.model_validate(filled)
     except ValidationError as error:
-        mistakes.extend(_explain(error, ""))
+        _explain(error, "", mistakes)
     if mistakes:
-        raise ConfigurationError("The configuration cannot be used:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
+        lines = (f"  - {key}: {mistake}" for key, mistake in mistakes.items())
+        raise ConfigurationError("The configuration cannot be used:\n" + "\n".join(lines))
     return settings.model_copy(update={"providers": providers})
 
 
-def _fill(value: Any, environment: Mapping[str, str], key: str, mistakes: list[str]) -> Any:
+def _fill(value: Any, environment: Mapping[str, str], key: str, mistakes: Mistakes) -> Any:
     """Puts variables of the environment in, however deep they stand."""
     match value:
         case str():
-            mistakes.extend(
-                f"{key}: the environment variable {name} is not set. Set it, or write the value here."
-                for name in _VARIABLE.findall(value)
-                if name not in environment
-            )
+            unset = [name for name in dict.fromkeys(_VARIABLE.findall(value)) if name not in environment]
+            if unset:
+                told = ", ".join(f"the environment variable {name} is not set" for name in unset)
+                mistakes[key] = f"{told}. Set it, or write the value here."
             return _VARIABLE.sub(lambda found: environment.get(found[1], ""), value)
         case Mapping():
             return {name: _fill(item, environment, f"{key}.{name}".lstrip("."), mistakes) for name, item in value.items()}
@@ -143,20 +160,28 @@ def _label(item: Any, place: int) -> str:
     return str(item.get("name", place)) if isinstance(item, Mapping) else str(place)
 
 
-def _override(table: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Replaces keys by the variables that are named after them."""
-    for section, model in _sections():
-        for key in model.model_fields:
-            value = environment.get(f"{_PREFIX}{section}_{key}".upper())
+def _override(table: dict[str, Any], environment: Mapping[str, str], mistakes: Mistakes) -> None:
+    """Replaces keys by the variables that are named after them; what was wrong with those does not matter then."""
+    for holder, where, names in _open(table):
+        for name in names if isinstance(holder, dict) else ():
+            key = f"{where}.{name}"
+            value = environment.get(_PREFIX + re.sub(r"\W+", "_", key).upper())
             if value is not None:
-                table.setdefault(section, {})[key] = value
-    for row in table.get("providers", []):
-        if not isinstance(row, dict) or row.get("kind") not in registry.NAMES:
-            continue
-        for key in registry.load(row["kind"]).settings.model_fields:
-            name = f"{_PREFIX}PROVIDERS_{row.get('name', '')}_{key}".upper().replace("-", "_")
-            if name in environment and key not in {"name", "kind", "paths"}:
-                row[key] = environment[name]
+                holder[name] = value
+                for settled in [each for each in mistakes if each == key or each.startswith(f"{key}[")]:
+                    del mistakes[settled]
+
+
+def _open(table: dict[str, Any]) -> Iterator[tuple[Any, str, Iterable[str]]]:
+    """The tables of a configuration that are open to overrides: each, where it stands, and the keys it may have."""
+    for section, model in _sections():
+        yield table.setdefault(section, {}), section, model.model_fields
+    rows = table.get("providers")
+    for place, row in enumerate(rows if isinstance(rows, list) else ()):
+        if isinstance(row, dict) and row.get("kind") in registry.NAMES:
+            settings, where = registry.load(row["kind"]).settings, f"providers[{_label(row, place)}]"
+            yield row, where, settings.model_fields.keys() - {"name", "kind", "paths"}
+            yield row.setdefault("paths", {}), f"{where}.paths", settings.PATHS
 
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
@@ -165,33 +190,42 @@ def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
             yield name, field.annotation
 
 
-def _providers(rows: list[Any], mistakes: list[str]) -> tuple[ProviderSettings, ...]:
-    providers: dict[str, ProviderSettings] = {}
+def _providers(rows: Any, mistakes: Mistakes) -> tuple[ProviderSettings, ...]:
+    if not isinstance(rows, list):
+        mistakes["providers"] = "is no list of tables. Write [[providers]] above each, with two brackets."
+        return ()
+    providers: list[ProviderSettings] = []
+    names: set[object] = set()
     for place, row in enumerate(rows):
         key = f"providers[{_label(row, place)}]"
         kind = row.get("kind") if isinstance(row, Mapping) else None
         if kind not in registry.NAMES:
-            mistakes.append(f"{key}.kind: {kind!r} is no provider. Write one of {', '.join(registry.NAMES)}.")
-            continue
-        try:
-            settings = registry.load(kind).settings.model_validate(row)
-        except ValidationError as error:
-            mistakes.extend(_explain(error, key))
-            continue
-        if settings.name in providers:
-            mistakes.append(f"{key}.name: {settings.name!r} is given twice. Give every provider a name of its own.")
-        providers[settings.name] = settings
-    return tuple(providers.values())
+            wrong = "is missing" if kind is None else f"{kind!r} is no provider"
+            mistakes.setdefault(f"{key}.kind", f"{wrong}. Write one of {', '.join(registry.NAMES)}.")
+        else:
+            try:
+                providers.append(registry.load(kind).settings.model_validate(row))
+            except ValidationError as error:
+                _explain(error, key, mistakes)
+        name = row.get("name") if isinstance(row, Mapping) else None
+        if isinstance(name, str) and name in names:
+            mistakes.setdefault(f"{key}.name", f"{name!r} is given twice. Give every provider a name of its own.")
+        names.add(str(name))
+    return tuple(providers)
 
 
-def _explain(error: ValidationError, prefix: str) -> Iterator[str]:
-    """One line for each mistake: the key, what is wrong, and the remedy; never the value, which may be a secret."""
+def _explain(error: ValidationError, prefix: str, mistakes: Mistakes) -> None:
+    """Each mistake by its key: what is wrong, and the remedy; never the value, which may be a secret."""
     for detail in error.errors(include_input=False, include_url=False):
-        key = ".".join(part for part in (prefix, *map(str, detail["loc"])) if part) or "the file"
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
+        key = f"{prefix}{''.join(steps)}".lstrip(".") or "the file"
         match detail["type"]:
             case "missing":
-                yield f"{key}: is missing. Add it."
+                text = "is missing. Add it."
             case "extra_forbidden":
-                yield f"{key}: is not a key that exists here. Remove it, or correct its spelling."
+                text = "is not a key that exists here. Remove it, or correct its spelling."
+            case "model_type" | "dict_type":
+                text = "is no table. Write its keys below it."
             case _:
-                yield f"{key}: {detail['msg'].removeprefix('Value error, ')}."
+                text = f"{detail['msg'].removeprefix('Value error, ')}."
+        mistakes.setdefault(key, text)

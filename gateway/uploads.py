@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,9 +20,14 @@ from providers.errors import Invalid, NotFound, TooLarge
 
 _CHUNK = 64 * 1024
 _HEAD = 1024
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff<>:"/\\|?*]+')
+"""Beside separators: control characters, those that turn the direction of what is shown, and halves of characters."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAGIC = ((b"%PDF-", "application/pdf"), (b"PK\x03\x04", "application/zip"), (b"<?xml", "application/xml"))
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
+_UNKNOWN = "application/octet-stream"
+_PACKED = ("application/vnd.", "application/epub+zip")
+"""How the types begin whose files are ZIP archives within."""
 
 
 class Uploads:
@@ -83,7 +89,7 @@ class Uploads:
 
     async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> tuple[int, str, bytes]:
         size, digest, head = 0, hashlib.sha256(), b""
-        async with await anyio.open_file(path, "xb") as file:
+        async with await anyio.open_file(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > self._settings.max_bytes:
@@ -105,11 +111,14 @@ async def read(path: str | Path) -> AsyncIterator[bytes]:
 
 def sniff(head: bytes, filename: str | None, declared: str | None) -> str:
     """What the bytes are. Raises ``Invalid`` where they are called a PDF and are none."""
+    said = (declared or "").partition(";")[0].strip().lower()
     found = next((media_type for magic, media_type in _MAGIC if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(magic)), None)
-    named_pdf = (filename or "").lower().endswith(".pdf") or (declared or "").startswith("application/pdf")
+    named_pdf = (filename or "").lower().endswith(".pdf") or said == "application/pdf"
     if named_pdf and found != "application/pdf":
         raise Invalid("The file is called a PDF but is none: it does not begin with %PDF-. Send the document itself.")
-    return found or (declared or "application/octet-stream").split(";")[0].strip().lower()
+    known = said if _MEDIA_TYPE.fullmatch(said) else _UNKNOWN
+    packed = found == "application/zip" and known.startswith(_PACKED)
+    return known if packed or found is None else found
 
 
 def safe_filename(name: str | None) -> str | None:
@@ -123,7 +132,7 @@ def safe_filename(name: str | None) -> str | None:
     if not dot or len(suffix) > 16:
         stem, suffix = plain, ""
     room = 255 - len((dot + suffix).encode() if suffix else b"")
-    stem = stem.encode()[:room].decode(errors="ignore")
+    stem = stem.encode()[:room].decode(errors="ignore").rstrip(" .")
     return f"{stem}.{suffix}" if suffix else stem
 
 

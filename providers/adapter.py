@@ -6,9 +6,9 @@ publishes or reads the environment; ``http`` and the gateway do that for all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
@@ -16,128 +16,27 @@ from typing import ClassVar, Self
 import httpx
 from pydantic import BaseModel
 
-from providers.authorization import Authorization
+from providers.authorization import Authorization, Token
+from providers.capability import Capabilities, Operation
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
-from providers.model import (
-    Content,
-    DeliveryMethod,
-    Document,
+from providers.model import Content, Document, Field, Page, Participant, Session, Signature, SigningOrder, Statistics
+from providers.order import (
+    DocumentChange,
     DocumentOrder,
+    FieldChange,
+    FieldPlacement,
     Order,
-    Page,
-    Session,
-    SessionKind,
-    Signature,
+    ParticipantChange,
+    ParticipantOrder,
+    SessionChange,
     SignatureOrder,
     Step,
 )
 from providers.reply import Fault, Reply
 from providers.settings import ProviderSettings
-
-
-class Operation(StrEnum):
-    """Everything that some provider can be asked to do."""
-
-    CREATE_SESSION = "CREATE_SESSION"
-    LIST_SESSIONS = "LIST_SESSIONS"
-    UPDATE_SESSION = "UPDATE_SESSION"
-    START_SESSION = "START_SESSION"
-    CANCEL_SESSION = "CANCEL_SESSION"
-    DELETE_SESSION = "DELETE_SESSION"
-    DUPLICATE_SESSION = "DUPLICATE_SESSION"
-    RECREATE_SESSION = "RECREATE_SESSION"
-    SET_SIGNING_ORDER = "SET_SIGNING_ORDER"
-    ADD_DOCUMENT = "ADD_DOCUMENT"
-    UPDATE_DOCUMENT = "UPDATE_DOCUMENT"
-    REMOVE_DOCUMENT = "REMOVE_DOCUMENT"
-    DOWNLOAD_DOCUMENT = "DOWNLOAD_DOCUMENT"
-    ADD_PARTICIPANT = "ADD_PARTICIPANT"
-    ADD_SELF = "ADD_SELF"
-    UPDATE_PARTICIPANT = "UPDATE_PARTICIPANT"
-    REMOVE_PARTICIPANT = "REMOVE_PARTICIPANT"
-    ADD_FIELD = "ADD_FIELD"
-    UPDATE_FIELD = "UPDATE_FIELD"
-    REMOVE_FIELD = "REMOVE_FIELD"
-    SAVE_SIGNATURE = "SAVE_SIGNATURE"
-    DELETE_SIGNATURE = "DELETE_SIGNATURE"
-    LIST_SIGNATURES = "LIST_SIGNATURES"
-    ARCHIVE = "ARCHIVE"
-    WEBHOOKS = "WEBHOOKS"
-    STATISTICS = "STATISTICS"
-
-
-class Support(StrEnum):
-    """How a provider carries out an operation."""
-
-    NATIVE = "NATIVE"
-    COMPOSED = "COMPOSED"
-    UNSUPPORTED = "UNSUPPORTED"
-
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """How one operation is supported, and what a client should know about it."""
-
-    operation: Operation
-    support: Support
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What an order may hold at most; None where the provider states no limit.
-
-    The unit of each is in its metadata.
-    """
-
-    documents: int | None = field(default=None, metadata={"unit": "documents"})
-    document_bytes: int | None = field(default=None, metadata={"unit": "bytes"})
-    participants: int | None = field(default=None, metadata={"unit": "participants"})
-    title: int | None = field(default=None, metadata={"unit": "characters"})
-    message: int | None = field(default=None, metadata={"unit": "characters"})
-    reference: int | None = field(default=None, metadata={"unit": "characters"})
-    due_in: int | None = field(default=None, metadata={"unit": "days"})
-
-    def stated(self) -> Iterator[tuple[str, float, str]]:
-        """Name, value and unit of every limit that the provider states."""
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if value is not None:
-                yield item.name, float(value), item.metadata["unit"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a provider can do, as far as that is known without asking it.
-
-    ``media_types`` are those it takes for documents to sign, ``languages`` those it speaks to signers
-    (empty: no choice), ``deliveries`` how it can invite (empty: it does not).
-    """
-
-    session_kind: SessionKind
-    operations: Mapping[Operation, Capability]
-    media_types: frozenset[str]
-    languages: frozenset[str] = frozenset()
-    deliveries: frozenset[DeliveryMethod] = frozenset()
-    participants: bool = True
-    fields: bool = False
-    due_date: bool = False
-    reminders: bool = False
-    limits: Limits = field(default_factory=Limits)
-
-    def support(self, operation: Operation) -> Support:
-        """How the provider carries out an operation."""
-        capability = self.operations.get(operation)
-        return capability.support if capability else Support.UNSUPPORTED
-
-
-def operations(*capabilities: Capability) -> Mapping[Operation, Capability]:
-    """A table of every operation; those that are not named are unsupported."""
-    named = {capability.operation: capability for capability in capabilities}
-    return {each: named.get(each, Capability(each, Support.UNSUPPORTED)) for each in Operation}
 
 
 class ConnectionState(StrEnum):
@@ -246,9 +145,65 @@ class Adapter:
         """Removes a session and what belongs to it."""
         raise _unsupported(Operation.DELETE_SESSION)
 
+    async def update_session(self, session: Session, change: SessionChange) -> Session:
+        """Changes a session that has not started."""
+        raise _unsupported(Operation.UPDATE_SESSION)
+
+    async def duplicate_session(self, session: Session, title: str | None, marker: str, steps: Steps) -> Session:
+        """Makes a new session with the same documents, participants and fields; the original stays."""
+        raise _unsupported(Operation.DUPLICATE_SESSION)
+
+    async def recreate_session(self, session: Session, title: str | None, reason: str, marker: str, steps: Steps) -> Session:
+        """Makes a new session like this one and ends this one; gives the new one."""
+        raise _unsupported(Operation.RECREATE_SESSION)
+
+    async def set_signing_order(self, session: Session, order: SigningOrder, participants: tuple[str, ...]) -> Session:
+        """Says who signs after whom; ``participants`` are the keys of all of them, in order."""
+        raise _unsupported(Operation.SET_SIGNING_ORDER)
+
     async def add_document(self, session: Session, document: DocumentOrder, steps: Steps) -> Session:
         """Adds a document to a session that has not started."""
         raise _unsupported(Operation.ADD_DOCUMENT)
+
+    async def update_document(self, session: Session, document: Document, change: DocumentChange) -> Session:
+        """Changes what a document is called."""
+        raise _unsupported(Operation.UPDATE_DOCUMENT)
+
+    async def remove_document(self, session: Session, document: Document) -> Session:
+        """Takes a document, and the fields on it, out of a session that has not started."""
+        raise _unsupported(Operation.REMOVE_DOCUMENT)
+
+    async def add_participant(self, session: Session, participant: ParticipantOrder) -> Session:
+        """Adds a person to a session that has not started."""
+        raise _unsupported(Operation.ADD_PARTICIPANT)
+
+    async def add_self(self, session: Session) -> Session:
+        """Adds the person that the provider's token belongs to."""
+        raise _unsupported(Operation.ADD_SELF)
+
+    async def update_participant(self, session: Session, participant: Participant, change: ParticipantChange) -> Session:
+        """Changes who a person is, or how they are invited."""
+        raise _unsupported(Operation.UPDATE_PARTICIPANT)
+
+    async def remove_participant(self, session: Session, participant: Participant) -> Session:
+        """Takes a person, and their fields, out of a session that has not started."""
+        raise _unsupported(Operation.REMOVE_PARTICIPANT)
+
+    async def add_field(self, session: Session, field: FieldPlacement) -> Session:
+        """Places a field on a document."""
+        raise _unsupported(Operation.ADD_FIELD)
+
+    async def update_field(self, session: Session, field: Field, change: FieldChange) -> Session:
+        """Moves a field, or changes whether it has to be filled."""
+        raise _unsupported(Operation.UPDATE_FIELD)
+
+    async def remove_field(self, session: Session, field: Field) -> Session:
+        """Removes a field and every field that depends on it."""
+        raise _unsupported(Operation.REMOVE_FIELD)
+
+    async def fetch_statistics(self) -> Statistics:
+        """The provider's own counts of its sessions."""
+        raise _unsupported(Operation.STATISTICS)
 
     def download_document(self, session: Session, document: Document) -> AbstractAsyncContextManager[Content]:
         """Opens a document's bytes. Raises ``Busy`` while the provider is still making them."""
@@ -271,8 +226,30 @@ class Adapter:
         raise _unsupported(Operation.LIST_SIGNATURES)
 
     async def undo(self, step: Step) -> None:
-        """Unmakes what a step of ``create_session`` made. Something that is gone already counts as unmade."""
+        """Unmakes what a step made. Something that is gone already counts as unmade."""
         raise _unsupported(Operation.DELETE_SESSION)
+
+    async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
+        """What exists at the provider that carries this marker, so that an unanswered call can be undone.
+
+        Raises ``Unsupported``, naming what may be left, where the provider has no room for markers or cannot be
+        searched.
+        """
+        raise Unsupported(
+            f"{self.settings.display_name or self.settings.name} cannot be searched for what an unanswered call made"
+        )
+
+    async def begin_authorization(self, state: str, challenge: str) -> str:
+        """The address where a person lets the gateway act for them; ``challenge`` is PKCE's, by S256."""
+        raise Unsupported("This provider needs nobody's consent: its credentials are in the configuration.")
+
+    async def complete_authorization(self, code: str, verifier: str) -> Token:
+        """Exchanges the code that the person brought back for a token. The adapter uses it from then on."""
+        raise Unsupported("This provider needs nobody's consent: its credentials are in the configuration.")
+
+    def use_token(self, token: Token) -> None:
+        """Uses a token that was given earlier, from now on."""
+        raise Unsupported("This provider needs nobody's consent: its credentials are in the configuration.")
 
 
 def _unsupported(operation: Operation) -> Unsupported:

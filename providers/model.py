@@ -5,7 +5,7 @@ Nothing here knows a provider, a database or GraphQL. Every time is aware and in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -335,6 +335,15 @@ def _documents_progress(documents: tuple[Document, ...]) -> Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """A provider's own counts of its sessions; None where it does not count that."""
+
+    by_status: Mapping[SessionStatus, int]
+    to_sign: int | None = None
+    needs_action: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A slice of a provider's list, newest first.
 
@@ -355,88 +364,3 @@ class Content:
     media_type: str
     filename: str | None = None
     size_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentOrder:
-    """A document that somebody asks to have signed. ``open`` starts reading its bytes anew at each call."""
-
-    filename: str
-    media_type: str
-    size_bytes: int
-    sha256: str
-    open: Callable[[], AsyncIterator[bytes]] = field(repr=False)
-    title: str | None = None
-    description: str | None = None
-    role: DocumentRole = DocumentRole.TO_SIGN
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParticipantOrder:
-    """A person who is asked to sign. ``options`` is what only the provider knows, already validated."""
-
-    first_name: str | None = field(default=None, repr=False)
-    middle_name: str | None = field(default=None, repr=False)
-    last_name: str | None = field(default=None, repr=False)
-    email: str | None = field(default=None, repr=False)
-    phone: str | None = field(default=None, repr=False)
-    language: str | None = None
-    delivery_methods: tuple[DeliveryMethod, ...] = ()
-    options: Mapping[str, object] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldOrder:
-    """A field that somebody asks for; document and participant are places in the order's own lists."""
-
-    document: int
-    participant: int | None
-    type: str
-    page: int
-    x: float
-    y: float
-    width: float
-    height: float
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A session that somebody asks for.
-
-    ``archive_for`` is an ISO 8601 duration; ``options`` is what only the provider knows, already validated.
-    """
-
-    title: str
-    documents: tuple[DocumentOrder, ...] = ()
-    participants: tuple[ParticipantOrder, ...] = ()
-    fields: tuple[FieldOrder, ...] = ()
-    signing_order: SigningOrder = SigningOrder.PARALLEL
-    due_at: datetime | None = None
-    reference: str | None = None
-    message: str | None = None
-    reminder_frequency: ReminderFrequency | None = None
-    archive_for: str | None = None
-    start: bool = True
-    options: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureOrder:
-    """A signature that somebody asks a provider to keep. ``tags`` None leaves them as they are."""
-
-    document: str
-    thread: str
-    content: str = field(repr=False)
-    version: int | None = None
-    comment: str | None = None
-    created_by: str | None = None
-    tags: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something that a write of several calls has made at a provider: what it is, and its key there."""
-
-    name: str
-    key: str

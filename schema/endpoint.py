@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -43,12 +44,15 @@ class Endpoint(GraphQL[Context, None]):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        request = Request(scope, receive)
         try:
-            response = await self.run(Request(scope, receive))
+            response = await self.run(request)
         except HTTPException as error:
-            response = JSONResponse(
-                {"errors": [{"message": error.reason, "extensions": {"code": "BAD_REQUEST"}}]}, error.status_code
-            )
+            response = _refused(error.reason, error.status_code)
+        except StarletteHTTPException as error:
+            response = _refused(error.detail, error.status_code)
+        finally:
+            await request.close()
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
@@ -62,6 +66,13 @@ class Endpoint(GraphQL[Context, None]):
     def encode_json(self, data: object) -> bytes:
         """Writes JSON."""
         return orjson.dumps(data)
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
+        """Reads a request. What Strawberry stumbles over is of another shape than it may be."""
+        try:
+            return await super().parse_http_body(request)
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise HTTPException(400, "The request is not of the shape that GraphQL over HTTP asks for.") from error
 
     async def parse_multipart(self, request: AsyncHTTPRequestAdapter) -> dict[str, str]:
         """A form can be sent by any page of the web; a header of one's own cannot, without being asked first."""
@@ -82,3 +93,7 @@ class Endpoint(GraphQL[Context, None]):
         """Executes one operation within its deadline."""
         with deadline(self._clock, self._seconds):
             return await super().execute_single(request, request_adapter, sub_response, context, root_value, request_data)
+
+
+def _refused(reason: str, status: int) -> JSONResponse:
+    return JSONResponse({"errors": [{"message": reason, "extensions": {"code": "BAD_REQUEST"}}]}, status)

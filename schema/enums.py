@@ -9,7 +9,8 @@ import strawberry
 from gateway.listing import SourceOutcome
 from gateway.store import SessionOrder
 from providers import model
-from providers.adapter import ConnectionState, Operation, Support
+from providers.adapter import ConnectionState
+from providers.capability import Operation, Support
 from providers.circuit import CircuitState
 from providers.verification import VerificationStatus
 

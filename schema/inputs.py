@@ -17,13 +17,16 @@ from gateway.store import StagedFile
 from gateway.uploads import pieces
 from providers import model
 from providers.errors import Invalid, SigningError
+from providers.order import ParticipantOrder, SignatureOrder
 from schema.node import child_ref
 from schema.scalars import Duration, Json
 
 
 async def stage(signing: Signing, file: Upload) -> StagedFile:
-    """Stages a file of a multipart request."""
-    part = cast(UploadFile, file)
+    """Stages a file of a multipart request. Raises ``Invalid`` for what is no file, as in a request of plain JSON."""
+    part = cast(object, file)
+    if not isinstance(part, UploadFile):
+        raise Invalid("Send the file itself, in a multipart request.", path=("file",))
     return await signing.upload(pieces(part.read), filename=part.filename, media_type=part.content_type)
 
 
@@ -110,9 +113,9 @@ class ParticipantInput:
     delivery_methods: list[model.DeliveryMethod] | None = None
     options: Json | None = None
 
-    def order(self, path: tuple[str, ...]) -> model.ParticipantOrder:
+    def order(self, path: tuple[str, ...]) -> ParticipantOrder:
         """The person in the model's words. Raises ``Invalid``."""
-        return model.ParticipantOrder(
+        return ParticipantOrder(
             first_name=self.first_name,
             middle_name=self.middle_name,
             last_name=self.last_name,
@@ -242,9 +245,9 @@ class SaveSignatureInput:
     created_by: str | None = None
     tags: list[str] | None = strawberry.field(default=None, description="Left out: the tags stay as they are.")
 
-    def order(self) -> model.SignatureOrder:
+    def order(self) -> SignatureOrder:
         """The signature in the model's words."""
-        return model.SignatureOrder(
+        return SignatureOrder(
             document=self.document,
             thread=self.thread,
             content=self.content,

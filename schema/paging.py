@@ -59,7 +59,7 @@ def window(first: int | None, after: str | None, last: int | None, before: str |
         raise Invalid("Ask for first or for last, not for both.", path=("first",))
     for name, value in (("first", first), ("last", last)):
         if value is not None and not 0 <= value <= most:
-            raise Invalid(f"{name} is at most {most} here. Read on with a cursor.", path=(name,))
+            raise Invalid(f"Ask for {name} between 0 and {most} here. Read on with a cursor.", path=(name,))
     limit = first if first is not None else last
     return Window(min(_DEFAULT, most) if limit is None else limit, after, before, last is not None)
 

@@ -63,8 +63,10 @@ def render(error: GraphQLError) -> None:
 
     An unexpected one is logged once, with the trace id that the client is shown.
     """
-    cause = error.original_error
-    if cause is None:
+    cause, about_variables = error.original_error, isinstance(error.original_error, GraphQLError)
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    if cause is None or (about_variables and not expected(cause)):
         error.extensions = {
             "code": "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_REQUEST",
             **(error.extensions or {}),

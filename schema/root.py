@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
@@ -13,6 +16,19 @@ from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.types.document import SignatureField
 from schema.types.participant import Participant
+
+
+class NamedOperation(SchemaExtension):
+    """Refuses to choose between several operations: Strawberry would run the first."""
+
+    def on_validate(self) -> Iterator[None]:
+        """Before the document is validated."""
+        context = self.execution_context
+        definitions = context.graphql_document.definitions if context.graphql_document else ()
+        several = sum(isinstance(each, OperationDefinitionNode) for each in definitions) > 1
+        if several and context._provided_operation_name is None:
+            context.pre_execution_errors = [GraphQLError("Name the operation that is meant: there are several.")]
+        yield
 
 
 class Schema(strawberry.Schema):
@@ -28,5 +44,6 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     types=[Participant, SignatureField],
+    extensions=[NamedOperation],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),
 )

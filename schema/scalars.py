@@ -33,20 +33,20 @@ Json = NewType("Json", object)
 def _parse_datetime(value: object) -> datetime:
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
-        raise Invalid("A DateTime is written like 2026-05-01T12:00:00Z.")
-    return parsed.astimezone(UTC)
+        if parsed is not None and parsed.tzinfo is not None:
+            return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid("A DateTime is written like 2026-05-01T12:00:00Z.")
 
 
 def _parse_duration(value: object) -> Duration:
     try:
         parsed = isodate.parse_duration(value) if isinstance(value, str) else None
-    except (isodate.ISO8601Error, OverflowError, ArithmeticError):
+        if isinstance(parsed, isodate.Duration):
+            parsed = timedelta(days=int(parsed.years) * 365 + int(parsed.months) * 30) + parsed.tdelta
+    except (isodate.ISO8601Error, ArithmeticError, ValueError):
         parsed = None
-    if isinstance(parsed, isodate.Duration):
-        parsed = timedelta(days=int(parsed.years) * 365 + int(parsed.months) * 30) + parsed.tdelta
     if not isinstance(parsed, timedelta) or parsed < timedelta(0):
         raise Invalid("A Duration is written like PT10M or P1Y.")
     return Duration.of(parsed, str(value))

@@ -12,11 +12,13 @@ from gateway.drafts import DocumentDraft, SessionDraft
 from gateway.eligibility import problems, validated
 from gateway.store import StagedFile, Store
 from gateway.uploads import Uploads
-from providers.adapter import Operation, Steps
+from providers.adapter import Steps
+from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.errors import Invalid, NotFound, SigningError, expected
-from providers.model import Document, Order, Session, SessionRef
+from providers.model import Document, Session, SessionRef
+from providers.order import Order
 
 _UNDO_SECONDS = 20.0
 

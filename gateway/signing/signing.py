@@ -21,10 +21,11 @@ from gateway.signing.observation import Observation
 from gateway.signing.ordering import Ordering
 from gateway.store import Row, SessionFilter, SessionOrder, SignatureFilter, SignaturePosition, Slice, StagedFile, Store
 from gateway.uploads import Uploads
-from providers.adapter import Operation
+from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, ProviderError, SigningError, WrongState
-from providers.model import ChangeSource, Content, Document, Session, SessionRef, Signature, SignatureOrder
+from providers.model import ChangeSource, Content, Document, Session, SessionRef, Signature
+from providers.order import SignatureOrder
 from providers.verification import SignatureReport
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching, sliced
 from gateway.store.signatures import save_signatures
+from gateway.store.upsert import upsert
 from providers.model import Session, SessionRef
 
 _decoder = msgspec.msgpack.Decoder(Session)
@@ -56,14 +55,17 @@ class Sessions:
         """Replaces what is known of a session, its parts and addresses with it.
 
         ``seen_at`` orders a session whose provider does not say when it was made; the first one stays.
-        ``digests`` are those of the list rows that this state was read from.
+        ``digests`` are those of the list rows that this state was read from. What is a part of another session
+        is not kept as one.
         """
         async with self._engine.begin() as connection:
+            if await self._is_part(connection, session):
+                return
             kept = {"created_at"} if session.created_at is None else set[str]()
-            await _upsert(connection, table.session, _row(session, seen_at), keep=kept)
+            await upsert(connection, table.session, _row(session, seen_at), keep=kept)
             await self._save_parts(connection, session, digests or {})
             await self._save_addresses(connection, session)
-            await save_signatures(connection, session, seen_at)
+            await save_signatures(connection, session)
 
     async def touch(self, ref: SessionRef, session: Session) -> None:
         """Notes that a session was seen again and had not changed."""
@@ -75,7 +77,7 @@ class Sessions:
         """A slice of the list of sessions, in its order."""
         query = sliced(order, part).where(*matching(wanted))
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).tuples().all()
+            rows = (await connection.execute(query)).all()
         found = [Row(_decoder.decode(body), Position(at, provider, key)) for body, at, provider, key in rows]
         return found[::-1] if part.backwards else found
 
@@ -89,7 +91,7 @@ class Sessions:
         """How many sessions of a provider are in each status."""
         query = select(_S.status, func.count()).where(_S.provider == provider).group_by(_S.status)
         async with self._engine.connect() as connection:
-            return dict((await connection.execute(query)).tuples().all())
+            return dict((await connection.execute(query)).all())
 
     async def unfinished_rows(self, provider: str) -> Mapping[str, str]:
         """The rows of a provider's list that can still change, and the session each belongs to."""
@@ -98,7 +100,7 @@ class Sessions:
         query = select(parts.key, parts.session_key).join(table.session, same)
         query = query.where(_S.provider == provider, _S.final.is_(False)).order_by(_S.observed_at)
         async with self._engine.connect() as connection:
-            return dict((await connection.execute(query)).tuples().all())
+            return dict((await connection.execute(query)).all())
 
     async def listed(self, provider: str, keys: Iterable[str]) -> Mapping[str, ListedRow]:
         """Which rows of a provider's list are known."""
@@ -118,17 +120,29 @@ class Sessions:
         """Notes that a provider's list was read."""
         async with self._engine.begin() as connection:
             values = {"provider": provider, "synced_at": sync.synced_at, "complete": sync.complete}
-            await _upsert(connection, table.sync, values)
+            await upsert(connection, table.sync, values)
+
+    async def _is_part(self, connection: AsyncConnection, session: Session) -> bool:
+        """Whether another session is composed of this one. The row stays locked, so that nobody says otherwise meanwhile."""
+        parts = table.part.c
+        row = (parts.provider == session.provider) & (parts.key == session.key)
+        await connection.execute(update(table.part).where(row).values(session_key=parts.session_key))
+        whole = table.part.join(table.session, (_S.provider == parts.provider) & (_S.key == parts.session_key))
+        query = select(_S.key).select_from(whole).where(row, _S.key != session.key)
+        return (await connection.execute(query)).first() is not None
 
     async def _save_parts(self, connection: AsyncConnection, session: Session, digests: Mapping[str, bytes]) -> None:
         if session.parts:
             swallowed = (_S.provider == session.provider) & _S.key.in_(session.parts) & (_S.key != session.key)
             await connection.execute(delete(table.session).where(swallowed))
+            parts = table.part.c
+            former = (parts.provider == session.provider) & (parts.session_key == session.key) & parts.key.not_in(session.parts)
+            await connection.execute(delete(table.part).where(former))
         for key in session.parts or (session.key,):
             values: dict[str, Any] = {"provider": session.provider, "key": key, "session_key": session.key}
             if key in digests:
                 values["digest"] = digests[key]
-            await _upsert(connection, table.part, values)
+            await upsert(connection, table.part, values)
 
     async def _save_addresses(self, connection: AsyncConnection, session: Session) -> None:
         box = table.mailbox
@@ -154,14 +168,3 @@ def _row(session: Session, seen_at: datetime) -> dict[str, Any]:
         "observed_at": session.observed_at or seen_at,
         "body": _encoder.encode(session),
     }
-
-
-async def _upsert(
-    connection: AsyncConnection, into: Table, values: Mapping[str, Any], keep: AbstractSet[str] = frozenset()
-) -> None:
-    """Inserts a row, or replaces its columns but for ``keep``."""
-    insert_into = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert_into(into).values(**values)
-    keys = [column.name for column in into.primary_key]
-    changed = {name: statement.excluded[name] for name in values if name not in keys and name not in keep}
-    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))

@@ -67,7 +67,7 @@ class Signatures:
             query = query.where(_beyond(before, below=False))
         query = query.order_by(*(asc(column) if backwards else desc(column) for column in columns)).limit(limit)
         async with self._engine.connect() as connection:
-            found = [SignaturePosition(*row) for row in (await connection.execute(query)).tuples()]
+            found = [SignaturePosition(*row) for row in (await connection.execute(query))]
         return found[::-1] if backwards else found
 
     async def count(self, wanted: SignatureFilter) -> int:
@@ -77,14 +77,15 @@ class Signatures:
             return (await connection.execute(query)).scalar_one()
 
 
-async def save_signatures(connection: AsyncConnection, session: Session, seen_at: datetime) -> None:
-    """Replaces what is known of a session's signatures, within the transaction that saves the session."""
+async def save_signatures(connection: AsyncConnection, session: Session) -> None:
+    """Replaces what is known of a session's signatures, within the transaction that has saved the session."""
     mine = (_G.provider == session.provider) & (_G.session_key == session.key)
     await connection.execute(delete(table.signature).where(mine))
     if not session.signatures or session.status == "DELETED":
         return
     place = {"provider": session.provider, "session_key": session.key}
-    first = session.created_at or seen_at
+    made = select(_S.created_at).where(_S.provider == session.provider, _S.key == session.key)
+    first = (await connection.execute(made)).scalar_one()
     rows = [
         {**place, "key": each.key, "at": each.created_at or each.signed_at or first, "signed_at": each.signed_at}
         for each in session.signatures

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -138,3 +139,48 @@ upload = Table(
     Index("upload_by_expiry", "expires_at"),
 )
 """Files that wait at the gateway to be named by a mutation."""
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+)
+"""Gateways that share this database, and when each was last alive."""
+
+saga = Table(
+    "saga",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("marker", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("note", Text),
+    Index("saga_by_state", "state"),
+)
+"""Writes of several calls that are under way, or that left something behind."""
+
+step = Table(
+    "step",
+    metadata,
+    Column("saga", String(64), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("key", Text, nullable=False),
+    ForeignKeyConstraint(["saga"], ["saga.id"], ondelete="CASCADE"),
+)
+"""What a saga has made and what is still there."""
+
+promise = Table(
+    "promise",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("result", LargeBinary),
+    Column("expires_at", Instant, nullable=False),
+    Index("promise_by_expiry", "expires_at"),
+)
+"""Idempotency keys: what each was used for, and what came of it once it is done."""

@@ -9,9 +9,10 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from providers.adapter import Adapter, Capabilities, Capability, Connection, ConnectionState, Limits, Operation, Steps, Support
-from providers.adapter import operations as table
+from providers.adapter import Adapter, Connection, ConnectionState, Steps
 from providers.authorization import Authorization
+from providers.capability import Capabilities, Capability, Limits, Operation, Support
+from providers.capability import operations as table
 from providers.deadline import time_left
 from providers.easyink import session as translation
 from providers.easyink import wire
@@ -23,18 +24,16 @@ from providers.model import (
     Content,
     DeliveryMethod,
     Document,
-    DocumentOrder,
     DocumentRole,
     DocumentStatus,
-    Order,
     Page,
     Session,
     SessionKind,
     SessionStatus,
     Signature,
     SigningOrder,
-    Step,
 )
+from providers.order import DocumentOrder, Order, Step
 from providers.reply import Fault, Reply
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from providers.easyink import wire
 from providers.errors import Invalid
-from providers.model import DeliveryMethod, Document, DocumentOrder, DocumentRole, FieldOrder, Order, ParticipantOrder
+from providers.model import DeliveryMethod, Document, DocumentRole
+from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder
 
 _PHONE = re.compile(r"\d{10}", re.ASCII)
 _LENGTHS = {

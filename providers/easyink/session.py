@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from providers.easyink import wire
 from providers.model import (
     Document,
-    DocumentOrder,
     DocumentRole,
     DocumentStatus,
     Field,
@@ -28,6 +27,7 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
+from providers.order import DocumentOrder
 
 ALL_IN_ONE = "all-in-one"
 _SIGNED = "signed:"

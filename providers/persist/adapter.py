@@ -13,10 +13,12 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from providers.adapter import Adapter, Capabilities, Capability, Operation, Support, operations
+from providers.adapter import Adapter
 from providers.call import Query
+from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
-from providers.model import Content, Document, Page, Session, SessionKind, Signature, SignatureOrder
+from providers.model import Content, Document, Page, Session, SessionKind, Signature
+from providers.order import SignatureOrder
 from providers.persist.order import objections, trimmed
 from providers.persist.record import SIGNATURE, Pair, file, pair, session, sessions
 from providers.persist.wire import Envelope, Many, ManyContent, One, OneContent, PersistSettings, StoredSignature

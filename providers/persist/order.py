@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from providers.errors import Invalid
-from providers.model import SignatureFormat, SignatureOrder
+from providers.model import SignatureFormat
+from providers.order import SignatureOrder
 from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT, TRIMMED
 from providers.verification import inspect
 

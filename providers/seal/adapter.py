@@ -11,8 +11,9 @@ from typing import ClassVar
 import msgspec
 from pydantic import SecretStr
 
-from providers.adapter import Adapter, Capabilities, Capability, Operation, Steps, Support, operations
+from providers.adapter import Adapter, Steps
 from providers.authorization import Headers
+from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.errors import (
     Busy,
     Conflict,
@@ -26,18 +27,8 @@ from providers.errors import (
     Unsupported,
     WrongState,
 )
-from providers.model import (
-    Content,
-    Document,
-    DocumentRole,
-    Order,
-    Session,
-    SessionKind,
-    SessionRef,
-    SessionStatus,
-    Signature,
-    Step,
-)
+from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
+from providers.order import Order, Step
 from providers.seal.bundle import BadBundle, Bundle, Member, opened, packed, receive, temporary
 from providers.seal.documents import deleted, merged, ordered, signature
 from providers.seal.wire import CLOSED, PDF, Batch, CreatedBatch, SealSettings, moment

@@ -19,7 +19,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from anyio import CancelScope, to_thread
 
-from providers.model import DocumentOrder
+from providers.order import DocumentOrder
 
 _CHUNK = 256 * 1024
 _LONGEST_NAME = 200  # bytes, before " (2)"

@@ -8,13 +8,13 @@ from providers.model import (
     Document,
     DocumentRole,
     DocumentStatus,
-    Order,
     Session,
     SessionRef,
     SessionStatus,
     Signature,
     SignatureFormat,
 )
+from providers.order import Order
 from providers.seal.wire import PDF, Batch, BatchDocument, named
 
 _SIGNED = "signed:"

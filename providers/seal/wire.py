@@ -102,8 +102,8 @@ class BatchDocument(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Its id as a string, or a stand-in made of its name."""
-        return str(self.id) if self.id is not None else named(self.filename or "")
+        """Made of its name, which is known before its id is and is the same in an upload; else its id."""
+        return named(self.filename) if self.filename or self.id is None else str(self.id)
 
     @property
     def sealed(self) -> bool:
@@ -159,6 +159,6 @@ def moment(value: str | float | None) -> datetime | None:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def named(filename: str) -> str:
-    """The key of a document that has no id yet."""
-    return f"name:{filename}"
+def named(filename: str | None) -> str:
+    """The key of a document: names are unique in a batch, and SEAL tells no ids before it is accepted."""
+    return f"name:{filename or ''}"

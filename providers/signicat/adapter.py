@@ -10,26 +10,14 @@ from typing import ClassVar
 
 import httpx
 
-from providers.adapter import (
-    Adapter,
-    Capabilities,
-    Capability,
-    Connection,
-    ConnectionState,
-    Limits,
-    Operation,
-    Steps,
-    Support,
-    operations,
-)
+from providers.adapter import Adapter, Connection, ConnectionState, Steps
 from providers.authorization import Authorization, Bearer, Token
+from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Invalid, Misbehaved, NotFound, WrongState
 from providers.model import (
     Content,
     Document,
-    DocumentOrder,
-    Order,
     Page,
     ParticipantStatus,
     Session,
@@ -38,8 +26,8 @@ from providers.model import (
     SessionStatus,
     Signature,
     SigningOrder,
-    Step,
 )
+from providers.order import DocumentOrder, Order, Step
 from providers.reply import Fault, Reply
 from providers.signicat.api import SignApi, fault_of, fetch_token
 from providers.signicat.composition import Reading

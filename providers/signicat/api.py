@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from providers.authorization import Token
 from providers.errors import AuthorizationRequired, Misbehaved, NotFound, SigningError
 from providers.http import Http
-from providers.model import DocumentOrder
+from providers.order import DocumentOrder
 from providers.reply import Fault, Reply
 from providers.signicat.part import Part
 from providers.signicat.wire import (

@@ -10,12 +10,9 @@ from providers.errors import Invalid
 from providers.model import (
     Archive,
     Document,
-    DocumentOrder,
     DocumentRole,
     DocumentStatus,
-    Order,
     Participant,
-    ParticipantOrder,
     ParticipantRole,
     ParticipantStatus,
     Session,
@@ -23,6 +20,7 @@ from providers.model import (
     SessionRef,
     SessionStatus,
 )
+from providers.order import DocumentOrder, Order, ParticipantOrder
 from providers.signicat.options import Options, ParticipantOptions
 from providers.signicat.part import MARKER, external_reference
 from providers.signicat.wire import LANGUAGES, Metadata, duration, instant, instant_text

@@ -45,7 +45,7 @@ async def _signatures(root: strawberry.Parent[model.Document], info: Info) -> li
 def _download(root: strawberry.Parent[model.Document], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
     if root.status in _WITHOUT_BYTES:
         return None
-    link = info.context.signing.link("document", root.session, root.key, expires_in or TEN_MINUTES)
+    link = info.context.signing.link("document", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in)
     return Linked(link, root.filename or root.title, root.media_type)
 
 

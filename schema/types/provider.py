@@ -8,8 +8,9 @@ from enum import StrEnum
 import strawberry
 
 from gateway.directory import Connected
-from providers.adapter import Capability as ModelCapability
-from providers.adapter import ConnectionState, Operation, Support
+from providers.adapter import ConnectionState
+from providers.capability import Capability as ModelCapability
+from providers.capability import Operation, Support
 from providers.circuit import CircuitState
 from providers.health import Health as ModelHealth
 from providers.model import SessionKind, SessionStatus

@@ -64,7 +64,7 @@ def _documents(
     root: strawberry.Parent[model.Session], info: Info, roles: list[model.DocumentRole] | None = None, first: int | None = 100
 ) -> list[model.Document]:
     if first is not None and not 0 <= first <= info.context.first:
-        raise Invalid(f"first is at most {info.context.first} here.", path=("first",))
+        raise Invalid(f"Ask for first between 0 and {info.context.first} here.", path=("first",))
     found = [document for document in root.documents if roles is None or document.role in roles]
     return found[:first]
 

@@ -96,7 +96,7 @@ async def _verification(root: strawberry.Parent[model.Signature], info: Info) ->
 
 
 def _download(root: strawberry.Parent[model.Signature], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
-    link = info.context.signing.link("signature", root.session, root.key, expires_in or TEN_MINUTES)
+    link = info.context.signing.link("signature", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in)
     return Linked(link, None, None)
 
 

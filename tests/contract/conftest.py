@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from subject import Haste, Patience, Subject, declared
 
-from providers.adapter import Capabilities, Operation, Provider
+from providers.adapter import Provider
 from providers.authority import Authority
+from providers.capability import Capabilities, Operation
 from providers.registry import NAMES, load, load_sandbox
 
 

@@ -7,17 +7,10 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from providers.adapter import Capabilities
 from providers.authority import Authority, sample_pdf
-from providers.model import (
-    DeliveryMethod,
-    DocumentOrder,
-    FieldOrder,
-    Order,
-    ParticipantOrder,
-    ReminderFrequency,
-    SignatureOrder,
-)
+from providers.capability import Capabilities
+from providers.model import DeliveryMethod, ReminderFrequency
+from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder, SignatureOrder
 
 PEOPLE = (("Ada", "Lovelace", "5550001815"), ("Grace", "Hopper", "5550001906"), ("Radia", "Perlman", "5550001951"))
 PIECE = 1000

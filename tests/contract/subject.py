@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 import httpx
 import orders
 
-from providers.adapter import Adapter, Capabilities, Operation, Provider, Steps
+from providers.adapter import Adapter, Provider, Steps
+from providers.capability import Capabilities, Operation
 from providers.clock import Clock
-from providers.model import Content, Order, Session, SessionKind
+from providers.model import Content, Session, SessionKind
+from providers.order import Order
 from providers.sandbox import Fault, RecordedCall, Sandbox
 from providers.settings import ProviderSettings
 

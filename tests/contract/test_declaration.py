@@ -11,7 +11,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from subject import declared
 
-from providers.adapter import Adapter, Operation, Support
+from providers.adapter import Adapter
+from providers.capability import Operation, Support
 from providers.errors import Unsupported
 from providers.model import SessionKind
 from providers.registry import NAMES, load, load_sandbox

@@ -11,14 +11,7 @@ import pytest
 
 from providers.adapter import Steps
 from providers.errors import Invalid, NotFound, Refused, SigningError, WrongState
-from providers.model import (
-    DocumentRole,
-    ParticipantRole,
-    ParticipantStatus,
-    SessionKind,
-    SessionStatus,
-    SigningOrder,
-)
+from providers.model import DocumentRole, ParticipantRole, ParticipantStatus, SessionKind, SessionStatus, SigningOrder
 
 SIGNS = pytest.mark.needs("CREATE_SESSION", where=lambda can: can.session_kind is SessionKind.SIGNING)
 

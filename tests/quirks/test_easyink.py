@@ -20,8 +20,9 @@ import pytest
 from pydantic import ValidationError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from providers.adapter import Adapter, ConnectionState, Operation, Steps, Support
+from providers.adapter import Adapter, ConnectionState, Steps
 from providers.authority import Authority, sample_pdf
+from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.easyink import PROVIDER
@@ -43,12 +44,8 @@ from providers.errors import (
 from providers.model import (
     DeliveryMethod,
     Document,
-    DocumentOrder,
     DocumentRole,
     DocumentStatus,
-    FieldOrder,
-    Order,
-    ParticipantOrder,
     ParticipantRole,
     ParticipantStatus,
     ReminderFrequency,
@@ -56,8 +53,8 @@ from providers.model import (
     SessionStatus,
     SignatureFormat,
     SigningOrder,
-    Step,
 )
+from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder, Step
 from providers.sandbox import Fault, Message, Receive, Scope, Send, serving
 
 PDF = sample_pdf("Lease", 2)

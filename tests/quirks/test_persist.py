@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from providers.adapter import Operation, Support
 from providers.authority import Authority
+from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Invalid, Misbehaved, NotFound, Refused, TooLarge, Unavailable
 from providers.model import (
@@ -30,8 +30,8 @@ from providers.model import (
     SessionKind,
     SessionStatus,
     SignatureFormat,
-    SignatureOrder,
 )
+from providers.order import SignatureOrder
 from providers.persist import PROVIDER
 from providers.persist.adapter import PersistAdapter
 from providers.persist.sandbox import SANDBOX, PersistSandbox

@@ -26,8 +26,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from providers.adapter import ConnectionState, Operation, Steps, Support
+from providers.adapter import ConnectionState, Steps
 from providers.authority import Authority, sample_pdf
+from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import (
     AuthorizationRequired,
@@ -39,18 +40,15 @@ from providers.errors import (
     WrongState,
 )
 from providers.model import (
-    DocumentOrder,
     DocumentRole,
     DocumentStatus,
-    Order,
-    ParticipantOrder,
     ParticipantStatus,
     Session,
     SessionStatus,
     SignatureFormat,
     SigningOrder,
-    Step,
 )
+from providers.order import DocumentOrder, Order, ParticipantOrder, Step
 from providers.reply import Reply
 from providers.sandbox import Fault, serving
 from providers.signicat import PROVIDER

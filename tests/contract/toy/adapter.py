@@ -9,15 +9,15 @@ from typing import ClassVar
 
 import msgspec
 
-from providers.adapter import Adapter, Capabilities, Capability, Operation, Steps, Support, operations
+from providers.adapter import Adapter, Steps
 from providers.authorization import Headers
+from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.errors import Conflict, NotFound, WrongState
 from providers.model import (
     Content,
     Document,
     DocumentRole,
     DocumentStatus,
-    Order,
     Page,
     Participant,
     ParticipantRole,
@@ -29,8 +29,8 @@ from providers.model import (
     Signature,
     SignatureFormat,
     SigningOrder,
-    Step,
 )
+from providers.order import Order, Step
 from providers.reply import Fault, Reply
 from providers.toy.wire import PARTICIPANT_STATUS, STATUS, Made, Rows, ToySession, ToySettings, Trouble
 

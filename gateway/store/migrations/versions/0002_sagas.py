@@ -1,0 +1,62 @@
+"""Writes of several calls, and idempotency keys."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.create_table(
+        "gateway",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "saga",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("provider", sa.String(length=64), nullable=False),
+        sa.Column("marker", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("saga_by_state", "saga", ["state"], unique=False)
+    op.create_table(
+        "step",
+        sa.Column("saga", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["saga"], ["saga.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("saga", "place"),
+    )
+    op.create_table(
+        "promise",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("result", sa.LargeBinary(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("promise_by_expiry", "promise", ["expires_at"], unique=False)
+
+
+def downgrade() -> None:
+    """Back."""
+    op.drop_index("promise_by_expiry", table_name="promise")
+    op.drop_table("promise")
+    op.drop_table("step")
+    op.drop_index("saga_by_state", table_name="saga")
+    op.drop_table("saga")
+    op.drop_table("gateway")

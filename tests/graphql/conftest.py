@@ -1,0 +1,37 @@
+"""The gateway is reached over real HTTP, and reaches real ports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from scene import Scene
+from scene import scene as running
+
+from providers.authority import Authority
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def changes() -> dict[str, object]:
+    """What a test wants different in the configuration, by section."""
+    return {}
+
+
+@pytest.fixture
+def relayed() -> tuple[str, ...]:
+    """Which providers a test wants to reach through a relay."""
+    return ()
+
+
+@pytest.fixture
+async def scene(
+    tmp_path: Path, authority: Authority, changes: dict[str, object], relayed: tuple[str, ...]
+) -> AsyncIterator[Scene]:
+    async with running(tmp_path, authority, changes, relayed) as scene:
+        yield scene

@@ -1,0 +1,188 @@
+"""What comes back: whole, or as one of our errors, and never with a secret in it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from upstream import KEY, Scripted, Settings, Thing, peer, request_head
+
+from providers.authorization import Headers, Token
+from providers.errors import (
+    InDoubt,
+    Misbehaved,
+    Refused,
+    Unavailable,
+)
+from providers.http import ATTEMPTS
+from providers.reply import Fault, Reply
+
+
+@pytest.mark.parametrize("words", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\ncontent-le"])
+async def test_a_connection_that_breaks_before_the_answer(connect, words):
+    arrived = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal arrived
+        await request_head(reader)
+        arrived += 1
+        writer.write(words)
+        await writer.drain()
+
+    async with peer(hang_up) as url:
+        http = await connect(url)
+        with pytest.raises(Unavailable):
+            await http.request("GET", "/things")
+        assert arrived == ATTEMPTS
+        arrived = 0
+        with pytest.raises(InDoubt):
+            await http.request("POST", "/things")
+        assert arrived == 1
+
+
+@pytest.mark.parametrize("size", [1, 7])
+async def test_an_answer_in_slices_is_read_whole(connect, size):
+    answer = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"name": "mine"}'
+
+    async def slice_it(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_head(reader)
+        for at in range(0, len(answer), size):
+            writer.write(answer[at : at + size])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with peer(slice_it) as url:
+        http = await connect(url)
+        assert await http.fetch(Thing, "GET", "/things/1") == Thing("mine")
+
+
+async def test_two_hundred_chunks_are_one_answer(connect):
+    async def chunked(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b'{"name": "'
+            for _ in range(198):
+                yield b"x" * 50
+            yield b'"}'
+
+        return StreamingResponse(pieces(), media_type="application/json")
+
+    http = await connect(Scripted(chunked))
+    assert (await http.fetch(Thing, "GET", "/things/1")).name == "x" * 50 * 198
+
+
+async def test_an_endless_answer_is_refused_at_the_bound(connect):
+    sent = 0
+
+    async def endless(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            nonlocal sent
+            while True:
+                sent += 1024
+                yield b" " * 1024
+                await asyncio.sleep(0)
+
+        return StreamingResponse(pieces())
+
+    provider = Scripted(endless)
+    http = await connect(provider, max_answer_bytes=64 * 1024)
+    with pytest.raises(Misbehaved, match="more than 65536 bytes"):
+        await http.request("GET", "/things")
+    with pytest.raises(InDoubt, match="may have happened"):
+        await http.request("POST", "/things")
+    await asyncio.sleep(0.02)
+    before = sent
+    await asyncio.sleep(0.02)
+    assert sent == before, "the connection is closed, not drained"
+    assert provider.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "shown"),
+    [
+        (b"<html>hello</html>", "text/html", "18 bytes of text/html"),
+        (b"", "application/json", "0 bytes of application/json"),
+        (b'{"name": 1}', "application/json", "$.name"),
+        (b'{"name": "\xff"}', "application/json", "cannot be read"),
+    ],
+)
+async def test_an_unreadable_answer_misbehaves_to_a_read_and_leaves_a_write_in_doubt(connect, body, media_type, shown):
+    provider = Scripted(Response(body, media_type=media_type))
+    http = await connect(provider)
+    with pytest.raises(Misbehaved) as read:
+        await http.fetch(Thing, "GET", "/things/1")
+    assert shown in str(read.value)
+    assert "hello" not in str(read.value)
+    with pytest.raises(InDoubt):
+        await http.fetch(Thing, "POST", "/things")
+    assert provider.calls == 2
+
+
+async def test_a_broken_encoding_misbehaves(connect):
+    broken = gzip.compress(b"x" * 1000)[:20] + b"\0" * 20
+    http = await connect(Scripted(Response(broken, headers={"content-encoding": "gzip"})))
+    with pytest.raises(Misbehaved, match="broken encoding"):
+        await http.request("GET", "/things")
+
+
+async def test_no_redirect_is_followed(connect):
+    provider = Scripted(RedirectResponse("/elsewhere", 307))
+    http = await connect(provider, authorization=Headers({"x-key": SecretStr(KEY)}))
+    with pytest.raises(Misbehaved):
+        await http.request("GET", "/things")
+    assert [path for _, path, _ in provider.received] == ["/things"]
+
+
+async def test_cookies_are_not_carried_from_one_call_to_the_next(connect):
+    answer = JSONResponse({"name": "ok"})
+    answer.set_cookie("session", "of-somebody")
+    provider = Scripted(answer)
+    http = await connect(provider)
+    for _ in range(2):
+        await http.request("GET", "/things")
+    assert all("cookie" not in headers for headers in provider.headers)
+
+
+async def test_credentials_that_a_provider_echoes_are_blotted_out(connect):
+    def fault(reply: Reply) -> Fault:
+        words = reply.json(dict[str, str])
+        return Fault(words["code"], words["detail"])
+
+    token = "eyJhbGciOi.secret.token"
+    echo = {"code": f"bad:{KEY}", "detail": f"key {KEY} and Bearer {token}\r\nrefused " + "z" * 900}
+    http = await connect(
+        Scripted(JSONResponse(echo, 400)),
+        fault=fault,
+        authorization=Headers({"authorization": SecretStr(f"Bearer {token}")}),
+    )
+    with pytest.raises(Refused) as caught:
+        await http.request("GET", "/things")
+    told = f"{caught.value} {caught.value.detail} {caught.value.provider_code} {caught.value!r}"
+    assert KEY not in told
+    assert token not in told
+    assert caught.value.detail.startswith("key *** and Bearer ***  refused")
+    assert len(caught.value.detail) <= 300
+
+
+async def test_a_secret_that_begins_with_another_is_blotted_out_whole(connect):
+    def fault(reply: Reply) -> Fault:
+        return Fault(detail=reply.body.decode())
+
+    longer = f"{KEY}-and-more"
+    http = await connect(
+        Scripted(Response(f"<{longer}>", 400)), fault=fault, authorization=Headers({"x-key": SecretStr(longer)})
+    )
+    with pytest.raises(Refused) as caught:
+        await http.request("GET", "/things")
+    assert caught.value.detail == "<***>"
+
+
+def test_settings_and_tokens_show_no_secret():
+    settings = Settings(name="acme", base_url="http://127.0.0.1:1")
+    assert KEY not in repr(settings) + str(settings) + json.dumps(settings.model_dump(mode="json"))
+    assert KEY not in repr(Token(SecretStr(KEY)))

@@ -1,0 +1,118 @@
+"""A provider that fails is left alone for a while."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from upstream import Scripted
+
+from providers.circuit import CircuitState
+from providers.errors import (
+    NotFound,
+    SigningError,
+    Unavailable,
+)
+from providers.http import Http
+from providers.reply import Reply
+
+
+async def trip(http: Http) -> None:
+    """Fails until the circuit is open."""
+    for _ in range(8):
+        with pytest.raises(Unavailable):
+            await http.request("POST", "/fails")
+    assert http.health.circuit is CircuitState.OPEN
+
+
+async def test_a_row_of_failures_opens_the_circuit_and_nothing_leaves(connect, watch):
+    provider = Scripted(Response(status_code=500))
+    http = await connect(provider)
+    await trip(http)
+    with pytest.raises(Unavailable, match="left alone") as caught:
+        await http.request("GET", "/things")
+    assert 0 < caught.value.retry_after <= 5
+    assert (provider.calls, watch.slept) == (8, []), "an open circuit answers at once"
+
+
+async def test_failures_with_an_answer_between_them_do_not_open_it(connect):
+    provider = Scripted(*([Response(status_code=500)] * 7 + [Response(status_code=404)]) * 2)
+    http = await connect(provider)
+    for _ in range(16):
+        with pytest.raises(SigningError):
+            await http.request("POST", "/things")
+    assert http.health.circuit is CircuitState.CLOSED
+
+
+async def test_after_the_pause_one_call_is_on_trial_and_closes_it(connect, watch):
+    provider = Scripted(*[Response(status_code=500)] * 8, JSONResponse({"name": "ok"}))
+    http = await connect(provider)
+    await trip(http)
+    watch.at += 6
+    assert http.health.circuit is CircuitState.HALF_OPEN
+    results = await asyncio.gather(*(http.request("POST", "/things") for _ in range(5)), return_exceptions=True)
+    assert sum(isinstance(result, Reply) for result in results) == 1
+    assert sum(isinstance(result, Unavailable) for result in results) == 4
+    assert provider.calls == 8 + 1
+    assert http.health.circuit is CircuitState.CLOSED
+    await http.request("POST", "/things")
+
+
+async def test_a_failed_trial_opens_it_again(connect, watch):
+    provider = Scripted(Response(status_code=500))
+    http = await connect(provider)
+    await trip(http)
+    watch.at += 6
+    with pytest.raises(Unavailable):
+        await http.request("GET", "/things")
+    assert provider.calls == 8 + 1, "the trial is not repeated"
+    assert http.health.circuit is CircuitState.OPEN
+
+
+async def test_a_trial_that_is_given_up_lets_the_next_one_try(connect, watch):
+    async def hang(request: Request) -> Response:
+        await asyncio.sleep(0.3)
+        return Response(status_code=204)
+
+    provider = Scripted(*[Response(status_code=500)] * 8, hang, Response(status_code=204))
+    http = await connect(provider)
+    await trip(http)
+    watch.at += 6
+    trial = asyncio.create_task(http.request("GET", "/things"))
+    while provider.calls < 9:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    trial.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await trial
+    await http.request("GET", "/things")
+    assert http.health.circuit is CircuitState.CLOSED
+
+
+async def test_calls_in_the_queue_do_not_leave_once_the_circuit_is_open(connect):
+    provider = Scripted(Response(status_code=500))
+    http = await connect(provider, max_concurrency=2)
+    results = await asyncio.gather(*(http.request("POST", "/things") for _ in range(40)), return_exceptions=True)
+    assert all(isinstance(result, Unavailable) for result in results)
+    assert provider.calls <= 9
+
+
+async def test_health_tells_of_the_last_calls(connect, watch):
+    provider = Scripted(JSONResponse({}), Response(status_code=404), Response(status_code=500), JSONResponse({}))
+    http = await connect(provider)
+    assert (http.health.last_success_at, http.health.last_failure_at) == (None, None)
+    await http.request("POST", "/things")
+    first = http.health.last_success_at
+    assert first == watch.now()
+    watch.at += 1
+    with pytest.raises(NotFound):
+        await http.request("POST", "/things")
+    assert http.health.last_success_at == watch.now(), "saying no is an answer"
+    watch.at += 1
+    with pytest.raises(Unavailable):
+        await http.request("POST", "/things")
+    assert http.health.last_failure_at == watch.now()
+    assert isinstance(http.health.last_error, Unavailable)
+    await http.request("POST", "/things")
+    assert http.health.last_error is None

@@ -1,0 +1,142 @@
+"""What is sent again, and what is not."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack
+
+import pytest
+from starlette.responses import JSONResponse, Response
+from upstream import Scripted, Thing, closed_port
+
+from providers.errors import (
+    Conflict,
+    InDoubt,
+    Misbehaved,
+    NotFound,
+    Refused,
+    SigningError,
+    TooLarge,
+    Unavailable,
+    WrongState,
+)
+from providers.http import ATTEMPTS
+from providers.sandbox import serving
+
+
+async def test_a_read_is_tried_again_until_it_is_answered(connect, watch):
+    provider = Scripted(Response(status_code=500), Response(status_code=502), JSONResponse({"name": "ok"}))
+    http = await connect(provider)
+    assert await http.fetch(Thing, "GET", "/things/1") == Thing("ok")
+    assert provider.calls == ATTEMPTS
+    assert len(watch.slept) == ATTEMPTS - 1
+
+
+async def test_attempts_end_and_the_last_error_is_told(connect):
+    provider = Scripted(Response(status_code=500))
+    http = await connect(provider)
+    with pytest.raises(Unavailable) as caught:
+        await http.request("GET", "/things/1")
+    assert caught.value.status == 500
+    assert provider.calls == ATTEMPTS
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_post_that_may_have_landed_is_sent_once(connect, status):
+    provider = Scripted(Response(status_code=status))
+    http = await connect(provider)
+    with pytest.raises(InDoubt if status in {502, 504} else Unavailable):
+        await http.request("POST", "/things")
+    assert provider.calls == 1
+
+
+@pytest.mark.parametrize(("method", "repeatable"), [("PUT", None), ("DELETE", None), ("POST", True)])
+async def test_a_write_that_is_safe_to_repeat_is_repeated(connect, method, repeatable):
+    provider = Scripted(Response(status_code=500), Response(status_code=204))
+    http = await connect(provider)
+    await http.request(method, "/things/1", repeatable=repeatable)
+    assert provider.calls == 2
+
+
+async def test_a_put_that_is_said_not_to_be_repeatable_is_sent_once(connect):
+    provider = Scripted(Response(status_code=500))
+    http = await connect(provider)
+    with pytest.raises(Unavailable):
+        await http.request("PUT", "/things/1", repeatable=False)
+    assert provider.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, Misbehaved),
+        (400, Refused),
+        (403, Refused),
+        (404, NotFound),
+        (409, Conflict),
+        (410, NotFound),
+        (413, TooLarge),
+        (422, Refused),
+        (423, WrongState),
+    ],
+)
+async def test_a_refusal_is_not_tried_again(connect, status, kind):
+    provider = Scripted(Response(status_code=status))
+    http = await connect(provider)
+    with pytest.raises(SigningError) as caught:
+        await http.request("GET", "/things/1")
+    assert type(caught.value) is kind
+    assert (caught.value.status, caught.value.provider, provider.calls) == (status, "acme", 1)
+
+
+async def test_a_body_that_is_streamed_is_sent_whole_at_every_attempt(connect):
+    provider = Scripted(Response(status_code=500), Response(status_code=204))
+    http = await connect(provider)
+
+    async def body() -> AsyncIterator[bytes]:
+        for number in range(200):
+            yield b"%03d" % number
+
+    await http.request("PUT", "/things/1", body=body)
+    whole = b"".join(b"%03d" % number for number in range(200))
+    assert [sent for _, _, sent in provider.received] == [whole, whole]
+
+
+async def test_a_post_that_never_connected_is_sent_again(connect, watch):
+    port = closed_port()
+    provider = Scripted()
+    http = await connect(f"http://127.0.0.1:{port}")
+    async with AsyncExitStack() as stack:
+
+        async def open_up() -> None:
+            if len(watch.slept) == 1:
+                await stack.enter_async_context(serving(provider.app, port=port))
+
+        watch.asleep = open_up
+        assert (await http.request("POST", "/things")).status == 200
+        await http.close()
+    assert provider.calls == 1
+
+
+async def test_nobody_listening_is_unavailable_for_a_write_too(connect, watch):
+    http = await connect(f"http://127.0.0.1:{closed_port()}")
+    with pytest.raises(Unavailable) as caught:
+        await http.request("POST", "/things")
+    assert type(caught.value) is Unavailable
+    assert len(watch.slept) == ATTEMPTS - 1
+
+
+async def test_a_write_that_could_not_connect_in_time_is_not_in_doubt(connect):
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(2):  # the queue of the kernel is full now: the next handshake hangs
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003
+            waiting.connect_ex(listener.getsockname())
+        http = await connect(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.2)
+        with pytest.raises(Unavailable) as caught:
+            await http.request("POST", "/things")
+        assert type(caught.value) is Unavailable

@@ -1,0 +1,179 @@
+"""What the tests of the gateway's parts share: a clock to set, a database for every example, and generated sessions."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from gateway.store import Store
+from providers.clock import Clock
+from providers.model import (
+    Archive,
+    ChangeSource,
+    DeliveryMethod,
+    Document,
+    DocumentRole,
+    DocumentStatus,
+    Field,
+    Participant,
+    ParticipantRole,
+    ParticipantStatus,
+    ReminderFrequency,
+    Session,
+    SessionKind,
+    SessionRef,
+    SessionStatus,
+    Signature,
+    SignatureFormat,
+    SigningOrder,
+)
+
+START = datetime(2026, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
+
+
+class Hands(Clock):
+    """A clock that stands until somebody moves it."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_(self, **time: float) -> None:
+        self.at += timedelta(**time)
+
+
+@asynccontextmanager
+async def fresh_store(template: Path | None = None) -> AsyncIterator[Store]:
+    """A store over a database file of its own, copied from one that is migrated already where there is one."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "store.db"
+        if template is not None:
+            shutil.copy(template, file)
+        store = await Store.open(SecretStr(f"sqlite:///{file}"))
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+def session(key: str = "s1", status: SessionStatus = SessionStatus.PENDING, **known: object) -> Session:
+    """A session of ``acme`` unless told otherwise."""
+    values: dict[str, object] = {"provider": "acme", "kind": SessionKind.SIGNING, "native": key.encode() + status.encode()}
+    return Session(key=key, status=status, **(values | known))  # type: ignore[arg-type]
+
+
+def signature(ref: SessionRef, key: str, **known: object) -> Signature:
+    """A signature of a session."""
+    return Signature(session=ref, key=key, format=SignatureFormat.CADES, **known)  # type: ignore[arg-type]
+
+
+def signer(ref: SessionRef, key: str, **known: object) -> Participant:
+    """Somebody who was asked to sign."""
+    return Participant(session=ref, key=key, role=ParticipantRole.SIGNER, status=ParticipantStatus.INVITED, **known)  # type: ignore[arg-type]
+
+
+def paper(ref: SessionRef, key: str, **known: object) -> Document:
+    """A document to sign."""
+    return Document(session=ref, key=key, role=DocumentRole.TO_SIGN, status=DocumentStatus.READY, **known)  # type: ignore[arg-type]
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+instants = st.datetimes(datetime(1971, 1, 1), datetime(2900, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+spans = st.timedeltas(timedelta(0), timedelta(days=4000))
+lengths = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+def maybe(value: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.none() | value
+
+
+def few(item: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
+    return st.lists(item, max_size=3).map(tuple)
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> Session:
+    """Any session at all, with everything that may be in it."""
+    ref = SessionRef(draw(st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True)), draw(keys))
+    mine = {"session": st.just(ref), "key": keys}
+    documents = st.builds(
+        Document,
+        **mine,
+        role=st.sampled_from(DocumentRole),
+        status=st.sampled_from(DocumentStatus),
+        title=maybe(words),
+        filename=maybe(words),
+        media_type=maybe(words),
+        size_bytes=maybe(st.integers(0, 2**40)),
+        created_at=maybe(instants),
+    )
+    participants = st.builds(
+        Participant,
+        **mine,
+        role=st.sampled_from(ParticipantRole),
+        status=st.sampled_from(ParticipantStatus),
+        order=maybe(st.integers(0, 99)),
+        email=maybe(words),
+        last_name=maybe(words),
+        delivery_methods=few(st.sampled_from(DeliveryMethod)),
+        signed_at=maybe(instants),
+        signing_url=maybe(words),
+    )
+    signatures = st.builds(
+        Signature,
+        **mine,
+        format=st.sampled_from(SignatureFormat),
+        version=maybe(st.integers(0, 2**31)),
+        tags=few(words),
+        created_at=maybe(instants),
+        signed_at=maybe(instants),
+    )
+    fields = st.builds(
+        Field,
+        **mine,
+        document=keys,
+        participant=maybe(keys),
+        type=words,
+        page=st.integers(1, 999),
+        x=lengths,
+        y=lengths,
+        width=lengths,
+        height=lengths,
+        required=st.booleans(),
+    )
+    archive = st.builds(Archive, requested=st.booleans(), retention_period=maybe(spans), archive_id=maybe(words))
+    return Session(
+        provider=ref.provider,
+        key=ref.key,
+        kind=draw(st.sampled_from(SessionKind)),
+        status=draw(st.sampled_from(SessionStatus)),
+        provider_status=draw(maybe(words)),
+        title=draw(maybe(words)),
+        reference=draw(maybe(words)),
+        created_at=draw(maybe(instants)),
+        due_at=draw(maybe(instants)),
+        completed_at=draw(maybe(instants)),
+        signing_order=draw(st.sampled_from(SigningOrder)),
+        reminder_frequency=draw(maybe(st.sampled_from(ReminderFrequency))),
+        documents=draw(few(documents)),
+        participants=draw(few(participants)),
+        signatures=tuple(draw(st.lists(signatures, max_size=3, unique_by=lambda each: each.key))),
+        fields=draw(few(fields)),
+        archive=draw(maybe(archive)),
+        parts=draw(few(keys)),
+        partial=draw(st.booleans()),
+        native=draw(st.binary(max_size=20)),
+        observed_at=draw(maybe(instants)),
+        source=draw(st.sampled_from(ChangeSource)),
+        stale=draw(st.booleans()),
+    )

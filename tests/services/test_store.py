@@ -1,0 +1,521 @@
+"""The store over a real SQLite file: what goes in comes out, and pages of it lose and repeat nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from sqlalchemy import create_engine, inspect
+from stage import START, Hands, fresh_store, session, sessions, signature, signer
+
+from gateway.store import (
+    Position,
+    Row,
+    SessionFilter,
+    SessionOrder,
+    SignatureFilter,
+    SignaturePosition,
+    Slice,
+    StagedFile,
+    Store,
+    Sync,
+    table,
+)
+from providers.errors import ConfigurationError
+from providers.model import Session, SessionKind, SessionRef, SessionStatus
+
+T = TypeVar("T")
+NOW = START + timedelta(days=400)
+EVERYTHING = SessionFilter()
+
+
+def example(count: int) -> settings:
+    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+# the tables
+
+
+def _alembic(connection: object) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("gateway.store") / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_again(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    with engine.begin() as connection:
+        command.upgrade(_alembic(connection), "head")
+        assert compare_metadata(MigrationContext.configure(connection), table.metadata) == []
+        command.downgrade(_alembic(connection), "base")
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+        command.upgrade(_alembic(connection), "head")
+        assert set(table.metadata.tables) <= set(inspect(connection).get_table_names())
+    engine.dispose()
+
+
+async def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
+    url = SecretStr(f"sqlite:///{tmp_path / 'store.db'}")
+    first = await Store.open(url)
+    await first.sessions.save(session(), seen_at=NOW)
+    await first.close()
+    second = await Store.open(url)
+    assert await second.sessions.get(session().ref) == session()
+    await second.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://root:hunter2@host/db", "no address, hunter2"])
+async def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await Store.open(SecretStr(url))
+    assert "database.url" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+# sessions
+
+
+@example(60)
+@given(seen=sessions())
+async def test_any_session_comes_back_as_it_was_saved(template: Path, seen: Session) -> None:
+    async with fresh_store(template) as store:
+        await store.sessions.save(seen, seen_at=NOW)
+        assert await store.sessions.get(seen.ref) == seen
+
+
+@example(15)
+@given(first=sessions(), second=sessions())
+async def test_saving_replaces_all_that_was_known(template: Path, first: Session, second: Session) -> None:
+    second = replace(second, provider=first.provider, key=first.key)
+    async with fresh_store(template) as store:
+        await store.sessions.save(first, seen_at=NOW)
+        await store.sessions.save(second, seen_at=NOW)
+        assert await store.sessions.get(first.ref) == second
+        assert await store.sessions.count(EVERYTHING) == 1
+        for person in second.participants:
+            if person.email:
+                assert await store.sessions.count(SessionFilter(participant_email=person.email.upper().lower())) == 1
+
+
+async def test_what_is_unknown_is_none(store: Store) -> None:
+    assert await store.sessions.get(SessionRef("acme", "nothing")) is None
+    assert await store.sessions.sync("acme") is None
+
+
+async def test_a_session_without_a_date_stays_where_it_was_first_seen(store: Store) -> None:
+    for later in range(3):
+        await store.sessions.save(session(), seen_at=NOW + timedelta(hours=later))
+    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+    assert row.position == Position(NOW, "acme", "s1")
+
+
+async def test_a_date_that_is_told_later_counts_and_stays(store: Store) -> None:
+    await store.sessions.save(session(), seen_at=NOW)
+    await store.sessions.save(session(created_at=START), seen_at=NOW)
+    await store.sessions.save(session(created_at=None), seen_at=NOW)
+    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+    assert row.position.at == START
+
+
+async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> None:
+    for key in ("p1", "p2", "other"):
+        await store.sessions.save(session(key), seen_at=NOW, digests={key: b"row"})
+    await store.sessions.save(session("whole", parts=("p1", "p2")), seen_at=NOW)
+    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
+    assert {row.session.key for row in page} == {"whole", "other"}
+    listed = await store.sessions.listed("acme", ["p1", "p2", "other", "none"])
+    assert {key: row.session_key for key, row in listed.items()} == {"p1": "whole", "p2": "whole", "other": "other"}
+    assert listed["p1"].digest == b"row"
+
+
+async def test_a_part_that_is_seen_late_does_not_stand_up_again(store: Store) -> None:
+    await store.sessions.save(session("whole", parts=("p1", "p2")), seen_at=NOW)
+    await store.sessions.save(session("p1", partial=True), seen_at=NOW, digests={"p1": b"row"})
+    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
+    assert [row.session.key for row in page] == ["whole"]
+    assert (await store.sessions.listed("acme", ["p1"]))["p1"].session_key == "whole"
+
+
+async def test_a_composed_session_may_be_named_after_its_first_part(store: Store) -> None:
+    await store.sessions.save(session("p1"), seen_at=NOW)
+    for title in ("once", "twice"):
+        await store.sessions.save(session("p1", parts=("p1", "p2"), title=title), seen_at=NOW)
+    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
+    assert row.session.title == "twice"
+
+
+async def test_rows_that_no_longer_belong_to_a_session_are_not_waited_for(store: Store) -> None:
+    await store.sessions.save(session("whole"), seen_at=NOW)
+    await store.sessions.save(session("whole", parts=("p1", "p2")), seen_at=NOW)
+    assert await store.sessions.unfinished_rows("acme") == {"p1": "whole", "p2": "whole"}
+    await store.sessions.save(session("whole", parts=("p2",)), seen_at=NOW)
+    assert await store.sessions.unfinished_rows("acme") == {"p2": "whole"}
+
+
+async def test_only_rows_of_sessions_that_can_still_change_are_unfinished(store: Store) -> None:
+    for status in SessionStatus:
+        await store.sessions.save(session(status.value, status), seen_at=NOW)
+    await store.sessions.save(session("elsewhere", provider="umbrella"), seen_at=NOW)
+    unfinished = await store.sessions.unfinished_rows("acme")
+    assert set(unfinished) == {status.value for status in SessionStatus if not status.final}
+    assert await store.sessions.tally("acme") == {status.value: 1 for status in SessionStatus}
+
+
+async def test_the_longest_unseen_come_first_among_the_unfinished(store: Store) -> None:
+    for hours in (2, 0, 3, 1):
+        await store.sessions.save(session(f"h{hours}", observed_at=NOW + timedelta(hours=hours)), seen_at=NOW)
+    assert list(await store.sessions.unfinished_rows("acme")) == ["h0", "h1", "h2", "h3"]
+
+
+async def test_a_touch_changes_the_state_and_nothing_else(store: Store) -> None:
+    ref = session().ref
+    await store.sessions.save(session(participants=(signer(ref, "p", email="ann@acme.test"),)), seen_at=NOW)
+    await store.sessions.touch(ref, session(observed_at=NOW + timedelta(days=1)))
+    found = await store.sessions.get(ref)
+    assert found is not None
+    assert found.observed_at == NOW + timedelta(days=1)
+    assert await store.sessions.count(SessionFilter(participant_email="ann@acme.test")) == 1
+
+
+async def test_what_was_synced_is_remembered_per_provider(store: Store) -> None:
+    await store.sessions.save_sync("acme", Sync(NOW, complete=False))
+    await store.sessions.save_sync("acme", Sync(NOW + timedelta(microseconds=1), complete=True))
+    assert await store.sessions.sync("acme") == Sync(NOW + timedelta(microseconds=1), complete=True)
+    assert await store.sessions.sync("umbrella") is None
+
+
+async def test_many_can_save_at_once(store: Store) -> None:
+    await asyncio.gather(*(store.sessions.save(session(f"s{n}"), seen_at=NOW) for n in range(60)))
+    assert await store.sessions.count(EVERYTHING) == 60
+
+
+# filters
+
+
+@pytest.mark.parametrize("asked", ["Ann@Acme.test", "ann@acme.test", "ANN@ACME.TEST"])
+async def test_an_address_is_found_in_any_case_and_only_where_it_still_takes_part(store: Store, asked: str) -> None:
+    ref = session().ref
+    people = (signer(ref, "a", email="aNN@acme.TEST"), signer(ref, "b", email="Ann@Acme.test"), signer(ref, "c"))
+    await store.sessions.save(session(participants=people), seen_at=NOW)
+    await store.sessions.save(session("s2", participants=(signer(ref, "x", email="bob@acme.test"),)), seen_at=NOW)
+    assert await store.sessions.count(SessionFilter(participant_email=asked)) == 1
+    await store.sessions.save(session(), seen_at=NOW)
+    assert await store.sessions.count(SessionFilter(participant_email=asked)) == 0
+
+
+@pytest.mark.parametrize(("part", "found"), [("STRASSE", 1), ("straße", 1), ("100%", 1), ("100_", 0), ("1%s", 0), ("", 2)])
+async def test_a_title_is_found_by_what_it_contains_in_any_case_without_wildcards(store: Store, part: str, found: int) -> None:
+    await store.sessions.save(session(title="Straße 100% sicher"), seen_at=NOW)
+    await store.sessions.save(session("s2"), seen_at=NOW)
+    assert await store.sessions.count(SessionFilter(title_contains=part)) == found
+
+
+async def test_a_filter_that_names_nothing_finds_nothing(store: Store) -> None:
+    await store.sessions.save(session(), seen_at=NOW)
+    for wanted in (SessionFilter(providers=[]), SessionFilter(kinds=[]), SessionFilter(statuses=[])):
+        assert await store.sessions.count(wanted) == 0
+
+
+# pages
+
+moments = st.sampled_from([START, START + timedelta(microseconds=1), START + timedelta(days=1)])
+texts = st.sampled_from(["a", "A", "b", "ä", "z", "\U0001f58b", "￿", "aa"])
+emails = st.sampled_from(["ann@acme.test", "bob@acme.test"])
+statuses = st.sampled_from([SessionStatus.PENDING, SessionStatus.COMPLETED, SessionStatus.UNKNOWN])
+
+
+@st.composite
+def crowds(draw: st.DrawFn, *, least: int = 0, most: int = 9) -> list[Session]:
+    """Sessions that have much in common: few instants, few words, keys that differ by little."""
+    refs = draw(st.lists(st.tuples(st.sampled_from(["acme", "umbrella"]), texts), min_size=least, max_size=most, unique=True))
+    return [
+        session(
+            key,
+            draw(statuses),
+            provider=provider,
+            kind=draw(st.sampled_from([SessionKind.SIGNING, SessionKind.SEALING])),
+            created_at=draw(st.none() | moments),
+            due_at=draw(st.none() | moments),
+            title=draw(st.none() | texts),
+            reference=draw(st.none() | texts),
+            participants=tuple(
+                signer(SessionRef(provider, key), str(place), email=email)
+                for place, email in enumerate(draw(st.lists(emails, max_size=2)))
+            ),
+        )
+        for provider, key in refs
+    ]
+
+
+def seldom(value: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    return st.none() | st.none() | st.none() | value
+
+
+filters = st.builds(
+    SessionFilter,
+    providers=seldom(st.lists(st.sampled_from(["acme", "umbrella", "nobody"]))),
+    kinds=seldom(st.lists(st.sampled_from(SessionKind))),
+    statuses=seldom(st.lists(statuses)),
+    created_from=seldom(moments),
+    created_to=seldom(moments | st.just(NOW)),
+    due_from=seldom(moments),
+    due_to=seldom(moments),
+    title_contains=seldom(texts),
+    reference=seldom(texts),
+    participant_email=seldom(emails),
+)
+
+
+def _between(at: datetime | None, lower: datetime | None, upper: datetime | None) -> bool:
+    if lower is None and upper is None:
+        return True
+    return at is not None and (lower is None or at >= lower) and (upper is None or at < upper)
+
+
+def _matches(each: Session, wanted: SessionFilter) -> bool:
+    return (
+        (wanted.providers is None or each.provider in wanted.providers)
+        and (wanted.kinds is None or each.kind in wanted.kinds)
+        and (wanted.statuses is None or each.status in wanted.statuses)
+        and _between(each.created_at or NOW, wanted.created_from, wanted.created_to)
+        and _between(each.due_at, wanted.due_from, wanted.due_to)
+        and (wanted.title_contains is None or wanted.title_contains.casefold() in (each.title or "").casefold())
+        and (wanted.reference is None or each.reference == wanted.reference)
+        and (wanted.participant_email is None or wanted.participant_email in {p.email for p in each.participants})
+    )
+
+
+def _place(each: Session, order: SessionOrder) -> tuple[datetime, bytes, bytes]:
+    at = (each.due_at or table.FAR_FUTURE) if order is SessionOrder.DUE_AT_ASC else (each.created_at or NOW)
+    return at, each.provider.encode(), each.key.encode()
+
+
+def _naively(crowd: Iterable[Session], wanted: SessionFilter, order: SessionOrder) -> list[Session]:
+    """The whole list as anybody would write it down."""
+    found = [each for each in crowd if _matches(each, wanted)]
+    return sorted(found, key=lambda each: _place(each, order), reverse=order is SessionOrder.CREATED_AT_DESC)
+
+
+async def _walk(
+    read: Callable[[Row | None], Awaitable[Sequence[Row]]],
+    *,
+    backwards: bool,
+    between: Callable[[], Awaitable[None]] | None = None,
+) -> list[Session]:
+    """Page after page until one is empty, put together in the order of the list."""
+    found: list[Row] = []
+    while page := await read((found[0] if backwards else found[-1]) if found else None):
+        found = [*page, *found] if backwards else [*found, *page]
+        if between:
+            await between()
+    return [row.session for row in found]
+
+
+def _reader(
+    store: Store, wanted: SessionFilter, order: SessionOrder, size: int, *, backwards: bool
+) -> Callable[[Row | None], Awaitable[Sequence[Row]]]:
+    async def read(edge: Row | None) -> Sequence[Row]:
+        at = edge.position if edge else None
+        part = Slice(limit=size, before=at, backwards=True) if backwards else Slice(limit=size, after=at)
+        return await store.sessions.page(wanted, order, part)
+
+    return read
+
+
+async def _keep(store: Store, crowd: Iterable[Session]) -> None:
+    for each in crowd:
+        await store.sessions.save(each, seen_at=NOW)
+
+
+@example(70)
+@given(crowd=crowds(), wanted=filters, order=st.sampled_from(SessionOrder), size=st.integers(1, 4), backwards=st.booleans())
+async def test_pages_of_any_size_give_the_naive_list_in_either_direction(
+    template: Path, crowd: list[Session], wanted: SessionFilter, order: SessionOrder, size: int, backwards: bool
+) -> None:
+    async with fresh_store(template) as store:
+        await _keep(store, crowd)
+        expected = _naively(crowd, wanted, order)
+        assert await _walk(_reader(store, wanted, order, size, backwards=backwards), backwards=backwards) == expected
+        assert await store.sessions.count(wanted) == len(expected)
+
+
+@example(40)
+@given(
+    crowd=crowds(least=2),
+    order=st.sampled_from(SessionOrder),
+    edges=st.tuples(st.integers(0, 8), st.integers(0, 8)),
+    size=st.integers(1, 9),
+    backwards=st.booleans(),
+)
+async def test_a_slice_between_two_sessions_is_what_stands_between_them(
+    template: Path, crowd: list[Session], order: SessionOrder, edges: tuple[int, int], size: int, backwards: bool
+) -> None:
+    expected = _naively(crowd, EVERYTHING, order)
+    low, high = (edge % len(expected) for edge in edges)
+    async with fresh_store(template) as store:
+        await _keep(store, crowd)
+        rows = await store.sessions.page(EVERYTHING, order, Slice(limit=len(crowd)))
+        part = Slice(limit=size, after=rows[low].position, before=rows[high].position, backwards=backwards)
+        found = [row.session for row in await store.sessions.page(EVERYTHING, order, part)]
+    between = expected[low + 1 : high]
+    assert found == (between[-size:] if backwards else between[:size])
+
+
+@example(40)
+@given(
+    everyone=crowds(least=3, most=12),
+    late=st.integers(1, 6),
+    order=st.sampled_from(SessionOrder),
+    size=st.integers(1, 3),
+    backwards=st.booleans(),
+)
+async def test_whoever_is_there_throughout_is_listed_once_while_others_come_in(
+    template: Path, everyone: list[Session], late: int, order: SessionOrder, size: int, backwards: bool
+) -> None:
+    coming, crowd = everyone[:late], everyone[late:]
+    async with fresh_store(template) as store:
+        await _keep(store, crowd)
+        waiting = list(coming)
+
+        async def between() -> None:
+            if waiting:
+                await _keep(store, [waiting.pop()])
+            if crowd:
+                await store.sessions.save(crowd[0], seen_at=NOW + timedelta(days=1))  # seen again, unchanged
+
+        found = await _walk(_reader(store, EVERYTHING, order, size, backwards=backwards), backwards=backwards, between=between)
+    assert [each for each in found if each in crowd] == _naively(crowd, EVERYTHING, order)
+    assert len({each.ref for each in found}) == len(found)
+
+
+# signatures
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[Session]:
+    """Sessions with signatures of few instants, few tags."""
+    refs = draw(st.lists(st.tuples(st.sampled_from(["acme", "umbrella"]), texts), max_size=5, unique=True))
+    found = []
+    for provider, key in refs:
+        ref = SessionRef(provider, key)
+        keys = draw(st.lists(texts, max_size=3, unique=True))
+        signatures = tuple(
+            signature(
+                ref,
+                each,
+                created_at=draw(st.none() | moments),
+                signed_at=draw(st.none() | moments),
+                tags=tuple(draw(st.lists(st.sampled_from(["red", "green"]), max_size=2))),
+            )
+            for each in keys
+        )
+        title, reference = draw(texts), draw(texts)
+        created_at = draw(st.none() | moments)
+        found.append(
+            session(key, provider=provider, created_at=created_at, title=title, reference=reference, signatures=signatures)
+        )
+    return found
+
+
+signature_filters = st.builds(
+    SignatureFilter,
+    providers=seldom(st.lists(st.sampled_from(["acme", "umbrella"]))),
+    document=seldom(texts),
+    thread=seldom(texts),
+    tags=seldom(st.lists(st.sampled_from(["red", "green", "blue"]))),
+    signed_from=seldom(moments),
+    signed_to=seldom(moments),
+)
+
+
+def _signatures_naively(kept: Iterable[Session], wanted: SignatureFilter) -> list[SignaturePosition]:
+    found = [
+        SignaturePosition(each.created_at or each.signed_at or whole.created_at or NOW, whole.provider, whole.key, each.key)
+        for whole in kept
+        for each in whole.signatures
+        if (wanted.providers is None or whole.provider in wanted.providers)
+        and (wanted.document is None or whole.title == wanted.document)
+        and (wanted.thread is None or whole.reference == wanted.thread)
+        and (wanted.tags is None or set(wanted.tags) & set(each.tags))
+        and _between(each.signed_at, wanted.signed_from, wanted.signed_to)
+    ]
+    return sorted(found, key=lambda at: (at.at, at.provider.encode(), at.session_key.encode(), at.key.encode()), reverse=True)
+
+
+@example(60)
+@given(kept=records(), wanted=signature_filters, size=st.integers(1, 3), backwards=st.booleans())
+async def test_pages_of_signatures_give_the_naive_list_while_sessions_are_seen_again(
+    template: Path, kept: list[Session], wanted: SignatureFilter, size: int, backwards: bool
+) -> None:
+    async with fresh_store(template) as store:
+        await _keep(store, kept)
+        expected = _signatures_naively(kept, wanted)
+        assert await store.signatures.count(wanted) == len(expected)
+        found: list[SignaturePosition] = []
+        clock = Hands(NOW)
+        while True:
+            edge = (found[0] if backwards else found[-1]) if found else None
+            after, before = (None, edge) if backwards else (edge, None)
+            page = await store.signatures.page(wanted, size, after, before, backwards=backwards)
+            if not page:
+                break
+            found = [*page, *found] if backwards else [*found, *page]
+            clock.pass_(hours=1)
+            await store.sessions.save(kept[len(found) % len(kept)], seen_at=clock.now())
+        assert found == expected
+
+
+async def test_signatures_of_a_deleted_session_are_listed_no_more(store: Store) -> None:
+    ref = session().ref
+    await store.sessions.save(session(signatures=(signature(ref, "a", tags=("red", "red")),)), seen_at=NOW)
+    assert await store.signatures.count(SignatureFilter(tags=["red"])) == 1
+    deleted = session(status=SessionStatus.DELETED, signatures=(signature(ref, "a"),))
+    await store.sessions.save(deleted, seen_at=NOW)
+    assert await store.signatures.count(SignatureFilter()) == 0
+
+
+async def test_signatures_of_a_swallowed_session_go_with_it(store: Store) -> None:
+    ref = session("p1").ref
+    await store.sessions.save(session("p1", signatures=(signature(ref, "a", tags=("red",)),)), seen_at=NOW)
+    await store.sessions.save(session("whole", parts=("p1",)), seen_at=NOW)
+    assert await store.signatures.count(SignatureFilter()) == 0
+
+
+# uploads
+
+
+async def test_staged_files_are_forgotten_in_time(store: Store) -> None:
+    def file(key: str, hours: int) -> StagedFile:
+        return StagedFile(
+            id=key,
+            filename=None,
+            media_type="application/pdf",
+            size_bytes=1,
+            sha256="",
+            path=f"/{key}",
+            expires_at=NOW + timedelta(hours=hours),
+        )
+
+    for each in (file("old", -1), file("used", 1), file("new", 1)):
+        await store.uploads.add(each)
+    await store.uploads.use("used", NOW)
+    assert set(await store.uploads.expire(NOW)) == {Path("/old"), Path("/used")}
+    assert await store.uploads.get("old") is None
+    used = await store.uploads.get("used")
+    assert used is not None
+    assert used.used_at == NOW
+    assert await store.uploads.get("new") == file("new", 1)
