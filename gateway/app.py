@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -14,7 +17,8 @@ from starlette.routing import Route
 
 from gateway import delivery
 from gateway.directory import Directory
-from gateway.settings import Settings
+from gateway.masking import Masking
+from gateway.settings import ServerSettings, Settings
 from gateway.signing import Signing
 from gateway.store import Store
 from gateway.uploads import Uploads
@@ -41,6 +45,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         return Context(app.state.signing, NOBODY, time, settings.limits.first)
 
     app = FastAPI(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(Masking)
     app.router.routes.append(Route("/graphql", Endpoint(context, time, settings.limits.deadline)))
     app.include_router(delivery.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
@@ -50,16 +55,25 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
 
 async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Signing:
-    store = await Store.open(settings.database.url)
+    store = await Store.open(settings.database.url, _cipher(settings.server))
     stack.push_async_callback(store.close)
     directory = Directory.open(settings.providers, clock)
     stack.push_async_callback(directory.close)
     uploads = Uploads(settings.uploads, store.uploads, clock)
     signing = Signing(settings, directory, store, uploads, clock)
     stack.push_async_callback(signing.close)
+    await signing.open()
     sweeper = asyncio.create_task(_sweep(uploads, clock), name="sweeper of uploads")
     stack.push_async_callback(_end, sweeper)
     return signing
+
+
+def _cipher(settings: ServerSettings) -> Fernet | None:
+    """What encrypts tokens at rest; without a secret in the configuration they end with the process."""
+    if settings.secret is None:
+        return None
+    key = hashlib.blake2b(settings.secret.get_secret_value().encode(), digest_size=32, person=b"stored-tokens").digest()
+    return Fernet(urlsafe_b64encode(key))
 
 
 async def _sweep(uploads: Uploads, clock: Clock) -> None:

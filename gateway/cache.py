@@ -37,7 +37,7 @@ class SessionCache:
         held = await self.get(session.ref)
         if held and held.observed_at and session.observed_at and session.observed_at < held.observed_at:
             return
-        life = self._freshness.final if session.final else self._freshness.open
+        life = self._freshness.final if session.settled else self._freshness.open
         if life <= 0:
             await self.drop(session.ref)
             return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Self
 
 from gateway.store import StagedFile
 from gateway.uploads import read, safe_filename
@@ -15,14 +16,23 @@ from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDraft:
-    """A document to be taken from exactly one of: an upload, or a document that a provider has."""
+    """A document to be taken from exactly one of: an upload, or a document that a provider has.
+
+    ``sha256`` is that of a file which came with the request: sent again, it is another upload of the same file.
+    """
 
     upload: str | None = None
+    sha256: str | None = None
     document: tuple[SessionRef, str] | None = None
     title: str | None = None
     filename: str | None = None
     description: str | None = None
     role: DocumentRole = DocumentRole.TO_SIGN
+
+    @property
+    def meaning(self) -> Self:
+        """The same for the same intention, also where its file is sent again."""
+        return self if self.sha256 is None else replace(self, upload=None)
 
     def order(self, file: StagedFile) -> DocumentOrder:
         """The order for a file that is staged."""
@@ -72,6 +82,11 @@ class SessionDraft:
     archive_for: str | None = None
     start: bool = True
     options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> Self:
+        """The same for the same intention, also where its files are sent again."""
+        return replace(self, documents=tuple(each.meaning for each in self.documents))
 
     def order(self, documents: tuple[DocumentOrder, ...]) -> Order:
         """The order, with its documents. Raises ``Invalid`` for a field that points nowhere."""

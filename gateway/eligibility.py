@@ -13,7 +13,7 @@ from gateway.directory import Connected
 from providers.capability import Operation
 from providers.errors import Invalid, SigningError, TooLarge, Unsupported
 from providers.model import DeliveryMethod, DocumentRole
-from providers.order import Order, ParticipantOrder
+from providers.order import DocumentOrder, Order, ParticipantOrder
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -29,11 +29,34 @@ def problems(provider: Connected, order: Order, now: datetime) -> list[SigningEr
     return list(found.values())
 
 
+def document_problems(provider: Connected, document: DocumentOrder, now: datetime) -> list[SigningError]:
+    """What stands in the way of one more document in a draft."""
+    order = Order(title=document.filename, documents=(document,), start=False)
+    return _only(problems(provider, order, now), "documents", "document")
+
+
+def participant_problems(provider: Connected, participant: ParticipantOrder, now: datetime) -> list[SigningError]:
+    """What stands in the way of one more participant in a draft."""
+    order = Order(title="A draft", participants=(participant,), start=False)
+    return _only(problems(provider, order, now), "participants", "participant")
+
+
+def validated_participant(provider: Connected, participant: ParticipantOrder) -> ParticipantOrder:
+    """The person with their options as the provider's model understands them."""
+    return replace(participant, options=_dump(provider.record.participant_options, participant.options))
+
+
+def _only(found: list[SigningError], many: str, one: str) -> list[SigningError]:
+    """The problems of the first of a list, told of the one that is asked about."""
+    mine = [problem for problem in found if problem.path[:3] == ("input", many, "0")]
+    for problem in mine:
+        problem.path = ("input", one, *problem.path[3:])
+    return mine
+
+
 def validated(provider: Connected, order: Order) -> Order:
     """The order with its options as the provider's models understand them. Call it on an order without problems."""
-    people = tuple(
-        replace(person, options=_dump(provider.record.participant_options, person.options)) for person in order.participants
-    )
+    people = tuple(validated_participant(provider, person) for person in order.participants)
     return replace(order, participants=people, options=_dump(provider.record.options, order.options))
 
 

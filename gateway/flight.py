@@ -37,10 +37,10 @@ class Flight(Generic[T]):
 
     async def close(self) -> None:
         """Ends what is under way."""
-        tasks = [*self._tasks.values(), *self._ending]
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._ending, return_exceptions=True)
 
     def _land(self, key: Hashable, task: asyncio.Task[T]) -> None:
         if self._tasks.get(key) is task:

@@ -83,7 +83,7 @@ class Listing:
     async def _report(self, provider: Connected, age: timedelta) -> SourceReport:
         sync = await self._store.sessions.sync(provider.name)
         as_of = sync.synced_at if sync else None
-        if sync and sync.synced_at + age > self._clock.now():
+        if sync and self._clock.now() - sync.synced_at < age:
             return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
         try:
             async with asyncio.timeout(self._freshness.list_wait):

@@ -92,6 +92,18 @@ class TrustSettings(_Section):
         return roots
 
 
+class SagaSettings(_Section):
+    """Writes of several calls. A gateway that is silent for ``lease`` seconds counts as dead, and its sagas are undone."""
+
+    lease: float = Field(default=10.0, gt=0)
+
+
+class IdempotencySettings(_Section):
+    """How long, in seconds, an idempotency key is remembered."""
+
+    keep: float = Field(default=86_400.0, gt=0)
+
+
 class LimitSettings(_Section):
     """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation."""
 
@@ -107,6 +119,8 @@ class Settings(_Section):
     uploads: UploadSettings = UploadSettings()
     freshness: FreshnessSettings = FreshnessSettings()
     trust: TrustSettings = TrustSettings()
+    sagas: SagaSettings = SagaSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     limits: LimitSettings = LimitSettings()
     providers: tuple[ProviderSettings, ...] = ()
 
@@ -224,6 +238,8 @@ def _explain(error: ValidationError, prefix: str, mistakes: Mistakes) -> None:
                 text = "is missing. Add it."
             case "extra_forbidden":
                 text = "is not a key that exists here. Remove it, or correct its spelling."
+            case "too_short" | "string_too_short":
+                text = "is empty. Write its value, or leave the key out where it is optional."
             case "model_type" | "dict_type":
                 text = "is no table. Write its keys below it."
             case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-_TOO_TALKATIVE = ("httpx", "httpcore", "aiosqlite", "alembic", "pyhanko", "pyhanko_certvalidator", "asyncio")
+_TOO_TALKATIVE = ("httpx", "httpcore", "aiocache", "aiosqlite", "alembic", "pyhanko", "pyhanko_certvalidator", "asyncio")
 
 
 def configure(level: int = logging.INFO) -> None:

@@ -6,7 +6,7 @@ publishes or reads the environment; ``http`` and the gateway do that for all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,14 +59,25 @@ class Connection:
 
 
 class Steps:
-    """What a write of several calls has made so far, in order, so that it can be unmade."""
+    """What a write of several calls has made so far, in order, so that it can be unmade.
+
+    ``result`` is what it came to, once it can only be finished.
+    """
 
     def __init__(self) -> None:
         self.made: list[Step] = []
+        self.result: Session | None = None
+
+    async def will(self, name: str) -> None:
+        """Records that something is about to be made which could not be found if no answer came. ``did`` follows."""
 
     async def did(self, name: str, key: str) -> None:
         """Records that something now exists at the provider. Called right after the call that made it."""
         self.made.append(Step(name, key))
+
+    async def replaced(self, result: Session, old: Sequence[Step]) -> None:
+        """Records that from now on the write is finished, not undone: ``result`` stays, and ``old`` has to go."""
+        self.made, self.result = list(old), result
 
 
 class Adapter:

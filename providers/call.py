@@ -35,6 +35,14 @@ class Call:
         """The body to send, read anew from its beginning."""
         return self.body() if callable(self.body) else self.body
 
+    async def chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The body of an answer as it comes; raises as ``silence`` says where it breaks off."""
+        try:
+            async for chunk in response.aiter_bytes():
+                yield chunk
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise self.silence(error) from error
+
     def silence(self, error: Exception) -> SigningError:
         """The error where no answer came, or only a part of one."""
         name = f"{self.provider} {self.method} {self.path}"

@@ -137,7 +137,7 @@ class Http:
             async for attempt in self._attempts(call):
                 with attempt:
                     response = await exchange.enter_async_context(self._exchange(call))
-            yield content(response.headers, _chunks(call, response))
+            yield content(response.headers, call.chunks(response))
 
     def unreadable(self, method: str, path: str, reply: Reply, cause: Exception | None = None) -> SigningError:
         """The error for an answer that should have been readable and is not; shows nothing of its body."""
@@ -228,14 +228,14 @@ class Http:
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
+        """A place among the calls under way. Raises where a call had better not go out."""
         self._admit()
         try:
             async with asyncio.timeout(self._rest()):
-                await self._slots.acquire()
+                await self._place()
         except TimeoutError as error:
-            raise TimedOut(
-                f"No call to {self.provider} could begin in time: too many are under way.", provider=self.provider
-            ) from error
+            what = f"No call to {self.provider} could begin in time: too many are under way."
+            raise TimedOut(what, provider=self.provider) from error
         try:
             self._admit()
             self._pulse.circuit.begin()
@@ -243,8 +243,15 @@ class Http:
         finally:
             self._slots.release()
 
+    async def _place(self) -> None:
+        await self._slots.acquire()
+        try:
+            await self._pulse.circuit.verdict()
+        except BaseException:
+            self._slots.release()
+            raise
+
     def _admit(self) -> None:
-        """Raises where a call had better not go out now."""
         if (wait := self._pulse.circuit.wait()) > 0:
             what = f"{self.provider} has failed repeatedly and is left alone for a moment."
             raise Unavailable(what, provider=self.provider, retry_after=wait)
@@ -271,7 +278,7 @@ class Http:
         body = bytearray()
         try:
             async with asyncio.timeout(min(self._settings.timeout, self._rest())):
-                async for chunk in _chunks(call, response):
+                async for chunk in call.chunks(response):
                     body += chunk
                     if len(body) > self._settings.max_answer_bytes:
                         raise call.oversized(self._settings.max_answer_bytes)
@@ -281,7 +288,8 @@ class Http:
 
     def _refusal(self, call: Call, reply: Reply, proof: Mapping[str, str]) -> SigningError:
         secrets = [secret.get_secret_value() for secret in self._settings.secrets()]
-        secrets += [value.split(" ", 1)[-1] for value in proof.values()]
+        proofs = [*proof.values(), call.headers.get("authorization", "")]
+        secrets += [value.split(" ", 1)[-1] for value in proofs if value]
         return refusal(
             self.provider, reply, self._fault(reply), repeatable=call.repeatable, secrets=secrets, now=self.clock.now()
         )
@@ -291,14 +299,6 @@ class Http:
 def _tls() -> ssl.SSLContext:
     """Whom to trust; reading that takes 50 ms, so it is read once for all providers."""
     return httpx.create_ssl_context()
-
-
-async def _chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.aiter_bytes():
-            yield chunk
-    except (httpx.HTTPError, TimeoutError) as error:
-        raise call.silence(error) from error
 
 
 def _pause(state: RetryCallState) -> float:

@@ -295,6 +295,11 @@ class Session:
         return self.status.final
 
     @property
+    def settled(self) -> bool:
+        """Final, and no result is still being made: there is no reason to read it again."""
+        return self.final and all(item.status is not DocumentStatus.PROCESSING for item in self.documents)
+
+    @property
     def progress(self) -> Progress:
         """How many participants have acted; a session without any counts its documents to sign."""
         if self.participants:

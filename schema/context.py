@@ -25,5 +25,9 @@ class Context(BaseContext):
     def __post_init__(self) -> None:
         super().__init__()
 
+    def once(self, key: str | None) -> str | None:
+        """An idempotency key as this viewer's own: what others call by the same name is another."""
+        return None if key is None else f"{self.viewer.id}\n{key}"
+
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,8 +65,11 @@ class Endpoint(GraphQL[Context, None]):
         return orjson.loads(data)
 
     def encode_json(self, data: object) -> bytes:
-        """Writes JSON."""
-        return orjson.dumps(data)
+        """Writes JSON; slowly where a provider's payload holds numbers that orjson has no room for."""
+        try:
+            return orjson.dumps(data)
+        except TypeError:
+            return json.dumps(data).encode()
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         """Reads a request. What Strawberry stumbles over is of another shape than it may be."""

@@ -82,15 +82,17 @@ class DocumentInput:
         """The document in the gateway's words; a file is staged on the way. Raises ``Invalid``."""
         if sum(source is not None for source in (self.upload, self.file, self.document)) != 1:
             raise Invalid("Name the document by exactly one of upload, file and document.", path=path)
-        upload = self.upload
+        upload, sha256 = self.upload, None
         if self.file is not None:
             try:
-                upload = strawberry.ID((await stage(signing, self.file)).id)
+                staged = await stage(signing, self.file)
+                upload, sha256 = strawberry.ID(staged.id), staged.sha256
             except SigningError as error:
                 error.path = (*path, "file")
                 raise
         return DocumentDraft(
             upload=upload,
+            sha256=sha256,
             document=None if self.document is None else child_ref(self.document, "Document", (*path, "document")),
             title=self.title,
             filename=self.filename,
@@ -183,6 +185,10 @@ class CreateSessionInput:
         default=None, description="What only this provider knows; see Provider.optionsSchema."
     )
 
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key and input give the same session, however often it is sent."
+    )
+
     async def draft(self, signing: Signing) -> SessionDraft:
         """The session in the gateway's words; files are staged on the way. Raises ``Invalid``."""
         people = self.participants or []
@@ -208,29 +214,6 @@ class CreateSessionInput:
 
 
 @strawberry.input
-class SessionActionInput:
-    """Which session something is done with."""
-
-    session: strawberry.ID
-
-
-@strawberry.input
-class CancelSessionInput:
-    """Which session is ended, and why."""
-
-    session: strawberry.ID
-    reason: str
-
-
-@strawberry.input
-class AddDocumentInput:
-    """A document for a session that has not started."""
-
-    session: strawberry.ID
-    document: DocumentInput
-
-
-@strawberry.input
 class SaveSignatureInput:
     """A signature for a provider that keeps signatures."""
 
@@ -244,6 +227,7 @@ class SaveSignatureInput:
     comment: str | None = None
     created_by: str | None = None
     tags: list[str] | None = strawberry.field(default=None, description="Left out: the tags stay as they are.")
+    idempotency_key: str | None = None
 
     def order(self) -> SignatureOrder:
         """The signature in the model's words."""
@@ -256,13 +240,6 @@ class SaveSignatureInput:
             created_by=self.created_by,
             tags=None if self.tags is None else tuple(self.tags),
         )
-
-
-@strawberry.input
-class DeleteSignatureInput:
-    """Which stored signature is removed."""
-
-    signature: strawberry.ID
 
 
 def _object(value: Any, path: tuple[str, ...]) -> dict[str, object]:

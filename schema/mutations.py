@@ -2,170 +2,138 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
-
 import strawberry
 from strawberry.file_uploads import Upload
 
-from gateway.store import StagedFile as ModelStagedFile
-from providers import model
+from schema import changes, editing
 from schema.context import Info
-from schema.describes import describes, resolved
-from schema.inputs import (
-    AddDocumentInput,
-    CancelSessionInput,
-    CreateSessionInput,
-    DeleteSignatureInput,
-    SaveSignatureInput,
-    SessionActionInput,
-    stage,
-)
+from schema.describes import resolved
+from schema.inputs import CreateSessionInput, SaveSignatureInput, stage
 from schema.node import child_id, child_ref, node_id, session_ref
-from schema.problems import Problem, attempt
-from schema.types.document import Document
-from schema.types.session import Session
-from schema.types.signature import Signature
+from schema.payloads import (
+    AuthorizationPayload,
+    DeletePayload,
+    DocumentPayload,
+    FieldPayload,
+    Outcome,
+    ParticipantPayload,
+    ProviderPayload,
+    SessionPayload,
+    SignaturePayload,
+    UploadPayload,
+    outcome,
+)
 
 _SESSION = ("input", "session")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a mutation came to; every payload shows its part of one."""
-
-    problems: list[Problem]
-    session: model.Session | None = None
-    document: model.Document | None = None
-    signature: model.Signature | None = None
-    upload: ModelStagedFile | None = None
-    deleted_ids: list[strawberry.ID] = field(default_factory=list)
-
-
-@strawberry.type
-@describes(Outcome)
-class SessionPayload:
-    """A session, or what kept it from being."""
-
-    session: Session | None
-    problems: list[Problem]
-
-
-@strawberry.type
-@describes(Outcome)
-class DocumentPayload:
-    """A document and its session, or what kept them from being."""
-
-    document: Document | None
-    session: Session | None
-    problems: list[Problem]
-
-
-@strawberry.type
-@describes(Outcome)
-class SignaturePayload:
-    """A signature, or what kept it from being."""
-
-    signature: Signature | None
-    problems: list[Problem]
-
-
-@strawberry.type
-@describes(Outcome)
-class DeletePayload:
-    """What is gone, or what kept it here."""
-
-    deleted_ids: list[strawberry.ID]
-    problems: list[Problem]
-
-
-@strawberry.type
-@describes(ModelStagedFile)
-class StagedFile:
-    """A file that waits to be named by a mutation."""
-
-    id: strawberry.ID
-    filename: str | None
-    media_type: str
-    size_bytes: int
-    sha256: str
-    expires_at: datetime
-
-
-@strawberry.type
-@describes(Outcome)
-class UploadPayload:
-    """A staged file, or what kept it from being."""
-
-    upload: StagedFile | None
-    problems: list[Problem]
-
-
-async def _create_session(info: Info, input: CreateSessionInput) -> Outcome:  # noqa: A002
+async def _create_session(info: Info, input: CreateSessionInput) -> Outcome:
     signing = info.context.signing
 
-    async def create() -> model.Session:
-        return await signing.create_session(await input.draft(signing))
+    async def create() -> Outcome:
+        return Outcome(
+            session=await signing.create_session(await input.draft(signing), info.context.once(input.idempotency_key))
+        )
 
-    session, problems = await attempt(create())
-    return Outcome(session=session, problems=problems)
-
-
-async def _start_session(info: Info, input: SessionActionInput) -> Outcome:  # noqa: A002
-    async def start() -> model.Session:
-        return await info.context.signing.start_session(session_ref(input.session, _SESSION))
-
-    session, problems = await attempt(start())
-    return Outcome(session=session, problems=problems)
+    return await outcome(create)
 
 
-async def _cancel_session(info: Info, input: CancelSessionInput) -> Outcome:  # noqa: A002
-    async def cancel() -> model.Session:
-        return await info.context.signing.cancel_session(session_ref(input.session, _SESSION), input.reason)
+async def _update_session(info: Info, input: changes.UpdateSessionInput) -> Outcome:
+    async def update() -> Outcome:
+        ref = session_ref(input.session, _SESSION)
+        return Outcome(
+            session=await info.context.signing.update_session(ref, input.change(), info.context.once(input.idempotency_key))
+        )
 
-    session, problems = await attempt(cancel())
-    return Outcome(session=session, problems=problems)
+    return await outcome(update)
 
 
-async def _delete_session(info: Info, input: SessionActionInput) -> Outcome:  # noqa: A002
-    async def delete() -> list[strawberry.ID]:
-        gone = await info.context.signing.delete_session(session_ref(input.session, _SESSION))
-        return [node_id("Session", gone.provider, gone.key)]
+async def _start_session(info: Info, input: changes.SessionActionInput) -> Outcome:
+    async def start() -> Outcome:
+        ref = session_ref(input.session, _SESSION)
+        return Outcome(session=await info.context.signing.start_session(ref, info.context.once(input.idempotency_key)))
 
-    ids, problems = await attempt(delete())
-    return Outcome(deleted_ids=ids or [], problems=problems)
+    return await outcome(start)
+
+
+async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> Outcome:
+    async def cancel() -> Outcome:
+        ref = session_ref(input.session, _SESSION)
+        return Outcome(
+            session=await info.context.signing.cancel_session(ref, input.reason, info.context.once(input.idempotency_key))
+        )
+
+    return await outcome(cancel)
+
+
+async def _delete_session(info: Info, input: changes.SessionActionInput) -> Outcome:
+    async def delete() -> Outcome:
+        ref = session_ref(input.session, _SESSION)
+        gone = await info.context.signing.delete_session(ref, info.context.once(input.idempotency_key))
+        return Outcome(deleted_ids=[node_id("Session", gone.provider, gone.key)])
+
+    return await outcome(delete)
+
+
+async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -> Outcome:
+    async def duplicate() -> Outcome:
+        ref = session_ref(input.session, _SESSION)
+        return Outcome(
+            session=await info.context.signing.duplicate_session(ref, input.title, info.context.once(input.idempotency_key))
+        )
+
+    return await outcome(duplicate)
+
+
+async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> Outcome:
+    async def recreate() -> Outcome:
+        ref = session_ref(input.session, _SESSION)
+        signing = info.context.signing
+        return Outcome(
+            session=await signing.recreate_session(ref, input.title, input.reason, info.context.once(input.idempotency_key))
+        )
+
+    return await outcome(recreate)
 
 
 async def _upload_file(info: Info, file: Upload) -> Outcome:
-    staged, problems = await attempt(stage(info.context.signing, file))
-    return Outcome(upload=staged, problems=problems)
+    async def upload() -> Outcome:
+        return Outcome(upload=await stage(info.context.signing, file))
+
+    return await outcome(upload)
 
 
-async def _add_document(info: Info, input: AddDocumentInput) -> Outcome:  # noqa: A002
-    signing = info.context.signing
+async def _save_signature(info: Info, input: SaveSignatureInput) -> Outcome:
+    async def save() -> Outcome:
+        signing = info.context.signing
+        return Outcome(
+            signature=await signing.save_signature(input.provider, input.order(), info.context.once(input.idempotency_key))
+        )
 
-    async def add() -> tuple[model.Session, model.Document]:
-        draft = await input.document.draft(signing, ("input", "document"))
-        return await signing.add_document(session_ref(input.session, _SESSION), draft)
-
-    added, problems = await attempt(add())
-    session, document = added or (None, None)
-    return Outcome(document=document, session=session, problems=problems)
+    return await outcome(save)
 
 
-async def _save_signature(info: Info, input: SaveSignatureInput) -> Outcome:  # noqa: A002
-    signature, problems = await attempt(info.context.signing.save_signature(input.provider, input.order()))
-    return Outcome(signature=signature, problems=problems)
-
-
-async def _delete_signature(info: Info, input: DeleteSignatureInput) -> Outcome:  # noqa: A002
-    async def delete() -> list[strawberry.ID]:
+async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> Outcome:
+    async def delete() -> Outcome:
         ref, key = child_ref(input.signature, "Signature", ("input", "signature"))
         await info.context.signing.delete_signature(ref, key)
-        return [child_id("Signature", ref, key)]
+        return Outcome(deleted_ids=[child_id("Signature", ref, key)])
 
-    ids, problems = await attempt(delete())
-    return Outcome(deleted_ids=ids or [], problems=problems)
+    return await outcome(delete)
+
+
+async def _begin_authorization(info: Info, provider: str) -> Outcome:
+    async def begin() -> Outcome:
+        return Outcome(authorization=await info.context.signing.begin_authorization(provider))
+
+    return await outcome(begin)
+
+
+async def _complete_authorization(info: Info, provider: str, code: str, state: str) -> Outcome:
+    async def complete() -> Outcome:
+        return Outcome(provider=await info.context.signing.complete_authorization(provider, code, state))
+
+    return await outcome(complete)
 
 
 @strawberry.type
@@ -173,19 +141,45 @@ class Mutation:
     """Everything that can be done."""
 
     create_session: SessionPayload = resolved(_create_session)
+    update_session: SessionPayload = resolved(_update_session)
     start_session: SessionPayload = resolved(
-        _start_session,
-        "Makes a draft ready and invites the participants, or starts the sealing of a batch.",
+        _start_session, "Makes a draft ready and invites the participants, or starts the sealing of a batch."
     )
     cancel_session: SessionPayload = resolved(_cancel_session)
     delete_session: DeletePayload = resolved(_delete_session)
-    upload_file: UploadPayload = resolved(
-        _upload_file,
-        "Stages a file at the gateway, to be named by a later mutation. The other way in is PUT /uploads.",
+    duplicate_session: SessionPayload = resolved(
+        _duplicate_session, "A new draft with the same documents, participants and fields; the original stays."
     )
-    add_document: DocumentPayload = resolved(_add_document)
+    recreate_session: SessionPayload = resolved(_recreate_session, "A new draft, and the original canceled, in one step.")
+    set_signing_order: SessionPayload = resolved(editing.set_signing_order)
+
+    upload_file: UploadPayload = resolved(
+        _upload_file, "Stages a file at the gateway, to be named by a later mutation. The other way in is PUT /uploads."
+    )
+    add_document: DocumentPayload = resolved(editing.add_document)
+    update_document: DocumentPayload = resolved(editing.update_document)
+    remove_document: DeletePayload = resolved(editing.remove_document)
+
+    add_participant: ParticipantPayload = resolved(editing.add_participant)
+    add_self_as_participant: ParticipantPayload = resolved(
+        editing.add_self, "Adds the user that the provider's token belongs to."
+    )
+    update_participant: ParticipantPayload = resolved(editing.update_participant)
+    remove_participant: DeletePayload = resolved(editing.remove_participant)
+
+    add_field: FieldPayload = resolved(editing.add_field)
+    update_field: FieldPayload = resolved(editing.update_field)
+    remove_field: DeletePayload = resolved(
+        editing.remove_field, "Removes the field and every field that depends on it; deletedIds names them all."
+    )
+
     save_signature: SignaturePayload = resolved(
-        _save_signature,
-        "Stores a signature, or its next version, in a provider that keeps signatures.",
+        _save_signature, "Stores a signature, or its next version, in a provider that keeps signatures."
     )
     delete_signature: DeletePayload = resolved(_delete_signature)
+
+    begin_authorization: AuthorizationPayload = resolved(
+        _begin_authorization,
+        "Where a person has to go to let the gateway act for them at this provider (OAuth code with PKCE).",
+    )
+    complete_authorization: ProviderPayload = resolved(_complete_authorization)

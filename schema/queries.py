@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.directory import Connected
-from gateway.signing.signing import Eligibility as ModelEligibility
+from gateway.signing import Eligibility as ModelEligibility
 from gateway.store import Position, SessionOrder, SignaturePosition, Slice
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
@@ -99,7 +99,7 @@ async def _node_or_error(info: Info, text: str, place: int) -> object:
         return error
 
 
-async def _resolve_node(info: Info, id: strawberry.ID) -> object:  # noqa: A002 (the contract's name)
+async def _resolve_node(info: Info, id: strawberry.ID) -> object:
     return await _node(info, id)
 
 
@@ -124,7 +124,7 @@ def _resolve_provider(info: Info, name: str) -> Connected:
 
 async def _resolve_session(
     info: Info,
-    id: strawberry.ID,  # noqa: A002 (the contract's name)
+    id: strawberry.ID,
     max_age: Duration | None = None,
 ) -> model.Session:
     return await info.context.signing.session(session_ref(id), max_age)
@@ -136,7 +136,7 @@ async def _resolve_session_by_key(info: Info, provider: str, key: str, max_age: 
 
 async def _resolve_sessions(
     info: Info,
-    filter: SessionFilter | None = None,  # noqa: A002 (the contract's name)
+    filter: SessionFilter | None = None,
     order_by: SessionOrder | None = SessionOrder.CREATED_AT_DESC,
     max_age: Duration | None = None,
     first: int | None = None,
@@ -161,7 +161,7 @@ async def _resolve_sessions(
     return SessionPage(wanted, found, cursors, part.page_info(cursors, more=found.more))
 
 
-async def _resolve_document(info: Info, id: strawberry.ID) -> model.Document:  # noqa: A002 (the contract's name)
+async def _resolve_document(info: Info, id: strawberry.ID) -> model.Document:
     ref, key = child_ref(id, "Document")
     document = (await info.context.signing.session(ref)).document(key)
     if document is None:
@@ -171,7 +171,7 @@ async def _resolve_document(info: Info, id: strawberry.ID) -> model.Document:  #
 
 async def _resolve_signatures(
     info: Info,
-    filter: SignatureFilter | None = None,  # noqa: A002 (the contract's name)
+    filter: SignatureFilter | None = None,
     first: int | None = None,
     after: str | None = None,
     last: int | None = None,
@@ -196,7 +196,7 @@ async def _resolve_signatures(
 
 async def _resolve_eligible_providers(
     info: Info,
-    input: CreateSessionInput,  # noqa: A002 (the contract's name)
+    input: CreateSessionInput,
 ) -> list[ModelEligibility]:
     signing = info.context.signing
     return await signing.eligible(await input.draft(signing))

@@ -1,5 +1,7 @@
 """Every use case of the gateway: ``Signing`` has one method for each."""
 
+from gateway.signing.reading import SessionList, SignatureList
 from gateway.signing.signing import Signing
+from gateway.signing.writing import Eligibility
 
-__all__ = ["Signing"]
+__all__ = ["Eligibility", "SessionList", "SignatureList", "Signing"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from gateway.cache import SessionCache
-from gateway.store import Store
+from gateway.store import Settlement, Store
 from providers.clock import Clock
 from providers.model import ChangeSource, Session, SessionRef
 
@@ -22,8 +22,14 @@ class Observation:
         self._clock = clock
         self._locks: WeakValueDictionary[SessionRef, asyncio.Lock] = WeakValueDictionary()
 
-    async def observe(self, seen: Session, source: ChangeSource, digests: Mapping[str, bytes] | None = None) -> Session:
-        """Keeps a state and returns it as it is now known.
+    async def observe(
+        self,
+        seen: Session,
+        source: ChangeSource,
+        digests: Mapping[str, bytes] | None = None,
+        settlement: Settlement | None = None,
+    ) -> Session:
+        """Keeps a state and returns it as it is now known. ``settlement`` is what ends with it, or not at all.
 
         ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
         read of the session itself does.
@@ -33,7 +39,7 @@ class Observation:
         async with lock:
             known = await self._store.sessions.get(seen.ref)
             session = replace(_merged(known, seen), observed_at=now, source=source, stale=False)
-            await self._store.sessions.save(session, seen_at=now, digests=digests)
+            await self._store.sessions.save(session, seen_at=now, digests=digests, settlement=settlement)
             await self._cache.put(session)
         return session
 
@@ -52,7 +58,11 @@ def _merged(known: Session | None, seen: Session) -> Session:
         provider_status=seen.provider_status,
         status_reason=seen.status_reason or known.status_reason,
         title=seen.title or known.title,
+        reference=seen.reference or known.reference,
+        created_at=seen.created_at or known.created_at,
+        started_at=seen.started_at or known.started_at,
         due_at=seen.due_at or known.due_at,
+        completed_at=seen.completed_at or known.completed_at,
         native=seen.native,
         partial=True,
     )

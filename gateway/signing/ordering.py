@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import anyio
 
 from gateway.directory import Connected, Directory
 from gateway.drafts import DocumentDraft, SessionDraft
-from gateway.eligibility import problems, validated
+from gateway.eligibility import document_problems, participant_problems, problems, validated, validated_participant
 from gateway.store import StagedFile, Store
 from gateway.uploads import Uploads
 from providers.adapter import Steps
@@ -18,7 +19,7 @@ from providers.clock import Clock
 from providers.deadline import deadline
 from providers.errors import Invalid, NotFound, SigningError, expected
 from providers.model import Document, Session, SessionRef
-from providers.order import Order
+from providers.order import DocumentOrder, Order, ParticipantOrder
 
 _UNDO_SECONDS = 20.0
 
@@ -42,37 +43,48 @@ class Ordering:
             raise
         return problems(provider, order, self._clock.now())
 
-    async def create(self, draft: SessionDraft) -> Session:
-        """Makes the session of a draft.
+    async def prepare(self, draft: SessionDraft) -> tuple[Connected, Order, list[StagedFile]]:
+        """The provider of a draft, its order and its files, checked. Raises a group of ``Invalid``.
 
-        Raises a group of ``Invalid`` before any provider is called. A later failure unmakes what was made, and
-        says what could not be unmade.
+        Only a document that another session has is fetched from its provider, once everything else is right.
         """
         provider = self._directory.able(draft.provider, Operation.CREATE_SESSION, path=("input", "provider"))
         files = await self._files(draft.documents)
         if found := problems(provider, self._order(draft, files), self._clock.now()):
             raise ExceptionGroup("the order cannot be carried out", found)
         staged = await self._staged(draft.documents, files)
-        steps = Steps()
-        try:
-            session = await provider.adapter.create_session(validated(provider, self._order(draft, staged)), steps)
-        except BaseException as error:
-            await self._undo(provider, steps, error)
-            raise
-        await self._spend(staged)
-        return session
+        return provider, validated(provider, self._order(draft, staged)), staged
 
-    async def add_document(self, provider: Connected, session: Session, draft: DocumentDraft) -> Session:
-        """Adds the document of a draft to a session."""
-        files = await self._staged((draft,), await self._files((draft,), ("input", "document")))
+    async def document(self, provider: Connected, draft: DocumentDraft) -> tuple[DocumentOrder, StagedFile]:
+        """The order of a document for a session that exists, and its file, checked. Raises a group of ``Invalid``."""
+        path = ("input", "document")
+        files = await self._files((draft,), path)
+        if found := document_problems(provider, draft.order(files[0]), self._clock.now()):
+            raise ExceptionGroup("the document cannot be added", found)
+        staged = await self._staged((draft,), files)
+        return draft.order(staged[0]), staged[0]
+
+    async def attach(self, provider: Connected, session: Session, order: DocumentOrder) -> Session:
+        """Adds a document to a session, or leaves the session as it was."""
         steps = Steps()
         try:
-            changed = await provider.adapter.add_document(session, draft.order(files[0]), steps)
-        except BaseException as error:
-            await self._undo(provider, steps, error)
+            return await provider.adapter.add_document(session, order, steps)
+        except BaseException:
+            with anyio.CancelScope(shield=True), deadline(self._clock, _UNDO_SECONDS), suppress(SigningError):
+                for step in reversed(steps.made):
+                    await provider.adapter.undo(step)
             raise
-        await self._spend(files)
-        return changed
+
+    def participant(self, provider: Connected, order: ParticipantOrder) -> ParticipantOrder:
+        """The order of a person for a session that exists, checked. Raises a group of ``Invalid``."""
+        if found := participant_problems(provider, order, self._clock.now()):
+            raise ExceptionGroup("the participant cannot be added", found)
+        return validated_participant(provider, order)
+
+    async def spend(self, files: Sequence[StagedFile]) -> None:
+        """The files have become documents: their ids are used up."""
+        for file in files:
+            await self._uploads.use(file)
 
     async def _files(self, drafts: Sequence[DocumentDraft], path: Sequence[str] | None = None) -> list[StagedFile]:
         """What is known of every document without asking a provider. Raises a group of what is wrong with any."""
@@ -125,21 +137,3 @@ class Ordering:
 
     def _order(self, draft: SessionDraft, files: Sequence[StagedFile]) -> Order:
         return draft.order(tuple(each.order(file) for each, file in zip(draft.documents, files, strict=True)))
-
-    async def _spend(self, files: list[StagedFile]) -> None:
-        for file in files:
-            await self._uploads.use(file)
-
-    async def _undo(self, provider: Connected, steps: Steps, cause: BaseException) -> None:
-        """Unmakes every step, last first, also when the caller has gone; tells of what is left."""
-        left: list[str] = []
-        with anyio.CancelScope(shield=True), deadline(self._clock, _UNDO_SECONDS):
-            for step in reversed(steps.made):
-                try:
-                    await provider.adapter.undo(step)
-                except SigningError:
-                    left.append(f"{step.name} {step.key}")
-        if left and isinstance(cause, SigningError):
-            cause.message += f" Left behind at {provider.name}, because it could not be removed: {', '.join(left)}."
-        elif steps.made and isinstance(cause, SigningError):
-            cause.message += f" What had been made at {provider.name} was removed again."

@@ -1,7 +1,10 @@
 """What the gateway remembers: the last state of every session, staged uploads, and how fresh each list is."""
 
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice
+from gateway.store.promises import Promise
+from gateway.store.sagas import Saga, SagaState
 from gateway.store.sessions import ListedRow, Sessions, Sync
+from gateway.store.settlement import Settlement
 from gateway.store.signatures import SignatureFilter, SignaturePosition
 from gateway.store.store import Store
 from gateway.store.uploads import StagedFile, StagedFiles
@@ -9,10 +12,14 @@ from gateway.store.uploads import StagedFile, StagedFiles
 __all__ = [
     "ListedRow",
     "Position",
+    "Promise",
     "Row",
+    "Saga",
+    "SagaState",
     "SessionFilter",
     "SessionOrder",
     "Sessions",
+    "Settlement",
     "SignatureFilter",
     "SignaturePosition",
     "Slice",

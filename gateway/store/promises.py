@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,14 +15,24 @@ from gateway.store import table
 _P = table.promise.c
 
 
+NOBODY = ""
+"""Owns the promises that a gateway has given up: whoever is asked next finds out what came of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """A key in use: by which gateway, for which input, and with which result once there is one."""
+    """A key in use: by which gateway, for which input, and with which result once there is one.
+
+    ``saga`` is the one that does the work. Where a single call does it, ``before`` is what its session was like before
+    that call, encoded: if nobody saw the call end, the difference tells what came of it.
+    """
 
     key: str
     fingerprint: str
     owner: str
     expires_at: datetime
+    saga: str | None = None
+    before: bytes | None = None
     result: bytes | None = None
 
 
@@ -34,13 +45,15 @@ class Promises:
     async def make(self, promise: Promise, now: datetime) -> Promise | None:
         """Reserves a key; gives the promise that holds it already, if one does."""
         values = {name: getattr(promise, name) for name in Promise.__dataclass_fields__}
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(delete(table.promise).where(_P.key == promise.key, _P.expires_at <= now))
-                await connection.execute(insert(table.promise).values(**values))
-        except IntegrityError:
-            return await self.get(promise.key)
-        return None
+        while True:
+            held = await self.get(promise.key)
+            if held is not None and held.expires_at > now:
+                return held
+            with suppress(IntegrityError):
+                async with self._engine.begin() as connection:
+                    await connection.execute(delete(table.promise).where(_P.key == promise.key, _P.expires_at <= now))
+                    await connection.execute(insert(table.promise).values(**values))
+                return None
 
     async def get(self, key: str) -> Promise | None:
         """The promise that holds a key."""
@@ -49,18 +62,38 @@ class Promises:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else Promise(**row)
 
-    async def keep(self, key: str, result: bytes) -> None:
-        """The work is done: whoever sends the key again gets this."""
-        async with self._engine.begin() as connection:
-            await connection.execute(update(table.promise).where(_P.key == key).values(result=result))
+    async def inherit(self, held: Promise, owner: str) -> bool:
+        """Takes over the promise of a gateway that died before it began a saga; False where another was faster."""
+        return await self._change(held.key, held.owner, owner=owner)
+
+    async def attempt(self, key: str, owner: str, before: bytes) -> bool:
+        """Notes what a session is like before the call that changes it; False where the key is in other hands."""
+        return await self._change(key, owner, before=before)
+
+    async def keep(self, key: str, owner: str, result: bytes) -> bool:
+        """The work is done: whoever sends the key again gets this. False where that is known, or not ours to say."""
+        return await self._change(key, owner, result=result, before=None)
+
+    async def abandon(self, key: str, owner: str) -> bool:
+        """Nobody knows what came of it: whoever sends the key next finds out."""
+        return await self._change(key, owner, owner=NOBODY)
 
     async def release(self, key: str, owner: str) -> None:
-        """Nothing came of it: the key can be used again."""
+        """Nothing came of it: the key can be used again. One with a result, or with a saga, stays."""
         async with self._engine.begin() as connection:
-            unkept = delete(table.promise).where(_P.key == key, _P.owner == owner, _P.result.is_(None))
-            await connection.execute(unkept)
+            await connection.execute(delete(table.promise).where(*_open(key, owner)))
 
     async def sweep(self, now: datetime) -> None:
         """Forgets keys that are past their time."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(table.promise).where(_P.expires_at <= now))
+
+    async def _change(self, key: str, held_by: str, **values: str | bytes | None) -> bool:
+        async with self._engine.begin() as connection:
+            changed = await connection.execute(update(table.promise).where(*_open(key, held_by)).values(**values))
+        return changed.rowcount == 1
+
+
+def _open(key: str, owner: str) -> tuple[ColumnElement[bool], ...]:
+    """Is this gateway's, and nobody has said what comes of it."""
+    return _P.key == key, _P.owner == owner, _P.result.is_(None), _P.saga.is_(None)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching, sliced
+from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
 from gateway.store.upsert import upsert
 from providers.model import Session, SessionRef
@@ -51,14 +52,23 @@ class Sessions:
             body = (await connection.execute(query)).scalar_one_or_none()
         return None if body is None else _decoder.decode(body)
 
-    async def save(self, session: Session, *, seen_at: datetime, digests: Mapping[str, bytes] | None = None) -> None:
+    async def save(
+        self,
+        session: Session,
+        *,
+        seen_at: datetime,
+        digests: Mapping[str, bytes] | None = None,
+        settlement: Settlement | None = None,
+    ) -> None:
         """Replaces what is known of a session, its parts and addresses with it.
 
         ``seen_at`` orders a session whose provider does not say when it was made; the first one stays.
         ``digests`` are those of the list rows that this state was read from. What is a part of another session
-        is not kept as one.
+        is not kept as one. ``settlement`` is what ends with this.
         """
         async with self._engine.begin() as connection:
+            if settlement is not None:
+                await settle(connection, settlement)
             if await self._is_part(connection, session):
                 return
             kept = {"created_at"} if session.created_at is None else set[str]()
@@ -98,7 +108,7 @@ class Sessions:
         parts = table.part.c
         same = (_S.provider == parts.provider) & (_S.key == parts.session_key)
         query = select(parts.key, parts.session_key).join(table.session, same)
-        query = query.where(_S.provider == provider, _S.final.is_(False)).order_by(_S.observed_at)
+        query = query.where(_S.provider == provider, _S.settled.is_(False)).order_by(_S.observed_at)
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
@@ -159,7 +169,7 @@ def _row(session: Session, seen_at: datetime) -> dict[str, Any]:
         "key": session.key,
         "kind": session.kind.value,
         "status": session.status.value,
-        "final": session.final,
+        "settled": session.settled,
         "title": session.title,
         "title_folded": None if session.title is None else session.title.casefold(),
         "reference": session.reference,

@@ -7,6 +7,7 @@ from typing import Self
 
 from alembic import command
 from alembic.config import Config
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -14,6 +15,9 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gateway.store.promises import Promises
+from gateway.store.sagas import Sagas
+from gateway.store.secrets import Secrets
 from gateway.store.sessions import Sessions
 from gateway.store.signatures import Signatures
 from gateway.store.uploads import StagedFiles
@@ -25,15 +29,21 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 class Store:
     """Everything that is kept. ``open`` it, and ``close`` it in the end."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, cipher: Fernet) -> None:
         self._engine = engine
         self.sessions = Sessions(engine)
+        self.sagas = Sagas(engine)
+        self.promises = Promises(engine)
+        self.secrets = Secrets(engine, cipher)
         self.signatures = Signatures(engine)
         self.uploads = StagedFiles(engine)
 
     @classmethod
-    async def open(cls, url: SecretStr) -> Self:
-        """Connects and migrates. Raises ``ConfigurationError`` for an address that is none."""
+    async def open(cls, url: SecretStr, cipher: Fernet | None = None) -> Self:
+        """Connects and migrates. Without a ``cipher``, tokens can be read by this process alone.
+
+        Raises ``ConfigurationError`` for an address that is none.
+        """
         engine = _engine(url)
         try:
             async with engine.begin() as connection:
@@ -41,7 +51,7 @@ class Store:
         except BaseException:
             await engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, cipher or Fernet(Fernet.generate_key()))
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -58,7 +68,7 @@ def _engine(secret: SecretStr) -> AsyncEngine:
     dialect = url.get_backend_name()
     if dialect not in _DRIVERS:
         raise ConfigurationError(f"database.url: {dialect} is not supported. Write sqlite:///FILE or postgresql://HOST/NAME.")
-    engine = create_async_engine(url.set(drivername=_DRIVERS[dialect]))
+    engine = create_async_engine(url.set(drivername=_DRIVERS[dialect]), hide_parameters=True)
     if dialect == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine

@@ -51,7 +51,7 @@ session = Table(
     Column("key", Text, primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("status", String(24), nullable=False),
-    Column("final", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False),
     Column("title", Text),
     Column("title_folded", Text),
     Column("reference", String(1024)),
@@ -61,7 +61,7 @@ session = Table(
     Column("body", LargeBinary, nullable=False),
     Index("session_by_created", "created_at", "provider", "key"),
     Index("session_by_due", "due_at", "provider", "key"),
-    Index("session_by_provider", "provider", "final", "created_at"),
+    Index("session_by_provider", "provider", "settled", "created_at"),
     Index("session_by_reference", "reference"),
     Index("session_by_title", "title"),
 )
@@ -157,6 +157,7 @@ saga = Table(
     Column("owner", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("begun_at", Instant, nullable=False),
+    Column("result", LargeBinary),
     Column("note", Text),
     Index("saga_by_state", "state"),
 )
@@ -179,8 +180,21 @@ promise = Table(
     Column("key", String(64), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("owner", String(64), nullable=False),
+    Column("saga", String(64)),
+    Column("before", LargeBinary),
     Column("result", LargeBinary),
     Column("expires_at", Instant, nullable=False),
     Index("promise_by_expiry", "expires_at"),
+    Index("promise_by_saga", "saga"),
 )
-"""Idempotency keys: what each was used for, and what came of it once it is done."""
+"""Idempotency keys: what each was used for, and what came of it once it is done; until then, what is doing it."""
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("expires_at", Instant),
+)
+"""Tokens that people have given, and authorizations under way; ``body`` is encrypted."""

@@ -1,304 +1,244 @@
-"""The sandbox's operations on drafts: everything before a session is started."""
+"""What can be done with a draft: its documents, its fields, the order of its people, and what it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from providers.adapter import Steps
+from providers.clock import Clock
+from providers.deadline import time_left
+from providers.easyink import mark, wire
+from providers.easyink import session as translation
+from providers.easyink.api import EasyInkApi
+from providers.easyink.order import about_place, field, options, participant, place
+from providers.easyink.refusal import about
+from providers.errors import Busy, Invalid, NotFound, Refused, SigningError, WrongState
+from providers.model import (
+    Document,
+    DocumentRole,
+    DocumentStatus,
+    Field,
+    ReminderFrequency,
+    Session,
+    SessionStatus,
+    SigningOrder,
+)
+from providers.order import DocumentOrder, FieldChange, FieldOrder, FieldPlacement, Order, SessionChange
 
-from providers.easyink.dossier import Dossier, Json, Placed, new_id
-from providers.easyink.office import ORGANIZATION, SELF, USER, Office, Refusal, missing, participant_input, required, text, told
+# Seconds between looks at documents that are being processed: about 20 in all.
+_PAUSES = (0.1, 0.2, 0.4, 0.8, *([1.5] * 12))
+_NO_SUCH_CALL = frozenset({404, 405})
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 
-_REMINDERS = frozenset({"Never", "Daily", "Weekly"})
-_PREFIX = "/api/signingSessionDrafts"
-_LEAST: dict[str, tuple[str, float]] = {
-    "page": ("Page", 1),
-    "positionX": ("Position on X-axis", 0),
-    "positionY": ("Position on Y-axis", 0),
-    "sizeX": ("Size on X-axis", 0.1),
-    "sizeY": ("Size on Y-axis", 0.1),
-}
+def require_draft(session: Session) -> None:
+    """Raises ``WrongState`` where a session is no draft any more."""
+    if session.status is not SessionStatus.DRAFT:
+        raise WrongState(f"Session {session.key} is no draft any more and can no longer be changed.", path=("input", "session"))
+
+
+def check_title(title: str | None) -> None:
+    """Raises ``Invalid`` for a title that is too long."""
+    if title is not None and len(title) > wire.LONGEST_SUBJECT:
+        raise Invalid(f"Give a title of at most {wire.LONGEST_SUBJECT} characters.", path=("input", "title"))
 
 
 class Drafts:
-    """Rows 1 to 23 of the vendor's reference."""
+    """Sessions that have not been converted. Every method may raise any ``ProviderError``."""
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, api: EasyInkApi, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
 
-    def routes(self, admitted: Callable[[Endpoint], Endpoint]) -> Sequence[Route]:
-        """Its routes; ``admitted`` lets nobody in without a token."""
-        one, field = f"{_PREFIX}/{{session}}", f"{_PREFIX}/{{session}}/signatureFields/{{field}}"
-        table: list[tuple[str, str, Endpoint]] = [
-            ("POST", _PREFIX, self.create),
-            ("HEAD", one, self.exists),
-            ("GET", one, self.show),
-            ("PATCH", one, self.update),
-            ("DELETE", one, self.delete),
-            ("POST", f"{one}/documents", self.upload),
-            ("GET", f"{one}/documents/{{document}}", self.download),
-            ("DELETE", f"{one}/documents/{{document}}", self.remove_document),
-            ("POST", f"{one}/attachments", self.attach),
-            ("GET", f"{one}/attachments/{{document}}", self.download_attachment),
-            ("DELETE", f"{one}/attachments/{{document}}", self.remove_attachment),
-            ("POST", f"{one}/participants", self.add_participant),
-            ("PUT", f"{one}/participants", self.update_nobody),
-            ("POST", f"{one}/participants/self", self.add_self),
-            ("PUT", f"{one}/participants/{{participant}}", self.update_participant),
-            ("DELETE", f"{one}/participants/{{participant}}", self.remove_participant),
-            ("PUT", f"{one}/signingOrder/oneByOne", self.one_by_one),
-            ("PUT", f"{one}/signingOrder/allAtOnce", self.all_at_once),
-            ("POST", f"{one}/signatureFields", self.add_field),
-            ("POST", f"{one}/signatureFields/bulk", self.add_fields),
-            ("DELETE", field, self.remove_field),
-            ("PUT", f"{field}/options", self.update_options),
-            ("PUT", f"{field}/placement", self.update_placement),
-            ("POST", f"{one}/converted", self.convert),
-        ]
-        return [Route(path, admitted(endpoint), methods=[method]) for method, path, endpoint in table]
+    async def create(self, order: Order, steps: Steps) -> Session:
+        """A draft with everything of an order, complete but for its conversion."""
+        subject = mark.marked(mark.DRAFT, order.title, order.marker) if order.marker else order.title
+        key = await self._api.make("create_draft", {"subject": subject})
+        created_at = self._clock.now()  # our own record: EasyInk tells it in lists only
+        await steps.did(mark.DRAFT, key)
+        uploaded = [await self._upload(key, document) for document in order.documents]
+        people = [await self._api.make("add_participant", participant(person), session=key) for person in order.participants]
+        if order.signing_order is SigningOrder.SEQUENTIAL and people:
+            await self._sequence(key, people)
+        if order.marker or order.reminder_frequency is not None:
+            await self._describe(key, order.title if order.marker else None, order.reminder_frequency)
+        known = replace(self._api.carried(key), reference=order.reference, created_at=created_at, documents=tuple(uploaded))
+        session = await self._api.draft(key, known)
+        if order.fields or order.start:
+            session = await self.processed(session)
+        if not order.fields:
+            return session
+        await self._place(key, [field(each, uploaded[each.document].key, _owner(each, people)) for each in order.fields])
+        return await self._api.draft(key, session)
 
-    async def create(self, request: Request) -> Response:
-        """A new draft, whose id is that of the later session."""
-        subject = text(await told(request), "subject", 500)
-        return JSONResponse(self._office.keep(Dossier(new_id(), subject, self._office.clock.now())))
+    async def adopt(self, key: str, title: str) -> Session:
+        """Takes the mark off a copy that EasyInk has made."""
+        created_at = self._clock.now()
+        await self._describe(key, title, None)
+        return await self._api.draft(key, replace(self._api.carried(key), created_at=created_at))
 
-    async def exists(self, request: Request) -> Response:
-        """Without a body, whatever the reference shows."""
-        return Response(status_code=200 if request.path_params["session"] in self._office.dossiers else 404)
+    async def unmark(self, key: str) -> None:
+        """Takes the mark off what has taken the place of a session, where it still carries one."""
+        draft = await self._api.draft(key, None)
+        if draft.title is not None and (plain := mark.without_mark(draft.title)) != draft.title:
+            await self._describe(key, plain, None)
 
-    async def show(self, request: Request) -> Response:
-        """The draft; one that was converted is locked."""
-        dossier = self._office.draft(request, to_change=False)
-        voidable = not self._office.voiding_disabled
-        return JSONResponse(dossier.drafted(self._office.look, ORGANIZATION, USER, voidable=voidable))
+    async def update(self, session: Session, change: SessionChange) -> Session:
+        """What a draft is called, and how often its people are reminded."""
+        require_draft(session)
+        check_title(change.title)
+        if change != SessionChange():
+            await self._describe(session.key, change.title, change.reminder_frequency)
+        return await self._api.draft(session.key, session)
 
-    async def update(self, request: Request) -> Response:
-        """Subject and reminders, each where given."""
-        dossier, body = self._office.draft(request), await told(request)
-        subject = text(body, "subject", 500)
-        if body.get("reminderFrequency") not in _REMINDERS | {None}:
-            raise Refusal("reminderFrequency must be one of Never, Daily, Weekly")
-        dossier.subject = subject if "subject" in body else dossier.subject
-        if "reminderFrequency" in body:
-            dossier.reminder = text(body, "reminderFrequency", 10)
-        return Response(status_code=204)
+    async def drop(self, key: str) -> None:
+        """Deletes a draft with all that belongs to it; one that is gone counts as deleted.
 
-    async def delete(self, request: Request) -> Response:
-        """With everything that belongs to it."""
-        dossier = self._office.draft(request, to_change=False)
-        if dossier.locked:
-            raise Refusal("Signing session draft is locked and cannot be removed")
-        del self._office.dossiers[dossier.key]
-        return Response(status_code=204)
-
-    async def upload(self, request: Request) -> Response:
-        """Answers before the document is processed."""
-        dossier, paper = self._office.draft(request), await self._office.receive(request)
-        dossier.documents[paper.key] = paper
-        return JSONResponse(paper.key)
-
-    async def download(self, request: Request) -> Response:
-        """The document as PDF."""
-        dossier, key = self._office.draft(request, to_change=False), request.path_params["document"]
-        return self._office.serve(dossier.documents.get(key), "Document", key)
-
-    async def remove_document(self, request: Request) -> Response:
-        """With its fields."""
-        dossier, key = self._office.draft(request), request.path_params["document"]
-        if dossier.documents.pop(key, None) is None:
-            raise missing("Document", key)
-        dossier.fields = {name: each for name, each in dossier.fields.items() if each.document != key}
-        return Response(status_code=204)
-
-    async def attach(self, request: Request) -> Response:
-        """An attachment goes along unsigned."""
-        dossier, paper = self._office.draft(request), await self._office.receive(request)
-        dossier.attachments[paper.key] = paper
-        return JSONResponse(paper.key)
-
-    async def download_attachment(self, request: Request) -> Response:
-        """The attachment as PDF."""
-        dossier, key = self._office.draft(request, to_change=False), request.path_params["document"]
-        return self._office.serve(dossier.attachments.get(key), "Attachment", key)
-
-    async def remove_attachment(self, request: Request) -> Response:
-        """The attachment."""
-        dossier, key = self._office.draft(request), request.path_params["document"]
-        if dossier.attachments.pop(key, None) is None:
-            raise missing("Attachment", key)
-        return Response(status_code=204)
-
-    async def add_participant(self, request: Request) -> Response:
-        """Gives an id."""
-        dossier, body = self._office.draft(request), await told(request)
-        person = self._office.add(dossier, participant_input(body))
-        if dossier.order is not None:
-            dossier.order.append(person.key)
-        return JSONResponse(person.key)
-
-    async def add_self(self, request: Request) -> Response:
-        """Gives an object, unlike its sibling, and somebody without delivery methods."""
-        dossier = self._office.draft(request)
-        if any(person.user == USER for person in dossier.people.values()):
-            raise Refusal("Participant already exists")
-        person = self._office.add(dossier, dict(SELF), myself=True)
-        if dossier.order is not None:
-            dossier.order.append(person.key)
-        return JSONResponse(person.drafted())
-
-    async def update_nobody(self, request: Request) -> Response:
-        """Somebody forgot the id."""
-        raise Refusal("Participant Id is required")
-
-    async def update_participant(self, request: Request) -> Response:
-        """Replaces the whole participant."""
-        dossier, key = self._office.draft(request), request.path_params["participant"]
-        if not key.strip():
-            raise Refusal("Participant Id is required")
-        if key not in dossier.people:
-            raise missing("Participant", key)
-        dossier.people[key].told = participant_input(await told(request))
-        return Response(status_code=204)
-
-    async def remove_participant(self, request: Request) -> Response:
-        """With their fields and their place in the order."""
-        dossier, key = self._office.draft(request), request.path_params["participant"]
-        if dossier.people.pop(key, None) is None:
-            raise missing("Participant", key)
-        dossier.fields = {name: each for name, each in dossier.fields.items() if each.participant != key}
-        dossier.order = [each for each in dossier.order if each != key] if dossier.order else None
-        return Response(status_code=204)
-
-    async def one_by_one(self, request: Request) -> Response:
-        """Needs every participant."""
-        dossier, order = self._office.draft(request), (await told(request)).get("participantsOrder")
-        if not isinstance(order, list):
-            raise required("participantsOrder")
-        for key in order:
-            if key not in dossier.people:
-                raise missing("Participant", str(key))
-        if left := [key for key in dossier.people if key not in order]:
-            raise Refusal(f"Participants order must contain all participants. Missing participants: {', '.join(left)}")
-        if len(set(order)) != len(order):
-            raise Refusal("Participants order must not contain duplicates")
-        dossier.order = list(order)
-        return Response(status_code=204)
-
-    async def all_at_once(self, request: Request) -> Response:
-        """The default."""
-        self._office.draft(request).order = None
-        return Response(status_code=204)
-
-    async def add_field(self, request: Request) -> Response:
-        """Gives an id."""
-        dossier = self._office.draft(request)
-        return JSONResponse(self._place(dossier, await told(request)))
-
-    async def add_fields(self, request: Request) -> Response:
-        """Several at once or none; gives their ids."""
-        dossier, body = self._office.draft(request), await told(request)
-        wanted = body.get("signatureFields")
-        if not isinstance(wanted, list) or not wanted:
-            raise required("signatureFields")
-        before = dict(dossier.fields)
+        Raises ``WrongState`` where it has become a session.
+        """
         try:
-            return JSONResponse([self._place(dossier, each if isinstance(each, dict) else {}) for each in wanted])
-        except Refusal:
-            dossier.fields = before
-            raise
+            await self._api.do("DELETE", "delete_draft", session=key)
+        except NotFound:
+            # A draft may be gone because it was converted; its session is not.
+            if await self._api.exists("session_exists", session=key):
+                raise WrongState(f"Session {key} is no draft any more: cancel it instead.", path=("input", "session")) from None
 
-    async def remove_field(self, request: Request) -> Response:
-        """Gives the ids of all that went: the field and what depends on it."""
-        dossier, placed = self._field(request)
-        gone = [placed.key]
-        for key in gone:
-            gone.extend(each.key for each in dossier.fields.values() if each.depends_on == key)
-        for key in gone:
-            del dossier.fields[key]
-        return JSONResponse(gone)
+    async def arrange(self, session: Session, order: SigningOrder, participants: tuple[str, ...]) -> Session:
+        """Who signs after whom; without ``participants`` their present order stays."""
+        require_draft(session)
+        if order is SigningOrder.PARALLEL:
+            await self._api.do("PUT", "parallel_order", session=session.key)
+            return await self._api.draft(session.key, session)
+        present = [person.key for person in session.participants]
+        if not present:
+            raise Invalid("There is nobody to be put in order: add participants first.", path=("input", "order"))
+        wanted = list(participants) or present
+        if sorted(wanted) != sorted(present):
+            raise Invalid("Name every participant of the session, each once.", path=("input", "participants"))
+        await self._sequence(session.key, wanted)
+        return await self._api.draft(session.key, session)
 
-    async def update_options(self, request: Request) -> Response:
-        """Whether a field must be filled in."""
-        _, placed = self._field(request)
-        placed.required = _required(await told(request), placed.type)
-        return Response(status_code=204)
+    async def add_document(self, session: Session, document: DocumentOrder, steps: Steps) -> Session:
+        """A document or an attachment, which is still being processed when this returns."""
+        require_draft(session)
+        uploaded = await self._upload(session.key, document)
+        name = "attachment" if document.role is DocumentRole.ATTACHMENT else "document"
+        await steps.did(name, f"{session.key}/{uploaded.key}")
+        return await self._api.draft(session.key, replace(session, documents=(*session.documents, uploaded)))
 
-    async def update_placement(self, request: Request) -> Response:
-        """Where a field is."""
-        _, placed = self._field(request)
-        placed.placement = _placement(await told(request))
-        return Response(status_code=204)
+    async def remove_document(self, session: Session, document: Document) -> Session:
+        """A document with the fields on it, or an attachment."""
+        require_draft(session)
+        name = "remove_attachment" if document.role is DocumentRole.ATTACHMENT else "remove_document"
+        with about("document"):
+            return await self.removed(session, name, lambda now: now.document(document.key), document=document.key)
 
-    async def convert(self, request: Request) -> Response:
-        """Makes a session of a draft, which stays behind locked."""
-        dossier = self._office.draft(request)
-        if reasons := list(self._unfinished(dossier)):
-            raise Refusal("Session configuration is invalid. " + " ".join(reasons))
-        dossier.status, dossier.locked = "ReadyToStart", True
-        return Response(status_code=204)
+    async def add_field(self, session: Session, placed: FieldPlacement) -> Session:
+        """A field, once its document is processed."""
+        require_draft(session)
+        _objected(placed)
+        document = session.document(placed.document)
+        if document is None:
+            raise NotFound("There is no such document in the session (any more).", path=("input", "document"))
+        if document.role is not DocumentRole.TO_SIGN:
+            raise Invalid("EasyInk has fields on documents to sign only: name one of those.", path=("input", "document"))
+        ready = await self.processed(session, placed.document)
+        with about("participant"):
+            await self._api.make("add_field", field(placed, placed.document, placed.participant), session=session.key)
+        return await self._api.draft(session.key, ready)
 
-    def _unfinished(self, dossier: Dossier) -> Sequence[str]:
-        files = [*dossier.documents.values(), *dossier.attachments.values()]
-        reasons = [f"Document '{each.key}' is being processed." for each in files if not self._office.ready(each)]
-        reasons += [f"Document '{each.key}' could not be processed." for each in files if not each.pages]
-        if not dossier.people:
-            reasons.append("At least one participant is required.")
-        for person in dossier.people.values():
-            if not person.told.get("firstName") or not person.told.get("lastName"):
-                reasons.append(f"Participant '{person.key}' has no name.")
-            if not person.told.get("deliveryMethods") and person.user is None:
-                reasons.append(f"Participant '{person.key}' has no delivery method.")
-        return reasons
+    async def update_field(self, session: Session, placed: Field, change: FieldChange) -> Session:
+        """Where a field is, and whether it has to be filled: where the second fails, the first is taken back."""
+        require_draft(session)
+        _objected(change)
+        wanted = replace(placed, **{name: value for name, value in asdict(change).items() if value is not None})
+        with about("field"):
+            if moved := place(wanted) != place(placed):
+                await self._move(session, wanted)
+            if change.required is not None:
+                try:
+                    await self._require(session, wanted)
+                except SigningError:
+                    if moved:
+                        with suppress(SigningError):
+                            await self._move(session, placed)
+                    raise
+        return await self._api.draft(session.key, session)
 
-    def _field(self, request: Request) -> tuple[Dossier, Placed]:
-        dossier, key = self._office.draft(request), request.path_params["field"]
-        if key not in dossier.fields:
-            raise missing("Signature field", key)
-        return dossier, dossier.fields[key]
+    async def remove_field(self, session: Session, placed: Field) -> Session:
+        """A field with all that depend on it."""
+        require_draft(session)
+        with about("field"):
+            return await self.removed(session, "remove_field", lambda now: now.field(placed.key), field=placed.key)
 
-    def _place(self, dossier: Dossier, body: Json) -> str:
-        document, participant, field = body.get("documentId"), body.get("participantId"), body.get("field")
-        paper = dossier.documents.get(str(document))
-        if paper is None:
-            raise missing("Document", str(document))
-        if not self._office.ready(paper):
-            raise Refusal("Document processing is in progress. Try again later.")
-        if participant is not None and participant not in dossier.people:
-            raise missing("Participant", str(participant))
-        depends_on = text(body, "dependsOn", 64)
-        if depends_on is not None and depends_on not in dossier.fields:
-            raise missing("Signature field", depends_on)
-        if not isinstance(field, dict) or not isinstance(kind := field.get("type"), str):
-            raise required("field")
-        placement, options = field.get("placement"), field.get("options") or {}
-        placed = Placed(
-            new_id(),
-            paper.key,
-            None if participant is None else str(participant),
-            kind,
-            _placement(placement if isinstance(placement, dict) else {}),
-            _required(options, kind),
-            depends_on,
-        )
-        dossier.fields[placed.key] = placed
-        return placed.key
+    async def removed(self, session: Session, name: str, left: Callable[[Session], object | None], **keys: str) -> Session:
+        """Removes a part of a draft; what was gone already is fine, where it really is."""
+        missing: NotFound | None = None
+        try:
+            await self._api.do("DELETE", name, session=session.key, **keys)
+        except NotFound as error:
+            missing = error
+        fresh = await self._api.draft(session.key, session)
+        if missing is not None and left(fresh) is not None:
+            raise missing
+        return fresh
+
+    async def processed(self, session: Session, document: str | None = None) -> Session:
+        """Looks at a draft until a document of it is ready, or all are. Raises ``Busy`` where that takes too long."""
+        for pause in (*_PAUSES, None):
+            awaited = [each for each in session.documents if document in {None, each.key}]
+            if failed := [each.key for each in awaited if each.status is DocumentStatus.FAILED]:
+                what = f"{self._api.provider} could not process {', '.join(failed)}."
+                raise Refused(what, provider=self._api.provider)
+            if all(each.status is DocumentStatus.READY for each in awaited):
+                return session
+            left = time_left(self._clock)
+            if pause is None or (left is not None and left <= pause):
+                break
+            await self._clock.sleep(pause)
+            session = await self._api.draft(session.key, session)
+        what = f"{self._api.provider} is still processing the documents of {session.key}."
+        raise Busy(what, provider=self._api.provider)
+
+    async def _upload(self, key: str, document: DocumentOrder) -> Document:
+        made = await self._api.upload(key, document)
+        return translation.as_ordered(self._api.carried(key).ref, made, document, self._clock.now())
+
+    async def _place(self, key: str, fields: list[dict[str, object]]) -> None:
+        """Several fields at once, by a call that is not published in full; one by one where there is no such call."""
+        if len(fields) > 1:
+            try:
+                await self._api.do("POST", "add_fields", {"signatureFields": fields}, session=key)
+            except (NotFound, Refused) as refused:
+                if refused.status not in _NO_SUCH_CALL:
+                    raise
+            else:
+                return
+        for each in fields:
+            await self._api.make("add_field", each, session=key)
+
+    async def _describe(self, key: str, title: str | None, reminders: ReminderFrequency | None) -> None:
+        words: dict[str, object] = {} if title is None else {"subject": title}
+        if reminders is not None:
+            words["reminderFrequency"] = wire.theirs(wire.REMINDER, reminders)
+        await self._api.do("PATCH", "update_draft", words, session=key)
+
+    async def _sequence(self, key: str, people: list[str]) -> None:
+        await self._api.do("PUT", "sequential_order", {"participantsOrder": people}, session=key)
+
+    async def _move(self, session: Session, placed: Field) -> None:
+        await self._api.do("PUT", "update_field_placement", place(placed), session=session.key, field=placed.key)
+
+    async def _require(self, session: Session, placed: Field) -> None:
+        words = options(placed.type, placed.required)
+        await self._api.do("PUT", "update_field_options", words, session=session.key, field=placed.key)
 
 
-def _placement(body: Json) -> Json:
-    for name, (label, least) in _LEAST.items():
-        value = body.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise required(label)
-        if value < least:
-            raise Refusal(f"{label} cannot be less than {least}")
-    return {name: body[name] for name in _LEAST}
+def _owner(placed: FieldOrder, people: list[str]) -> str | None:
+    return None if placed.participant is None else people[placed.participant]
 
 
-def _required(options: Json, kind: str) -> bool:
-    if options.get("forType", kind) != kind:
-        raise Refusal("Field options must target the field type")
-    return bool(options.get("isRequired", False))
+def _objected(placed: FieldPlacement | FieldChange) -> None:
+    for name, message in about_place(placed):
+        raise Invalid(message, path=("input", name))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import uuid4
 
 from providers.easyink import wire
 from providers.errors import Invalid
-from providers.model import DeliveryMethod, Document, DocumentRole
-from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder
+from providers.model import DeliveryMethod, DocumentRole, Field
+from providers.order import DocumentOrder, FieldChange, FieldOrder, FieldPlacement, Order, ParticipantOrder
 
 _PHONE = re.compile(r"\d{10}", re.ASCII)
 _LENGTHS = {
@@ -45,14 +45,15 @@ def objections(order: Order) -> Iterator[Invalid]:
     if order.start and not order.participants:
         yield Invalid("EasyInk starts nothing without a participant: add one, or do not start.", path=("input", "participants"))
     for index, person in enumerate(order.participants):
-        for name, message in _about_person(person):
+        for name, message in about_person(person):
             yield Invalid(message, path=("input", "participants", str(index), name))
     for index, placed in enumerate(order.fields):
         for name, message in _about_field(placed, order):
             yield Invalid(message, path=("input", "fields", str(index), name))
 
 
-def _about_person(person: ParticipantOrder) -> Iterator[tuple[str, str]]:
+def about_person(person: ParticipantOrder) -> Iterator[tuple[str, str]]:
+    """Everything about a person that EasyInk would refuse: the name of the input, and what to do."""
     if not person.first_name:
         yield "firstName", "EasyInk needs a first name."
     if not person.last_name:
@@ -71,13 +72,18 @@ def _about_person(person: ParticipantOrder) -> Iterator[tuple[str, str]]:
 def _about_field(placed: FieldOrder, order: Order) -> Iterator[tuple[str, str]]:
     if 0 <= placed.document < len(order.documents) and order.documents[placed.document].role is not DocumentRole.TO_SIGN:
         yield "documentIndex", "EasyInk has fields on documents to sign only: name one of those."
-    if placed.page < 1:
+    yield from about_place(placed)
+
+
+def about_place(placed: FieldOrder | FieldPlacement | FieldChange) -> Iterator[tuple[str, str]]:
+    """Everything about a field's place that EasyInk would refuse: the name of the input, and what to do."""
+    if placed.page is not None and placed.page < 1:
         yield "page", "Pages are counted from 1."
     for name, value in (("x", placed.x), ("y", placed.y)):
-        if value < 0:
+        if value is not None and value < 0:
             yield name, "Give points from the lower left corner of the page, 0 or more."
     for name, value in (("width", placed.width), ("height", placed.height)):
-        if value < _SMALLEST:
+        if value is not None and value < _SMALLEST:
             yield name, f"Give {_SMALLEST} points or more."
 
 
@@ -95,23 +101,29 @@ def participant(person: ParticipantOrder) -> dict[str, object]:
     return {name: value for name, value in words.items() if value is not None}
 
 
-def field(placed: FieldOrder, documents: Sequence[Document], people: Sequence[str]) -> dict[str, object]:
-    """A field as EasyInk takes one; documents and people are those that were made, in the order's order."""
+def field(placed: FieldOrder | FieldPlacement, document: str, participant: str | None) -> dict[str, object]:
+    """A field as EasyInk takes one, for a document and a participant by their ids."""
     words: dict[str, object] = {
-        "documentId": documents[placed.document].key,
-        "field": {
-            "type": placed.type,
-            "placement": {
-                "page": placed.page,
-                "positionX": placed.x,
-                "positionY": placed.y,
-                "sizeX": placed.width,
-                "sizeY": placed.height,
-            },
-            "options": {"isRequired": placed.required, "forType": placed.type},
-        },
+        "documentId": document,
+        "field": {"type": placed.type, "placement": place(placed), "options": options(placed.type, placed.required)},
     }
-    return words if placed.participant is None else words | {"participantId": people[placed.participant]}
+    return words if participant is None else words | {"participantId": participant}
+
+
+def place(placed: FieldOrder | FieldPlacement | Field) -> dict[str, object]:
+    """Where a field is, in EasyInk's words."""
+    return {
+        "page": placed.page,
+        "positionX": placed.x,
+        "positionY": placed.y,
+        "sizeX": placed.width,
+        "sizeY": placed.height,
+    }
+
+
+def options(kind: str, required: bool) -> dict[str, object]:
+    """Whether a field of a type has to be filled, in EasyInk's words."""
+    return {"isRequired": required, "forType": kind}
 
 
 @dataclass(frozen=True, slots=True)

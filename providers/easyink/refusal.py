@@ -10,7 +10,7 @@ import msgspec
 
 from providers.easyink.token import REMEDY
 from providers.easyink.wire import Wire
-from providers.errors import AuthorizationRequired, Busy, NotFound, Refused, SigningError, WrongState
+from providers.errors import AuthorizationRequired, Busy, Conflict, NotFound, Refused, SigningError, WrongState
 from providers.reply import Fault, Reply
 
 # E-mail addresses and phone numbers, wherever they are quoted.
@@ -24,6 +24,8 @@ _BY_WORDS: tuple[tuple[str, type[SigningError]], ...] = (
     ("before starting", WrongState),
     ("is locked", WrongState),
     ("already voided", WrongState),
+    ("already exists", Conflict),
+    ("must contain all participants", Conflict),
     ("not found", NotFound),
     ("does not exist", NotFound),
 )
@@ -45,9 +47,9 @@ class _Error(Wire, frozen=True):
 
 
 class _ErrorBody(Wire, frozen=True):
-    """The body of a failed call, where it has one."""
+    """The body of a failed call, where it has one; the identity host says a code and no more."""
 
-    error: _Error | None = None
+    error: _Error | str | None = None
 
 
 def fault(reply: Reply) -> Fault:
@@ -56,8 +58,8 @@ def fault(reply: Reply) -> Fault:
         error = reply.json(_ErrorBody).error
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Fault()
-    if error is None:
-        return Fault()
+    if error is None or isinstance(error, str):
+        return Fault(error)
     said = [error.message, *(inner.message for inner in error.inner_errors or ())]
     return Fault(error.code, _PERSONAL.sub("…", " ".join(words for words in said if words)) or None)
 
@@ -76,6 +78,16 @@ def understood() -> Iterator[None]:
         if kind is None:
             raise
         raise _as(kind, error, error.message) from error
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """What EasyInk does not find is what this input names."""
+    try:
+        yield
+    except NotFound as error:
+        error.path = error.path or ("input", name)
+        raise
 
 
 def _meaning(code: str | None, detail: str | None) -> type[SigningError] | None:

@@ -6,9 +6,10 @@ signing order) is carried over from what was known before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import inf
 
 from providers.easyink import wire
 from providers.model import (
@@ -55,14 +56,14 @@ def from_draft(draft: wire.Draft, native: bytes, known: Session) -> Session:
         known,
         status=SessionStatus.DRAFT,
         provider_status="Draft",
-        title=draft.subject,
+        title=draft.subject or None,
         signing_order=wire.read(wire.SIGNING_ORDER, settings.type if settings else None, SigningOrder.PARALLEL),
         reminder_frequency=wire.read(wire.REMINDER, draft.reminder_frequency, None),
         documents=(
             *(_draft_file(ref, item, DocumentRole.TO_SIGN, known) for item in draft.documents or ()),
             *(_draft_file(ref, item, DocumentRole.ATTACHMENT, known) for item in draft.attachments or ()),
         ),
-        participants=tuple(_draft_participant(ref, item, order) for item in draft.participants or ()),
+        participants=_in_order(_draft_participant(ref, item, order) for item in draft.participants or ()),
         fields=tuple(_field(ref, item) for item in draft.signature_fields or ()),
         signatures=(),
         partial=False,
@@ -74,7 +75,7 @@ def from_view(view: wire.View, native: bytes, known: Session) -> Session:
     """A session that has left its draft behind; ``known`` is what was carried over."""
     ref = known.ref
     status = wire.read(wire.SESSION_STATUS, view.status, SessionStatus.UNKNOWN)
-    people = tuple(_participant(ref, item, known.participant(item.participant_id)) for item in view.participants or ())
+    people = _in_order(_participant(ref, item, known.participant(item.participant_id)) for item in view.participants or ())
     people = tuple(_at_stage(people, status, known.signing_order))
     signed_at = max((person.signed_at for person in people if person.signed_at), default=None)
     documents = tuple(_documents(ref, view, known))
@@ -82,7 +83,7 @@ def from_view(view: wire.View, native: bytes, known: Session) -> Session:
         known,
         status=status,
         provider_status=view.status,
-        title=view.subject,
+        title=view.subject or None,
         completed_at=known.completed_at or signed_at if status is SessionStatus.COMPLETED else None,
         documents=documents,
         participants=people,
@@ -205,6 +206,11 @@ def _participant(ref: SessionRef, item: wire.ViewParticipant, known: Participant
         email=item.email,
         signed_at=_instant(item.signed_at),
     )
+
+
+def _in_order(people: Iterable[Participant]) -> tuple[Participant, ...]:
+    """People in the order in which they sign; where there is none, as EasyInk names them."""
+    return tuple(sorted(people, key=lambda person: inf if person.order is None else person.order))
 
 
 def _at_stage(people: tuple[Participant, ...], status: SessionStatus, order: SigningOrder) -> Iterator[Participant]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from pydantic import SecretStr
 
+from providers.authorization import Token
+from providers.clock import Clock
 from providers.errors import AuthorizationRequired
 
 REMEDY = "let a person authorize the gateway, or set access_token"
@@ -18,19 +20,52 @@ REMEDY = "let a person authorize the gateway, or set access_token"
 class PersonalToken:
     """A token that was given and cannot be renewed without the person it belongs to."""
 
-    def __init__(self, provider: str, value: SecretStr | None) -> None:
+    def __init__(self, provider: str, clock: Clock, value: SecretStr | None = None) -> None:
         self._provider = provider
+        self._clock = clock
         self._value = value
+        self._expires_at = None if value is None else expiry(value)
+        self._refused = False
+
+    @property
+    def given(self) -> bool:
+        """Whether there is one."""
+        return self._value is not None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends; None where nobody said."""
+        return self._expires_at
+
+    @property
+    def refused(self) -> bool:
+        """Whether EasyInk has refused it."""
+        return self._refused
+
+    def use(self, token: Token) -> None:
+        """Uses another from now on. When it ends is taken from itself, else from what was said when it was given."""
+        ends_at = expiry(token.value)
+        if ends_at is None and token.expires_in is not None:
+            ends_at = self._clock.now() + timedelta(seconds=token.expires_in)
+        self._value, self._expires_at, self._refused = token.value, ends_at, False
 
     async def headers(self) -> Mapping[str, str]:
         """The Authorization header. Raises ``AuthorizationRequired`` where nobody gave a token."""
         if self._value is None:
             raise AuthorizationRequired(f"{self._provider} needs the token of a person: {REMEDY}.", provider=self._provider)
-        return {"authorization": f"Bearer {self._value.get_secret_value()}"}
+        return self._header(self._value)
 
     async def renew(self, rejected: Mapping[str, str]) -> bool:
-        """EasyInk gives no refresh token: one that was refused stays refused."""
+        """EasyInk gives no refresh token: only one that was given in the meantime has a chance."""
+        if self._value is None:
+            return False
+        if self._header(self._value) != rejected:
+            return True
+        self._refused = True
         return False
+
+    def _header(self, value: SecretStr) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {value.get_secret_value()}"}
 
 
 class _Claims(msgspec.Struct):

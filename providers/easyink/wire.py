@@ -6,7 +6,7 @@ The models require only what cannot be done without; anything else may be missin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -30,6 +30,8 @@ _SESSIONS = "/api/signingSessions"
 _SESSION = f"{_SESSIONS}/{{session}}"
 
 LONGEST_PAGE = 100  # sessions
+LONGEST_SUBJECT = 500  # characters
+LONGEST_REASON = 1000  # characters
 
 
 class EasyInkSettings(ProviderSettings):
@@ -257,6 +259,26 @@ class SearchPage(Wire, frozen=True):
     items: tuple[msgspec.Raw, ...]
     total_items_count: int | None = None
     pages_count: int | None = None
+
+
+class Counts(Wire, frozen=True):
+    """How many sessions there are; those that were sent count as in progress."""
+
+    sessions_to_sign_count: int | None = None
+    drafts_count: int | None = None
+    ready_to_start_count: int | None = None
+    in_progress_count: int | None = None
+    needs_action_count: int | None = None
+
+
+class GivenToken(msgspec.Struct, frozen=True):
+    """What the identity host gives for a code; ``expires_in`` is seconds."""
+
+    access_token: Annotated[str, msgspec.Meta(min_length=1)]
+    expires_in: float | None = None
+
+    def __repr__(self) -> str:
+        return f"GivenToken(expires_in={self.expires_in})"
 
 
 SESSION_STATUS: Mapping[str, SessionStatus] = {

@@ -10,14 +10,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import ClassVar, TypeVar
+from weakref import WeakValueDictionary
 
+import httpx
 import msgspec
 
 from providers.adapter import Adapter
 from providers.call import Query
 from providers.capability import Capabilities, Capability, Operation, Support, operations
+from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
-from providers.model import Content, Document, Page, Session, SessionKind, Signature
+from providers.model import Content, Document, Page, Session, SessionKind, SessionStatus, Signature
 from providers.order import SignatureOrder
 from providers.persist.order import objections, trimmed
 from providers.persist.record import SIGNATURE, Pair, file, pair, session, sessions
@@ -32,6 +35,7 @@ _LIST_NOTE = (
     "a page may hold fewer sessions than asked for, the total counts rows, and untagged signatures are found by key only."
 )
 _SAVE_NOTE = "Read back after writing, because the provider lets simultaneous writers overwrite each other."
+_STORED = frozenset({SessionStatus.COMPLETED})
 _CHUNK = 64 * 1024
 
 
@@ -43,15 +47,21 @@ class PersistAdapter(Adapter):
         session_kind=SessionKind.RECORD,
         operations=operations(
             Capability(Operation.LIST_SESSIONS, Support.COMPOSED, _LIST_NOTE),
-            Capability(Operation.DELETE_SESSION, Support.NATIVE, "The same as deleting its signature."),
+            Capability(Operation.DELETE_SESSION, Support.NATIVE, "The same as deleting its signature.", _STORED),
             Capability(Operation.DOWNLOAD_DOCUMENT, Support.NATIVE),
             Capability(Operation.SAVE_SIGNATURE, Support.COMPOSED, _SAVE_NOTE),
-            Capability(Operation.DELETE_SIGNATURE, Support.NATIVE, "Removes every version."),
+            Capability(Operation.DELETE_SIGNATURE, Support.NATIVE, "Removes every version.", _STORED),
             Capability(Operation.LIST_SIGNATURES, Support.NATIVE),
         ),
         media_types=frozenset(),
         participants=False,
     )
+
+    def __init__(
+        self, settings: PersistSettings, *, transport: httpx.AsyncBaseTransport | None = None, clock: Clock | None = None
+    ) -> None:
+        super().__init__(settings, transport=transport, clock=clock)
+        self._turns: WeakValueDictionary[Pair, asyncio.Lock] = WeakValueDictionary()
 
     def fault(self, reply: Reply) -> Fault:
         """The server's own failures are JSON with a message; anything else was said by something in front of it."""
@@ -106,10 +116,16 @@ class PersistAdapter(Adapter):
         """Stores a signature or its next version, and reads it back.
 
         Raises ``Invalid`` for what the server would refuse or change, and ``Conflict`` where another version is
-        there, or another writer won.
+        there, where another writer won, and where this one has overwritten a version that it was not to replace.
         """
         await asyncio.to_thread(_refuse, order, self)
         wanted = Pair(trimmed(order.document), trimmed(order.thread))
+        # Those who write here take turns; against those who write elsewhere only reading back helps.
+        turn = self._turns.setdefault(wanted, asyncio.Lock())
+        async with turn:
+            return await self._session(await self._save(order, wanted))
+
+    async def _save(self, order: SignatureOrder, wanted: Pair) -> bytes:
         present = await self._present(wanted) if order.version is not None else None
         if order.version is not None and (present is None or present.number not in {order.version, None}):
             raise self._conflict(f"Version {order.version} is not the present one", present)
@@ -125,7 +141,7 @@ class PersistAdapter(Adapter):
             if error.status is None and not isinstance(error, InDoubt):
                 raise
             doubt = error
-        return await self._session(await self._read_back(order, wanted, doubt))
+        return await self._read_back(order, wanted, doubt)
 
     async def _read_back(self, order: SignatureOrder, wanted: Pair, doubt: SigningError | None) -> bytes:
         """The record as it is after a write. Raises ``Conflict`` where it is somebody else's, or what was in doubt."""
@@ -144,6 +160,8 @@ class PersistAdapter(Adapter):
             raise doubt
         if trimmed(stored.text) != trimmed(order.content):
             raise self._conflict("Somebody else stored another signature at the same time", stored)
+        if stored.number not in {before + 1, None}:
+            raise self._conflict("This signature was stored, but over that of somebody else at the same time", stored)
         return raw
 
     def _pair(self, key: str) -> Pair:

@@ -7,6 +7,7 @@ a newcomer should know:
 - Only the *name* of a status means anything: its numbers changed between server versions.
 - Ids, booleans and numbers come as themselves or as strings, depending on the method; times come without a zone (UTC).
 - Titles, references, sizes and hashes exist only with us: they are kept from the order, matched by file name.
+- Timestamps are asked of SEAL when they are downloaded: two methods make them, and neither keeps any.
 - Where ``AcceptBatch`` takes its batch id is not public; the path table holds both forms.
 
 Links: the vendor's "Batch Methods" and "TSA Methods" pages of the SEAL API reference.

@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -31,10 +32,15 @@ from providers.model import Content, Document, DocumentRole, Session, SessionKin
 from providers.order import Order, Step
 from providers.seal.bundle import BadBundle, Bundle, Member, opened, packed, receive, temporary
 from providers.seal.documents import deleted, merged, ordered, signature
-from providers.seal.wire import CLOSED, PDF, Batch, CreatedBatch, SealSettings, moment
+from providers.seal.timestamp import fetch_timestamp
+from providers.seal.wire import CLOSED, NO_PROCESS, PDF, STATUSES, Batch, CreatedBatch, SealSettings, moment
 
 _BATCH = "batch"
-_NO_PROCESS = frozenset({400, 404})
+_OUTCOMES = {SessionStatus.PARTIALLY_COMPLETED, SessionStatus.FAILED, SessionStatus.UNKNOWN}
+_THERE = frozenset(STATUSES.values()) - {SessionStatus.DELETED} | _OUTCOMES
+_DOWNLOAD_NOTE = (
+    "Sealed documents, out of the ZIP of all of them, and timestamps, made anew at each download. Originals are not given back."
+)
 _REFUSALS = (Refused, Conflict, NotFound, WrongState)
 
 
@@ -46,9 +52,14 @@ class SealAdapter(Adapter):
         session_kind=SessionKind.SEALING,
         operations=operations(
             Capability(Operation.CREATE_SESSION, Support.COMPOSED, "A batch, one upload of all documents, and its acceptance."),
-            Capability(Operation.START_SESSION, Support.COMPOSED, "A batch is looked at before it is accepted."),
-            Capability(Operation.DELETE_SESSION, Support.NATIVE, "Removes the batch from the server's cache."),
-            Capability(Operation.DOWNLOAD_DOCUMENT, Support.COMPOSED, "Sealed documents only, out of the ZIP of all of them."),
+            Capability(
+                Operation.START_SESSION,
+                Support.COMPOSED,
+                "A batch is looked at before it is accepted.",
+                frozenset({SessionStatus.DRAFT}),
+            ),
+            Capability(Operation.DELETE_SESSION, Support.NATIVE, "Removes the batch from the server's cache.", _THERE),
+            Capability(Operation.DOWNLOAD_DOCUMENT, Support.COMPOSED, _DOWNLOAD_NOTE),
             Capability(Operation.LIST_SIGNATURES, Support.NATIVE, "One per sealed document."),
         ),
         media_types=frozenset({PDF}),
@@ -114,6 +125,15 @@ class SealAdapter(Adapter):
         except NotFound:
             return
 
+    async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
+        """Raises ``Unsupported``: SEAL has no list, and no room for a marker.
+
+        Only a batch whose very creation was not answered can be left. It is empty and was never accepted, so nothing
+        is ever sealed in it; from then on the key of a batch is known by its step.
+        """
+        what = "has no list of its batches: an empty one, in which nothing is ever sealed, may be left there"
+        raise Unsupported(f"{self.settings.name} {what}.")
+
     async def list_signatures(self, session: Session) -> tuple[Signature, ...]:
         """One signature per document that was sealed."""
         return (await self.fetch_session(session.key, session)).signatures
@@ -127,9 +147,15 @@ class SealAdapter(Adapter):
 
     @asynccontextmanager
     async def download_document(self, session: Session, document: Document) -> AsyncIterator[Content]:
-        """Opens a sealed document out of the batch's ZIP. Raises ``Unsupported`` for an original: SEAL gives none back."""
+        """Opens a sealed document out of the batch's ZIP, or makes a timestamp.
+
+        Raises ``Unsupported`` for an original: SEAL gives none back.
+        """
+        if document.role is DocumentRole.EVIDENCE:
+            yield await fetch_timestamp(self.http, self.settings, session, document)
+            return
         if document.role is not DocumentRole.SIGNED or document.filename is None:
-            raise Unsupported("SEAL gives back sealed documents only: download the one with role SIGNED.")
+            raise Unsupported("SEAL gives back no originals: download the sealed document, which has the role SIGNED.")
         async with self._open(session.key, document.filename) as content:
             yield content
 
@@ -177,7 +203,7 @@ class SealAdapter(Adapter):
         try:
             return await self.http.fetch(CreatedBatch, "POST", path)
         except (Refused, NotFound) as error:
-            if error.status not in _NO_PROCESS:
+            if error.status not in NO_PROCESS:
                 raise
             raise Refused(
                 f"{self.settings.name} has no process {process}: correct process_id in its settings or processId in options.",

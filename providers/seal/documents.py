@@ -15,13 +15,23 @@ from providers.model import (
     SignatureFormat,
 )
 from providers.order import Order
+from providers.seal.timestamp import stamped
 from providers.seal.wire import PDF, Batch, BatchDocument, named
 
 _SIGNED = "signed:"
 
 
 def ordered(ref: SessionRef, order: Order, names: tuple[str, ...]) -> tuple[Document, ...]:
-    """The documents of an order under the names they were uploaded with; SEAL has not told their ids yet."""
+    """The documents of an order under the names they were uploaded with, and the timestamps asked of them.
+
+    SEAL has not told their ids yet.
+    """
+    originals = _originals(ref, order, names)
+    process = order.options.get("timestampProcessId")
+    return originals + (tuple(stamped(document, process) for document in originals) if isinstance(process, int) else ())
+
+
+def _originals(ref: SessionRef, order: Order, names: tuple[str, ...]) -> tuple[Document, ...]:
     return tuple(
         Document(
             session=ref,
@@ -45,9 +55,11 @@ def merged(known: Session, batch: Batch) -> tuple[Document, ...]:
         return known.documents
     before = {document.filename: document for document in known.documents if document.role is DocumentRole.TO_SIGN}
     originals = tuple(_original(known.ref, document, before.get(document.filename), batch) for document in batch.documents)
+    timestamps = tuple(document for document in known.documents if document.role is DocumentRole.EVIDENCE)
+    sealed = tuple(document for document in known.documents if document.role is DocumentRole.SIGNED)
     if batch.closed:
-        return originals + tuple(_sealed(document) for document in originals if document.status is DocumentStatus.SIGNED)
-    return originals + tuple(document for document in known.documents if document.role is DocumentRole.SIGNED)
+        sealed = tuple(_sealed(document) for document in originals if document.status is DocumentStatus.SIGNED)
+    return originals + sealed + timestamps
 
 
 def _original(ref: SessionRef, document: BatchDocument, before: Document | None, batch: Batch) -> Document:

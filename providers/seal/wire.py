@@ -13,6 +13,8 @@ from providers.settings import ProviderSettings
 
 PDF = "application/pdf"
 CLOSED = "CLOSED"
+NO_PROCESS = frozenset({400, 404})
+"""How SEAL answers where it has no process of a number."""
 
 STATUSES: dict[str, SessionStatus] = {
     "NEW": SessionStatus.DRAFT,
@@ -35,7 +37,8 @@ class SealSettings(ProviderSettings):
 
     Credentials are ``api_key``, or ``username`` with ``password``, or neither where the installation asks for none.
     ``process_id`` is the sealing process that batches go to unless an order names another. ``max_batch_bytes``
-    bounds the ZIP of a finished batch and each document unpacked from it.
+    bounds the ZIP of a finished batch and each document unpacked from it. ``tsa`` is how timestamps are asked for:
+    ``json`` takes an api_key only, ``rfc3161`` takes Basic as well; left out, it follows from the credentials.
     """
 
     PATHS: ClassVar[dict[str, str]] = {
@@ -55,6 +58,7 @@ class SealSettings(ProviderSettings):
     password: SecretStr | None = Field(default=None, min_length=1)
     process_id: int = Field(ge=0, le=2**31 - 1)
     max_batch_bytes: int = Field(default=512 * 2**20, ge=1024)
+    tsa: Literal["json", "rfc3161"] | None = None
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -62,7 +66,14 @@ class SealSettings(ProviderSettings):
             raise ValueError("username and password go together; give both or neither")
         if self.api_key and self.username:
             raise ValueError("give api_key, or username with password, but not both")
+        if self.username and self.tsa == "json":
+            raise ValueError("tsa: json takes an api_key only; say rfc3161, or leave it out")
         return self
+
+    @property
+    def stamps_by(self) -> Literal["json", "rfc3161"]:
+        """Which of the two methods timestamps are asked by."""
+        return self.tsa or ("rfc3161" if self.username else "json")
 
 
 class SealOptions(BaseModel):
@@ -76,6 +87,15 @@ class SealOptions(BaseModel):
         ge=0,
         le=2**31 - 1,
         description="The sealing process that this batch goes to, instead of the one in the gateway's configuration.",
+    )
+    timestamp_process_id: int | None = Field(
+        default=None,
+        alias="timestampProcessId",
+        ge=0,
+        le=2**31 - 1,
+        description="Gives each document to sign a timestamp by this process, as a document of role EVIDENCE. It is of the "
+        "SHA-256 of the document before it is sealed. Nobody keeps it: each download makes a new one that tells the time "
+        "of the download, so keep the first.",
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -12,12 +15,16 @@ import msgspec
 from pydantic import SecretStr
 
 from providers.authorization import Token
+from providers.call import Query
 from providers.errors import AuthorizationRequired, Misbehaved, NotFound, SigningError
 from providers.http import Http
+from providers.model import Content
 from providers.order import DocumentOrder
 from providers.reply import Fault, Reply
 from providers.signicat.part import Part
 from providers.signicat.wire import (
+    MOST_OFFSET,
+    MOST_ROWS,
     AccessToken,
     Collection,
     Metadata,
@@ -25,11 +32,26 @@ from providers.signicat.wire import (
     SignicatSettings,
     SigningSession,
     SigningSessions,
+    instant_text,
 )
 
 T = TypeVar("T")
 
-_DELETED_BY = {"document": "delete_document", "document_collection": "delete_collection", "signing_session": "delete_session"}
+DOCUMENT, COLLECTION, SESSION = "document", "document_collection", "signing_session"
+_DELETED_BY = {DOCUMENT: "delete_document", COLLECTION: "delete_collection", SESSION: "delete_session"}
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group that raises the first failure as it is, as callers know our errors and no groups of them."""
+    failure: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except BaseExceptionGroup as failures:
+        failure = failures.exceptions[0]
+    if failure is not None:
+        raise failure
 
 
 def fault_of(reply: Reply) -> Fault:
@@ -80,6 +102,42 @@ async def fetch_token(http: Http, settings: SignicatSettings) -> Token:
     return Token(SecretStr(token.access_token), token.expires_in)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Which native sessions are listed, and how sorted: by ``createdAt`` or ``dueDate``, with ``+`` or ``-`` before it.
+
+    Times are cut to the second; ``title`` is a part of it in any case.
+    """
+
+    sort: tuple[str, ...] = ("-createdAt",)
+    states: tuple[str, ...] = ()
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    due_from: datetime | None = None
+    due_to: datetime | None = None
+    title: str | None = None
+
+    @property
+    def query(self) -> dict[str, str | Sequence[str]]:
+        """In Signicat's words."""
+        between = {
+            "createdDateFrom": self.created_from,
+            "createdDateTo": self.created_to,
+            "dueDateFrom": self.due_from,
+            "dueDateTo": self.due_to,
+        }
+        times = {name: instant_text(at) for name, at in between.items() if at}
+        words: dict[str, str | Sequence[str] | None] = {
+            "sort": self.sort,
+            "state": self.states,
+            "sessionTitleLike": self.title,
+        }
+        return {**{name: value for name, value in words.items() if value}, **times}
+
+
+NEWEST_FIRST = Search()
+
+
 class SignApi:
     """Calls to the Sign API v2 of one account; whatever is found missing by a ``find`` is None."""
 
@@ -107,18 +165,43 @@ class SignApi:
             return None
         return collection, reply.body
 
+    async def fetch_metadata(self, key: str) -> Metadata:
+        """What is known of a document. Raises ``NotFound``."""
+        return (await self._get(Metadata, "fetch_metadata", key))[0]
+
     async def find_metadata(self, key: str) -> Metadata | None:
         """What is known of a document."""
         try:
-            return (await self._get(Metadata, "fetch_metadata", key))[0]
+            return await self.fetch_metadata(key)
         except NotFound:
             return None
 
-    async def list_sessions(self, offset: int, limit: int) -> tuple[Sequence[Part], int | None]:
-        """Native sessions, newest first, and how many there are in all."""
-        query = self.query(offset=offset, limit=limit, sort="-createdAt")
+    async def list_sessions(
+        self, offset: int, limit: int, search: Search = NEWEST_FIRST
+    ) -> tuple[Sequence[Part], int | None, int | None]:
+        """A slice of the native sessions, how many there are in all, and where the following slice begins.
+
+        At most 1,000 at once; those beyond the first 100,000 are out of reach.
+        """
+        limit = min(limit, MOST_ROWS)
+        query = {**self.query(offset=offset, limit=limit), **search.query}
         page, reply = await self._get(SigningSessions, "list_sessions", query=query)
-        return [self._part(row, "GET", "list_sessions", reply) for row in page.data or ()], page.total
+        rows = [self._part(row, "GET", "list_sessions", reply) for row in page.data or ()]
+        end = offset + len(rows)
+        more = end < page.total if page.total is not None else len(rows) == limit
+        return rows, page.total, end if rows and more and end <= MOST_OFFSET else None
+
+    async def find_sessions(self, search: Search) -> AsyncIterator[Part]:
+        """All native sessions that a search finds."""
+        offset: int | None = 0
+        while offset is not None:
+            rows, _, offset = await self.list_sessions(offset, MOST_ROWS, search)
+            for row in rows:
+                yield row
+
+    def download(self, key: str) -> AbstractAsyncContextManager[Content]:
+        """Opens a document, a signature or a package: Signicat keeps all of them as documents."""
+        return self._http.download(self._settings.path("download_document", key=key), query=self.query())
 
     async def upload(self, document: DocumentOrder) -> Metadata:
         """Uploads the bytes of a document; its names have to follow (see ``name_document``)."""
@@ -134,16 +217,10 @@ class SignApi:
         )
         return self._read(Metadata, "POST", path, reply)
 
-    async def name_document(self, key: str, document: DocumentOrder) -> None:
-        """Says what an uploaded document is called."""
-        names = {"filename": document.filename, "title": document.title, "description": document.description}
-        await self._http.request(
-            "PATCH",
-            self._settings.path("update_metadata", key=key),
-            query=self.query(),
-            json={name: value for name, value in names.items() if value},
-            repeatable=True,
-        )
+    async def name_document(self, key: str, names: Mapping[str, str]) -> None:
+        """Says what a document is called: its ``filename``, ``title`` and ``description``; others stay as they are."""
+        path = self._settings.path("update_metadata", key=key)
+        await self._http.request("PATCH", path, query=self.query(), json=names, repeatable=True)
 
     async def create_collection(self, payload: Mapping[str, object]) -> tuple[Collection, bytes]:
         """Makes a document collection."""
@@ -163,14 +240,12 @@ class SignApi:
             return False
         return True
 
-    def query(self, **query: str | int) -> dict[str, str | int]:
+    def query(self, **query: str | int) -> dict[str, str | int | Sequence[str]]:
         """The query of a call, with the account that it is for where the settings name one."""
         account = self._settings.account_id
-        return query | ({"signicat-accountId": account} if account else {})
+        return {**query, **({"signicat-accountId": account} if account else {})}
 
-    async def _get(
-        self, into: type[T], name: str, key: str | None = None, query: Mapping[str, str | int] | None = None
-    ) -> tuple[T, Reply]:
+    async def _get(self, into: type[T], name: str, key: str | None = None, query: Query | None = None) -> tuple[T, Reply]:
         path = self._settings.path(name) if key is None else self._settings.path(name, key=key)
         reply = await self._http.request("GET", path, query=query or self.query())
         return self._read(into, "GET", path, reply), reply

@@ -140,7 +140,7 @@ class Reading:
     def _reference(self) -> str | None:
         if self.known and self.known.reference:
             return self.known.reference
-        return reference_of(self._first(lambda wire: wire.external_reference), composed=self.composed)
+        return reference_of(self._first(lambda wire: wire.external_reference))
 
     def _created_at(self, documents: Iterable[Document]) -> datetime | None:
         """Signicat does not say; a document is uploaded at most 30 minutes before the session that uses it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -59,6 +60,14 @@ class Options(_Options):
         max_length=5,
         description="What the results are packaged to. Left out: a signed PDF where all documents are PDFs and the signing "
         "flow is AUTHENTICATION_BASED. Empty: nothing.",
+    )
+    package_sessions_to: list[Literal["PADES_CONTAINER"]] | None = Field(
+        default=None, max_length=5, description="What each participant's own results are packaged to, besides packageTo."
+    )
+    subsequent_to: list[UUID] | None = Field(
+        default=None,
+        max_length=50,
+        description="Signicat's keys of signing sessions that must be signed before anyone can sign this one.",
     )
     signature_url_ttl: int | None = Field(
         default=None, alias="signatureUrlTTL", ge=5, le=525_600, description="Minutes that signing links work."

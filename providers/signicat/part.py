@@ -11,8 +11,8 @@ import msgspec
 from providers.model import ParticipantStatus
 from providers.signicat.wire import PARTICIPANT_STATUS, DocumentUse, Output, SigningSession, instant
 
-MARKER = "countersign-"
-_PLACE = re.compile(r"#\d{1,3}\Z")
+LONGEST_MARKER = 32
+_MARK = re.compile(rf"#[0-9a-f]{{12,{LONGEST_MARKER}}}-\d{{1,3}}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class Part:
         """What came out of it, empty until something does."""
         return self.wire.output or Output() if self.wire else Output()
 
+    def marked(self, marker: str) -> bool:
+        """Whether it was opened under this marker."""
+        name = (self.wire.external_reference if self.wire else None) or ""
+        return name.rpartition("#")[2].rpartition("-")[0] == marker
+
     @property
     def by_pki(self) -> bool:
         """The eID itself signs; there is no package then."""
@@ -71,19 +76,14 @@ class Part:
         return frozenset(use.document_collection_id for use in self.documents if use.document_collection_id)
 
 
-def external_reference(reference: str, place: int, of: int) -> str:
-    """What the native session at a place (from 1) is called: unique among several, so that replies can be told apart."""
-    return reference if of == 1 else f"{reference}#{place}"
+def external_reference(reference: str | None, marker: str, place: int) -> str:
+    """What the native session at a place (from 1) is called: unique among several, and found again by its marker."""
+    return f"{reference or ''}#{marker}-{place}"
 
 
-def reference_of(external: str | None, *, composed: bool = False) -> str | None:
-    """The client's reference within what a native session is called, None where there was none.
-
-    A composed session is called by its marker or the client's reference, with ``#`` and the place behind it.
-    """
-    if external and composed:
-        external = _PLACE.sub("", external)
-    return None if not external or external.startswith(MARKER) else external
+def reference_of(external: str | None) -> str | None:
+    """The client's reference within what a native session is called, None where there was none."""
+    return _MARK.sub("", external or "") or None
 
 
 def missing(asked: tuple[str, ...] | None, output: Output | None) -> bool:

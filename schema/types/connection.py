@@ -9,7 +9,7 @@ import strawberry
 
 from gateway.listing import SourceOutcome
 from gateway.listing import SourceReport as ModelReport
-from gateway.signing.signing import SessionList, SignatureList
+from gateway.signing import SessionList, SignatureList
 from gateway.store import SessionFilter, SignatureFilter
 from providers import model
 from schema.context import Info

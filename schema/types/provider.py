@@ -144,9 +144,14 @@ def _health(root: strawberry.Parent[Connected]) -> ModelHealth:
 
 
 async def _session_counts(root: strawberry.Parent[Connected], info: Info) -> SessionCounts:
-    tally = await info.context.signing.tally(root.name)
-    counts = [StatusCount(status=SessionStatus(status), count=count) for status, count in sorted(tally.items())]
-    return SessionCounts(by_status=counts, to_sign=None, needs_action=None, as_of=info.context.clock.now(), native=False)
+    counts = await info.context.signing.statistics(root.name)
+    return SessionCounts(
+        by_status=[StatusCount(status=status, count=count) for status, count in sorted(counts.by_status.items())],
+        to_sign=counts.to_sign,
+        needs_action=counts.needs_action,
+        as_of=info.context.clock.now(),
+        native=root.can(Operation.STATISTICS),
+    )
 
 
 @strawberry.type

@@ -8,6 +8,7 @@ import strawberry
 
 from gateway.directory import Connected
 from providers import model
+from providers.capability import Operation
 from providers.errors import Forbidden, Invalid
 from schema.context import Info
 from schema.describes import describes, resolved
@@ -76,6 +77,10 @@ def _freshness(root: strawberry.Parent[model.Session], info: Info) -> Freshness:
     return Freshness(as_of=as_of, age_ms=age, stale=root.stale, source=root.source)
 
 
+def _actions(root: strawberry.Parent[model.Session], info: Info) -> list[Operation]:
+    return info.context.signing.actions(root, info.context.viewer)
+
+
 def _native(root: strawberry.Parent[model.Session], info: Info) -> Json:
     if "native:read" not in info.context.viewer.scopes:
         raise Forbidden("The native payload needs the scope native:read.")
@@ -109,5 +114,8 @@ class Session(Node):
     signatures: list[Signature]
     fields: list[SignatureField]
     archive: Archive | None
+    actions: list[Operation] = resolved(
+        _actions, "What this viewer can do with the session in its present state at this provider."
+    )
     freshness: Freshness = resolved(_freshness)
     native: Json | None = resolved(_native, "The provider's last payload, unchanged. Needs the scope native:read.")

@@ -35,3 +35,5 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority, changes, relayed) as scene:
         yield scene
+        told = [secret for secret in scene.secrets() if any(secret in answer for answer in scene.answers)]
+        assert not told, "an answer told a secret"

@@ -226,10 +226,23 @@ class Scene:
         found: dict[str, Any] = (await self.data(query, filter=wanted or {}, **asked))["sessions"]
         return found
 
-    async def fault(self, kind: str, **fault: Any) -> None:
+    async def fault(self, provider: str, **fault: Any) -> None:
         """Asks a sandbox to fail, in the way that anybody can."""
         async with httpx.AsyncClient() as client:
-            (await client.post(f"{self.urls[kind]}/_sandbox/faults", json={"count": 1000} | fault)).raise_for_status()
+            (await client.post(f"{self.urls[provider]}/_sandbox/faults", json={"count": 1000} | fault)).raise_for_status()
+
+    async def heal(self, provider: str) -> None:
+        """Asks a sandbox to fail no more, and lets the time pass in which the gateway leaves it alone."""
+        async with httpx.AsyncClient() as client:
+            (await client.delete(f"{self.urls[provider]}/_sandbox/faults")).raise_for_status()
+        self.clock.ahead += 10
+
+    def secrets(self) -> set[str]:
+        """Whatever must not be seen anywhere: every credential, every token that was issued, and what is made of them."""
+        found = {secret.get_secret_value() for each in self.settings.providers for secret in each.secrets()}
+        found |= set(self.sandboxes["signicat"]._tokens)
+        found |= {base64.b64encode(f"sandbox-client:{secret}".encode()).decode() for secret in found}
+        return found
 
     def calls(self) -> dict[str, int]:
         """How many calls each provider has received."""
@@ -286,6 +299,7 @@ def configuration(
         "database": {"url": f"sqlite:///{folder / 'countersign.db'}"},
         "uploads": {"folder": str(folder / "uploads")},
         "freshness": {"list": 0},
+        "sagas": {"lease": 3600},
         "trust": {"roots": [str(roots)]},
     }
     own = changes.get("providers", {})

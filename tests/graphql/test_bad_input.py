@@ -56,7 +56,9 @@ class Stock:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def furnished(tmp_path_factory, authority):
     folder = tmp_path_factory.mktemp("gateway")
-    async with running(folder, authority, {"uploads": {"max_bytes": LARGEST, "keep": 3600}}) as scene:
+    async with running(
+        folder, authority, {"uploads": {"max_bytes": LARGEST, "keep": 3600}, "freshness": {"open": 3600}}
+    ) as scene:
         expired = await scene.upload()
         scene.clock.ahead += 3601
         order = await scene.order("easyink", start=False)
@@ -346,8 +348,8 @@ CASES = [
         "cancelSession",
         lambda s: {"session": s.draft["id"], "reason": "No."},
         "WRONG_STATE",
-        "",
-        "delete it",
+        "input session",
+        "DRAFT",
         silent=False,
     ),
     about(
@@ -356,7 +358,7 @@ CASES = [
         lambda s: {"session": s.started["id"], "reason": ""},
         "INVALID",
         "input reason",
-        "reason",
+        "why",
         silent=False,
     ),
     about(
@@ -364,8 +366,8 @@ CASES = [
         "deleteSession",
         lambda s: {"session": s.started["id"]},
         "WRONG_STATE",
-        "",
-        "cancel",
+        "input session",
+        "PENDING",
         silent=False,
     ),
     about(
@@ -373,8 +375,8 @@ CASES = [
         "addDocument",
         lambda s: {"session": s.started["id"], "document": {"upload": s.upload}},
         "WRONG_STATE",
-        "",
-        "no longer",
+        "input session",
+        "PENDING",
         silent=False,
     ),
     about(
@@ -807,7 +809,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(stock):
     scene = stock.scene
     before = sorted((scene.folder / "uploads").iterdir())
     host, port = scene.address.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    _, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"PUT /uploads HTTP/1.1\r\nhost: x\r\ncontent-type: application/pdf\r\ncontent-length: 1000\r\n\r\n%PDF-")
     await writer.drain()
     for _ in range(200):

@@ -9,25 +9,38 @@ import json
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from easyink_desk import (
+    ADA,
+    BOB,
+    DRAFTS,
+    PDF,
+    SESSIONS,
+    Desk,
+    document,
+    lifespan,
+    only,
+    opened,
+    order,
+    read,
+    scripted,
+)
 from pydantic import ValidationError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from providers.adapter import Adapter, ConnectionState, Steps
-from providers.authority import Authority, sample_pdf
+from providers.adapter import ConnectionState, Steps
+from providers.authority import sample_pdf
 from providers.capability import Operation, Support
-from providers.clock import Clock
 from providers.deadline import deadline
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
-from providers.easyink.sandbox import SANDBOX, EasyInkSandbox
+from providers.easyink.sandbox import SANDBOX
 from providers.easyink.wire import SESSION_STATUS
 from providers.errors import (
     AuthorizationRequired,
@@ -43,7 +56,6 @@ from providers.errors import (
 )
 from providers.model import (
     DeliveryMethod,
-    Document,
     DocumentRole,
     DocumentStatus,
     ParticipantRole,
@@ -54,154 +66,16 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder, Step
-from providers.sandbox import Fault, Message, Receive, Scope, Send, serving
+from providers.order import FieldOrder, Order, Step
+from providers.sandbox import Fault, Receive, Scope, Send, serving
 
-PDF = sample_pdf("Lease", 2)
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-ADA = ParticipantOrder(first_name="Ada", last_name="Lovelace", email="ada@example.com")
-BOB = ParticipantOrder(first_name="Bob", middle_name="J", last_name="Byte", phone="5551234567", language="es")
-DRAFTS, SESSIONS = "/api/signingSessionDrafts", "/api/signingSessions"
-AUTHORITY = Authority()
-
-
-class Time(Clock):
-    """Real time, moved by hand; waiting is real."""
-
-    def __init__(self) -> None:
-        self.moved = 0.0
-
-    def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self.moved)
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.moved
-
-
-class Patience(Clock):
-    """The adapter's view of such a time: whoever waits moves it, and nothing is waited for."""
-
-    def __init__(self, time: Time) -> None:
-        self.time = time
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self.time.now()
-
-    def monotonic(self) -> float:
-        return self.time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time.moved += seconds
-        await asyncio.sleep(0)
-
-
-@dataclass
-class Desk:
-    """A sandbox that is served, an adapter for it, and a client for what the adapter does not use."""
-
-    sandbox: EasyInkSandbox
-    adapter: EasyInkAdapter
-    client: httpx.AsyncClient
-    time: Time
-    patience: Patience
-
-    async def create(self, order: Order) -> Session:
-        return await self.adapter.create_session(order, Steps())
-
-    def asked(self) -> list[str]:
-        return [f"{call.method} {call.path}" for call in self.sandbox.calls]
-
-    def dossier(self, session: Session):
-        return self.sandbox.office.dossiers[session.key]
-
-    async def ask(self, method: str, path: str, status: int, **kwargs):
-        """The JSON of an answer with this status; None where it has no body."""
-        response = await self.client.request(method, path, **kwargs)
-        assert response.status_code == status, response.text
-        return response.json() if response.content else None
-
-    async def refused(self, method: str, path: str, status: int = 400, **kwargs) -> str:
-        """The message of a refusal with this status and the code that goes with it."""
-        error = (await self.ask(method, path, status, **kwargs))["error"]
-        assert error["code"] == {400: "ValidationError", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}[status]
-        return " ".join([error["message"], *(each["message"] for each in error.get("innerErrors", ()))])
 
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    time = Time()
-    patience = Patience(time)
-    sandbox = SANDBOX(clock=time, authority=AUTHORITY)
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(sandbox.serving())
-        settings = sandbox.settings(url)
-        adapter = await stack.enter_async_context(PROVIDER.adapter(PROVIDER.settings(**settings), clock=patience))
-        headers = {"authorization": f"Bearer {settings['access_token']}"}
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers))
-        yield Desk(sandbox, adapter, client, time, patience)
-
-
-@asynccontextmanager
-async def scripted(answers: dict[str, tuple[int, object]], **settings: object) -> AsyncIterator[EasyInkAdapter]:
-    """An adapter for a server that knows only these answers, by method and path."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        status, body = answers.get(f"{scope['method']} {scope['path']}", (404, {"error": {"code": "NotFound"}}))
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": content})
-
-    async def lives(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await app(scope, receive, send)
-        else:
-            await _lifespan(receive, send)
-
-    async with serving(lives) as url:
-        table = SANDBOX().settings(url) | settings
-        async with PROVIDER.adapter(PROVIDER.settings(**table), clock=Patience(Time())) as adapter:
-            yield adapter
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message: Message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
-
-
-def document(content: bytes = PDF, **changes: object) -> DocumentOrder:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content[:100]
-        yield content[100:]
-
-    order = DocumentOrder(
-        filename="lease.pdf",
-        media_type="application/pdf",
-        size_bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        open=chunks,
-    )
-    return replace(order, **changes)
-
-
-def order(**changes: object) -> Order:
-    return replace(Order(title="Flat 4", documents=(document(),), participants=(ADA,)), **changes)
-
-
-async def read(adapter: Adapter, session: Session, item: Document) -> bytes:
-    async with adapter.download_document(session, item) as content:
-        return b"".join([chunk async for chunk in content.chunks])
-
-
-def only(session: Session, role: DocumentRole) -> Document:
-    (item,) = [each for each in session.documents if each.role is role]
-    return item
+    async with opened() as desk:
+        yield desk
 
 
 # What it declares
@@ -210,7 +84,8 @@ def only(session: Session, role: DocumentRole) -> Document:
 def test_it_declares_exactly_what_its_adapter_overrides() -> None:
     declared = {each for each in Operation if EasyInkAdapter.capabilities.support(each) is not Support.UNSUPPORTED}
     overridden = {each for each in Operation if each.lower() in vars(EasyInkAdapter)}
-    assert declared == overridden
+    assert declared - {Operation.STATISTICS} == overridden
+    assert (Operation.STATISTICS in declared) == ("fetch_statistics" in vars(EasyInkAdapter))
 
 
 def test_it_takes_no_options_of_its_own() -> None:
@@ -348,7 +223,7 @@ async def test_an_upload_states_its_length_and_is_never_in_memory_as_a_whole() -
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await _lifespan(receive, send)
+            await lifespan(receive, send)
             return
         received, more = 0, True
         while more:

@@ -54,7 +54,7 @@ from providers.sandbox import Fault, serving
 from providers.signicat import PROVIDER
 from providers.signicat.adapter import SignicatAdapter
 from providers.signicat.sandbox import CLIENT_ID, CLIENT_SECRET, SignicatSandbox
-from providers.signicat.shelf import PEOPLE
+from providers.signicat.sandbox.shelf import PEOPLE
 
 AUTHORITY = Authority()
 PDF = sample_pdf("Lease")
@@ -167,10 +167,10 @@ OLA = ParticipantOrder(first_name="Ola", email="ola@example.org", language="nn")
 ANNA = ParticipantOrder(first_name="Anna", email="anna@example.org", language="sv")
 
 
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
+@asynccontextmanager
+async def open_house(kind: type[SignicatSandbox] = SignicatSandbox) -> AsyncIterator[House]:
     watch = Watch()
-    sandbox = SignicatSandbox(clock=watch, authority=AUTHORITY)
+    sandbox = kind(clock=watch, authority=AUTHORITY)
     async with sandbox.serving() as url:
         adapter = SignicatAdapter(PROVIDER.settings(**sandbox.settings(url)), clock=Impatient(watch))
         async with adapter, httpx.AsyncClient(base_url=f"{url}/sign") as client:
@@ -179,11 +179,18 @@ async def house() -> AsyncIterator[House]:
             yield house
 
 
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with open_house() as opened:
+        yield opened
+
+
 @asynccontextmanager
 async def answering(answers: dict[str, Any], asked: list[Request] | None = None) -> AsyncIterator[SignicatAdapter]:
     """An adapter whose provider has these answers, by method and path; a Response is sent as it is."""
 
     async def answer(request: Request) -> Response:
+        await request.body()
         if asked is not None:
             asked.append(request)
         found = answers.get(f"{request.method} {request.url.path}")
@@ -250,7 +257,8 @@ async def test_sequential_participants_are_chained_one_behind_the_other(house: H
 async def test_a_reference_of_the_longest_kind_fits_for_every_participant(house: House) -> None:
     longest = PROVIDER.capabilities.limits.reference or 0
     people = PROVIDER.capabilities.limits.participants or 0
-    session = await house.create(*[ParticipantOrder()] * people, reference="r" * longest, documents=(text(),))
+    order = {"reference": "r" * longest, "marker": "f" * 32, "documents": (text(),)}
+    session = await house.create(*[ParticipantOrder()] * people, **order)
     assert max(len(house.stored(key).order.external_reference) for key in session.parts) == 1024
     assert session.reference == "r" * longest
 
@@ -862,7 +870,8 @@ def test_credentials_are_in_no_repr() -> None:
 def test_what_is_composed_says_so() -> None:
     support = PROVIDER.capabilities.support
     composed = {operation for operation in Operation if support(operation) is Support.COMPOSED}
-    assert composed == {Operation.CREATE_SESSION, Operation.CANCEL_SESSION, Operation.DELETE_SESSION}
+    verbs = ("CREATE", "CANCEL", "DELETE", "DUPLICATE", "RECREATE")
+    assert composed == {Operation(f"{verb}_SESSION") for verb in verbs}
     assert support(Operation.START_SESSION) is Support.UNSUPPORTED
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -51,6 +52,14 @@ class Hands(Clock):
         self.at += timedelta(**time)
 
 
+def examples(count: int) -> settings:
+    """For a property over a database: so many examples, and no minutes of shrinking the one that fails."""
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
+    return settings(
+        max_examples=count, deadline=None, phases=phases, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+
+
 @asynccontextmanager
 async def fresh_store(template: Path | None = None) -> AsyncIterator[Store]:
     """A store over a database file of its own, copied from one that is migrated already where there is one."""
@@ -89,7 +98,6 @@ def paper(ref: SessionRef, key: str, **known: object) -> Document:
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 instants = st.datetimes(datetime(1971, 1, 1), datetime(2900, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-spans = st.timedeltas(timedelta(0), timedelta(days=4000))
 lengths = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
@@ -151,7 +159,7 @@ def sessions(draw: st.DrawFn) -> Session:
         height=lengths,
         required=st.booleans(),
     )
-    archive = st.builds(Archive, requested=st.booleans(), retention_period=maybe(spans), archive_id=maybe(words))
+    archive = st.builds(Archive, requested=st.booleans(), retention_period=maybe(words), archive_id=maybe(words))
     return Session(
         provider=ref.provider,
         key=ref.key,

@@ -16,7 +16,6 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http import Http
-from providers.reply import Reply
 
 
 async def trip(http: Http) -> None:
@@ -46,18 +45,46 @@ async def test_failures_with_an_answer_between_them_do_not_open_it(connect):
     assert http.health.circuit is CircuitState.CLOSED
 
 
-async def test_after_the_pause_one_call_is_on_trial_and_closes_it(connect, watch):
-    provider = Scripted(*[Response(status_code=500)] * 8, JSONResponse({"name": "ok"}))
-    http = await connect(provider)
+@pytest.mark.parametrize("max_concurrency", [1, 2, 16])
+async def test_after_the_pause_one_call_is_on_trial_and_closes_it_for_all(connect, watch, max_concurrency):
+    alone = []
+
+    async def tried(request: Request) -> Response:
+        await asyncio.sleep(0.05)
+        alone.append(provider.calls == 8 + 1)
+        return Response(status_code=204)
+
+    provider = Scripted(*[Response(status_code=500)] * 8, tried, Response(status_code=204))
+    http = await connect(provider, max_concurrency=max_concurrency)
     await trip(http)
     watch.at += 6
     assert http.health.circuit is CircuitState.HALF_OPEN
-    results = await asyncio.gather(*(http.request("POST", "/things") for _ in range(5)), return_exceptions=True)
-    assert sum(isinstance(result, Reply) for result in results) == 1
-    assert sum(isinstance(result, Unavailable) for result in results) == 4
-    assert provider.calls == 8 + 1
+    replies = await asyncio.gather(*(http.request("POST", "/things") for _ in range(5)))
+    assert {reply.status for reply in replies} == {204}
+    assert alone == [True], "the others wait for what becomes of it"
+    assert provider.calls == 8 + 5
     assert http.health.circuit is CircuitState.CLOSED
-    await http.request("POST", "/things")
+
+
+async def test_a_failed_trial_fails_those_that_waited_for_it(connect, watch):
+    provider = Scripted(Response(status_code=500))
+    http = await connect(provider)
+    await trip(http)
+    watch.at += 6
+    results = await asyncio.gather(*(http.request("POST", "/things") for _ in range(5)), return_exceptions=True)
+    assert all(isinstance(result, Unavailable) for result in results)
+    assert provider.calls == 8 + 1
+
+
+async def test_calls_that_end_together_do_not_keep_each_other_from_trying(connect, watch):
+    provider = Scripted(*[Response(status_code=500)] * 8, Response(status_code=204))
+    http = await connect(provider)
+    await trip(http)
+    watch.at += 6
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(http.request("GET", "/things"))
+    assert http.health.circuit is CircuitState.CLOSED
 
 
 async def test_a_failed_trial_opens_it_again(connect, watch):

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=False),
-        sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("settled", sa.Boolean(), nullable=False),
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("title_folded", sa.Text(), nullable=True),
         sa.Column("reference", sa.String(length=1024), nullable=True),
@@ -40,7 +40,7 @@ def upgrade() -> None:
     )
     op.create_index("session_by_created", "session", ["created_at", "provider", "key"], unique=False)
     op.create_index("session_by_due", "session", ["due_at", "provider", "key"], unique=False)
-    op.create_index("session_by_provider", "session", ["provider", "final", "created_at"], unique=False)
+    op.create_index("session_by_provider", "session", ["provider", "settled", "created_at"], unique=False)
     op.create_index("session_by_reference", "session", ["reference"], unique=False)
     op.create_index("session_by_title", "session", ["title"], unique=False)
     op.create_table(

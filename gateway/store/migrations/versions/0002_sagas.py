@@ -1,4 +1,4 @@
-"""Writes of several calls, and idempotency keys."""
+"""Writes of several calls, idempotency keys, and tokens."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("result", sa.LargeBinary(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -45,15 +46,28 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("saga", sa.String(length=64), nullable=True),
+        sa.Column("before", sa.LargeBinary(), nullable=True),
         sa.Column("result", sa.LargeBinary(), nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("promise_by_expiry", "promise", ["expires_at"], unique=False)
+    op.create_index("promise_by_saga", "promise", ["saga"], unique=False)
+    op.create_table(
+        "secret",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "key"),
+    )
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_table("secret")
+    op.drop_index("promise_by_saga", table_name="promise")
     op.drop_index("promise_by_expiry", table_name="promise")
     op.drop_table("promise")
     op.drop_table("step")

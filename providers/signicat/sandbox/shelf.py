@@ -18,7 +18,7 @@ from pyhanko.pdf_utils.misc import PdfError
 
 from providers.authority import Authority
 from providers.clock import Clock
-from providers.signicat.rules import CollectionOrder, SessionOrder, Use
+from providers.signicat.sandbox.rules import CollectionOrder, SessionOrder, Use
 from providers.signicat.wire import instant_text
 
 ORPHAN_LIFE = timedelta(minutes=30)

@@ -17,9 +17,9 @@ from starlette.routing import BaseRoute, Mount
 
 from providers.authority import Authority
 from providers.clock import Clock
-from providers.persist import php
 from providers.persist.record import Pair
-from providers.persist.shelf import Collision, Row, Shelf
+from providers.persist.sandbox import php
+from providers.persist.sandbox.shelf import Collision, Row, Shelf
 from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT
 from providers.sandbox import Sandbox, SandboxSession
 from providers.server import Receive, Scope, Send

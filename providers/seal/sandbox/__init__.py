@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 from providers.authority import Authority
 from providers.clock import Clock
 from providers.sandbox import Sandbox, SandboxSession
-from providers.seal.batch import SandboxBatch, SandboxDocument, pack, unpack
+from providers.seal.sandbox.batch import SandboxBatch, SandboxDocument, pack, unpack
 
 API_KEY = "sandbox-seal-api-key"
 USERNAME, PASSWORD = "seal", "sandbox-seal-password"

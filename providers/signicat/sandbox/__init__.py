@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from providers.authority import Authority
 from providers.clock import Clock
 from providers.sandbox import Sandbox, SandboxSession
-from providers.signicat.rules import (
+from providers.signicat.sandbox.rules import (
     MEDIA_TYPES,
     CollectionOrder,
     ListOrder,
@@ -33,7 +33,7 @@ from providers.signicat.rules import (
     merged,
     read,
 )
-from providers.signicat.shelf import Shelf, StoredCollection, StoredDocument, StoredSession
+from providers.signicat.sandbox.shelf import Shelf, StoredCollection, StoredDocument, StoredSession
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}

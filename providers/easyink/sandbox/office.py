@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from providers.authority import Authority, sample_pdf
 from providers.clock import Clock
-from providers.easyink.dossier import STARTED, Dossier, Json, Paper, Person, new_id
+from providers.easyink.sandbox.dossier import STARTED, Dossier, Json, Paper, Person, new_id
 
 ORGANIZATION = "0b5f8f3e-6d0c-4f0e-9d52-6f6d1f0e5a01"
 USER = "3c1d7c52-8a53-4a6d-8f6e-1d1f6a1f7b02"
@@ -99,10 +99,13 @@ class Office:
             raise Refusal("Signing session draft is locked and cannot be changed")
         return dossier
 
-    def session(self, request: Request) -> Dossier:
-        """The session that a request is about. Raises ``Refusal`` where there is none."""
+    def session(self, request: Request, *, viewed: bool = True) -> Dossier:
+        """The session that a request is about; a draft counts where ``viewed`` does not matter.
+
+        Raises ``Refusal`` where there is none.
+        """
         dossier = self.dossiers.get(request.path_params["session"])
-        if dossier is None or (dossier.status == "Draft" and not self.drafts_have_views):
+        if dossier is None or (viewed and dossier.status == "Draft" and not self.drafts_have_views):
             raise Refusal("Signing session does not exist", 404)
         return dossier
 

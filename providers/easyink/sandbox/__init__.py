@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 
 from providers.authority import Authority
 from providers.clock import Clock
-from providers.easyink.dossier import ACTIVE, STARTED, Dossier, Json, Person
-from providers.easyink.draft import Drafts, Endpoint
-from providers.easyink.identity import CLIENT_ID, CLIENT_SECRET, Identity
-from providers.easyink.office import USER, Office, Refusal, delivery_input, missing, required, text, told
+from providers.easyink.sandbox.dossier import ACTIVE, STARTED, Dossier, Json, Person
+from providers.easyink.sandbox.draft import Drafts, Endpoint
+from providers.easyink.sandbox.identity import CLIENT_ID, CLIENT_SECRET, Identity
+from providers.easyink.sandbox.office import USER, Office, Refusal, delivery_input, missing, required, text, told
 from providers.sandbox import Sandbox, SandboxSession
 
 _PREFIX = "/api/signingSessions"
@@ -217,7 +217,8 @@ class EasyInkSandbox(Sandbox):
         dossier.status, dossier.reason = "Voided", reason
 
     async def _duplicate(self, request: Request) -> Response:
-        dossier, subject = self.office.session(request), text(await told(request), "subject", 500)
+        dossier = self.office.session(request, viewed=False)
+        subject = text(await told(request), "subject", 500)
         if dossier.status in {"Voided", "Expired"}:
             raise Refusal(f"Signing session cannot be duplicated in status {dossier.status}")
         return JSONResponse(self.office.keep(dossier.copied(subject, self.clock.now())))

@@ -1,0 +1,86 @@
+"""People who let the gateway act for them at a provider: OAuth code with PKCE, tokens encrypted at rest."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+from pydantic import SecretStr
+
+from gateway.directory import Connected
+from gateway.signing.editing import Editing
+from providers.authorization import Token
+from providers.errors import Invalid, Unsupported
+
+_PATIENCE = timedelta(minutes=10)
+
+
+class _Pending(msgspec.Struct, frozen=True, array_like=True):
+    provider: str
+    verifier: str
+
+
+class _Given(msgspec.Struct, frozen=True, array_like=True):
+    value: str
+    expires_at: datetime | None
+
+    def token(self, now: datetime) -> Token:
+        left = None if self.expires_at is None else (self.expires_at - now).total_seconds()
+        return Token(SecretStr(self.value), left)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Where a person has to go, and what they bring back with the code."""
+
+    url: str = field(repr=False)
+    state: str = field(repr=False)
+    expires_at: datetime
+
+
+class Consent(Editing):
+    """Tokens that belong to people."""
+
+    async def open(self) -> None:
+        """Uses the tokens that were given before, also for what a dead gateway left."""
+        for provider in self.directory:
+            kept = await self._store.secrets.get("token", provider.name, self._clock.now())
+            if kept is not None:
+                with suppress(Unsupported):  # its configuration is another by now, and needs no consent
+                    provider.adapter.use_token(msgspec.msgpack.decode(kept, type=_Given).token(self._clock.now()))
+        await super().open()
+
+    async def begin_authorization(self, name: str) -> Authorization:
+        """Where a person has to go to let the gateway act for them."""
+        provider = self.directory.get(name, path=("provider",))
+        verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
+        challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        url = await provider.adapter.begin_authorization(state, challenge)
+        expires_at = self._clock.now() + _PATIENCE
+        pending = msgspec.msgpack.encode(_Pending(name, verifier))
+        await self._store.secrets.put("authorization", _digest(state), pending, expires_at)
+        return Authorization(url, state, expires_at)
+
+    async def complete_authorization(self, name: str, code: str, state: str) -> Connected:
+        """Exchanges the code that a person brought back. Raises ``Invalid`` for a state that was never given, or used."""
+        provider = self.directory.get(name, path=("provider",))
+        kept = await self._store.secrets.take("authorization", _digest(state), self._clock.now())
+        pending = None if kept is None else msgspec.msgpack.decode(kept, type=_Pending)
+        if pending is None or pending.provider != name:
+            raise Invalid(
+                "This state was not given here, was used, or is too old. Begin the authorization again.", path=("state",)
+            )
+        token = await provider.adapter.complete_authorization(code, pending.verifier)
+        expires_at = None if token.expires_in is None else self._clock.now() + timedelta(seconds=token.expires_in)
+        given = msgspec.msgpack.encode(_Given(token.value.get_secret_value(), expires_at))
+        await self._store.secrets.put("token", name, given, expires_at)
+        return provider
+
+
+def _digest(state: str) -> str:
+    return hashlib.blake2b(state.encode(), digest_size=24).hexdigest()

@@ -1,0 +1,111 @@
+"""EasyInk's calls by the names of its path table: answers come back read, refusals as our errors."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TypeVar
+
+import msgspec
+
+from providers.easyink import session as translation
+from providers.easyink import wire
+from providers.easyink.order import upload
+from providers.easyink.refusal import understood
+from providers.errors import NotFound
+from providers.http import Http
+from providers.model import DocumentRole, Page, Session, SessionStatus
+from providers.order import DocumentOrder
+
+T = TypeVar("T")
+
+
+class EasyInkApi:
+    """EasyInk's API v1. Every method may raise any ``ProviderError``."""
+
+    def __init__(self, http: Http, settings: wire.EasyInkSettings) -> None:
+        self._http = http
+        self._settings = settings
+        self.provider = settings.name
+
+    async def session(self, key: str, known: Session | None) -> Session:
+        """Reads the view of a session, or its draft while it is one: a draft has no view at every installation."""
+        if known is not None and known.status is SessionStatus.DRAFT:
+            with suppress(NotFound):
+                draft, native = await self.read(wire.Draft, "fetch_draft", session=key)
+                if not draft.is_locked:
+                    return translation.from_draft(draft, native, self.carried(key, known))
+        try:
+            view, native = await self.read(wire.View, "fetch_session", session=key)
+        except NotFound:
+            return await self.draft(key, known)
+        session = translation.from_view(view, native, self.carried(key, known))
+        if session.status is SessionStatus.DRAFT:
+            with suppress(NotFound):
+                return await self.draft(key, known)
+        return session
+
+    async def draft(self, key: str, known: Session | None) -> Session:
+        """Reads a draft; ``known`` is what it was."""
+        draft, native = await self.read(wire.Draft, "fetch_draft", session=key)
+        return translation.from_draft(draft, native, self.carried(key, known))
+
+    def carried(self, key: str, known: Session | None = None) -> Session:
+        """What is kept of a session when it is read anew."""
+        return translation.carried(self.provider, key, known)
+
+    async def search(self, offset: int, limit: int) -> Page:
+        """One page of all sessions, newest first; pages are numbered, so it begins at ``offset`` or before."""
+        size = min(limit, wire.LONGEST_PAGE)
+        number = offset // size
+        path, query = self._settings.path("search_sessions"), {"pageIndex": number, "pageSize": size}
+        with understood():
+            reply = await self._http.request("GET", path, query=query)
+        try:
+            page = reply.json(wire.SearchPage)
+            rows = tuple(self._row(raw) for raw in page.items)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._http.unreadable("GET", path, reply, error) from error
+        more = len(rows) == size if page.total_items_count is None else (number + 1) * size < page.total_items_count
+        return Page(sessions=rows, total=page.total_items_count, next_offset=(number + 1) * size if more else None)
+
+    async def upload(self, key: str, document: DocumentOrder) -> str:
+        """Uploads a document or an attachment to a draft and gives its id, before it is processed."""
+        name = "add_attachment" if document.role is DocumentRole.ATTACHMENT else "upload_document"
+        parts = upload(document)
+        path = self._settings.path(name, session=key)
+        with understood():
+            return await self._http.fetch(str, "POST", path, body=parts.body, headers=parts.headers)
+
+    async def make(self, name: str, json: object, **keys: str) -> str:
+        """Makes something and gives its id, which comes back as a bare string."""
+        with understood():
+            return await self._http.fetch(str, "POST", self._settings.path(name, **keys), json=json)
+
+    async def do(self, method: str, name: str, json: object = None, **keys: str) -> None:
+        """Does something that answers nothing we need. A PATCH says how things are to be, so it may be sent twice."""
+        repeatable = True if method == "PATCH" else None
+        with understood():
+            await self._http.request(method, self._settings.path(name, **keys), json=json, repeatable=repeatable)
+
+    async def read(self, into: type[T], name: str, **keys: str) -> tuple[T, bytes]:
+        """Reads something, and gives it with its bytes as they came. Raises ``Misbehaved`` where it is unreadable."""
+        path = self._settings.path(name, **keys)
+        with understood():
+            reply = await self._http.request("GET", path)
+        try:
+            return reply.json(into), reply.body
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._http.unreadable("GET", path, reply, error) from error
+
+    async def exists(self, name: str, **keys: str) -> bool:
+        """Whether there is such a draft or session, without reading it."""
+        try:
+            with understood():
+                await self._http.request("HEAD", self._settings.path(name, **keys))
+        except NotFound:
+            return False
+        return True
+
+    def _row(self, raw: msgspec.Raw) -> Session:
+        native = bytes(raw)
+        return translation.from_row(self.provider, msgspec.json.decode(native, type=wire.SearchItem), native)

@@ -1,0 +1,118 @@
+"""Opens sessions: uploads the documents, collects them, and posts a native session for each participant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from secrets import token_hex
+
+from providers.adapter import Steps
+from providers.clock import Clock
+from providers.errors import Misbehaved, NotFound, Refused
+from providers.model import Session, SessionRef
+from providers.order import DocumentOrder
+from providers.signicat.api import COLLECTION, DOCUMENT, SESSION, SignApi, together
+from providers.signicat.composition import Reading
+from providers.signicat.demand import Demand
+from providers.signicat.part import Part
+from providers.signicat.wire import Collection, Metadata
+
+_WANTING = frozenset({400, 404, 410, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    collection: Collection
+    raw: bytes
+    parts: Sequence[Part]
+
+
+class Opening:
+    """Carries out demands, and records every step.
+
+    Documents come first but late: Signicat drops one that no session uses within 30 minutes. One that has gone all
+    the same is uploaded again, once.
+    """
+
+    def __init__(self, api: SignApi, provider: str, clock: Clock) -> None:
+        self._api = api
+        self._provider = provider
+        self._clock = clock
+
+    async def open(self, demand: Demand, steps: Steps) -> Session:
+        """Makes a session. Several native sessions are always marked, so that they can be told apart in a reply."""
+        if demand.composed and not demand.marker:
+            demand = replace(demand, marker=token_hex(6))
+        async with together() as tasks:
+            under_way = [tasks.create_task(self._upload(document, steps)) for document in demand.documents]
+        uploads: Sequence[Metadata] = [task.result() for task in under_way]
+        try:
+            opened = await self._open(demand, uploads, steps)
+        except (Refused, NotFound) as error:
+            if error.status not in _WANTING or any(step.name == SESSION for step in steps.made):
+                raise
+            renewed = await self._renewed(demand, uploads, steps)
+            if renewed is None:
+                raise
+            uploads = renewed
+            opened = await self._open(demand, uploads, steps)
+        return self._session(demand, uploads, opened)
+
+    async def _upload(self, document: DocumentOrder, steps: Steps) -> Metadata:
+        upload = await self._api.upload(document)
+        await steps.did(DOCUMENT, upload.document_id)
+        names = {"filename": document.filename, "title": document.title, "description": document.description}
+        if names := {name: value for name, value in names.items() if value}:
+            await self._api.name_document(upload.document_id, names)
+        return upload
+
+    async def _renewed(self, demand: Demand, uploads: Sequence[Metadata], steps: Steps) -> Sequence[Metadata] | None:
+        """The uploads, those that Signicat has dropped made again; None where it has all of them."""
+        async with together() as tasks:
+            found = [tasks.create_task(self._api.find_metadata(upload.document_id)) for upload in uploads]
+        if all(task.result() for task in found):
+            return None
+        for step in [step for step in steps.made if step.name == COLLECTION and step.key]:
+            await self._api.delete(COLLECTION, step.key)
+        return [
+            upload if task.result() else await self._upload(document, steps)
+            for upload, task, document in zip(uploads, found, demand.documents, strict=True)
+        ]
+
+    async def _open(self, demand: Demand, uploads: Sequence[Metadata], steps: Steps) -> _Opened:
+        await steps.will(COLLECTION)
+        collection, raw = await self._api.create_collection(demand.collection(uploads))
+        await steps.did(COLLECTION, collection.id)
+        parts: list[Part] = []
+        for places in [[place] for place in demand.places] if demand.in_turn else [list(demand.places)]:
+            after = parts[-1].key if parts else None
+            payloads = [demand.signing_session(place, collection.id, uploads, after) for place in places]
+            made = await self._api.create_sessions(payloads)
+            for part in made:
+                await steps.did(SESSION, part.key)
+            parts += self._in_order(made, [demand.external_reference(place) for place in places])
+        return _Opened(collection, raw, parts)
+
+    def _in_order(self, parts: Sequence[Part], references: Sequence[str | None]) -> Sequence[Part]:
+        """The answered sessions in the order asked for: nobody promises that they come in it."""
+        if len(parts) == len(references) == 1:
+            return parts
+        named = {part.wire.external_reference: part for part in parts if part.wire and part.wire.external_reference}
+        if set(named) == set(references):
+            return [named[reference] for reference in references if reference]
+        if not named and len(parts) == len(references):
+            return parts
+        what = f"{len(parts)} sessions for {len(references)} participants, and not whose they are"
+        raise Misbehaved(f"{self._provider} answered with {what}.", provider=self._provider)
+
+    def _session(self, demand: Demand, uploads: Sequence[Metadata], opened: _Opened) -> Session:
+        ref = SessionRef(self._provider, opened.collection.id if demand.composed else opened.parts[0].key)
+        return Reading(
+            ref=ref,
+            parts=tuple(opened.parts),
+            now=self._clock.now(),
+            composed=demand.composed,
+            collections=(opened.collection,),
+            collection_raw=opened.raw,
+            known=demand.known(ref, [part.key for part in opened.parts], uploads),
+        ).session()

@@ -1,0 +1,63 @@
+"""Reads everything at Signicat that one session is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from providers.clock import Clock
+from providers.errors import NotFound
+from providers.model import Session, SessionRef
+from providers.signicat.api import SignApi, together
+from providers.signicat.composition import Reading
+from providers.signicat.part import Part
+from providers.signicat.wire import Collection
+
+
+class Reader:
+    """Reads native sessions, and the documents and collections that belong to them."""
+
+    def __init__(self, api: SignApi, provider: str, clock: Clock) -> None:
+        self._api = api
+        self._provider = provider
+        self._clock = clock
+
+    async def read(self, key: str, known: Session | None) -> Reading:
+        """A session. Raises ``NotFound`` where Signicat has nothing of it (any more)."""
+        composed = bool(known and known.parts)
+        keys = known.parts if known and known.parts else (key,)
+        ref = SessionRef(self._provider, key)
+        reading = Reading(ref=ref, parts=(), now=self._clock.now(), composed=composed, known=known)
+        reading = await (self._read_composed(reading, keys) if composed else self._read_single(reading))
+        async with together() as tasks:
+            metadata = {document: tasks.create_task(self._api.find_metadata(document)) for document in reading.unread()}
+        return replace(reading, metadata={document: task.result() for document, task in metadata.items()})
+
+    async def collections(self, part: Part) -> tuple[Collection, ...]:
+        """The collections that a native session's documents belong to."""
+        async with together() as tasks:
+            found = [tasks.create_task(self._api.find_collection(key)) for key in sorted(part.collections)]
+        return tuple(result[0] for task in found if (result := task.result()))
+
+    async def own_collections(self, part: Part) -> Sequence[str]:
+        """Collections that hold nothing but this native session's documents, which go with it anyway."""
+        mine = {use.document_id for use in part.documents}
+        collections = await self.collections(part)
+        return [item.id for item in collections if {use.document_id for use in item.documents or ()} <= mine]
+
+    async def _read_single(self, reading: Reading) -> Reading:
+        part = await self._api.fetch_session(reading.ref.key)
+        reading = replace(reading, parts=(part,))
+        # Only packages are read from a collection, and there are none before everyone has signed.
+        return replace(reading, collections=await self.collections(part)) if reading.all_signed else reading
+
+    async def _read_composed(self, reading: Reading, keys: Sequence[str]) -> Reading:
+        async with together() as tasks:
+            parts = [tasks.create_task(self._api.find_session(key)) for key in keys]
+            collection = tasks.create_task(self._api.find_collection(reading.ref.key))
+        reading = replace(reading, parts=tuple(task.result() for task in parts))
+        if all(part.wire is None for part in reading.parts):
+            raise NotFound("Signicat has no such session (any more).", provider=self._provider)
+        if found := collection.result():
+            reading = replace(reading, collections=(found[0],), collection_raw=found[1])
+        return reading

@@ -1,0 +1,195 @@
+"""A desk at EasyInk: its sandbox over real HTTP, an adapter for it, and orders to put on it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import parse_qsl
+
+import httpx
+
+from providers.adapter import Adapter, Steps
+from providers.authority import Authority, sample_pdf
+from providers.clock import Clock
+from providers.easyink import PROVIDER
+from providers.easyink.adapter import EasyInkAdapter
+from providers.easyink.sandbox import SANDBOX, EasyInkSandbox
+from providers.model import Document, DocumentRole, Session
+from providers.order import DocumentOrder, Order, ParticipantOrder
+from providers.sandbox import Message, Receive, Scope, Send, serving
+
+PDF = sample_pdf("Lease", 2)
+ADA = ParticipantOrder(first_name="Ada", last_name="Lovelace", email="ada@example.com")
+BOB = ParticipantOrder(first_name="Bob", middle_name="J", last_name="Byte", phone="5551234567", language="es")
+DRAFTS, SESSIONS = "/api/signingSessionDrafts", "/api/signingSessions"
+AUTHORITY = Authority()
+
+
+class Time(Clock):
+    """Real time, moved by hand; waiting is real."""
+
+    def __init__(self) -> None:
+        self.moved = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.moved)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.moved
+
+
+class Patience(Clock):
+    """The adapter's view of such a time: whoever waits moves it, and nothing is waited for."""
+
+    def __init__(self, time: Time) -> None:
+        self.time = time
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.time.now()
+
+    def monotonic(self) -> float:
+        return self.time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time.moved += seconds
+        await asyncio.sleep(0)
+
+
+class Wiretap(httpx.AsyncHTTPTransport):
+    """A socket like any other, which also notes what is sent through it: a body where it is JSON or a form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, object]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        kind, body = request.headers.get("content-type", ""), None
+        if kind == "application/json":
+            body = json.loads(request.content)
+        elif kind == "application/x-www-form-urlencoded":
+            body = dict(parse_qsl(request.content.decode()))
+        self.sent.append((f"{request.method} {request.url.raw_path.decode()}", body))
+        return await super().handle_async_request(request)
+
+
+@dataclass
+class Desk:
+    """A sandbox that is served, an adapter for it, and a client for what the adapter does not use."""
+
+    sandbox: EasyInkSandbox
+    adapter: EasyInkAdapter
+    client: httpx.AsyncClient
+    time: Time
+    patience: Patience
+    wiretap: Wiretap
+
+    async def create(self, order: Order) -> Session:
+        return await self.adapter.create_session(order, Steps())
+
+    def sent(self, call: str) -> list[object]:
+        """The bodies that the adapter sent with this call, oldest first."""
+        return [body for name, body in self.wiretap.sent if name == call]
+
+    def asked(self) -> list[str]:
+        return [f"{call.method} {call.path}" for call in self.sandbox.calls]
+
+    def dossier(self, session: Session):
+        return self.sandbox.office.dossiers[session.key]
+
+    async def ask(self, method: str, path: str, status: int, **kwargs):
+        """The JSON of an answer with this status; None where it has no body."""
+        response = await self.client.request(method, path, **kwargs)
+        assert response.status_code == status, response.text
+        return response.json() if response.content else None
+
+    async def refused(self, method: str, path: str, status: int = 400, **kwargs) -> str:
+        """The message of a refusal with this status and the code that goes with it."""
+        error = (await self.ask(method, path, status, **kwargs))["error"]
+        assert error["code"] == {400: "ValidationError", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}[status]
+        return " ".join([error["message"], *(each["message"] for each in error.get("innerErrors", ()))])
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Desk]:
+    time = Time()
+    patience = Patience(time)
+    sandbox = SANDBOX(clock=time, authority=AUTHORITY)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(sandbox.serving())
+        settings = sandbox.settings(url)
+        wiretap = Wiretap()
+        record = PROVIDER.adapter(PROVIDER.settings(**settings), transport=wiretap, clock=patience)
+        adapter = await stack.enter_async_context(record)
+        headers = {"authorization": f"Bearer {settings['access_token']}"}
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers))
+        yield Desk(sandbox, adapter, client, time, patience, wiretap)
+
+
+@asynccontextmanager
+async def scripted(
+    answers: dict[str, tuple[int, object]], wiretap: Wiretap | None = None, **settings: object
+) -> AsyncIterator[EasyInkAdapter]:
+    """An adapter for a server that knows only these answers, by method and path."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        status, body = answers.get(f"{scope['method']} {scope['path']}", (404, {"error": {"code": "NotFound"}}))
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": content})
+
+    async def lives(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await app(scope, receive, send)
+        else:
+            await lifespan(receive, send)
+
+    async with serving(lives) as url:
+        table = SANDBOX().settings(url) | settings
+        async with PROVIDER.adapter(PROVIDER.settings(**table), transport=wiretap, clock=Patience(Time())) as adapter:
+            yield adapter
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message: Message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def document(content: bytes = PDF, **changes: object) -> DocumentOrder:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content[:100]
+        yield content[100:]
+
+    order = DocumentOrder(
+        filename="lease.pdf",
+        media_type="application/pdf",
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        open=chunks,
+    )
+    return replace(order, **changes)
+
+
+def order(**changes: object) -> Order:
+    return replace(Order(title="Flat 4", documents=(document(),), participants=(ADA,)), **changes)
+
+
+async def read(adapter: Adapter, session: Session, item: Document) -> bytes:
+    async with adapter.download_document(session, item) as content:
+        return b"".join([chunk async for chunk in content.chunks])
+
+
+def only(session: Session, role: DocumentRole) -> Document:
+    (item,) = [each for each in session.documents if each.role is role]
+    return item

@@ -1,0 +1,1236 @@
+"""Every operation of EasyInk's table through the adapter's verbs, over real HTTP, and what becomes of calls that fail."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+from easyink_desk import ADA, BOB, DRAFTS, SESSIONS, Desk, Wiretap, document, only, opened, order, read, scripted
+from pydantic import SecretStr
+
+from providers.adapter import ConnectionState, Steps
+from providers.authorization import Token
+from providers.capability import Operation, Support
+from providers.easyink import PROVIDER
+from providers.easyink.adapter import EasyInkAdapter
+from providers.easyink.sandbox import SANDBOX
+from providers.errors import (
+    AuthorizationRequired,
+    Busy,
+    Conflict,
+    InDoubt,
+    Invalid,
+    Misbehaved,
+    NotFound,
+    Refused,
+    SigningError,
+    Unavailable,
+    Unsupported,
+    WrongState,
+)
+from providers.model import (
+    DeliveryMethod,
+    DocumentRole,
+    DocumentStatus,
+    ParticipantRole,
+    ParticipantStatus,
+    ReminderFrequency,
+    Session,
+    SessionStatus,
+    SigningOrder,
+)
+from providers.order import (
+    FieldChange,
+    FieldOrder,
+    FieldPlacement,
+    ParticipantChange,
+    SessionChange,
+    Step,
+)
+from providers.sandbox import Fault
+
+MARKER = "c0ffee123456"
+PLACED = FieldOrder(document=0, participant=0, type="Signature", page=1, x=10, y=20.5, width=100, height=30)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with opened() as desk:
+        yield desk
+
+
+async def drafted(desk: Desk, **changes: object) -> Session:
+    """A draft with a processed document, an attachment, two people and a field of the first."""
+    files = (document(), document(role=DocumentRole.ATTACHMENT, filename="rules.pdf"))
+    asked = {"documents": files, "participants": (ADA, BOB), "fields": (PLACED,), "start": False}
+    return await desk.create(order(**(asked | changes)))
+
+
+async def begun(desk: Desk, **changes: object) -> Session:
+    return await drafted(desk, **({"start": True} | changes))
+
+
+async def stranger(desk: Desk, session: Session) -> dict[str, object]:
+    """The draft as EasyInk shows it to anybody."""
+    return await desk.ask("GET", f"{DRAFTS}/{session.key}", 200)
+
+
+async def lost(desk: Desk, path: str, method: str = "*", count: int = 1) -> None:
+    desk.sandbox.faults.append(Fault(path=path, method=method, kind="lost", count=count))
+
+
+# When
+
+
+async def _ready(desk: Desk) -> Session:
+    session = await drafted(desk)
+    await desk.ask("POST", f"{DRAFTS}/{session.key}/converted", 204)
+    return await desk.adapter.fetch_session(session.key, session)
+
+
+async def _in_progress(desk: Desk) -> Session:
+    return await _after(desk, desk.sandbox.view)
+
+
+async def _after(desk: Desk, act: Callable[[str], Awaitable[None]]) -> Session:
+    session = await begun(desk)
+    await act(session.key)
+    return await desk.adapter.fetch_session(session.key, session)
+
+
+async def _canceled(desk: Desk) -> Session:
+    return await desk.adapter.cancel_session(await begun(desk), "x")
+
+
+STATES: dict[SessionStatus, Callable[[Desk], Awaitable[Session]]] = {
+    SessionStatus.DRAFT: drafted,
+    SessionStatus.READY: _ready,
+    SessionStatus.PENDING: begun,
+    SessionStatus.IN_PROGRESS: _in_progress,
+    SessionStatus.COMPLETED: lambda desk: _after(desk, desk.sandbox.sign),
+    SessionStatus.DECLINED: lambda desk: _after(desk, desk.sandbox.decline),
+    SessionStatus.CANCELED: _canceled,
+    SessionStatus.EXPIRED: lambda desk: _after(desk, desk.sandbox.expire),
+}
+ANOTHER = FieldPlacement(document="", participant=None, type="Date", page=1, x=0, y=0, width=10, height=10)
+ACTS: dict[Operation, Callable[[EasyInkAdapter, Session], Awaitable[object]]] = {
+    Operation.START_SESSION: lambda at, it: at.start_session(it),
+    Operation.CANCEL_SESSION: lambda at, it: at.cancel_session(it, "why"),
+    Operation.DELETE_SESSION: lambda at, it: at.delete_session(it),
+    Operation.UPDATE_SESSION: lambda at, it: at.update_session(it, SessionChange(title="New")),
+    Operation.DUPLICATE_SESSION: lambda at, it: at.duplicate_session(it, None, MARKER, Steps()),
+    Operation.RECREATE_SESSION: lambda at, it: at.recreate_session(it, None, "why", MARKER, Steps()),
+    Operation.SET_SIGNING_ORDER: lambda at, it: at.set_signing_order(it, SigningOrder.SEQUENTIAL, ()),
+    Operation.ADD_DOCUMENT: lambda at, it: at.add_document(it, document(), Steps()),
+    Operation.REMOVE_DOCUMENT: lambda at, it: at.remove_document(it, it.documents[0]),
+    Operation.DOWNLOAD_DOCUMENT: lambda at, it: read(at, it, it.documents[0]),
+    Operation.ADD_PARTICIPANT: lambda at, it: at.add_participant(it, BOB),
+    Operation.ADD_SELF: lambda at, it: at.add_self(it),
+    Operation.UPDATE_PARTICIPANT: lambda at, it: at.update_participant(
+        it, it.participants[1], ParticipantChange(phone="5550000001")
+    ),
+    Operation.REMOVE_PARTICIPANT: lambda at, it: at.remove_participant(it, it.participants[0]),
+    Operation.ADD_FIELD: lambda at, it: at.add_field(it, replace(ANOTHER, document=it.documents[0].key)),
+    Operation.UPDATE_FIELD: lambda at, it: at.update_field(it, it.fields[0], FieldChange(x=1, required=False)),
+    Operation.REMOVE_FIELD: lambda at, it: at.remove_field(it, it.fields[0]),
+    Operation.LIST_SIGNATURES: lambda at, it: at.list_signatures(it),
+}
+WITHOUT_SESSION = {Operation.CREATE_SESSION, Operation.LIST_SESSIONS, Operation.STATISTICS}
+
+
+def test_every_operation_on_a_session_says_when_it_can_be_done() -> None:
+    can = EasyInkAdapter.capabilities
+    supported = {each for each in Operation if can.support(each) is not Support.UNSUPPORTED}
+    assert {each for each in supported if can.operations[each].when is not None} == supported - WITHOUT_SESSION == set(ACTS)
+    assert not any(can.possible(each, SessionStatus.DELETED) for each in ACTS)
+
+
+@pytest.mark.parametrize("operation", ACTS, ids=str.lower)
+async def test_an_operation_succeeds_when_it_is_said_to_and_is_in_the_wrong_state_otherwise(
+    desk: Desk, operation: Operation
+) -> None:
+    for status, make in STATES.items():
+        session = await make(desk)
+        assert session.status is status
+        if EasyInkAdapter.capabilities.possible(operation, status):
+            await ACTS[operation](desk.adapter, session)
+        elif (operation, status) == (Operation.CANCEL_SESSION, SessionStatus.CANCELED):
+            assert await desk.adapter.cancel_session(session, "again") is not None
+        else:
+            with pytest.raises(WrongState):
+                await ACTS[operation](desk.adapter, session)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [each for each in ACTS if EasyInkAdapter.capabilities.operations[each].when == {SessionStatus.DRAFT}],
+    ids=str.lower,
+)
+async def test_a_draft_that_was_converted_in_the_meantime_is_the_wrong_state(desk: Desk, operation: Operation) -> None:
+    session = await drafted(desk)
+    await desk.ask("POST", f"{DRAFTS}/{session.key}/converted", 204)
+    with pytest.raises(WrongState, match="locked"):
+        await ACTS[operation](desk.adapter, session)
+
+
+@pytest.mark.parametrize("operation", [Operation.DUPLICATE_SESSION, Operation.RECREATE_SESSION], ids=str.lower)
+async def test_a_session_that_expired_in_the_meantime_is_not_copied(desk: Desk, operation: Operation) -> None:
+    session = await begun(desk)
+    await desk.sandbox.expire(session.key)
+    with pytest.raises(WrongState, match="Expired") as caught:
+        await ACTS[operation](desk.adapter, session)
+    assert caught.value.path == ("input", "session")
+
+
+# Sessions
+
+
+async def test_a_draft_gets_another_title_and_other_reminders(desk: Desk) -> None:
+    session = await drafted(desk, reference="crm-17")
+    changed = await desk.adapter.update_session(session, SessionChange(title="Flat 5"))
+    changed = await desk.adapter.update_session(changed, SessionChange(reminder_frequency=ReminderFrequency.DAILY))
+    assert (changed.title, changed.reminder_frequency, changed.reference) == ("Flat 5", ReminderFrequency.DAILY, "crm-17")
+    assert desk.sent(f"PATCH {DRAFTS}/{session.key}") == [{"subject": "Flat 5"}, {"reminderFrequency": "Daily"}]
+    shown = await stranger(desk, session)
+    assert (shown["subject"], shown["reminderFrequency"]) == ("Flat 5", "Daily")
+
+
+async def test_nothing_to_change_is_no_call_but_a_read(desk: Desk) -> None:
+    session = await drafted(desk)
+    desk.sandbox.calls.clear()
+    assert (await desk.adapter.update_session(session, SessionChange())).title == session.title
+    assert desk.asked() == [f"GET {DRAFTS}/{session.key}"]
+
+
+async def test_a_change_whose_answer_is_lost_is_made_again(desk: Desk) -> None:
+    session = await drafted(desk)
+    await lost(desk, f"{DRAFTS}/*", "PATCH")
+    assert (await desk.adapter.update_session(session, SessionChange(title="Flat 5"))).title == "Flat 5"
+
+
+async def test_a_title_that_is_too_long_is_said_before_it_is_asked(desk: Desk) -> None:
+    draft, session, title = await drafted(desk), await begun(desk), "x" * 501
+    desk.sandbox.calls.clear()
+    for act in (
+        desk.adapter.update_session(draft, SessionChange(title=title)),
+        desk.adapter.duplicate_session(draft, title, MARKER, Steps()),
+        desk.adapter.recreate_session(session, title, "why", MARKER, Steps()),
+    ):
+        with pytest.raises(Invalid, match="500") as caught:
+            await act
+        assert caught.value.path == ("input", "title")
+    assert desk.asked() == []
+
+
+async def test_statistics_are_what_a_search_would_count(desk: Desk) -> None:
+    for status in (SessionStatus.DRAFT, SessionStatus.READY, SessionStatus.READY, SessionStatus.COMPLETED):
+        await STATES[status](desk)
+    for _ in range(3):
+        await begun(desk)
+    mine = await desk.adapter.add_self(await drafted(desk))
+    await desk.adapter.start_session(mine)
+    counted = await desk.adapter.fetch_statistics()
+    rows = (await desk.adapter.list_sessions(0, 100)).sessions
+    words = [row.status for row in rows]
+    assert counted.by_status == {
+        SessionStatus.DRAFT: words.count(SessionStatus.DRAFT),
+        SessionStatus.READY: words.count(SessionStatus.READY),
+        SessionStatus.IN_PROGRESS: words.count(SessionStatus.PENDING) + words.count(SessionStatus.IN_PROGRESS),
+    }
+    waiting = sum(json.loads(row.native)["currentUserNeedToSign"] for row in rows)
+    assert (counted.to_sign, counted.needs_action) == (waiting, waiting) == (1, 1)
+
+
+async def test_statistics_leave_out_what_is_not_counted() -> None:
+    counts = {"draftsCount": 2, "readyToStartCount": None, "brandNewCount": 7}
+    async with scripted({f"GET {SESSIONS}/statistics": (200, counts)}) as adapter:
+        counted = await adapter.fetch_statistics()
+    assert (counted.by_status, counted.to_sign, counted.needs_action) == ({SessionStatus.DRAFT: 2}, None, None)
+
+
+# Copies
+
+
+async def test_a_duplicate_is_a_new_draft_and_the_original_stays(desk: Desk) -> None:
+    session, steps = await begun(desk, signing_order=SigningOrder.SEQUENTIAL), Steps()
+    copy = await desk.adapter.duplicate_session(session, "Flat 6", MARKER, steps)
+    assert steps.made == [Step("draft", copy.key)]
+    assert (copy.status, copy.title, copy.signing_order) == (SessionStatus.DRAFT, "Flat 6", SigningOrder.SEQUENTIAL)
+    assert [each.last_name for each in copy.participants] == [each.last_name for each in session.participants]
+    assert {each.key for each in copy.documents}.isdisjoint(each.key for each in session.documents)
+    assert [each.role for each in copy.documents] == [each.role for each in session.documents]
+    (placed,) = copy.fields
+    assert (placed.document, placed.participant) == (copy.documents[0].key, copy.participants[0].key)
+    assert copy.created_at is not None
+    assert (await desk.adapter.fetch_session(session.key)).status is SessionStatus.PENDING
+    (body,) = desk.sent(f"POST {SESSIONS}/{session.key}/duplicated")
+    assert body == {"subject": f"Flat 6 [{MARKER}]"}
+    assert desk.sent(f"PATCH {DRAFTS}/{copy.key}") == [{"subject": "Flat 6"}]
+    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
+
+
+@pytest.mark.parametrize("viewed", [True, False])
+async def test_a_draft_is_duplicated_whether_or_not_it_has_a_view(desk: Desk, *, viewed: bool) -> None:
+    desk.sandbox.office.drafts_have_views = viewed
+    session = await drafted(desk)
+    copy = await desk.adapter.duplicate_session(session, None, MARKER, Steps())
+    assert (copy.title, copy.status) == (session.title, SessionStatus.DRAFT)
+    assert copy.key != session.key
+
+
+async def test_a_copy_of_what_has_no_title_has_none(desk: Desk) -> None:
+    key = await desk.ask("POST", DRAFTS, 200, json={})
+    session = await desk.adapter.fetch_session(key)
+    copy = await desk.adapter.duplicate_session(session, None, MARKER, Steps())
+    assert (session.title, copy.title) == (None, None)
+
+
+async def test_recreating_voids_the_original_and_gives_the_new_draft(desk: Desk) -> None:
+    session, steps = await begun(desk), Steps()
+    copy = await desk.adapter.recreate_session(session, None, "typo", MARKER, steps)
+    assert (steps.made, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
+    assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
+    old = await desk.adapter.fetch_session(session.key, session)
+    assert (old.status, desk.dossier(session).reason) == (SessionStatus.CANCELED, "typo")
+    (body,) = desk.sent(f"POST {SESSIONS}/{session.key}/recreated")
+    assert body == {"subject": f"Flat 4 [replacement {MARKER}]", "voidReason": "typo"}
+    assert f"POST {SESSIONS}/{session.key}/voided" not in desk.asked()
+
+
+async def test_the_policy_of_an_organisation_is_a_refusal_to_recreate(desk: Desk) -> None:
+    session = await begun(desk)
+    desk.sandbox.office.voiding_disabled = True
+    with pytest.raises(Refused, match="policy"):
+        await desk.adapter.recreate_session(session, None, "please", MARKER, Steps())
+    assert len(desk.sandbox.office.dossiers) == 1
+
+
+async def test_recreating_needs_a_reason(desk: Desk) -> None:
+    session = await begun(desk)
+    for reason in ("", "x" * 1001):
+        with pytest.raises(Invalid) as caught:
+            await desk.adapter.recreate_session(session, None, reason, MARKER, Steps())
+        assert caught.value.path == ("input", "reason")
+    assert desk.dossier(session).status == "Pending"
+
+
+# The order
+
+
+async def test_people_sign_one_by_one_in_the_order_that_is_said(desk: Desk) -> None:
+    session = await drafted(desk)
+    ada, bob = (each.key for each in session.participants)
+    changed = await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, (bob, ada))
+    assert desk.sent(f"PUT {DRAFTS}/{session.key}/signingOrder/oneByOne") == [{"participantsOrder": [bob, ada]}]
+    assert changed.signing_order is SigningOrder.SEQUENTIAL
+    assert [(each.key, each.order) for each in changed.participants] == [(bob, 1), (ada, 2)]
+    same = await desk.adapter.set_signing_order(changed, SigningOrder.SEQUENTIAL, ())
+    assert [each.key for each in same.participants] == [bob, ada]
+    started = await desk.adapter.start_session(same)
+    assert [each.status for each in started.participants] == [ParticipantStatus.INVITED, ParticipantStatus.WAITING]
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_people_sign_side_by_side_again(desk: Desk, *, named: bool) -> None:
+    session = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
+    keys = tuple(each.key for each in session.participants) if named else ()
+    changed = await desk.adapter.set_signing_order(session, SigningOrder.PARALLEL, keys)
+    assert (changed.signing_order, [each.order for each in changed.participants]) == (SigningOrder.PARALLEL, [None, None])
+    assert desk.sent(f"PUT {DRAFTS}/{session.key}/signingOrder/allAtOnce") == [None]
+
+
+async def test_an_order_names_everyone_once(desk: Desk) -> None:
+    session = await drafted(desk)
+    ada, bob = (each.key for each in session.participants)
+    desk.sandbox.calls.clear()
+    for wrong in ((ada,), (ada, ada), (ada, bob, "nobody"), (ada, bob, ada)):
+        with pytest.raises(Invalid, match="each once") as caught:
+            await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, wrong)
+        assert caught.value.path == ("input", "participants")
+    assert desk.asked() == []
+
+
+async def test_an_order_of_nobody_is_invalid(desk: Desk) -> None:
+    session = await drafted(desk, participants=(), fields=())
+    with pytest.raises(Invalid, match="add participants") as caught:
+        await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, ())
+    assert caught.value.path == ("input", "order")
+
+
+async def test_somebody_who_joined_in_the_meantime_is_a_conflict(desk: Desk) -> None:
+    session = await drafted(desk)
+    await desk.adapter.add_participant(session, BOB)
+    with pytest.raises(Conflict, match="Missing participants"):
+        await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, ())
+
+
+# Documents
+
+
+@pytest.mark.parametrize(
+    ("role", "place"), [(DocumentRole.TO_SIGN, "documents"), (DocumentRole.ATTACHMENT, "attachments")], ids=str.lower
+)
+async def test_a_document_is_removed_with_its_fields_from_where_it_is(desk: Desk, role: DocumentRole, place: str) -> None:
+    session = await drafted(desk)
+    gone = only(session, role)
+    changed = await desk.adapter.remove_document(session, gone)
+    assert f"DELETE {DRAFTS}/{session.key}/{place}/{gone.key}" in desk.asked()
+    assert [each.key for each in changed.documents] == [each.key for each in session.documents if each is not gone]
+    assert len(changed.fields) == (0 if role is DocumentRole.TO_SIGN else 1)
+
+
+@pytest.mark.parametrize("operation", [Operation.REMOVE_DOCUMENT, Operation.REMOVE_PARTICIPANT, Operation.REMOVE_FIELD])
+async def test_what_was_removed_by_a_call_whose_answer_is_lost_is_removed(desk: Desk, operation: Operation) -> None:
+    session = await drafted(desk)
+    await lost(desk, "*", "DELETE")
+    changed = await ACTS[operation](desk.adapter, session)
+    assert isinstance(changed, Session)
+    before = len(session.documents) + len(session.participants) + len(session.fields)
+    after = len(changed.documents) + len(changed.participants) + len(changed.fields)
+    assert after < before
+    assert [call.status for call in desk.sandbox.calls if call.method == "DELETE"] == [0, 400]
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "name"),
+    [
+        (Operation.REMOVE_DOCUMENT, "remove_document", "document"),
+        (Operation.REMOVE_PARTICIPANT, "remove_participant", "participant"),
+        (Operation.REMOVE_FIELD, "remove_field", "field"),
+    ],
+)
+async def test_a_part_that_is_not_found_and_still_there_is_not_called_removed(
+    desk: Desk, operation: Operation, path: str, name: str
+) -> None:
+    session = await drafted(desk)
+    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"paths": {path: "/api/elsewhere"}}
+    async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
+        with pytest.raises(NotFound) as caught:
+            await ACTS[operation](adapter, session)
+    assert caught.value.path == ("input", name)
+
+
+# People
+
+
+async def test_somebody_is_added_last(desk: Desk) -> None:
+    session = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
+    person = replace(ADA, first_name="Cy", email="cy@example.com", language="ES")
+    changed = await desk.adapter.add_participant(session, person)
+    added = changed.participants[-1]
+    assert (added.first_name, added.email, added.language, added.order) == ("Cy", "cy@example.com", "es", 3)
+    assert (added.delivery_methods, added.role) == ((DeliveryMethod.EMAIL,), ParticipantRole.SIGNER)
+    assert desk.sent(f"POST {DRAFTS}/{session.key}/participants")[-1] == {
+        "firstName": "Cy",
+        "lastName": "Lovelace",
+        "email": "cy@example.com",
+        "deliveryMethods": ["Email"],
+        "language": "Spanish",
+    }
+
+
+async def test_the_person_of_the_token_is_added_once_and_without_an_invitation(desk: Desk) -> None:
+    session = await drafted(desk)
+    changed = await desk.adapter.add_self(session)
+    me = changed.participants[-1]
+    assert (me.role, me.delivery_methods, me.first_name) == (ParticipantRole.INITIATOR, (), "Sandra")
+    assert desk.sent(f"POST {DRAFTS}/{session.key}/participants/self") == [None]
+    with pytest.raises(Conflict, match="already exists"):
+        await desk.adapter.add_self(changed)
+    assert (await desk.adapter.start_session(changed)).status is SessionStatus.PENDING
+
+
+async def test_a_change_of_a_person_is_sent_as_the_whole_person(desk: Desk) -> None:
+    session = await drafted(desk)
+    bob = session.participants[1]
+    change = ParticipantChange(last_name="Bit", language="en")
+    changed = await desk.adapter.update_participant(session, bob, change)
+    assert desk.sent(f"PUT {DRAFTS}/{session.key}/participants/{bob.key}") == [
+        {
+            "firstName": "Bob",
+            "middleName": "J",
+            "lastName": "Bit",
+            "email": None,
+            "phone": "5551234567",
+            "deliveryMethods": ["Sms"],
+            "language": "English",
+        }
+    ]
+    assert changed.participants[1] == replace(bob, last_name="Bit", language="en", display_name="Bob J Bit")
+
+
+async def test_what_somebody_else_changed_of_a_person_is_not_undone(desk: Desk) -> None:
+    session = await drafted(desk)
+    bob = session.participants[1]
+    theirs = {"firstName": "Rob", "lastName": "Byte", "phone": "5559999999", "deliveryMethods": ["Sms"], "language": "Spanish"}
+    await desk.ask("PUT", f"{DRAFTS}/{session.key}/participants/{bob.key}", 204, json=theirs)
+    changed = await desk.adapter.update_participant(session, bob, ParticipantChange(last_name="Bit"))
+    now = changed.participants[1]
+    assert (now.first_name, now.last_name, now.phone, now.middle_name) == ("Rob", "Bit", "5559999999", None)
+
+
+async def test_words_for_people_that_are_new_to_us_are_sent_back_as_they_came() -> None:
+    told = {
+        "id": "p",
+        "firstName": "A",
+        "lastName": "B",
+        "email": "a@example.com",
+        "language": "Basque",
+        "deliveryMethods": ["Owl"],
+    }
+    wiretap = Wiretap()
+    answers = {f"GET {DRAFTS}/s": (200, {"participants": [told]}), f"PUT {DRAFTS}/s/participants/p": (200, b"")}
+    async with scripted(answers, wiretap) as adapter:
+        session = await adapter.fetch_session("s")
+        await adapter.update_participant(session, session.participants[0], ParticipantChange(first_name="Ann"))
+    (body,) = [body for call, body in wiretap.sent if call.startswith("PUT")]
+    assert isinstance(body, dict)
+    assert (body["firstName"], body["language"], body["deliveryMethods"]) == ("Ann", "Basque", ["Owl"])
+
+
+async def test_the_person_of_the_token_stays_without_an_invitation_when_changed(desk: Desk) -> None:
+    session = await desk.adapter.add_self(await drafted(desk))
+    me = session.participants[-1]
+    changed = await desk.adapter.update_participant(session, me, ParticipantChange(first_name="Sandy"))
+    assert (changed.participants[-1].first_name, changed.participants[-1].delivery_methods) == ("Sandy", ())
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "says"),
+    [
+        (ParticipantChange(first_name=""), "firstName", "first name"),
+        (ParticipantChange(last_name="x" * 101), "lastName", "100"),
+        (ParticipantChange(phone="+4791234567"), "phone", "ten digits"),
+        (ParticipantChange(language="nb"), "language", "en and es"),
+        (ParticipantChange(delivery_methods=()), "deliveryMethods", "at least one"),
+        (ParticipantChange(delivery_methods=(DeliveryMethod.EMAIL,)), "email", "e-mail address"),
+        (ParticipantChange(email="x" * 257), "email", "256"),
+    ],
+)
+async def test_a_change_of_a_person_that_would_be_refused_is_said_before(
+    desk: Desk, change: ParticipantChange, name: str, says: str
+) -> None:
+    session = await drafted(desk)
+    with pytest.raises(Invalid, match=says) as caught:
+        await desk.adapter.update_participant(session, session.participants[1], change)
+    assert caught.value.path == ("input", name)
+    assert not any(call.startswith("PUT") for call in desk.asked())
+
+
+async def test_somebody_who_was_removed_in_the_meantime_is_not_found(desk: Desk) -> None:
+    session = await drafted(desk)
+    await desk.adapter.remove_participant(session, session.participants[1])
+    with pytest.raises(NotFound) as caught:
+        await desk.adapter.update_participant(session, session.participants[1], ParticipantChange(first_name="x"))
+    assert caught.value.path == ("input", "participant")
+
+
+async def test_another_delivery_after_the_start_is_another_invitation(desk: Desk) -> None:
+    session = await begun(desk)
+    ada = session.participants[0]
+    both = (DeliveryMethod.EMAIL, DeliveryMethod.SMS)
+    changed = await desk.adapter.update_participant(session, ada, ParticipantChange(phone="5550000001", delivery_methods=both))
+    assert desk.sent(f"PUT {SESSIONS}/{session.key}/participants/{ada.key}/deliveryMethods") == [
+        {"email": "ada@example.com", "phone": "5550000001", "deliveryMethods": ["Email", "Sms"]}
+    ]
+    now = changed.participant(ada.key)
+    assert now is not None
+    assert (now.phone, now.delivery_methods, now.email) == ("5550000001", both, "ada@example.com")
+    assert desk.dossier(session).people[ada.key].invitations == 2
+    again = await desk.adapter.fetch_session(session.key, changed)
+    assert again.participants == changed.participants
+
+
+async def test_who_a_person_is_cannot_be_changed_after_the_start(desk: Desk) -> None:
+    session = await begun(desk)
+    ada = session.participants[0]
+    for change, name in (
+        (ParticipantChange(first_name="Bea", email="bea@example.com"), "firstName"),
+        (ParticipantChange(language="es"), "language"),
+    ):
+        with pytest.raises(WrongState) as caught:
+            await desk.adapter.update_participant(session, ada, change)
+        assert caught.value.path == ("input", name)
+    same = ParticipantChange(first_name="Ada", email="new@example.com")
+    changed = await desk.adapter.update_participant(session, ada, same)
+    assert changed.participants[0].email == "new@example.com"
+
+
+async def test_somebody_who_has_used_the_link_is_invited_in_no_other_way(desk: Desk) -> None:
+    session = await begun(desk)
+    await desk.sandbox.view(session.key, 0)
+    with pytest.raises(WrongState, match="used the link") as caught:
+        await desk.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
+    assert caught.value.path == ("input", "participant")
+    changed = await desk.adapter.update_participant(session, session.participants[1], ParticipantChange(phone="5550000001"))
+    assert changed.status is SessionStatus.IN_PROGRESS
+
+
+async def test_a_session_that_ended_while_somebody_was_invited_anew_is_the_wrong_state(desk: Desk) -> None:
+    session = await begun(desk)
+    await desk.sandbox.expire(session.key)
+    with pytest.raises(WrongState, match="Expired"):
+        await desk.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
+
+
+async def test_how_a_stranger_was_invited_has_to_be_said(desk: Desk) -> None:
+    session = await desk.adapter.fetch_session((await begun(desk)).key)
+    with pytest.raises(Invalid) as caught:
+        await desk.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
+    assert caught.value.path == ("input", "deliveryMethods")
+    change = ParticipantChange(email="b@example.com", delivery_methods=(DeliveryMethod.EMAIL,))
+    assert (await desk.adapter.update_participant(session, session.participants[0], change)).participants[0].email is not None
+
+
+async def test_nothing_to_change_of_a_person_invites_nobody(desk: Desk) -> None:
+    session = await begun(desk)
+    await desk.adapter.update_participant(session, session.participants[0], ParticipantChange())
+    assert [each.invitations for each in desk.dossier(session).people.values()] == [1, 1]
+
+
+async def test_somebody_is_removed_with_their_fields_and_their_turn(desk: Desk) -> None:
+    session = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
+    changed = await desk.adapter.remove_participant(session, session.participants[0])
+    assert [(each.first_name, each.order) for each in changed.participants] == [("Bob", 1)]
+    assert changed.fields == ()
+
+
+# Fields
+
+
+async def test_a_field_is_placed(desk: Desk) -> None:
+    session = await drafted(desk)
+    item, owner = only(session, DocumentRole.TO_SIGN).key, session.participants[1].key
+    asked = FieldPlacement(document=item, participant=owner, type="Date", page=2, x=1, y=2, width=3, height=4, required=False)
+    changed = await desk.adapter.add_field(session, asked)
+    added = next(each for each in changed.fields if session.field(each.key) is None)
+    assert (added.document, added.participant, added.type, added.required) == (item, owner, "Date", False)
+    assert (added.page, added.x, added.y, added.width, added.height) == (2, 1, 2, 3, 4)
+    placement = {"page": 2, "positionX": 1, "positionY": 2, "sizeX": 3, "sizeY": 4}
+    field = {"type": "Date", "placement": placement, "options": {"isRequired": False, "forType": "Date"}}
+    body = {"documentId": item, "participantId": owner, "field": field}
+    assert desk.sent(f"POST {DRAFTS}/{session.key}/signatureFields")[-1] == body
+
+
+async def test_a_field_waits_for_its_document_and_no_other(desk: Desk) -> None:
+    session = await drafted(desk)
+    desk.sandbox.office.processing_reads = 5
+    session = await desk.adapter.add_document(session, document(title="Annex"), Steps())
+    broken = await desk.adapter.add_document(session, document(b"%PDF-broken", title="Broken"), Steps())
+    annex = next(each for each in broken.documents if each.title == "Annex")
+    assert annex.status is DocumentStatus.PROCESSING
+    changed = await desk.adapter.add_field(broken, replace(ANOTHER, document=annex.key))
+    assert {each.document for each in changed.fields} == {annex.key, session.documents[0].key}
+    failed = next(each for each in changed.documents if each.title == "Broken")
+    with pytest.raises(Refused, match="could not process"):
+        await desk.adapter.add_field(changed, replace(ANOTHER, document=failed.key))
+
+
+async def test_a_field_on_a_document_that_is_never_ready_is_busy(desk: Desk) -> None:
+    session = await drafted(desk)
+    desk.sandbox.office.processing_reads = 10_000
+    session = await desk.adapter.add_document(session, document(title="Annex"), Steps())
+    annex = next(each for each in session.documents if each.title == "Annex")
+    with pytest.raises(Busy):
+        await desk.adapter.add_field(session, replace(ANOTHER, document=annex.key))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [({"x": -1}, "x"), ({"y": -0.5}, "y"), ({"page": 0}, "page"), ({"width": 0.05}, "width"), ({"height": 0}, "height")],
+)
+async def test_a_place_that_would_be_refused_is_said_before(desk: Desk, change: dict[str, float], name: str) -> None:
+    session = await drafted(desk)
+    desk.sandbox.calls.clear()
+    asked = replace(ANOTHER, document=session.documents[0].key, **change)
+    for act in (
+        desk.adapter.add_field(session, asked),
+        desk.adapter.update_field(session, session.fields[0], FieldChange(**change)),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await act
+        assert caught.value.path == ("input", name)
+    assert desk.asked() == []
+
+
+async def test_a_field_names_a_document_to_sign_and_a_person_of_the_session(desk: Desk) -> None:
+    session = await drafted(desk)
+    attachment = only(session, DocumentRole.ATTACHMENT).key
+    for asked, kind, name in (
+        (replace(ANOTHER, document=attachment), Invalid, "document"),
+        (replace(ANOTHER, document="gone"), NotFound, "document"),
+        (replace(ANOTHER, document=session.documents[0].key, participant="gone"), NotFound, "participant"),
+    ):
+        with pytest.raises(kind) as caught:
+            await desk.adapter.add_field(session, asked)
+        assert caught.value.path == ("input", name)
+
+
+async def test_a_field_is_moved_and_what_is_not_said_stays(desk: Desk) -> None:
+    session = await drafted(desk)
+    (before,) = session.fields
+    changed = await desk.adapter.update_field(session, before, FieldChange(page=2, y=0.5))
+    assert changed.fields == (replace(before, page=2, y=0.5),)
+    place = f"PUT {DRAFTS}/{session.key}/signatureFields/{before.key}"
+    moved = {"page": 2, "positionX": 10, "positionY": 0.5, "sizeX": 100, "sizeY": 30}
+    assert (desk.sent(f"{place}/placement"), desk.sent(f"{place}/options")) == ([moved], [])
+    changed = await desk.adapter.update_field(changed, changed.fields[0], FieldChange(required=False))
+    assert changed.fields == (replace(before, page=2, y=0.5, required=False),)
+    assert len(desk.sent(f"{place}/placement")) == 1
+    assert desk.sent(f"{place}/options") == [{"isRequired": False, "forType": "Signature"}]
+
+
+async def test_a_change_of_a_field_is_made_as_a_whole_or_not_at_all(desk: Desk) -> None:
+    session = await drafted(desk)
+    desk.sandbox.faults.append(Fault(path="*/options", status=400))
+    with pytest.raises(Refused):
+        await desk.adapter.update_field(session, session.fields[0], FieldChange(x=99, required=False))
+    assert (await desk.adapter.fetch_session(session.key, session)).fields == session.fields
+
+
+async def test_a_field_that_is_gone_is_not_found(desk: Desk) -> None:
+    session = await drafted(desk)
+    (gone,) = session.fields
+    await desk.adapter.remove_field(session, gone)
+    for change in (FieldChange(x=1), FieldChange(required=False)):
+        with pytest.raises(NotFound) as caught:
+            await desk.adapter.update_field(session, gone, change)
+        assert caught.value.path == ("input", "field")
+    assert (await desk.adapter.remove_field(session, gone)).fields == ()
+
+
+async def test_a_field_is_removed_with_all_that_depend_on_it(desk: Desk) -> None:
+    session = await drafted(desk)
+    (first,) = session.fields
+    body = desk.sent(f"POST {DRAFTS}/{session.key}/signatureFields")[0]
+    assert isinstance(body, dict)
+    path = f"{DRAFTS}/{session.key}/signatureFields"
+    second = await desk.ask("POST", path, 200, json=body | {"dependsOn": first.key})
+    await desk.ask("POST", path, 200, json=body | {"dependsOn": second})
+    stays = await desk.ask("POST", path, 200, json=body)
+    session = await desk.adapter.fetch_session(session.key, session)
+    assert len(session.fields) == 4
+    changed = await desk.adapter.remove_field(session, first)
+    assert [each.key for each in changed.fields] == [stays]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_several_fields_are_placed_at_once_or_one_by_one_where_that_is_not_known(desk: Desk, status: int) -> None:
+    asked = {"fields": (PLACED, replace(PLACED, participant=1, x=200))}
+    at_once = await drafted(desk, **asked)
+    desk.sandbox.faults.append(Fault(path="*/bulk", status=status))
+    one_by_one = await drafted(desk, **asked)
+    for session, singles in ((at_once, 0), (one_by_one, 2)):
+        assert [each.x for each in session.fields] == [10, 200]
+        assert [each.participant for each in session.fields] == [each.key for each in session.participants]
+        place = f"POST {DRAFTS}/{session.key}/signatureFields"
+        assert (len(desk.sent(place)), len(desk.sent(f"{place}/bulk"))) == (singles, 1)
+
+
+async def test_fields_that_are_refused_at_once_are_not_tried_one_by_one(desk: Desk) -> None:
+    desk.sandbox.faults.append(Fault(path="*/bulk", status=400))
+    with pytest.raises(Refused):
+        await drafted(desk, fields=(PLACED, PLACED))
+    assert not any(call.endswith("/signatureFields") for call in desk.asked())
+
+
+# Unanswered calls
+
+
+async def test_a_marker_is_in_the_subject_until_the_draft_is_complete(desk: Desk) -> None:
+    session = await desk.create(order(marker=MARKER, reminder_frequency=ReminderFrequency.WEEKLY))
+    assert desk.sent(f"POST {DRAFTS}") == [{"subject": f"Flat 4 [{MARKER}]"}]
+    assert desk.sent(f"PATCH {DRAFTS}/{session.key}") == [{"subject": "Flat 4", "reminderFrequency": "Weekly"}]
+    asked = desk.asked()
+    assert asked.index(f"PATCH {DRAFTS}/{session.key}") < asked.index(f"POST {DRAFTS}/{session.key}/converted")
+    assert (session.title, desk.dossier(session).subject) == ("Flat 4", "Flat 4")
+
+
+async def test_a_draft_that_is_not_started_has_its_plain_title(desk: Desk) -> None:
+    assert (await desk.create(order(marker=MARKER, start=False))).title == "Flat 4"
+
+
+async def test_the_longest_title_has_room_for_a_marker(desk: Desk) -> None:
+    title = "x" * 500
+    session = await desk.create(order(marker=MARKER, title=title))
+    assert session.title == title
+    copy = await desk.adapter.recreate_session(session, None, "why", MARKER, Steps())
+    assert copy.title == title
+
+
+async def test_a_draft_whose_making_was_not_answered_is_found_and_removed(desk: Desk) -> None:
+    await desk.create(order(start=False))
+    await lost(desk, DRAFTS, "POST")
+    steps, begun_at = Steps(), desk.time.now()
+    with pytest.raises(InDoubt):
+        await desk.adapter.create_session(order(marker=MARKER), steps)
+    assert steps.made == []
+    (step,) = await desk.adapter.trace(MARKER, begun_at)
+    assert (step.name, desk.sandbox.office.dossiers[step.key].subject) == ("draft", f"Flat 4 [{MARKER}]")
+    assert f"HEAD {DRAFTS}/{step.key}" in desk.asked()
+    await desk.adapter.undo(step)
+    assert step.key not in desk.sandbox.office.dossiers
+    assert len(desk.sandbox.office.dossiers) == 1
+    assert await desk.adapter.trace(MARKER, begun_at) == ()
+    await desk.adapter.undo(step)
+
+
+async def test_a_duplicate_whose_making_was_not_answered_is_found_and_removed(desk: Desk) -> None:
+    session, begun_at = await begun(desk), desk.time.now()
+    await lost(desk, "*/duplicated")
+    with pytest.raises(InDoubt):
+        await desk.adapter.duplicate_session(session, None, MARKER, Steps())
+    (step,) = await desk.adapter.trace(MARKER, begun_at)
+    await desk.adapter.undo(step)
+    assert list(desk.sandbox.office.dossiers) == [session.key]
+
+
+async def test_a_duplicate_that_fails_afterwards_is_a_step_to_undo(desk: Desk) -> None:
+    session, steps = await begun(desk), Steps()
+    desk.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="PATCH", status=400))
+    with pytest.raises(Refused):
+        await desk.adapter.duplicate_session(session, None, MARKER, steps)
+    for step in steps.made:
+        await desk.adapter.undo(step)
+    assert list(desk.sandbox.office.dossiers) == [session.key]
+
+
+async def test_recreating_goes_on_where_its_answer_is_lost(desk: Desk) -> None:
+    session, steps = await begun(desk), Steps()
+    await lost(desk, "*/recreated")
+    copy = await desk.adapter.recreate_session(session, None, "typo", MARKER, steps)
+    assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
+    assert (steps.made, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
+    assert sorted(desk.sandbox.office.dossiers) == sorted([session.key, copy.key])
+
+
+async def test_recreating_that_never_arrived_stays_in_doubt_and_left_nothing(desk: Desk) -> None:
+    session = await begun(desk)
+    desk.sandbox.faults.append(Fault(path="*/recreated", kind="reset"))
+    with pytest.raises(InDoubt):
+        await desk.adapter.recreate_session(session, None, "typo", MARKER, Steps())
+    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
+    assert desk.dossier(session).status == "Pending"
+
+
+async def test_recreating_whose_effect_cannot_be_looked_for_stays_in_doubt(desk: Desk) -> None:
+    session, begun_at = await begun(desk), desk.time.now()
+    await lost(desk, "*/recreated")
+    desk.sandbox.faults.append(Fault(path=SESSIONS, status=500, count=3))
+    with pytest.raises(InDoubt, match="recreated"):
+        await desk.adapter.recreate_session(session, None, "typo", MARKER, Steps())
+    (step,) = await desk.adapter.trace(MARKER, begun_at)
+    assert step.name == "replacement"
+
+
+async def test_recreating_is_finished_where_it_fails_afterwards(desk: Desk) -> None:
+    session, steps = await begun(desk), Steps()
+    desk.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="PATCH", status=400))
+    with pytest.raises(Refused):
+        await desk.adapter.recreate_session(session, "Flat 6", "typo", MARKER, steps)
+    assert steps.result is not None
+    assert (steps.result.title, steps.result.status, steps.result.partial) == ("Flat 6", SessionStatus.DRAFT, True)
+    for step in (*steps.made, *steps.made):
+        await desk.adapter.undo(step)
+    assert desk.sandbox.office.dossiers[steps.result.key].subject == "Flat 6"
+    assert (await desk.adapter.fetch_session(steps.result.key, steps.result)).partial is False
+
+
+async def test_what_took_the_place_of_a_voided_session_is_never_deleted(desk: Desk) -> None:
+    session, began_at = await begun(desk), desk.time.now()
+    subject = {"subject": f"Flat 6 [replacement {MARKER}]", "voidReason": "a gateway that was killed"}
+    key = await desk.ask("POST", f"{SESSIONS}/{session.key}/recreated", 200, json=subject)
+    (step,) = await desk.adapter.trace(MARKER, began_at)
+    assert step == Step("replacement", key)
+    for _ in range(2):
+        with pytest.raises(Unsupported, match=key):
+            await desk.adapter.undo(step)
+    assert desk.sandbox.office.dossiers[key].subject == "Flat 6"
+    assert await desk.adapter.trace(MARKER, began_at) == ()
+    desk.sandbox.office.dossiers[key].subject = "Flat 6 [replacement x]"
+    await desk.ask("GET", f"{DRAFTS}/{key}", 200)
+    await desk.ask("POST", f"{DRAFTS}/{key}/converted", 204)
+    with pytest.raises(Unsupported, match=key):
+        await desk.adapter.undo(step)
+    del desk.sandbox.office.dossiers[key]
+    await desk.adapter.undo(step)
+
+
+async def test_a_trace_ends_where_everything_is_older(desk: Desk) -> None:
+    for number in range(101):
+        await desk.ask("POST", DRAFTS, 200, json={"subject": f"Old {number}"})
+    desk.time.moved += 3600
+    since = desk.time.now()
+    await desk.ask("POST", DRAFTS, 200, json={"subject": f"Flat 4 [{MARKER}]"})
+    for number in range(99):
+        await desk.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
+    desk.sandbox.calls.clear()
+    assert len(await desk.adapter.trace(MARKER, since)) == 1
+    searches = [call for call in desk.asked() if call == f"GET {SESSIONS}"]
+    assert len(searches) == 2
+
+
+async def test_a_trace_allows_for_clocks_that_are_apart(desk: Desk) -> None:
+    await desk.ask("POST", DRAFTS, 200, json={"subject": f"Flat 4 [{MARKER}]"})
+    for number in range(100):
+        await desk.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
+    assert len(await desk.adapter.trace(MARKER, desk.time.now() + timedelta(minutes=4))) == 1
+
+
+async def test_a_trace_finds_only_its_own_and_what_can_still_be_undone(desk: Desk) -> None:
+    other = await desk.ask("POST", DRAFTS, 200, json={"subject": "Flat 4 [other]"})
+    voided = await begun(desk)
+    await desk.adapter.cancel_session(voided, "x")
+    desk.dossier(voided).subject = f"Flat 4 [{MARKER}]"
+    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
+    (step,) = await desk.adapter.trace("other", desk.time.now())
+    assert step.key == other
+
+
+async def test_a_trace_believes_the_draft_and_not_the_search() -> None:
+    rows = {"items": [{"id": key, "subject": f"x [{MARKER}]", "status": "Draft"} for key in ("gone", "moved")]}
+    answers = {f"GET {SESSIONS}": (200, rows), f"HEAD {SESSIONS}/moved": (200, b"")}
+    async with scripted(answers) as adapter:
+        steps = await adapter.trace(MARKER, adapter.clock.now())
+    assert [step.key for step in steps] == ["moved"]
+
+
+async def test_a_conversion_whose_answer_is_lost_is_followed_by_the_start(desk: Desk) -> None:
+    session = await drafted(desk)
+    await lost(desk, "*/converted")
+    assert (await desk.adapter.start_session(session)).status is SessionStatus.PENDING
+    assert [call for call in desk.asked() if call.endswith("/converted")] == [f"POST {DRAFTS}/{session.key}/converted"]
+
+
+async def test_a_conversion_that_never_arrived_stays_in_doubt(desk: Desk) -> None:
+    session = await drafted(desk)
+    desk.sandbox.faults.append(Fault(path="*/converted", kind="reset"))
+    with pytest.raises(InDoubt):
+        await desk.adapter.start_session(session)
+    assert desk.dossier(session).status == "Draft"
+
+
+async def test_a_conversion_that_cannot_be_read_back_stays_in_doubt(desk: Desk) -> None:
+    session = await drafted(desk)
+    await lost(desk, "*/converted")
+    # The first read is the one before the conversion.
+    look = Fault(path=f"{DRAFTS}/*", method="GET", delay_ms=1)
+    desk.sandbox.faults += [look, Fault(path=f"{DRAFTS}/*", method="GET", status=500, count=3)]
+    with pytest.raises(InDoubt, match="converted"):
+        await desk.adapter.start_session(session)
+
+
+async def test_a_start_whose_answer_is_lost_is_voided_when_undone(desk: Desk) -> None:
+    await lost(desk, "*/started")
+    steps = Steps()
+    with pytest.raises(InDoubt):
+        await desk.adapter.create_session(order(marker=MARKER), steps)
+    (step,) = steps.made
+    assert desk.sandbox.office.dossiers[step.key].status == "Pending"
+    await desk.adapter.undo(step)
+    assert desk.sandbox.office.dossiers[step.key].status == "Voided"
+    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
+
+
+async def test_a_draft_whose_deletion_was_not_answered_is_asked_for(desk: Desk) -> None:
+    session = await drafted(desk)
+    await lost(desk, f"{DRAFTS}/*", "DELETE")
+    await desk.adapter.delete_session(session)
+    assert desk.asked()[-3:] == [
+        f"DELETE {DRAFTS}/{session.key}",
+        f"DELETE {DRAFTS}/{session.key}",
+        f"HEAD {SESSIONS}/{session.key}",
+    ]
+
+
+async def test_a_draft_that_is_gone_because_it_was_converted_is_not_deleted() -> None:
+    draft = Session(provider="easyink", key="s", kind=PROVIDER.capabilities.session_kind, status=SessionStatus.DRAFT)
+    async with scripted({f"HEAD {SESSIONS}/s": (200, b"")}) as adapter:
+        with pytest.raises(WrongState, match="cancel it"):
+            await adapter.delete_session(draft)
+    async with scripted({f"HEAD {SESSIONS}/s": (500, b"")}) as adapter:
+        with pytest.raises(Unavailable):
+            await adapter.delete_session(draft)
+
+
+# Consent
+
+
+def proof(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+async def consented(desk: Desk, verifier: str = "verifier") -> str:
+    """The code that a person brings back after going where the gateway sends them."""
+    url = await desk.adapter.begin_authorization("st&te", proof(verifier))
+    response = await desk.client.get(url)
+    assert response.status_code == 302, response.text
+    back = parse_qs(urlsplit(response.headers["location"]).query)
+    assert back["state"] == ["st&te"]
+    return back["code"][0]
+
+
+async def test_a_person_is_sent_where_the_documentation_says(desk: Desk) -> None:
+    url = urlsplit(await desk.adapter.begin_authorization("st&te", "ch-allenge"))
+    settings = desk.adapter.settings
+    assert f"{url.scheme}://{url.netloc}{url.path}" == f"{settings.identity_url}/connect/authorize"
+    assert dict(parse_qsl(url.query)) == {
+        "response_type": "code",
+        "client_id": settings.client_id,
+        "scope": "openid hermes_api hermes_idp profile",
+        "redirect_uri": settings.redirect_uri,
+        "state": "st&te",
+        "code_challenge": "ch-allenge",
+        "code_challenge_method": "S256",
+    }
+    assert desk.asked() == []
+
+
+async def test_a_code_becomes_the_token_that_is_used(desk: Desk) -> None:
+    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": None}
+    code = await consented(desk)
+    async with PROVIDER.adapter(PROVIDER.settings(**table), transport=desk.wiretap, clock=desk.patience) as adapter:
+        assert adapter.connection.state is ConnectionState.AUTHORIZATION_REQUIRED
+        with pytest.raises(AuthorizationRequired):
+            await adapter.list_sessions(0, 1)
+        token = await adapter.complete_authorization(code, "verifier")
+        assert token.expires_in == 3600
+        assert desk.sent("POST /identity/connect/token") == [
+            {
+                "grant_type": "authorization_code",
+                "client_id": table["client_id"],
+                "client_secret": table["client_secret"],
+                "code": code,
+                "redirect_uri": table["redirect_uri"],
+                "code_verifier": "verifier",
+            }
+        ]
+        await adapter.list_sessions(0, 1)
+        connection = adapter.connection
+        assert connection.state is ConnectionState.CONNECTED
+        assert connection.expires_at is not None
+        assert abs((connection.expires_at - desk.time.now()).total_seconds() - 3600) < 5
+        desk.time.moved += 3601
+        assert adapter.connection.state is ConnectionState.EXPIRED
+
+
+async def test_a_code_is_good_once_and_with_its_verifier(desk: Desk) -> None:
+    used, other = await consented(desk), await consented(desk)
+    await desk.adapter.complete_authorization(used, "verifier")
+    for code, verifier in ((used, "verifier"), (other, "another"), ("guessed", "verifier")):
+        with pytest.raises(Invalid, match="begin again") as caught:
+            await desk.adapter.complete_authorization(code, verifier)
+        assert (caught.value.path, caught.value.provider_code) == (("code",), "invalid_grant")
+        assert code not in str(caught.value)
+
+
+async def test_a_refused_code_leaves_the_connection_as_it_is(desk: Desk) -> None:
+    with pytest.raises(Invalid):
+        await desk.adapter.complete_authorization("guessed", "verifier")
+    assert desk.adapter.connection.state is ConnectionState.CONNECTED
+    await desk.adapter.list_sessions(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"client_secret": "wrong"}, "client_id and client_secret"),
+        ({"client_id": "wrong"}, "client_id and client_secret"),
+        ({"paths": {"token": "/elsewhere"}}, "identity_url"),
+    ],
+)
+async def test_a_client_that_is_refused_says_what_to_check(desk: Desk, changes: dict[str, object], says: str) -> None:
+    code = await consented(desk)
+    table = desk.sandbox.settings(desk.adapter.settings.base_url) | changes
+    async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
+        with pytest.raises(AuthorizationRequired, match=says):
+            await adapter.complete_authorization(code, "verifier")
+
+
+async def test_a_site_that_is_not_the_one_of_the_code_is_told_apart_from_a_missing_session(desk: Desk) -> None:
+    code = await consented(desk)
+    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"redirect_uri": "https://easyink.io"}
+    async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
+        with pytest.raises(Invalid):
+            await adapter.complete_authorization(code, "verifier")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ((401, {"error": "invalid_client"}), AuthorizationRequired),
+        ((401, b""), AuthorizationRequired),
+        ((400, {"error": "invalid_request", "error_description": "code c0de is odd"}), AuthorizationRequired),
+        ((400, {"error": "invalid_grant", "error_description": "code c0de is odd"}), Invalid),
+        ((502, b""), AuthorizationRequired),
+        ((503, b""), Unavailable),
+        ((200, b"<html>"), Misbehaved),
+        ((200, {}), Misbehaved),
+        ((200, {"access_token": ""}), Misbehaved),
+        ((200, {"access_token": 7}), Misbehaved),
+    ],
+)
+async def test_a_token_that_does_not_come_is_explained_without_the_code(
+    answer: tuple[int, object], kind: type[SigningError]
+) -> None:
+    async with scripted({"POST /identity/connect/token": answer}) as adapter:
+        with pytest.raises(SigningError) as caught:
+            await adapter.complete_authorization("c0de", "v3rifier")
+    assert type(caught.value) is kind
+    for hidden in ("c0de", "v3rifier"):
+        assert hidden not in f"{caught.value} {caught.value!r} {caught.value.detail}"
+
+
+async def test_a_code_whose_answer_was_lost_has_to_be_asked_for_again(desk: Desk) -> None:
+    code = await consented(desk)
+    await lost(desk, "/identity/connect/token")
+    with pytest.raises(AuthorizationRequired, match="begin the authorization again"):
+        await desk.adapter.complete_authorization(code, "verifier")
+    assert len(desk.sent("POST /identity/connect/token")) == 1
+
+
+@pytest.mark.parametrize("stated", [True, False])
+async def test_how_long_a_token_lives_is_said_or_read_from_itself(*, stated: bool) -> None:
+    sandbox = SANDBOX()
+    jwt = sandbox.identity.mint(timedelta(minutes=30))
+    given = {"access_token": jwt, "token_type": "Bearer"} | ({"expires_in": 1800} if stated else {})
+    async with scripted({"POST /identity/connect/token": (200, given)}) as adapter:
+        token = await adapter.complete_authorization("c", "v")
+    assert token.expires_in is not None
+    assert abs(token.expires_in - 1800) < 5
+    async with scripted({"POST /identity/connect/token": (200, {"access_token": "opaque"})}) as adapter:
+        assert (await adapter.complete_authorization("c", "v")).expires_in is None
+        assert adapter.connection.expires_at is None
+
+
+async def test_a_token_that_was_given_earlier_is_used_at_once(desk: Desk) -> None:
+    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": "stale"}
+    good = desk.sandbox.identity.mint(timedelta(hours=2))
+    async with PROVIDER.adapter(PROVIDER.settings(**table), clock=desk.patience) as adapter:
+        with pytest.raises(AuthorizationRequired):
+            await adapter.list_sessions(0, 1)
+        assert adapter.connection.state is ConnectionState.REFUSED
+        adapter.use_token(Token(SecretStr(good)))
+        assert adapter.connection.state is ConnectionState.CONNECTED
+        assert adapter.connection.expires_at is not None
+        await adapter.list_sessions(0, 1)
+        adapter.use_token(Token(SecretStr("opaque"), 60))
+        ends = adapter.connection.expires_at
+        assert ends is not None
+        assert abs((ends - desk.time.now()).total_seconds() - 60) < 5
+
+
+async def test_a_token_that_is_accepted_again_is_connected_again(desk: Desk) -> None:
+    desk.sandbox.faults.append(Fault(kind="empty", status=401))
+    with pytest.raises(AuthorizationRequired):
+        await desk.adapter.list_sessions(0, 1)
+    assert desk.adapter.connection.state is ConnectionState.REFUSED
+    await desk.adapter.list_sessions(0, 1)
+    assert desk.adapter.connection.state is ConnectionState.CONNECTED
+
+
+async def test_a_given_token_is_in_no_message_and_no_repr(desk: Desk) -> None:
+    token = await desk.adapter.complete_authorization(await consented(desk), "verifier")
+    secret = token.value.get_secret_value()
+    desk.sandbox.faults.append(Fault(status=400))
+    with pytest.raises(Refused) as caught:
+        await desk.adapter.list_sessions(0, 1)
+    shown = [repr(token), repr(desk.adapter.connection), str(caught.value), repr(caught.value), repr(vars(desk.adapter._token))]
+    assert not any(secret in text for text in shown)
+    echo = {"error": {"code": "ValidationError", "message": f"no {secret}"}}
+    async with scripted({f"GET {SESSIONS}/s": (400, echo)}) as adapter:
+        adapter.use_token(token)
+        with pytest.raises(Refused) as caught:
+            await adapter.fetch_session("s")
+    assert secret not in f"{caught.value} {caught.value.detail}"
+
+
+# All of it
+
+
+ROWS = {
+    1: f"POST {DRAFTS}",
+    2: f"GET {DRAFTS}/*",
+    3: f"HEAD {DRAFTS}/*",
+    4: f"PATCH {DRAFTS}/*",
+    5: f"DELETE {DRAFTS}/*",
+    6: f"POST {DRAFTS}/*/documents",
+    7: f"GET {DRAFTS}/*/documents/*",
+    8: f"DELETE {DRAFTS}/*/documents/*",
+    9: f"POST {DRAFTS}/*/attachments",
+    10: f"GET {DRAFTS}/*/attachments/*",
+    11: f"DELETE {DRAFTS}/*/attachments/*",
+    12: f"POST {DRAFTS}/*/participants",
+    13: f"POST {DRAFTS}/*/participants/self",
+    14: f"PUT {DRAFTS}/*/participants/*",
+    15: f"DELETE {DRAFTS}/*/participants/*",
+    16: f"PUT {DRAFTS}/*/signingOrder/oneByOne",
+    17: f"PUT {DRAFTS}/*/signingOrder/allAtOnce",
+    18: f"POST {DRAFTS}/*/signatureFields",
+    19: f"POST {DRAFTS}/*/signatureFields/bulk",
+    20: f"DELETE {DRAFTS}/*/signatureFields/*",
+    21: f"PUT {DRAFTS}/*/signatureFields/*/options",
+    22: f"PUT {DRAFTS}/*/signatureFields/*/placement",
+    23: f"POST {DRAFTS}/*/converted",
+    24: f"POST {SESSIONS}/*/started",
+    25: f"POST {SESSIONS}/*/voided",
+    26: f"POST {SESSIONS}/*/duplicated",
+    27: f"POST {SESSIONS}/*/recreated",
+    28: f"GET {SESSIONS}/*",
+    29: f"HEAD {SESSIONS}/*",
+    30: f"GET {SESSIONS}",
+    31: f"GET {SESSIONS}/statistics",
+    32: f"PUT {SESSIONS}/*/participants/*/deliveryMethods",
+    33: f"GET {SESSIONS}/*/documents/*",
+    34: f"GET {SESSIONS}/*/attachments/*",
+    35: f"GET {SESSIONS}/*/signedDocuments/*",
+    36: f"GET {SESSIONS}/*/allInOneDocument",
+}
+
+
+async def test_every_row_of_the_vendors_table_is_reached_by_a_verb(desk: Desk) -> None:
+    at = desk.adapter
+    draft = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
+    for item in draft.documents:
+        await read(at, draft, item)
+    await begun(desk, fields=(PLACED, PLACED))
+    draft = await at.add_self(draft)
+    draft = await at.set_signing_order(draft, SigningOrder.PARALLEL, ())
+    draft = await at.update_participant(draft, draft.participants[0], ParticipantChange(first_name="Ada"))
+    draft = await at.update_session(draft, SessionChange(title="Flat 5"))
+    draft = await at.update_field(draft, draft.fields[0], FieldChange(x=1, required=False))
+    copy = await at.duplicate_session(draft, None, MARKER, Steps())
+    copy = await at.remove_field(copy, copy.fields[0])
+    for item in copy.documents:
+        copy = await at.remove_document(copy, item)
+    copy = await at.remove_participant(copy, copy.participants[0])
+    await lost(desk, f"{DRAFTS}/*", "DELETE")
+    await at.delete_session(copy)
+    session = await at.start_session(await at.remove_participant(draft, draft.participants[2]))
+    session = await at.update_participant(session, session.participants[0], ParticipantChange(email="new@example.com"))
+    await desk.sandbox.sign(session.key)
+    end = await at.fetch_session(session.key, session)
+    for item in end.documents:
+        assert await read(at, end, item)
+    voided = await at.recreate_session(await begun(desk), None, "typo", MARKER, Steps())
+    await at.cancel_session(await at.start_session(voided), "done")
+    await at.fetch_statistics()
+    await lost(desk, DRAFTS, "POST")
+    with pytest.raises(InDoubt):
+        await at.create_session(order(marker=MARKER), Steps())
+    for step in await at.trace(MARKER, desk.time.now()):
+        await at.undo(step)
+    asked = {f"{call.method} {_shape(call.path)}" for call in desk.sandbox.calls}
+    assert [number for number, row in ROWS.items() if row not in asked] == []
+    assert list(ROWS) == list(range(1, 37))
+
+
+def _shape(path: str) -> str:
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "*", path)

@@ -1,0 +1,720 @@
+"""What Signicat can do beyond making and reading sessions: copies, names, markers, and what an unanswered call made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from test_signicat import ANNA, KARI, OLA, PDF, House, answering, document, native, open_house, text
+
+from providers.adapter import Steps
+from providers.capability import Operation
+from providers.errors import InDoubt, Invalid, Misbehaved, NotFound, Refused, SigningError, Unavailable, WrongState
+from providers.model import DocumentRole, ParticipantStatus, Session, SessionStatus, SigningOrder
+from providers.order import DocumentChange, Order, ParticipantOrder
+from providers.sandbox import Fault
+from providers.server import Receive, Scope, Send
+from providers.signicat import PROVIDER
+from providers.signicat.api import Search
+from providers.signicat.sandbox import SignicatSandbox
+from providers.signicat.sandbox.rules import SessionOrder
+from providers.signicat.wire import instant_text
+
+MARKER = "0123456789ab"
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with open_house() as opened:
+        yield opened
+
+
+class Interrupted(SignicatSandbox):
+    """Lets something happen just before a certain call is carried out, as often as there are interruptions."""
+
+    before = ""
+    interruptions: list[Callable[[], Coroutine[Any, Any, None]]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and f"{scope['method']} {scope['path']}" == self.before and self.interruptions:
+            await self.interruptions.pop(0)()
+        await super().__call__(scope, receive, send)
+
+
+def left(house: House) -> tuple[set[str], set[str], set[str]]:
+    """Keys of everything that is there."""
+    shelf = house.sandbox.shelf
+    return set(shelf.sessions), set(shelf.collections), set(shelf.documents)
+
+
+def references(house: House, session: Session) -> list[str | None]:
+    return [house.stored(key).order.external_reference for key in session.parts or (session.key,)]
+
+
+async def bytes_of(house: House, session: Session, key: str) -> bytes:
+    found = session.document(key)
+    assert found is not None
+    async with house.adapter.download_document(session, found) as content:
+        return b"".join([chunk async for chunk in content.chunks])
+
+
+async def undo(house: House, steps: Steps) -> None:
+    for step in reversed(steps.made):
+        await house.adapter.undo(step)
+
+
+# Markers, and what carries them
+
+
+async def test_every_native_session_carries_the_reference_the_marker_and_its_place(house: House) -> None:
+    alone = await house.create(KARI, reference="case 7", marker=MARKER)
+    several = await house.create(KARI, OLA, reference="case 8", marker=MARKER)
+    unnamed = await house.create(KARI, marker=MARKER)
+    assert references(house, alone) == [f"case 7#{MARKER}-1"]
+    assert references(house, several) == [f"case 8#{MARKER}-1", f"case 8#{MARKER}-2"]
+    assert references(house, unnamed) == [f"#{MARKER}-1"]
+    assert [session.reference for session in (alone, several, unnamed)] == ["case 7", "case 8", None]
+
+
+async def test_the_reference_is_found_again_by_whoever_knows_nothing(house: House) -> None:
+    wanted = {(await house.create(KARI, reference=name, marker=MARKER)).key: name for name in ("a#1", "b-1#c", None)}
+    rows = (await house.adapter.list_sessions(0, 10)).sessions
+    assert {row.key: row.reference for row in rows} == wanted
+    for key, name in wanted.items():
+        assert (await house.adapter.fetch_session(key)).reference == name
+
+
+@pytest.mark.parametrize("reference", ["Contract#Amendment-1", "#7", "INVOICE#2026-11", f"x#{MARKER}", "a#-1"])
+async def test_a_foreign_reference_that_looks_like_ours_stays_as_it_is(house: House, reference: str) -> None:
+    key = await house.foreign(externalReference=reference)
+    assert (await house.adapter.fetch_session(key)).reference == reference
+
+
+@pytest.mark.parametrize(
+    ("people", "order", "lost"), [(1, "PARALLEL", 1), (3, "PARALLEL", 1), (3, "SEQUENTIAL", 1), (3, "SEQUENTIAL", 3)]
+)
+async def test_what_an_unanswered_opening_made_is_traced_and_undone(house: House, people: int, order: str, lost: int) -> None:
+    other = await house.create(KARI, OLA, reference="other", marker="ba9876543210")
+    await house.foreign(externalReference=f"x#{MARKER}")
+    before, since, steps = left(house), house.watch.now(), Steps()
+    asked = Order(
+        title="Lease",
+        documents=(document(),),
+        participants=(KARI, OLA, ANNA)[:people],
+        signing_order=SigningOrder(order),
+        marker=MARKER,
+    )
+    house.sandbox.faults += [
+        Fault(path="/sign/signing-sessions", method="POST", count=lost - 1),
+        Fault(path="/sign/signing-sessions", method="POST", kind="lost"),
+    ]
+    with pytest.raises(InDoubt):
+        await house.adapter.create_session(asked, steps)
+    made = [key for key in house.sandbox.shelf.sessions if key not in before[0]]
+    assert len(made) == (lost if order == "SEQUENTIAL" else people)
+    unknown = set(made) - {step.key for step in steps.made}
+    assert unknown, "its answer was lost"
+    traced = await house.adapter.trace(MARKER, since)
+    assert {step.key for step in traced if step.name == "signing_session"} == set(made)
+    assert [step.name for step in traced] == ["signing_session"] * len(made) + ["document_collection"]
+    for step in traced:
+        await house.adapter.undo(step)
+    await undo(house, steps)
+    assert left(house) == before
+    assert (await house.adapter.fetch_session(other.key, other)).status is SessionStatus.PENDING
+
+
+async def test_traces_are_newest_first_and_only_of_the_time_since(house: House) -> None:
+    keys = []
+    for _ in range(3):
+        keys.append((await house.create(KARI, marker=MARKER)).key)
+        house.watch.ahead += timedelta(minutes=20)
+    now = house.watch.now()
+    traced = {minutes: await house.adapter.trace(MARKER, now - timedelta(minutes=minutes)) for minutes in (70, 30, 10)}
+    found = {minutes: [step.key for step in steps if step.name == "signing_session"] for minutes, steps in traced.items()}
+    assert found == {70: keys[::-1], 30: [keys[2]], 10: []}
+
+
+async def test_clocks_that_differ_by_minutes_lose_no_trace(house: House) -> None:
+    session = await house.create(KARI, marker=MARKER)
+    assert (await house.adapter.trace(MARKER, house.watch.now() + timedelta(minutes=4)))[0].key == session.key
+
+
+async def test_a_trace_is_found_behind_a_thousand_newer_sessions(house: House) -> None:
+    session = await house.create(KARI, marker=MARKER)
+    since = house.watch.now()
+    item = await house.upload(b"short", "text/plain")
+    collection = await house.collect(item)
+    use = {"documentId": item, "documentCollectionId": collection, "action": "SIGN"}
+    one = {"title": "t", "documents": [use], "signingSetup": [{"signingFlow": "AUTHENTICATION_BASED"}]}
+    for _ in range(10):
+        assert (await house.client.post("/signing-sessions", json=[one] * 100)).status_code == 201
+    heard = house.calls("GET", "/signing-sessions")
+    assert (await house.adapter.trace(MARKER, since))[0].key == session.key
+    assert house.calls("GET", "/signing-sessions") == heard + 2
+
+
+@pytest.mark.parametrize("path", ["/sign/document-collections", "/sign/documents"])
+async def test_what_cannot_be_traced_asks_nobody_to_sign(house: House, path: str) -> None:
+    since = house.watch.now()
+    house.sandbox.faults.append(Fault(path=path, method="POST", kind="lost", count=3))
+    with pytest.raises(SigningError):
+        await house.create(KARI, marker=MARKER)
+    assert await house.adapter.trace(MARKER, since) == ()
+    assert house.sandbox.shelf.sessions == {}
+    house.watch.ahead += timedelta(minutes=31)
+    for key in house.sandbox.shelf.documents:
+        with pytest.raises(KeyError):
+            house.sandbox.shelf.document(key)
+
+
+# Lists
+
+
+async def test_every_documented_filter_and_sort_arrives_encoded() -> None:
+    asked: list[Request] = []
+    at = datetime.fromisoformat("2026-11-22T10:00:00.999999+02:00")
+    search = Search(
+        sort=("+dueDate", "-createdAt"),
+        states=("READY", "BLOCKED"),
+        created_from=at,
+        created_to=at + timedelta(days=1),
+        due_from=at + timedelta(days=2),
+        due_to=at + timedelta(days=3),
+        title="a+b & c",
+    )
+    async with answering({"GET /sign/signing-sessions": {"data": [native()], "total": 9}}, asked) as adapter:
+        rows, total, following = await adapter.api.list_sessions(3, 1, search)
+    assert ([row.key for row in rows], total, following) == (["n1"], 9, 4)
+    sent = asked[-1]
+    assert b"sort=%2BdueDate&sort=-createdAt" in sent.scope["query_string"]
+    members = sorted(sent.query_params.multi_items())
+    assert (
+        members
+        == [
+            ("createdDateFrom", "2026-11-22T08:00:00Z"),
+            ("createdDateTo", "2026-11-23T08:00:00Z"),
+            ("dueDateFrom", "2026-11-24T08:00:00Z"),
+            ("dueDateTo", "2026-11-25T08:00:00Z"),
+            ("limit", "1"),
+            ("offset", "3"),
+            ("sessionTitleLike", "a+b & c"),
+            ("signicat-accountId", "a-1"),
+            ("sort", "+dueDate"),
+            ("sort", "-createdAt"),
+            ("state", "BLOCKED"),
+            ("state", "READY"),
+        ]
+        or sorted(members) == members
+    )
+
+
+async def test_signicat_filters_and_sorts_as_it_is_asked_to(house: House) -> None:
+    now = house.watch.now()
+    late = await house.create(KARI, title="Lease of a flat", due_at=now + timedelta(days=9))
+    house.watch.ahead += timedelta(minutes=1)
+    soon = await house.create(KARI, title="Sale", due_at=now + timedelta(days=3))
+    await house.sandbox.sign(soon.key)
+
+    async def found(**search: Any) -> list[str]:
+        return [part.key async for part in house.adapter.api.find_sessions(Search(**search))]
+
+    assert await found() == [soon.key, late.key]
+    assert await found(sort=("+createdAt",)) == await found(sort=("-dueDate",)) == [late.key, soon.key]
+    assert await found(sort=("+dueDate",)) == [soon.key, late.key]
+    assert await found(states=("READY", "BLOCKED")) == await found(title="FLAT") == [late.key]
+    between, middle = now + timedelta(seconds=30), now + timedelta(days=5)
+    assert await found(created_from=between) == await found(due_to=middle) == [soon.key]
+    assert await found(created_to=between) == await found(due_from=middle) == [late.key]
+
+
+# Options
+
+
+async def test_every_documented_field_of_a_session_can_be_asked_for(house: House) -> None:
+    first = await house.foreign()
+    redirects = {"success": "https://a.example/1", "cancel": "https://a.example/2", "error": "https://a.example/3"}
+    options = {
+        "signingFlow": "AUTHENTICATION_BASED",
+        "identityProviders": ["nbid"],
+        "additionalParameters": {"sbid_flow": "QR"},
+        "packageSessionsTo": ["PADES_CONTAINER"],
+        "subsequentTo": [first],
+        "signatureUrlTTL": 5,
+        "redirectSettings": redirects,
+        "language": "sv",
+        "preAuthentication": {"enabled": True, "identityProviders": ["sbid"]},
+    }
+    signer = {"nationalIdentificationNumber": "01017000027", "validations": ["NATIONAL_IDENTIFICATION_NUMBER"]}
+    session = await house.create(
+        ParticipantOrder(options=signer),
+        reference="case 7",
+        message="I agree.",
+        due_at=house.watch.now() + timedelta(days=3),
+        archive_for="P1Y",
+        options=PROVIDER.options.model_validate(options).model_dump(mode="json", by_alias=True, exclude_none=True),
+    )
+    sent = house.stored(session.key).order.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert set(sent) == {str(info.alias) for info in SessionOrder.model_fields.values()}
+    assert sent["subsequentTo"] == [first]
+    assert sent["packageTo"] == ["PADES_CONTAINER"]
+    assert sent["preAuthentication"] == {"enabled": True, "identityProviders": [{"idpName": "sbid"}]}
+    assert sent["signer"] == signer
+    assert sent["redirectSettings"] == redirects
+    assert session.participants[0].status is ParticipantStatus.WAITING
+
+
+@pytest.mark.parametrize("order", list(SigningOrder))
+async def test_in_a_sequence_only_the_first_waits_for_sessions_of_others(house: House, order: SigningOrder) -> None:
+    before = [await house.foreign(), await house.foreign()]
+    session = await house.create(KARI, OLA, signing_order=order, options={"subsequentTo": before})
+    waits = [house.stored(key).order.subsequent_to for key in session.parts]
+    assert waits == [before, [session.parts[0]] if order is SigningOrder.SEQUENTIAL else before]
+
+
+def test_only_keys_of_signicats_can_be_waited_for() -> None:
+    PROVIDER.options.model_validate({"subsequentTo": [str(uuid4())]})
+    for wrong in (["../documents"], [str(uuid4())] * 51):
+        with pytest.raises(ValueError, match="subsequentTo"):
+            PROVIDER.options.model_validate({"subsequentTo": wrong})
+
+
+def test_what_an_eid_signs_is_packaged_nowhere() -> None:
+    asked = {"packageSessionsTo": ["PADES_CONTAINER"]}
+    adapter = PROVIDER.adapter(PROVIDER.settings(name="signicat", client_id="me", client_secret="s3cr3t-s3cr3t"))
+    pki = Order(title="t", documents=(document(),), participants=(KARI,), options=asked | {"signingFlow": "PKISIGNING"})
+    plain = Order(title="t", documents=(text(),), participants=(KARI,), options=asked)
+    for order in (pki, plain):
+        assert [problem.path for problem in adapter.check(order)] == [("input", "options", "packageSessionsTo")]
+
+
+# Documents that Signicat drops
+
+
+@pytest.mark.parametrize("call", ["document-collections", "signing-sessions"])
+async def test_a_document_that_was_dropped_meanwhile_is_uploaded_again(call: str) -> None:
+    async with open_house(Interrupted) as house:
+        house.sandbox.before, steps = f"POST /sign/{call}", Steps()
+        house.sandbox.interruptions = [lambda: age(house, b"second")]
+        order = Order(title="t", documents=(text(b"first"), text(b"second")), participants=(KARI, OLA), marker=MARKER)
+        session = await house.adapter.create_session(order, steps)
+        assert [await bytes_of(house, session, item.key) for item in session.documents] == [b"first", b"second"]
+        assert session.documents[1].filename == "terms.txt"
+        assert house.calls("POST", "/documents") == 3
+        assert list(house.sandbox.shelf.collections) == [session.key], "the first collection is of no use"
+        await undo(house, steps)
+        alive = {key for key in house.sandbox.shelf.documents if key not in {step.key for step in steps.made}}
+        assert (alive, house.sandbox.shelf.sessions, house.sandbox.shelf.collections) == (set(), {}, {})
+
+
+async def age(house: House, content: bytes) -> None:
+    """Half an hour and more passes for the uploads of this content."""
+    for stored in house.sandbox.shelf.documents.values():
+        if stored.content == content:
+            stored.created_at -= timedelta(minutes=31)
+
+
+async def test_a_document_that_is_dropped_twice_is_given_up() -> None:
+    async with open_house(Interrupted) as house:
+        house.sandbox.before = "POST /sign/document-collections"
+        house.sandbox.interruptions = [lambda: age(house, PDF)] * 2
+        with pytest.raises(Refused, match="documentId"):
+            await house.create(KARI)
+        assert house.calls("POST", "/documents") == 2
+
+
+@pytest.mark.parametrize("call", ["document-collections", "signing-sessions"])
+async def test_a_refusal_for_another_reason_uploads_nothing_again(house: House, call: str) -> None:
+    house.sandbox.faults.append(Fault(path=f"/sign/{call}", method="POST", status=400))
+    with pytest.raises(Refused):
+        await house.create(KARI)
+    assert house.calls("POST", "/documents") == 1
+
+
+async def test_a_document_that_goes_after_the_first_session_opens_no_other_twice() -> None:
+    async with open_house(Interrupted) as house:
+        house.sandbox.before, steps = "POST /sign/signing-sessions", Steps()
+
+        async def nothing() -> None:
+            """The first is opened undisturbed."""
+
+        async def drop() -> None:
+            house.sandbox.shelf.documents.clear()
+
+        house.sandbox.interruptions = [nothing, drop]
+        order = Order(title="t", documents=(text(),), participants=(KARI, OLA), signing_order=SigningOrder.SEQUENTIAL)
+        with pytest.raises(Refused, match="documentId"):
+            await house.adapter.create_session(order, steps)
+        assert [step.name for step in steps.made] == ["document", "document_collection", "signing_session"]
+
+
+# Names of documents
+
+
+async def test_a_document_is_renamed_and_what_is_not_named_stays(house: House) -> None:
+    session = await house.create(KARI, documents=(document(title="Lease", description="of a flat"), text()))
+    change = DocumentChange(title="The lease", filename="the-lease.pdf")
+    changed = await house.adapter.update_document(session, session.documents[0], change)
+    first, second = changed.documents
+    assert (first.title, first.filename, first.description) == ("The lease", "the-lease.pdf", "of a flat")
+    assert second == session.documents[1]
+    names = {"title": "The lease", "filename": "the-lease.pdf", "description": "of a flat"}
+    assert house.sandbox.shelf.documents[first.key].names == names
+    assert (await house.adapter.fetch_session(session.key)).documents[0].title == "The lease"
+    assert (await house.adapter.fetch_session(session.key, changed)) == changed
+
+
+async def test_a_name_can_be_taken_away(house: House) -> None:
+    session = await house.create(KARI, documents=(document(description="of a flat"),))
+    changed = await house.adapter.update_document(session, session.documents[0], DocumentChange(description=""))
+    assert not changed.documents[0].description
+
+
+async def test_a_result_can_be_renamed_too(house: House) -> None:
+    done = await house.sign_all(await house.create(KARI, documents=(text(),)))
+    evidence = next(item for item in done.documents if item.role is DocumentRole.EVIDENCE)
+    changed = await house.adapter.update_document(done, evidence, DocumentChange(title="Kari's word"))
+    assert changed.document(evidence.key) == replace(evidence, title="Kari's word")
+
+
+@pytest.mark.parametrize(("name", "longest"), [("filename", 255), ("title", 255), ("description", 1000)])
+async def test_a_name_that_is_too_long_is_refused_before_any_call(house: House, name: str, longest: int) -> None:
+    session = await house.create(KARI)
+    await house.adapter.update_document(session, session.documents[0], DocumentChange(**{name: "n" * longest}))
+    heard = len(house.sandbox.calls)
+    with pytest.raises(Invalid) as caught:
+        await house.adapter.update_document(session, session.documents[0], DocumentChange(**{name: "n" * (longest + 1)}))
+    assert (caught.value.path, len(house.sandbox.calls)) == (("input", name), heard)
+
+
+async def test_a_document_that_is_gone_cannot_be_renamed(house: House) -> None:
+    session = await house.create(KARI)
+    del house.sandbox.shelf.documents[session.documents[0].key]
+    with pytest.raises(NotFound, match="dropped this document") as caught:
+        await house.adapter.update_document(session, session.documents[0], DocumentChange(title="t"))
+    assert caught.value.path == ("input", "document")
+
+
+# Copies
+
+
+async def rich(house: House) -> Session:
+    """A session that uses all there is."""
+    redirects = {"success": "https://a.example/1", "cancel": "https://a.example/2", "error": "https://a.example/3"}
+    options = {
+        "identityProviders": ["nbid"],
+        "subsequentTo": [await house.foreign(title="first of all")],
+        "signatureUrlTTL": 60,
+        "redirectSettings": redirects,
+        "preAuthentication": {"enabled": True},
+        "packageSessionsTo": ["PADES_CONTAINER"],
+    }
+    kari = replace(KARI, options={"nationalIdentificationNumber": "01017000027"})
+    return await house.create(
+        kari,
+        OLA,
+        signing_order=SigningOrder.SEQUENTIAL,
+        documents=(
+            document(title="Lease", description="of a flat"),
+            document(role=DocumentRole.ATTACHMENT, filename="map.pdf"),
+        ),
+        message="I agree.",
+        reference="case 7",
+        due_at=house.watch.now() + timedelta(days=9),
+        archive_for="P1Y",
+        options=options,
+    )
+
+
+def sent(house: House, key: str) -> dict[str, Any]:
+    """What was asked of a native session, without what names others."""
+    own = {"documents", "subsequentTo", "externalReference"}
+    order = house.stored(key).order.payload()
+    return {name: value for name, value in order.items() if name not in own}
+
+
+async def test_a_copy_asks_for_the_same_as_the_original_which_stays(house: House) -> None:
+    original = await rich(house)
+    before = await house.adapter.fetch_session(original.key, original)
+    copy = await house.adapter.duplicate_session(original, None, MARKER, Steps())
+    assert copy.key not in {original.key, *original.parts}
+    assert [sent(house, key) for key in copy.parts] == [sent(house, key) for key in original.parts]
+    assert house.stored(copy.parts[0]).order.subsequent_to == house.stored(original.parts[0]).order.subsequent_to
+    assert house.stored(copy.parts[1]).order.subsequent_to == [copy.parts[0]]
+    assert references(house, copy) == [f"case 7#{MARKER}-1", f"case 7#{MARKER}-2"]
+    collections = [house.sandbox.shelf.collections[key].order for key in (original.key, copy.key)]
+    assert collections[0].package_to == collections[1].package_to == ["PADES_CONTAINER"]
+    assert [item.description for item in collections[1].documents] == ["of a flat", None]
+    actions = [[use.action for use in house.stored(key).order.documents] for key in copy.parts]
+    assert actions == [["SIGN", "VIEW"]] * 2
+    assert await house.adapter.fetch_session(original.key, original) == before
+
+
+async def test_a_copy_has_the_same_people_and_documents_under_keys_of_its_own(house: House) -> None:
+    original = await rich(house)
+    copy = await house.adapter.duplicate_session(original, "Second try", MARKER, Steps())
+    assert (copy.title, copy.reference, copy.signing_order) == ("Second try", "case 7", SigningOrder.SEQUENTIAL)
+    assert {house.stored(key).order.title for key in copy.parts} == {"Second try"}
+    assert (copy.due_at, copy.status, copy.archive) == (original.due_at, SessionStatus.PENDING, original.archive)
+    assert [(item.first_name, item.email) for item in copy.participants] == [("Kari", KARI.email), ("Ola", OLA.email)]
+    for person in copy.participants:
+        assert house.stored(person.key).link in str(person.signing_url)
+    named = [(item.title, item.filename, item.description, item.role, item.sha256) for item in original.documents]
+    assert [(item.title, item.filename, item.description, item.role, item.sha256) for item in copy.documents] == named
+    assert not {item.key for item in copy.documents} & {item.key for item in original.documents}
+    assert [await bytes_of(house, copy, item.key) for item in copy.documents] == [PDF, PDF]
+    names = [house.sandbox.shelf.documents[item.key].names for item in copy.documents]
+    assert names == [house.sandbox.shelf.documents[item.key].names for item in original.documents]
+    again = await house.adapter.fetch_session(copy.key, copy)
+    assert (again.participants, again.documents) == (copy.participants, copy.documents)
+
+
+async def test_a_finished_session_is_copied_without_its_results(house: House) -> None:
+    done = await house.sign_all(await house.create(KARI, archive_for="P1Y"))
+    assert done.archive is not None
+    assert done.archive.archive_id
+    copy = await house.adapter.duplicate_session(done, None, MARKER, Steps())
+    assert (copy.status, copy.signatures, copy.completed_at) == (SessionStatus.PENDING, (), None)
+    assert copy.archive == replace(done.archive, archive_id=None)
+    assert [item.role for item in copy.documents] == [DocumentRole.TO_SIGN]
+    assert copy.participants[0].signed_at is None
+    house.watch.ahead += timedelta(seconds=1)
+    finished = await house.sign_all(copy)
+    house.watch.ahead += timedelta(seconds=1)
+    assert (await house.adapter.fetch_session(copy.key, finished)).status is SessionStatus.COMPLETED
+
+
+async def test_a_copy_is_archived_under_a_key_of_its_own() -> None:
+    asked: list[Request] = []
+    archive = {"sendSignatureResultsToArchive": True, "retentionPeriod": "P1Y"}
+    use = {"documentId": "d1", "documentCollectionId": "c1", "action": "SIGN"}
+    made = {"documentId": "d2", "createdAt": "2026-09-01T10:00:00Z"}
+    answers = {
+        "GET /sign/signing-sessions/n1": native(archive=archive | {"archiveId": "a1"}, documents=[use]),
+        "GET /sign/document-collections/c1": {"id": "c1"},
+        "GET /sign/documents/d1": Response(b"words", media_type="text/plain"),
+        "POST /sign/documents": made,
+        "POST /sign/document-collections": {"id": "c2"},
+        "POST /sign/signing-sessions": [native() | {"id": "n2"}],
+    }
+    async with answering(answers, asked) as adapter:
+        await adapter.duplicate_session(await adapter.fetch_session("n1"), None, "", Steps())
+    assert msgspec.json.decode(await asked[-1].body())[0]["archive"] == archive
+
+
+async def test_a_foreign_session_is_copied_as_far_as_signicat_tells(house: House) -> None:
+    shown, signed = await house.upload(), await house.upload(b"words", "text/plain")
+    collection = await house.collect(shown, signed, packageTo=["PADES_CONTAINER"])
+    uses = [
+        {"documentId": key, "documentCollectionId": collection, "action": action}
+        for key, action in ((shown, "VIEW"), (signed, "SIGN"))
+    ]
+    payload = {"title": "Foreign", "documents": uses, "signingSetup": [{"signingFlow": "AUTHENTICATION_BASED"}]}
+    key = (await house.client.post("/signing-sessions", json=[payload])).json()[0]["id"]
+    copy = await house.adapter.duplicate_session(await house.adapter.fetch_session(key), None, "", Steps())
+    assert sent(house, copy.key) == sent(house, key)
+    assert (copy.reference, references(house, copy), len(copy.participants)) == (None, [None], 1)
+    assert [await bytes_of(house, copy, item.key) for item in copy.documents] == [PDF, b"words"]
+    assert [use.action for use in house.stored(copy.key).order.documents] == ["VIEW", "SIGN"]
+    (made,) = [item for name, item in house.sandbox.shelf.collections.items() if name != collection]
+    assert made.order.package_to == ["PADES_CONTAINER"]
+
+
+async def test_a_due_date_that_has_passed_is_not_copied(house: House) -> None:
+    item = await house.upload()
+    collection = await house.collect(item)
+    soon = instant_text(house.watch.now() + timedelta(hours=1))
+    replies = [await house.open(collection, item, dueDate=due) for due in (soon, None)]
+    key = replies[0].json()[0]["id"]
+    await house.sandbox.decline(key)
+    house.watch.ahead += timedelta(hours=2)
+    declined = await house.adapter.fetch_session(key)
+    assert declined.status is SessionStatus.DECLINED
+    copy = await house.adapter.duplicate_session(declined, None, MARKER, Steps())
+    assert copy.due_at is not None
+    assert copy.due_at > house.watch.now() + timedelta(days=29)
+
+
+async def test_one_connection_is_enough_for_a_copy(house: House) -> None:
+    session = await house.create(KARI, OLA, documents=tuple(text(b"%d" % number) for number in range(5)))
+    async with house.another(max_concurrency=1) as adapter:
+        copy = await adapter.duplicate_session(session, None, MARKER, Steps())
+    assert [await bytes_of(house, copy, item.key) for item in copy.documents] == [b"%d" % number for number in range(5)]
+
+
+async def test_a_copy_that_fails_or_goes_unanswered_can_be_unmade(house: House) -> None:
+    original = await house.create(KARI, OLA)
+    before = left(house)
+    for fault in (Fault(status=500, count=3), Fault(kind="lost")):
+        fault.path, fault.method = "/sign/signing-sessions", "POST"
+        house.sandbox.faults[:] = [fault]
+        steps, since = Steps(), house.watch.now()
+        with pytest.raises(SigningError) as caught:
+            await house.adapter.duplicate_session(original, None, MARKER, steps)
+        house.sandbox.faults.clear()
+        traced = await house.adapter.trace(MARKER, since)
+        assert bool(traced) == isinstance(caught.value, InDoubt)
+        for step in traced:
+            await house.adapter.undo(step)
+        await undo(house, steps)
+        assert left(house) == before
+        house.watch.ahead += timedelta(minutes=2)
+
+
+async def test_bytes_that_are_not_those_of_the_document_are_not_copied(house: House) -> None:
+    original = await house.create(KARI)
+    house.sandbox.shelf.documents[original.documents[0].key].content = b"%PDF- of somebody else"
+    with pytest.raises(Misbehaved, match="not those of the document"):
+        await house.adapter.duplicate_session(original, None, MARKER, Steps())
+    assert house.calls("POST", "/documents") == 1
+
+
+async def test_a_session_whose_documents_are_gone_cannot_be_copied(house: House) -> None:
+    done = await house.sign_all(await house.create(KARI))
+    house.watch.ahead += timedelta(days=31)
+    with pytest.raises(WrongState, match="dropped the documents") as caught:
+        await house.adapter.duplicate_session(done, None, MARKER, Steps())
+    assert caught.value.path == ("input", "session")
+    with pytest.raises(NotFound):
+        await house.adapter.duplicate_session(replace(done, key="gone"), None, MARKER, Steps())
+
+
+# Another one instead
+
+
+async def test_another_one_takes_the_place_of_the_original(house: House) -> None:
+    original, other = await rich(house), await house.create(KARI)
+    asked = [sent(house, key) for key in original.parts]
+    made = await house.adapter.recreate_session(original, "Again", "a typo", MARKER, Steps())
+    assert [sent(house, key) for key in made.parts] == [{**payload, "title": "Again"} for payload in asked]
+    assert set(house.sandbox.shelf.sessions) >= {*made.parts, other.key}
+    assert not set(house.sandbox.shelf.sessions) & set(original.parts)
+    assert original.key not in house.sandbox.shelf.collections
+    with pytest.raises(NotFound):
+        await house.adapter.fetch_session(original.key, original)
+    assert (await house.adapter.fetch_session(made.key, made)).title == "Again"
+
+
+async def test_a_session_that_everyone_has_signed_is_not_replaced(house: House) -> None:
+    original = await house.create(KARI)
+    done, steps = await house.sign_all(original), Steps()
+    with pytest.raises(WrongState, match="PROCESSING"):
+        await house.adapter.recreate_session(original, None, "too late", MARKER, steps)
+    assert (steps.made, house.calls("POST", "/documents")) == ([], 1)
+    house.watch.ahead += timedelta(seconds=1)
+    assert (await house.adapter.fetch_session(original.key, done)).status is SessionStatus.COMPLETED
+
+
+async def test_who_signs_while_another_one_is_made_keeps_the_original() -> None:
+    async with open_house(Interrupted) as house:
+        original, steps = await house.create(KARI), Steps()
+        before = left(house)
+        house.sandbox.before = "POST /sign/document-collections"
+        house.sandbox.interruptions = [lambda: house.sandbox.sign(original.key)]
+        with pytest.raises(WrongState):
+            await house.adapter.recreate_session(original, None, "too late", MARKER, steps)
+        await undo(house, steps)
+        assert left(house)[:2] == before[:2]
+        assert house.stored(original.key).state == "SIGNED"
+
+
+async def test_an_original_that_cannot_be_deleted_now_can_be_deleted_later_by_the_steps(house: House) -> None:
+    original, steps = await house.create(KARI, OLA), Steps()
+    house.sandbox.faults.append(Fault(path="/sign/signing-sessions/*", method="DELETE", status=500, count=3))
+    with pytest.raises(Unavailable):
+        await house.adapter.recreate_session(original, None, "a typo", MARKER, steps)
+    assert set(house.sandbox.shelf.sessions) >= set(original.parts)
+    house.watch.ahead += timedelta(minutes=2)
+    await undo(house, steps)
+    assert steps.result is not None
+    assert set(house.sandbox.shelf.sessions) == set(steps.result.parts)
+    assert set(house.sandbox.shelf.collections) == {steps.result.key}
+
+
+async def test_another_one_that_cannot_be_made_leaves_the_original(house: House) -> None:
+    original, steps = await house.create(KARI, OLA), Steps()
+    before = left(house)
+    house.sandbox.faults.append(Fault(path="/sign/signing-sessions", method="POST", status=500))
+    with pytest.raises(Unavailable):
+        await house.adapter.recreate_session(original, None, "a typo", MARKER, steps)
+    assert steps.result is None
+    await undo(house, steps)
+    assert left(house) == before
+    assert (await house.adapter.fetch_session(original.key, original)).status is SessionStatus.PENDING
+
+
+async def test_the_other_one_stays_once_the_original_can_no_longer_be_signed(house: House) -> None:
+    original = await house.create(KARI, OLA, ANNA)
+    await house.sandbox.sign(original.parts[2])
+    path = f"/sign/signing-sessions/{original.parts[1]}"
+    house.sandbox.faults.append(Fault(path=path, method="DELETE", status=500, count=3))
+    made = await house.adapter.recreate_session(original, None, "a typo", MARKER, Steps())
+    assert set(made.parts) <= set(house.sandbox.shelf.sessions)
+    with pytest.raises(ValueError, match="gone"):
+        await house.sandbox.sign(original.parts[0])
+
+
+# Statuses
+
+
+async def in_status(house: House, status: SessionStatus) -> Session:
+    """A session of two people in a status."""
+    session = await house.create(KARI, OLA)
+    match status:
+        case SessionStatus.IN_PROGRESS:
+            await house.sandbox.sign(session.parts[0])
+        case SessionStatus.PROCESSING | SessionStatus.COMPLETED:
+            session = await house.sign_all(session)
+        case SessionStatus.DECLINED:
+            await house.sandbox.decline(session.parts[1])
+        case SessionStatus.CANCELED:
+            return await house.adapter.cancel_session(session, "no longer needed")
+        case SessionStatus.EXPIRED:
+            for key in session.parts:
+                await house.sandbox.expire(key)
+        case SessionStatus.UNKNOWN:
+            house.stored(session.parts[0]).state = "LEVITATING"
+    if status is SessionStatus.COMPLETED:
+        house.watch.ahead += timedelta(seconds=1)
+    now = await house.adapter.fetch_session(session.key, session)
+    assert now.status is status
+    return now
+
+
+CHANGES: dict[Operation, Callable[[House, Session], Coroutine[Any, Any, object]]] = {
+    Operation.CANCEL_SESSION: lambda house, session: house.adapter.cancel_session(session, "why"),
+    Operation.DELETE_SESSION: lambda house, session: house.adapter.delete_session(session),
+    Operation.DUPLICATE_SESSION: lambda house, session: house.adapter.duplicate_session(session, None, MARKER, Steps()),
+    Operation.RECREATE_SESSION: lambda house, session: house.adapter.recreate_session(session, None, "y", MARKER, Steps()),
+    Operation.UPDATE_DOCUMENT: lambda house, session: house.adapter.update_document(
+        session, session.documents[0], DocumentChange(title="New")
+    ),
+}
+STATUSES = ("PENDING", "IN_PROGRESS", "PROCESSING", "COMPLETED", "DECLINED", "CANCELED", "EXPIRED", "UNKNOWN")
+
+
+def test_every_operation_on_a_session_says_when_it_can_be_done() -> None:
+    stated = {operation for operation, capability in PROVIDER.capabilities.operations.items() if capability.when is not None}
+    assert stated == set(CHANGES)
+    for operation in stated:
+        assert {status.value for status in PROVIDER.capabilities.operations[operation].when or ()} <= set(STATUSES)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("operation", CHANGES)
+async def test_what_can_be_done_in_a_status_is_done_and_nothing_else(house: House, operation: Operation, status: str) -> None:
+    session = await in_status(house, SessionStatus(status))
+    before = left(house)
+    if PROVIDER.capabilities.possible(operation, session.status):
+        await CHANGES[operation](house, session)
+    else:
+        with pytest.raises((WrongState, NotFound)):
+            await CHANGES[operation](house, session)
+        assert left(house) == before

@@ -1,0 +1,106 @@
+"""The cache of sessions: bounded, short-lived, and never older than what it was told before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stage import START, session
+
+from gateway.cache import SessionCache
+from gateway.settings import FreshnessSettings
+from providers.model import SessionRef, SessionStatus
+
+DONE = SessionStatus.COMPLETED
+
+
+@pytest.fixture
+async def cache() -> AsyncIterator[SessionCache]:
+    cache = SessionCache(FreshnessSettings(), most=3)
+    yield cache
+    await cache.close()
+
+
+async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> None:
+    mine = session()
+    assert await cache.get(mine.ref) is None
+    await cache.put(mine)
+    assert await cache.get(mine.ref) is mine
+    assert await cache.get(SessionRef("umbrella", mine.key)) is None
+    await cache.drop(mine.ref)
+    await cache.drop(mine.ref)
+    assert await cache.get(mine.ref) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    moves=st.lists(st.tuples(st.sampled_from(["put", "get", "drop"]), st.integers(0, 6)), max_size=40), most=st.integers(1, 4)
+)
+async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], most: int) -> None:
+    cache, model = SessionCache(FreshnessSettings(), most=most), OrderedDict[int, None]()
+    for move, number in moves:
+        each = session(str(number))
+        if move == "put":
+            await cache.put(each)
+            model[number] = None
+        elif move == "drop":
+            await cache.drop(each.ref)
+            model.pop(number, None)
+        else:
+            assert (await cache.get(each.ref) is not None) == (number in model)
+        if move != "drop" and number in model:
+            model.move_to_end(number)
+        while len(model) > most:
+            model.popitem(last=False)
+    found = [number for number in range(7) if await cache.get(session(str(number)).ref)]
+    assert found == sorted(model)
+    await cache.close()
+
+
+async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
+    cache = SessionCache(FreshnessSettings(open=0.02, final=60))
+    await cache.put(session("open"))
+    await cache.put(session("final", DONE))
+    await asyncio.sleep(0.05)
+    assert await cache.get(session("open").ref) is None
+    assert await cache.get(session("final").ref) is not None
+    await cache.close()
+
+
+async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() -> None:
+    cache = SessionCache(FreshnessSettings(open=0.02, final=60))
+    await cache.put(session())
+    await cache.put(session(status=DONE))
+    await asyncio.sleep(0.05)
+    assert await cache.get(session().ref) is not None
+    await cache.close()
+
+
+async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() -> None:
+    cache = SessionCache(FreshnessSettings(open=60, final=0))
+    await cache.put(session())
+    await cache.put(session(status=DONE))
+    assert await cache.get(session().ref) is None
+    await cache.close()
+
+
+async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) -> None:
+    newer, older = session(status=DONE, observed_at=START), session(observed_at=START - timedelta(microseconds=1))
+    await cache.put(newer)
+    await cache.put(older)
+    assert await cache.get(newer.ref) is newer
+    same = session(observed_at=START)
+    await cache.put(same)
+    assert await cache.get(newer.ref) is same
+
+
+async def test_closing_forgets_everything() -> None:
+    cache = SessionCache(FreshnessSettings())
+    await cache.put(session())
+    await cache.close()
+    assert await cache.get(session().ref) is None

@@ -1,0 +1,621 @@
+"""Keeping lists fresh: nothing is lost while a list moves, nothing is read twice, and whoever is missing is named.
+
+The provider here is a list in memory behind an adapter, so that it can change between any two calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from stage import START, Hands, examples, fresh_store
+
+from gateway.directory import Connected, Directory
+from gateway.listing import SourceOutcome, SourceReport
+from gateway.settings import FreshnessSettings, Settings, UploadSettings
+from gateway.signing import Signing
+from gateway.store import SessionFilter, SessionOrder, Slice, Store
+from gateway.uploads import Uploads
+from providers.adapter import Adapter, Provider
+from providers.capability import Capabilities, Capability, Operation, Support, operations
+from providers.deadline import deadline, time_left
+from providers.errors import (
+    AuthorizationRequired,
+    Busy,
+    Forbidden,
+    Misbehaved,
+    NotFound,
+    ProviderError,
+    Refused,
+    SigningError,
+    TimedOut,
+    Unavailable,
+)
+from providers.model import Page, Session, SessionKind, SessionRef, SessionStatus
+from providers.settings import ProviderSettings
+
+Edit = Callable[[list["Item"]], None]
+
+PENDING, SIGNING, DONE, DELETED = (
+    SessionStatus.PENDING,
+    SessionStatus.IN_PROGRESS,
+    SessionStatus.COMPLETED,
+    SessionStatus.DELETED,
+)
+EVERYTHING = SessionFilter()
+NOW = timedelta(0)
+
+
+class ShelfSettings(ProviderSettings):
+    kind: Literal["shelf"] = "shelf"
+
+
+class NoOptions(BaseModel):
+    pass
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row of the provider's list; ``whole`` is the session that it is a part of, if any."""
+
+    key: str
+    status: SessionStatus = PENDING
+    whole: str | None = None
+
+
+class Shelf(Adapter):
+    """A provider whose sessions are a list in memory, newest first, in pages of ``size``."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        session_kind=SessionKind.SIGNING,
+        operations=operations(Capability(Operation.LIST_SESSIONS, Support.NATIVE)),
+        media_types=frozenset(),
+    )
+
+    def stock(self, *items: Item, size: int = 3, numbered: bool = False, counted: bool = True) -> None:
+        self.items = list(items)
+        self.size, self.numbered, self.counted = size, numbered, counted
+        self.listed: list[int] = []
+        self.fetched: list[str] = []
+        self.left: list[float | None] = []
+        self.edits: list[Edit] = []
+        self.failures: list[BaseException | None] = []
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def list_sessions(self, offset: int, limit: int) -> Page:
+        self.listed.append(offset)
+        self.left.append(time_left(self.clock))
+        await self.go.wait()
+        if self.failures and (failure := self.failures.pop(0)):
+            raise failure
+        size = min(limit, self.size)
+        begin = offset // size * size if self.numbered else offset
+        rows, total = self.items[begin : begin + size], len(self.items)
+        following = begin + size if begin + size < total else None
+        if not self.counted:
+            following = begin + len(rows) if len(rows) == size else None
+        page = Page(
+            sessions=tuple(self._session(item, partial=True) for item in rows),
+            total=total if self.counted else None,
+            next_offset=following,
+        )
+        if self.edits:
+            self.edits.pop(0)(self.items)
+        return page
+
+    async def fetch_session(self, key: str, known: Session | None = None) -> Session:
+        self.fetched.append(key)
+        parts = [item for item in self.items if item.whole == key]
+        if parts:
+            return replace(self._session(replace(parts[0], key=key)), parts=tuple(item.key for item in parts))
+        for item in self.items:
+            if item.key == key:
+                return self._session(item)
+        raise NotFound("There is no such session.")
+
+    def _session(self, item: Item, *, partial: bool = False) -> Session:
+        return Session(
+            provider=self.settings.name,
+            key=item.key,
+            kind=SessionKind.SIGNING,
+            status=item.status,
+            native=repr(item).encode(),
+            partial=partial,
+        )
+
+
+class Unlisted(Shelf):
+    """The same without a list."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        session_kind=SessionKind.SEALING, operations=operations(), media_types=frozenset()
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A gateway in front of shelves."""
+
+    signing: Signing
+    store: Store
+    clock: Hands
+    shelves: Sequence[Shelf]
+
+    @property
+    def shelf(self) -> Shelf:
+        return self.shelves[0]
+
+    async def refresh(self, max_age: timedelta | None = NOW) -> Sequence[SourceReport]:
+        """How fresh each list is now; time has passed since it was asked before."""
+        self.clock.pass_(seconds=1)
+        return (await self.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=0), max_age)).sources
+
+    async def outcome(self, max_age: timedelta | None = NOW) -> SourceOutcome:
+        return (await self.refresh(max_age))[0].outcome
+
+    async def known(self) -> dict[str, SessionStatus]:
+        page = await self.store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=1000))
+        return {row.session.key: row.session.status for row in page}
+
+
+def _connected(name: str, kind: type[Shelf], clock: Hands) -> Connected:
+    mine = ShelfSettings(name=name, base_url="http://127.0.0.1:1")
+    record = Provider(
+        kind="shelf",
+        display_name="Shelf",
+        adapter=kind,
+        settings=ShelfSettings,
+        options=NoOptions,
+        participant_options=NoOptions,
+    )
+    return Connected(record, mine, kind(mine, clock=clock))
+
+
+@asynccontextmanager
+async def opened(store: Store, folder: Path, *kinds: type[Shelf], wait: float = 5.0) -> AsyncIterator[Scene]:
+    clock = Hands()
+    connected = [_connected(f"shelf-{number}", kind, clock) for number, kind in enumerate(kinds)]
+    shelves = [each.adapter for each in connected if isinstance(each.adapter, Shelf)]
+    for shelf in shelves:
+        shelf.stock()
+    directory = Directory(connected)
+    uploads = Uploads(UploadSettings(folder=folder), store.uploads, clock)
+    freshness = FreshnessSettings(open=0, final=0, list=10, list_wait=wait)
+    signing = Signing(Settings(freshness=freshness), directory, store, uploads, clock)
+    try:
+        yield Scene(signing, store, clock, shelves)
+    finally:
+        for shelf in shelves:
+            shelf.go.set()
+        await signing.close()
+        await directory.close()
+
+
+@pytest.fixture
+async def scene(store: Store, tmp_path: Path) -> AsyncIterator[Scene]:
+    async with opened(store, tmp_path / "uploads", Shelf) as scene:
+        yield scene
+
+
+@pytest.fixture
+async def two(store: Store, tmp_path: Path) -> AsyncIterator[Scene]:
+    async with opened(store, tmp_path / "uploads", Shelf, Shelf, wait=1.0) as scene:
+        yield scene
+
+
+def items(count: int, status: SessionStatus = DONE) -> list[Item]:
+    return [Item(f"s{number:02}", status) for number in range(count)]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 (what is waited for is no event of ours)
+            await asyncio.sleep(0.001)
+
+
+# how far a walk goes
+
+
+async def test_the_first_walk_reads_a_list_to_its_end(scene: Scene) -> None:
+    scene.shelf.stock(*items(10))
+    assert await scene.outcome() is SourceOutcome.FRESH
+    assert scene.shelf.listed == [0, 3, 6, 9]
+    assert await scene.known() == {item.key: item.status for item in scene.shelf.items}
+    assert scene.shelf.fetched == []
+
+
+async def test_an_empty_list_is_fresh(scene: Scene) -> None:
+    assert await scene.outcome() is SourceOutcome.FRESH
+    assert scene.shelf.listed == [0]
+
+
+async def test_a_list_that_has_not_changed_costs_one_call(scene: Scene) -> None:
+    scene.shelf.stock(*items(10))
+    await scene.refresh()
+    for _ in range(3):
+        scene.shelf.listed.clear()
+        await scene.refresh()
+        assert scene.shelf.listed == [0]
+
+
+async def test_a_walk_goes_on_until_a_page_brings_nothing_new(scene: Scene) -> None:
+    scene.shelf.stock(*items(10))
+    await scene.refresh()
+    scene.shelf.listed.clear()
+    scene.shelf.items[:0] = [Item(f"new{number}", DONE) for number in range(4)]
+    await scene.refresh()
+    assert scene.shelf.listed == [0, 3, 6]
+    assert set(await scene.known()) == {item.key for item in scene.shelf.items}
+
+
+async def test_a_walk_goes_on_until_it_has_seen_all_that_can_still_change(scene: Scene) -> None:
+    scene.shelf.stock(*items(7), Item("open", PENDING), *[Item(f"z{number}", DONE) for number in range(7)])
+    await scene.refresh()
+    scene.shelf.listed.clear()
+    await scene.refresh()
+    assert scene.shelf.listed == [0, 3, 6]
+    scene.shelf.items[7] = Item("open", DONE)
+    await scene.refresh()
+    assert (await scene.known())["open"] is DONE
+    scene.shelf.listed.clear()
+    await scene.refresh()
+    assert scene.shelf.listed == [0]
+
+
+async def test_a_known_session_whose_row_has_changed_is_read_in_full_once(scene: Scene) -> None:
+    scene.shelf.stock(*items(4, PENDING))
+    await scene.refresh()
+    scene.shelf.items[2] = replace(scene.shelf.items[2], status=SIGNING)
+    await scene.refresh()
+    await scene.refresh()
+    assert scene.shelf.fetched == ["s02"]
+    assert (await scene.known())["s02"] is SIGNING
+
+
+async def test_several_rows_of_one_session_are_one_read(scene: Scene) -> None:
+    scene.shelf.stock(Item("p1", PENDING, "whole"), Item("p2", PENDING, "whole"), Item("single"))
+    await scene.signing.session(SessionRef("shelf-0", "whole"))
+    scene.shelf.fetched.clear()
+    await scene.refresh()
+    assert scene.shelf.fetched == ["whole"]
+    assert set(await scene.known()) == {"whole", "single"}
+    await scene.refresh()
+    assert scene.shelf.fetched == ["whole"]
+
+
+async def test_a_walk_after_one_that_was_cut_off_looks_behind_what_that_one_had_seen(scene: Scene) -> None:
+    scene.shelf.stock(*items(4))
+    await scene.refresh()
+    scene.shelf.items[:0] = [Item(f"new{number}", DONE) for number in range(6)]
+    scene.shelf.failures = [None, Unavailable("not now")]
+    assert await scene.outcome() is SourceOutcome.UNAVAILABLE
+    assert await scene.outcome() is SourceOutcome.FRESH
+    assert set(await scene.known()) == {item.key for item in scene.shelf.items}
+
+
+# what has gone
+
+
+async def test_a_session_that_vanished_is_deleted_and_a_final_one_stays_as_it_was(scene: Scene) -> None:
+    scene.shelf.stock(Item("open", PENDING), Item("done", DONE), Item("other", PENDING))
+    await scene.refresh()
+    del scene.shelf.items[:2]
+    await scene.refresh()
+    assert await scene.known() == {"open": DELETED, "done": DONE, "other": PENDING}
+
+
+async def test_a_session_that_only_the_list_has_lost_is_read_by_itself(scene: Scene) -> None:
+    scene.shelf.stock(Item("hidden", PENDING), Item("shown", PENDING))
+    await scene.refresh()
+    hidden = scene.shelf.items.pop(0)
+    scene.shelf.items.append(replace(hidden, key="part", whole="hidden", status=SIGNING))
+    await scene.refresh()
+    assert (await scene.known())["hidden"] is SIGNING
+
+
+async def test_a_provider_without_a_list_is_asked_for_what_can_still_change(store: Store, tmp_path: Path) -> None:
+    async with opened(store, tmp_path / "uploads", Unlisted) as scene:
+        scene.shelf.stock(Item("open", PENDING), Item("done", DONE), Item("gone", PENDING))
+        for item in scene.shelf.items:
+            await scene.signing.session(SessionRef("shelf-0", item.key))
+        scene.shelf.items[0] = Item("open", SIGNING)
+        del scene.shelf.items[2]
+        scene.shelf.fetched.clear()
+        assert await scene.outcome() is SourceOutcome.FRESH
+        assert sorted(scene.shelf.fetched) == ["gone", "open"]
+        assert scene.shelf.listed == []
+        assert await scene.known() == {"open": SIGNING, "done": DONE, "gone": DELETED}
+
+
+# a list that moves under the reader
+
+
+@dataclass(frozen=True)
+class Insert:
+    count: int
+
+    def __call__(self, rows: list[Item]) -> None:
+        start = sum(1 for row in rows if row.key.startswith("new"))
+        rows[:0] = [Item(f"new{start + number}-{id(self)}", DONE) for number in range(self.count)]
+
+
+@dataclass(frozen=True)
+class Remove:
+    places: tuple[int, ...]
+
+    def __call__(self, rows: list[Item]) -> None:
+        for place in self.places:
+            if rows:
+                rows.pop(place % len(rows))
+
+
+@dataclass(frozen=True)
+class Finish:
+    place: int
+
+    def __call__(self, rows: list[Item]) -> None:
+        if rows:
+            rows[self.place % len(rows)] = replace(rows[self.place % len(rows)], status=DONE)
+
+
+@dataclass(frozen=True)
+class Raise:
+    place: int
+
+    def __call__(self, rows: list[Item]) -> None:
+        if rows:
+            rows.insert(0, rows.pop(self.place % len(rows)))
+
+
+@dataclass(frozen=True)
+class Both:
+    edits: tuple[Edit, ...]
+
+    def __call__(self, rows: list[Item]) -> None:
+        for edit in self.edits:
+            edit(rows)
+
+
+inserts = st.integers(1, 4).map(Insert)
+removes = st.lists(st.integers(0, 30), min_size=1, max_size=3).map(lambda places: Remove(tuple(places)))
+finishes = st.integers(0, 30).map(Finish)
+raises = st.integers(0, 30).map(Raise)
+
+
+def scripts(*edits: st.SearchStrategy[Edit]) -> st.SearchStrategy[list[Edit]]:
+    return st.lists(st.lists(st.one_of(edits), max_size=3).map(lambda some: Both(tuple(some))), max_size=8)
+
+
+rows = (
+    st.integers(0, 14)
+    .flatmap(lambda least: st.lists(st.sampled_from([PENDING, DONE]), min_size=least, max_size=14))
+    .map(lambda statuses: [Item(f"s{number:02}", status) for number, status in enumerate(statuses)])
+)
+moving = examples(25)
+
+
+async def _moved(
+    template: Path, stock: list[Item], script: Sequence[Edit], *, walked: bool, **how: object
+) -> tuple[set[str], set[str], Scene]:
+    """What was there throughout a walk, what the walk came to know; then it is quiet, and a second one has to settle all."""
+    async with fresh_store(template) as store, opened(store, template.parent / "uploads", Shelf) as scene:
+        shelf = scene.shelf
+        shelf.stock(*stock, **how)  # type: ignore[arg-type]
+        if walked:
+            await scene.refresh()
+        before = {item.key for item in shelf.items}
+        seen_throughout = set(before)
+
+        def noting(edit: Edit) -> Edit:
+            def run(items: list[Item]) -> None:
+                edit(items)
+                seen_throughout.intersection_update(item.key for item in items)
+
+            return run
+
+        shelf.edits = [noting(edit) for edit in script]
+        assert await scene.outcome() is SourceOutcome.FRESH
+        first = set(await scene.known())
+        shelf.edits = []
+        assert await scene.outcome() is SourceOutcome.FRESH
+        second = await scene.known()
+        present = {item.key: item.status for item in shelf.items}
+        assert {key: second.get(key) for key in present} == present
+        assert all(status.final for key, status in second.items() if key not in present)
+        shelf.listed.clear()
+        assert await scene.outcome() is SourceOutcome.FRESH
+        if all(item.status.final for item in shelf.items):
+            assert len(shelf.listed) == 1
+        return seen_throughout, first, scene
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+@pytest.mark.parametrize("gone", [1, 2, 3])
+async def test_a_walk_steps_back_as_far_as_the_rest_of_a_list_has_moved_up(scene: Scene, numbered: bool, gone: int) -> None:
+    scene.shelf.stock(*items(9), numbered=numbered)
+    scene.shelf.edits = [Insert(0), Remove((0,) * gone)]
+    await scene.refresh()
+    assert {f"s{number:02}" for number in range(9)} == set(await scene.known())
+
+
+@moving
+@given(
+    stock=rows, script=scripts(inserts, removes, finishes), size=st.integers(1, 5), numbered=st.booleans(), walked=st.booleans()
+)
+async def test_nothing_that_is_there_throughout_is_lost_while_others_come_and_go(
+    template: Path, stock: list[Item], script: list[Edit], size: int, numbered: bool, walked: bool
+) -> None:
+    throughout, first, _ = await _moved(template, stock, script, walked=walked, size=size, numbered=numbered)
+    assert throughout <= first
+
+
+@moving
+@given(stock=rows, script=scripts(inserts, finishes), size=st.integers(1, 5), numbered=st.booleans())
+async def test_a_list_that_does_not_count_itself_may_grow(
+    template: Path, stock: list[Item], script: list[Edit], size: int, numbered: bool
+) -> None:
+    throughout, first, _ = await _moved(template, stock, script, walked=False, size=size, numbered=numbered, counted=False)
+    assert throughout <= first
+
+
+@moving
+@given(
+    stock=rows,
+    before=scripts(inserts, finishes),
+    jump=raises,
+    after=scripts(inserts, removes, finishes),
+    size=st.integers(2, 5),
+    walked=st.booleans(),
+)
+async def test_one_that_jumps_to_the_front_while_the_list_is_read_is_found_by_the_next_walk(
+    template: Path, stock: list[Item], before: list[Edit], jump: Edit, after: list[Edit], size: int, walked: bool
+) -> None:
+    await _moved(template, stock, [*before[:2], jump, *after], walked=walked, size=size)
+
+
+# who waits, and for how long
+
+
+async def test_a_list_is_asked_for_again_only_when_it_is_too_old(scene: Scene) -> None:
+    scene.shelf.stock(*items(1))
+    (first,) = await scene.refresh(None)
+    assert first.as_of == scene.clock.now()
+    scene.clock.pass_(seconds=8.9)
+    (second,) = await scene.refresh(None)  # 9.9 seconds later
+    assert second == first
+    assert scene.shelf.listed == [0]
+    assert await scene.outcome(timedelta(seconds=10)) is SourceOutcome.FRESH
+    assert scene.shelf.listed == [0, 0]
+
+
+async def test_many_who_ask_at_once_share_one_walk(scene: Scene) -> None:
+    scene.shelf.stock(*items(5))
+    scene.shelf.go.clear()
+    asking = [asyncio.create_task(scene.refresh()) for _ in range(8)]
+    await until(lambda: bool(scene.shelf.listed))
+    scene.shelf.go.set()
+    reports = await asyncio.gather(*asking)
+    assert {report.outcome for (report,) in reports} == {SourceOutcome.FRESH}
+    assert scene.shelf.listed == [0, 3]
+
+
+async def test_a_list_is_as_old_as_the_beginning_of_its_walk(scene: Scene) -> None:
+    scene.shelf.go.clear()
+    asking = asyncio.create_task(scene.refresh())
+    await until(lambda: bool(scene.shelf.listed))
+    begun = scene.clock.now()
+    scene.clock.pass_(minutes=1)
+    scene.shelf.go.set()
+    (report,) = await asking
+    assert report.as_of == begun
+
+
+async def test_a_slow_provider_is_named_and_its_walk_serves_whoever_asks_next(two: Scene) -> None:
+    slow, _ = two.shelves
+    slow.stock(*items(5))
+    slow.go.clear()
+    late, on_time = await two.refresh()
+    assert (late.outcome, on_time.outcome) == (SourceOutcome.TIMED_OUT, SourceOutcome.FRESH)
+    assert isinstance(late.problem, TimedOut)
+    assert late.provider == late.problem.provider == "shelf-0"
+    assert late.as_of is None
+    slow.go.set()
+    await until(lambda: not [task for task in asyncio.all_tasks() if "walk" in task.get_name()])
+    again = await two.refresh(timedelta(hours=1))
+    assert [report.outcome for report in again] == [SourceOutcome.FRESH] * 2
+    assert slow.listed == [0, 3]
+    assert set(await two.known()) == {item.key for item in slow.items}
+
+
+async def test_a_walk_goes_on_when_whoever_asked_has_gone(scene: Scene) -> None:
+    scene.shelf.stock(*items(5))
+    scene.shelf.go.clear()
+    asking = asyncio.create_task(scene.refresh())
+    await until(lambda: bool(scene.shelf.listed))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    scene.shelf.go.set()
+    await until(lambda: len(scene.shelf.listed) == 2)
+    assert await scene.outcome(timedelta(hours=1)) is SourceOutcome.FRESH
+    assert scene.shelf.listed == [0, 3]
+
+
+async def test_the_deadline_of_whoever_asks_first_is_not_that_of_the_walk(scene: Scene) -> None:
+    with deadline(scene.clock, 1.0):
+        await scene.refresh()
+    (left,) = scene.shelf.left
+    assert left is not None
+    assert left > 60
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (AuthorizationRequired("no"), SourceOutcome.UNAUTHORIZED),
+        (Forbidden("no"), SourceOutcome.UNAUTHORIZED),
+        (Refused("no", status=403), SourceOutcome.UNAUTHORIZED),
+        (Refused("no", status=400), SourceOutcome.UNAVAILABLE),
+        (Unavailable("no"), SourceOutcome.UNAVAILABLE),
+        (Misbehaved("no"), SourceOutcome.UNAVAILABLE),
+        (TimedOut("no"), SourceOutcome.TIMED_OUT),
+        (Busy("later", status=429, retry_after=3), SourceOutcome.STALE),
+    ],
+)
+async def test_a_failing_provider_is_named_with_its_reason_while_the_others_answer(
+    two: Scene, failure: ProviderError | Forbidden, outcome: SourceOutcome
+) -> None:
+    broken, whole = two.shelves
+    broken.stock(Item("old", PENDING))
+    before, _ = await two.refresh()
+    whole.stock(Item("here", PENDING))
+    broken.failures = [failure]
+    report, other = await two.refresh()
+    assert (report.outcome, other.outcome) == (outcome, SourceOutcome.FRESH)
+    assert report.problem is failure
+    assert report.as_of == before.as_of
+    assert await two.known() == {"old": PENDING, "here": PENDING}
+    again, _ = await two.refresh()
+    assert (again.outcome, again.problem) == (SourceOutcome.FRESH, None)
+
+
+async def test_a_session_that_cannot_be_read_makes_the_walk_fail_as_the_provider_said(scene: Scene) -> None:
+    scene.shelf.stock(Item("s", PENDING))
+    await scene.refresh()
+
+    class Refusing(Shelf):
+        async def fetch_session(self, key: str, known: Session | None = None) -> Session:
+            raise Busy("later")
+
+    scene.shelf.items.clear()
+    scene.shelf.__class__ = Refusing
+    (report,) = await scene.refresh()
+    assert report.outcome is SourceOutcome.STALE
+    assert isinstance(report.problem, SigningError)
+
+
+async def test_what_nobody_expects_is_not_told_as_an_outcome(scene: Scene) -> None:
+    scene.shelf.failures = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        await scene.refresh()
+
+
+async def test_closing_ends_the_walks(scene: Scene) -> None:
+    scene.shelf.go.clear()
+    asking = asyncio.create_task(scene.refresh())
+    await until(lambda: bool(scene.shelf.listed))
+    await scene.signing.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not [task for task in asyncio.all_tasks() if "walk" in task.get_name()]
+    assert scene.clock.now() > START

@@ -1,0 +1,162 @@
+"""The one door for change: what a state that was seen makes of the state that was known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stage import START, Hands, examples, fresh_store, paper, session, sessions, signature, signer
+
+from gateway.cache import SessionCache
+from gateway.settings import FreshnessSettings
+from gateway.signing.observation import Observation
+from gateway.store import Store
+from providers.model import ChangeSource, Session, SessionStatus
+
+POLL, READ, MUTATION = ChangeSource.POLL, ChangeSource.READ, ChangeSource.MUTATION
+REF = session().ref
+
+
+@pytest.fixture
+async def cache() -> AsyncIterator[SessionCache]:
+    cache = SessionCache(FreshnessSettings())
+    yield cache
+    await cache.close()
+
+
+@pytest.fixture
+def observation(store: Store, cache: SessionCache, clock: Hands) -> Observation:
+    return Observation(store, cache, clock)
+
+
+def full(status: SessionStatus = SessionStatus.PENDING, **known: object) -> Session:
+    """A session read by itself, with all that belongs to it."""
+    children = {
+        "documents": (paper(REF, "d1"),),
+        "participants": (signer(REF, "p1", email="ann@acme.test"),),
+        "signatures": (signature(REF, "g1"),),
+        "title": "Contract",
+        "created_at": START - timedelta(days=1),
+        "reference": "ours",
+    }
+    return session(status=status, **(children | known))
+
+
+def row(status: SessionStatus, **known: object) -> Session:
+    """The same as a row of a list."""
+    return session(status=status, partial=True, **known)
+
+
+async def test_a_first_sight_is_kept_as_it_is_seen(observation: Observation, store: Store, cache: SessionCache) -> None:
+    seen = await observation.observe(full(stale=True), MUTATION)
+    assert seen == replace(full(), observed_at=START, source=MUTATION, stale=False)
+    assert await store.sessions.get(REF) == seen
+    assert await cache.get(REF) == seen
+
+
+@pytest.mark.parametrize("final", [status for status in SessionStatus if status.final])
+@pytest.mark.parametrize("told", [SessionStatus.PENDING, SessionStatus.UNKNOWN, SessionStatus.EXPIRED])
+async def test_a_row_never_takes_back_a_final_status(
+    observation: Observation, final: SessionStatus, told: SessionStatus
+) -> None:
+    known = await observation.observe(full(final), READ)
+    assert replace(await observation.observe(row(told), POLL), source=READ) == known
+
+
+async def test_only_a_read_of_the_session_itself_corrects_a_final_status(observation: Observation) -> None:
+    await observation.observe(full(SessionStatus.EXPIRED), READ)
+    assert (await observation.observe(full(SessionStatus.COMPLETED), READ)).status is SessionStatus.COMPLETED
+
+
+async def test_a_row_changes_what_it_tells_and_nothing_else(observation: Observation, clock: Hands) -> None:
+    await observation.observe(full(), READ)
+    clock.pass_(minutes=1)
+    seen = await observation.observe(row(SessionStatus.IN_PROGRESS, due_at=START, provider_status="Half"), POLL)
+    changed = full(
+        SessionStatus.IN_PROGRESS,
+        due_at=START,
+        provider_status="Half",
+        native=row(SessionStatus.IN_PROGRESS).native,
+        partial=True,
+        observed_at=clock.now(),
+        source=POLL,
+    )
+    assert seen == changed
+
+
+async def test_a_row_can_make_a_session_final(observation: Observation) -> None:
+    await observation.observe(full(), READ)
+    seen = await observation.observe(row(SessionStatus.COMPLETED), POLL)
+    assert seen.final
+    assert seen.partial
+    assert seen.documents == full().documents
+
+
+async def test_a_full_read_replaces_all_but_the_date_of_creation(observation: Observation, store: Store) -> None:
+    await observation.observe(full(), READ)
+    seen = await observation.observe(session(status=SessionStatus.IN_PROGRESS), READ)
+    assert (seen.documents, seen.participants, seen.signatures, seen.title) == ((), (), (), None)
+    assert seen.created_at == full().created_at
+    assert await store.sessions.get(REF) == seen
+    later = await observation.observe(full(created_at=START), READ)
+    assert later.created_at == START
+
+
+@examples(40)
+@given(known=sessions(), seen=sessions(), partial=st.booleans())
+async def test_whatever_is_seen_what_is_known_follows(template: Path, known: Session, seen: Session, partial: bool) -> None:
+    known = replace(known, parts=())
+    seen = replace(seen, provider=known.provider, key=known.key, partial=partial, parts=())
+    async with fresh_store(template) as store:
+        cache = SessionCache(FreshnessSettings())
+        observation = Observation(store, cache, Hands())
+        before = await observation.observe(known, READ)
+        after = await observation.observe(seen, POLL)
+        assert await store.sessions.get(known.ref) == await cache.get(known.ref) == after
+        assert (after.observed_at, after.source, after.stale) == (START, POLL, False)
+        if partial:
+            assert after.final or not before.final
+            assert (after.documents, after.participants, after.signatures) == (
+                before.documents,
+                before.participants,
+                before.signatures,
+            )
+        else:
+            assert after.status is seen.status
+            assert after.documents == seen.documents
+        if (partial and not before.final) or not partial:
+            assert after.created_at == (seen.created_at or known.created_at)
+        await cache.close()
+
+
+async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache: SessionCache, clock: Hands) -> None:
+    """A row and a full read, in any order of arrival, end as if one had come after the other."""
+    observation = Observation(store, cache, clock)
+    for _ in range(10):
+        await observation.observe(session(), READ)
+        await asyncio.gather(
+            observation.observe(full(SessionStatus.COMPLETED), READ),
+            *(observation.observe(row(SessionStatus.IN_PROGRESS), POLL) for _ in range(4)),
+        )
+        found = await store.sessions.get(REF)
+        assert found is not None
+        assert found.status is SessionStatus.COMPLETED
+        assert found.documents == full().documents
+        assert await cache.get(REF) == found
+
+
+async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
+    store: Store, cache: SessionCache, clock: Hands
+) -> None:
+    observation = Observation(store, cache, clock)
+    many = [session(f"s{number}") for number in range(40)]
+    seen = await asyncio.gather(*(observation.observe(each, POLL, {each.key: b"row"}) for each in many))
+    assert [each.key for each in seen] == [each.key for each in many]
+    listed: Mapping[str, object] = await store.sessions.listed("acme", [each.key for each in many])
+    assert len(listed) == len(many)

@@ -1,0 +1,374 @@
+"""The configuration: what it takes, what overrides it, and how it says what is wrong without saying a secret."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from gateway.settings import Settings, load, parse
+from providers import registry
+from providers.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    "SIGNICAT_SECRET": "signicat-53cr3t",
+    "SEAL_KEY": "seal-53cr3t",
+    "EASYINK_SECRET": "ink-53cr3t",
+    "TOKEN": "tok-53cr3t",
+}
+CONFIGURATION = """
+[[providers]]
+name = "signicat"
+kind = "signicat"
+base_url = "https://api.signicat.com/sign"
+token_url = "https://api.signicat.com/auth/open/connect/token"
+client_id = "sandbox-client"
+client_secret = "${SIGNICAT_SECRET}"
+
+[[providers]]
+name = "seal"
+kind = "seal"
+base_url = "https://seal.example.com"
+api_key = "${SEAL_KEY}"
+process_id = 7
+
+[[providers]]
+name = "persist"
+kind = "persist"
+base_url = "https://signatures.example.com/"
+
+[[providers]]
+name = "easy-ink"
+kind = "easyink"
+base_url = "https://api.easyink.example.com"
+identity_url = "https://identity.easyink.example.com"
+client_id = "ink-client"
+client_secret = "${EASYINK_SECRET}"
+redirect_uri = "https://app.example.com/callback"
+access_token = "${TOKEN}"
+
+[providers.paths]
+create_draft = "/v2/drafts"
+"""
+
+
+def _row(kind: str, **keys: object) -> dict[str, object]:
+    rows = {
+        "signicat": {"client_id": "client", "client_secret": "signicat-53cr3t"},
+        "seal": {"base_url": "https://seal.example.com", "process_id": 7},
+        "persist": {"base_url": "https://persist.example.com"},
+    }
+    return {"name": kind, "kind": kind} | rows[kind] | keys
+
+
+def _mistakes(table: Mapping[str, Any], environment: Mapping[str, str] = {}) -> dict[str, str]:
+    """What is wrong with a table, by the key that is named."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse(table, environment)
+    heading, *lines = str(caught.value).splitlines()
+    assert heading == "The configuration cannot be used:"
+    pairs = [line.removeprefix("  - ").split(": ", 1) for line in lines]
+    assert len(pairs) == len({key for key, _ in pairs})
+    return dict(pairs)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "countersign.toml"
+    path.write_text(CONFIGURATION, "utf-8")
+    return path
+
+
+# what it takes
+
+
+def test_four_providers_are_read_with_their_secrets_from_the_environment(file: Path) -> None:
+    settings = load(file, SECRETS)
+    assert [(each.name, each.kind) for each in settings.providers] == [
+        ("signicat", "signicat"),
+        ("seal", "seal"),
+        ("persist", "persist"),
+        ("easy-ink", "easyink"),
+    ]
+    for each in settings.providers:
+        assert type(each) is registry.load(each.kind).settings
+    secrets = {secret.get_secret_value() for each in settings.providers for secret in each.secrets()}
+    assert secrets == set(SECRETS.values())
+    signicat, seal, persist, ink = settings.providers
+    assert signicat.base_url == "https://api.signicat.com/sign"
+    assert persist.base_url == "https://signatures.example.com"
+    assert getattr(seal, "process_id") == 7  # noqa: B009 (the type is the provider's own)
+    assert ink.path("create_draft") == "/v2/drafts"
+    assert ink.path("fetch_draft", session="a/b") == ink.PATHS["fetch_draft"].format(session="a%2Fb")
+
+
+def test_an_empty_file_is_a_gateway_without_providers(tmp_path: Path) -> None:
+    (tmp_path / "empty.toml").write_text("")
+    assert load(tmp_path / "empty.toml", {}) == Settings()
+
+
+def test_no_secret_shows_when_a_configuration_is_printed(file: Path) -> None:
+    environment = SECRETS | {
+        "COUNTERSIGN_SERVER_SECRET": "link-53cr3t",
+        "COUNTERSIGN_DATABASE_URL": "postgresql://gateway:db-53cr3t@db/countersign",
+    }
+    settings = load(file, environment)
+    assert settings.server.secret == SecretStr("link-53cr3t")
+    for text in (repr(settings), str(settings), settings.model_dump_json(), *map(repr, settings.providers)):
+        assert "53cr3t" not in text
+
+
+def test_variables_are_put_in_wherever_they_stand(tmp_path: Path) -> None:
+    root = tmp_path / "root.pem"
+    root.touch()
+    table = {
+        "server": {"port": "${PORT}", "public_url": "https://${HOST}:${PORT}/${NOT A VARIABLE}$"},
+        "trust": {"roots": ["${HERE}/root.pem"]},
+        "providers": [_row("persist", paths={"list_signatures": "/${HOST}"})],
+    }
+    settings = parse(table, {"PORT": "81", "HOST": "sign.example.com", "HERE": str(tmp_path)})
+    assert settings.server.port == 81
+    assert settings.server.public_url == "https://sign.example.com:81/${NOT A VARIABLE}$"
+    assert settings.trust.roots == (root,)
+    assert settings.providers[0].path("list_signatures") == "/sign.example.com"
+
+
+# what overrides it
+
+
+def _sections() -> Iterator[tuple[str, str, object]]:
+    for section, model in Settings():
+        if isinstance(model, BaseModel):
+            for key, value in model:
+                yield section, key, value
+
+
+@pytest.mark.parametrize(("section", "key", "value"), list(_sections()))
+def test_every_key_of_every_section_is_open_to_the_environment(section: str, key: str, value: object, tmp_path: Path) -> None:
+    root = tmp_path / "root.pem"
+    root.touch()
+    special = {
+        "server.public_url": "https://other.example.com",
+        "database.url": "sqlite:///other.db",
+        "trust.roots": f"{root}, {root}",
+    }
+    given = special.get(f"{section}.{key}", "7" if isinstance(value, int | float) else "other")
+    settings = parse({}, {f"COUNTERSIGN_{section}_{key}".upper(): given})
+    found = getattr(getattr(settings, section), key)
+    assert found != value
+    if f"{section}.{key}" == "trust.roots":
+        assert found == (root, root)
+    elif isinstance(found, SecretStr):
+        assert found.get_secret_value() == given
+    else:
+        assert found == type(found)(given)
+
+
+def _choices(annotation: object) -> list[str]:
+    """The words that a key takes, where it takes certain words only."""
+    return [word for each in get_args(annotation) for word in ([each] if isinstance(each, str) else _choices(each))]
+
+
+@pytest.mark.parametrize("kind", registry.NAMES)
+def test_every_key_of_a_provider_is_open_to_the_environment(kind: str) -> None:
+    record = registry.load(kind)
+    name = f"{kind}-no-1"
+    row = {"name": name, "kind": kind}
+    environment = {}
+    for key, field in record.settings.model_fields.items():
+        if key in {"name", "kind", "paths"}:
+            continue
+        given = "https://other.example.com" if key.endswith(("url", "uri")) else "other"
+        given = "4096" if field.annotation in {int, float} else given
+        given = "50" if key in {"timeout", "max_concurrency"} else given
+        choices = [each for each in _choices(field.annotation) if each != field.default]
+        given = choices[-1] if choices else given
+        environment[f"COUNTERSIGN_PROVIDERS_{kind}_NO_1_{key}".upper()] = given
+    if kind == "seal":  # which takes one way in only
+        del environment["COUNTERSIGN_PROVIDERS_SEAL_NO_1_API_KEY"]
+    for path in record.settings.PATHS:
+        environment[f"COUNTERSIGN_PROVIDERS_{kind}_NO_1_PATHS_{path}".upper()] = f"/other/{path}"
+    (found,) = parse({"providers": [row]}, environment).providers
+    for key in record.settings.model_fields:
+        given = environment.get(f"COUNTERSIGN_PROVIDERS_{kind}_NO_1_{key}".upper())
+        value = getattr(found, key)
+        if given is not None:
+            assert (value.get_secret_value() if isinstance(value, SecretStr) else str(value).removesuffix(".0")) == given, key
+    assert found.paths == {path: f"/other/{path}" for path in record.settings.PATHS}
+
+
+def test_an_override_is_of_one_provider_only_and_wins_over_the_file(file: Path) -> None:
+    environment = SECRETS | {
+        "COUNTERSIGN_PROVIDERS_EASY_INK_TIMEOUT": "3",
+        "COUNTERSIGN_PROVIDERS_PERSIST_BASE_URL": "http://p",
+    }
+    timeouts = {each.name: each.timeout for each in load(file, environment).providers}
+    assert timeouts == {"signicat": 10, "seal": 10, "persist": 10, "easy-ink": 3}
+    assert load(file, environment).providers[2].base_url == "http://p"
+
+
+def test_a_variable_that_is_missing_does_not_matter_where_the_key_is_overridden(file: Path) -> None:
+    environment = {name: value for name, value in SECRETS.items() if name != "SIGNICAT_SECRET"}
+    environment["COUNTERSIGN_PROVIDERS_SIGNICAT_CLIENT_SECRET"] = "${is-taken-as-it-is}"
+    (secret,) = load(file, environment).providers[0].secrets()
+    assert secret.get_secret_value() == "${is-taken-as-it-is}"
+
+
+# what is wrong with it
+
+
+def test_every_mistake_is_told_at_once_with_its_key_and_the_remedy() -> None:
+    table = {
+        "sever": {"port": 80},
+        "server": {"port": "many", "prot": 8000, "public_url": "ftp://sign.example.com"},
+        "database": {"url": "mysql://root:db-53cr3t@host/name"},
+        "uploads": {"max_bytes": 0, "folder": "${NOWHERE}/${NEITHER}"},
+        "trust": {"roots": ["/there/is/no/such.pem"]},
+        "limits": 5,
+        "providers": [
+            _row("signicat", client_secret="${SIGNICAT_SECRET}", token_url="not an address"),
+            _row("seal", api_key="key-53cr3t", username="user-53cr3t", password="word-53cr3t"),
+            _row("persist", paths={"list_signature": "/x"}, locale="fr"),
+            {"name": "no kind"},
+            {"name": "fax", "kind": "fax"},
+            _row("persist", name="twice"),
+            _row("persist", name="twice", base_url="https://user:pass-53cr3t@persist.example.com"),
+            _row("persist", name="Not A Name"),
+            {"kind": "easyink"},
+            "persist",
+        ],
+    }
+    found = _mistakes(table)
+    expected = {
+        "sever": "Remove it, or correct its spelling",
+        "server.port": "valid integer",
+        "server.prot": "Remove it, or correct its spelling",
+        "server.public_url": "https://",
+        "database.url": "Write sqlite:///FILE or postgresql://HOST/NAME",
+        "uploads.max_bytes": "greater than or equal to 1",
+        "uploads.folder": "NOWHERE",
+        "trust.roots": "/there/is/no/such.pem is not a file",
+        "limits": "is no table",
+        "providers[signicat].client_secret": "SIGNICAT_SECRET is not set. Set it, or write the value here",
+        "providers[signicat].token_url": "https://",
+        "providers[seal]": "not both",
+        "providers[persist].locale": "'ru', 'en' or 'kz'",
+        "providers[no kind].kind": ", ".join(registry.NAMES),
+        "providers[fax].kind": ", ".join(registry.NAMES),
+        "providers[twice].name": "given twice",
+        "providers[twice].base_url": "give them under their own keys",
+        "providers[Not A Name].name": "should match pattern",
+        "providers[8].name": "is missing. Add it",
+        "providers[8].base_url": "is missing. Add it",
+        "providers[8].identity_url": "is missing. Add it",
+        "providers[8].client_id": "is missing. Add it",
+        "providers[8].client_secret": "is missing. Add it",
+        "providers[8].redirect_uri": "is missing. Add it",
+        "providers[9].kind": "is missing",
+    }
+    assert found.keys() == expected.keys()
+    for key, text in expected.items():
+        assert text in found[key], key
+    assert "NEITHER" in found["uploads.folder"]
+    assert not any("53cr3t" in text for text in found.values())
+
+
+def test_an_unknown_path_is_told_with_those_there_are() -> None:
+    text = _mistakes({"providers": [_row("persist", paths={"list_signature": "/x", "fetch_signature": "x"})]})
+    assert "list_signature" in text["providers[persist]"]
+    for path in registry.load("persist").settings.PATHS:
+        assert path in text["providers[persist]"]
+
+
+@pytest.mark.parametrize("providers", [{"name": "persist", "kind": "persist"}, "persist", 5, True])
+def test_providers_that_are_no_list_of_tables_are_not_passed_over(providers: object) -> None:
+    assert "[[providers]]" in _mistakes({"providers": providers})["providers"]
+
+
+def test_a_section_that_is_no_table_is_a_mistake_also_where_the_environment_overrides_it() -> None:
+    assert "is no table" in _mistakes({"server": 8000}, {"COUNTERSIGN_SERVER_PORT": "80"})["server"]
+
+
+@pytest.mark.parametrize("override", ["many", ""])
+def test_a_wrong_override_is_told_by_its_key(override: str) -> None:
+    assert "integer" in _mistakes({}, {"COUNTERSIGN_SERVER_PORT": override})["server.port"]
+
+
+@pytest.mark.parametrize("wrong", [12345678, 1.5, True, ["list-53cr3t"], {"table": "53cr3t"}])
+@pytest.mark.parametrize("key", ["client_secret", "client_id"])
+def test_a_secret_of_the_wrong_kind_is_not_shown(key: str, wrong: object) -> None:
+    (text,) = _mistakes({"providers": [_row("signicat", **{key: wrong})]}).values()
+    assert "valid string" in text
+    assert "53cr3t" not in text
+    assert "12345678" not in text
+
+
+def test_an_empty_secret_is_none() -> None:
+    assert "is empty" in _mistakes({"providers": [_row("signicat", client_secret="")]})["providers[signicat].client_secret"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"port = ", "not valid TOML"), (b"\xff\xfe", "not valid TOML"), (None, "cannot be read")]
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, says: str) -> None:
+    path = tmp_path / "broken.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, {})
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+
+
+# the command line
+
+
+def countersign(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from gateway.cli import main; main()", *arguments]
+    plain = {"PATH": "/usr/bin:/bin", "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=plain | environment, cwd=ROOT, check=False)
+
+
+def test_check_says_what_would_be_connected_and_no_secret(file: Path) -> None:
+    done = countersign("check", "--config", str(file), **SECRETS)
+    assert done.returncode == 0, done.stderr
+    for each in load(file, SECRETS).providers:
+        assert any(each.name in line and each.kind in line and each.base_url in line for line in done.stdout.splitlines())
+    assert "127.0.0.1:8000" in done.stdout
+    assert "53cr3t" not in done.stdout + done.stderr
+
+
+def test_check_says_plainly_what_is_wrong(file: Path) -> None:
+    done = countersign("check", "--config", str(file), COUNTERSIGN_SERVER_PORT="many", SEAL_KEY="seal-53cr3t")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for key in ("server.port", "providers[signicat].client_secret", "providers[easy-ink].client_secret"):
+        assert key in done.stderr
+    assert "53cr3t" not in done.stdout + done.stderr
+
+
+def test_check_names_a_file_that_is_not_there(tmp_path: Path) -> None:
+    done = countersign("check", "--config", str(tmp_path / "nowhere.toml"))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "nowhere.toml" in done.stderr
+
+
+def test_help_names_every_command() -> None:
+    done = countersign("--help")
+    assert done.returncode == 0
+    for command in ("serve", "check", "demo", "sandbox", "schema"):
+        assert command in done.stdout
+
+
+def test_the_schema_is_printed() -> None:
+    done = countersign("schema")
+    assert done.returncode == 0
+    assert "type Query" in done.stdout
+    assert "type Session" in done.stdout
