@@ -26,6 +26,7 @@ app = typer.Typer(
     name="countersign",
     help="One GraphQL endpoint in front of every place your documents get signed.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_show_locals=False,
     rich_markup_mode="rich",
 )

@@ -102,7 +102,7 @@ def _documents(provider: Connected, order: Order) -> Iterator[Invalid]:
         path = ("input", "documents", str(place))
         if document.role not in {DocumentRole.TO_SIGN, DocumentRole.ATTACHMENT}:
             yield Invalid("A document that is sent has the role TO_SIGN or ATTACHMENT.", path=(*path, "role"))
-        if document.role is DocumentRole.TO_SIGN and document.media_type not in can.media_types:
+        if document.media_type not in can.media_types:
             takes = ", ".join(sorted(can.media_types))
             yield Invalid(f"{provider.name} does not take {document.media_type} but {takes}.", path=path)
         if limits.document_bytes is not None and document.size_bytes > limits.document_bytes:

@@ -104,8 +104,9 @@ class Uploads:
 
 async def read(path: str | Path) -> AsyncIterator[bytes]:
     """A file in pieces."""
-    async with await anyio.open_file(path, "rb") as file:
-        while chunk := await file.read(_CHUNK):
+    # Opened without a thread: one that is opened while its reader is cancelled would belong to nobody.
+    with open(path, "rb") as file:  # noqa: ASYNC230
+        while chunk := await anyio.to_thread.run_sync(file.read, _CHUNK):
             yield chunk
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
-from providers.model import DeliveryMethod, SessionKind, SessionStatus
+from providers.model import DeliveryMethod, DocumentRole, SessionKind, SessionStatus
 
 
 class Operation(StrEnum):
@@ -88,8 +88,9 @@ class Limits:
 class Capabilities:
     """What a provider can do, as far as that is known without asking it.
 
-    ``media_types`` are those it takes for documents to sign, ``languages`` those it speaks to signers
-    (empty: no choice), ``deliveries`` how it can invite (empty: it does not).
+    ``media_types`` are those it takes for documents and attachments, ``languages`` those it speaks to signers
+    (empty: no choice), ``deliveries`` how it can invite (empty: it does not), ``returns`` the documents that it gives
+    back.
     """
 
     session_kind: SessionKind
@@ -97,6 +98,7 @@ class Capabilities:
     media_types: frozenset[str]
     languages: frozenset[str] = frozenset()
     deliveries: frozenset[DeliveryMethod] = frozenset()
+    returns: frozenset[DocumentRole] = frozenset(DocumentRole)
     participants: bool = True
     fields: bool = False
     due_date: bool = False

@@ -63,10 +63,11 @@ def render(error: GraphQLError) -> None:
 
     An unexpected one is logged once, with the trace id that the client is shown.
     """
-    cause, about_variables = error.original_error, isinstance(error.original_error, GraphQLError)
+    cause = error.original_error
+    # What is wrong with a variable comes wrapped in what is wrong with the operation.
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
-    if cause is None or (about_variables and not expected(cause)):
+    if cause is None:
         error.extensions = {
             "code": "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_REQUEST",
             **(error.extensions or {}),

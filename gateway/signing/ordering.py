@@ -36,6 +36,7 @@ class Ordering:
     async def problems(self, provider: Connected, draft: SessionDraft) -> list[SigningError]:
         """What stands in the way of a draft at a provider. Calls nobody."""
         try:
+            self._directory.able(provider.name, Operation.CREATE_SESSION, path=("input", "provider"))
             order = self._order(draft, await self._files(draft.documents))
         except (SigningError, ExceptionGroup) as error:
             if found := expected(error):

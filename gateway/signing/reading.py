@@ -33,8 +33,18 @@ from gateway.uploads import Uploads
 from gateway.viewer import Viewer
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.errors import NotFound, SigningError
-from providers.model import ChangeSource, Content, Session, SessionRef, SessionStatus, Signature, Statistics
+from providers.errors import NotFound, SigningError, WrongState
+from providers.model import (
+    ChangeSource,
+    Content,
+    Document,
+    DocumentStatus,
+    Session,
+    SessionRef,
+    SessionStatus,
+    Signature,
+    Statistics,
+)
 from providers.verification import SignatureReport
 
 _ACTIONS: Final = dict.fromkeys(
@@ -62,6 +72,7 @@ _ACTIONS: Final = dict.fromkeys(
     "sessions:write",
 ) | {Operation.DOWNLOAD_DOCUMENT: "documents:read"}
 """What can be done with one session, and the scope that it needs."""
+_WITHOUT_BYTES: Final = frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED, DocumentStatus.DELETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +176,14 @@ class Reading:
     def actions(self, session: Session, viewer: Viewer) -> list[Operation]:
         """What a viewer can do with a session now: what its provider can, in its state, with the viewer's scopes."""
         can = self.directory.get(session.provider).capabilities
-        return [each for each, scope in _ACTIONS.items() if scope in viewer.scopes and can.possible(each, session.status)]
+        possible = [each for each, scope in _ACTIONS.items() if scope in viewer.scopes and can.possible(each, session.status)]
+        nothing = not any(map(self.has_bytes, session.documents))
+        return [each for each in possible if not (nothing and each is Operation.DOWNLOAD_DOCUMENT)]
+
+    def has_bytes(self, document: Document) -> bool:
+        """Whether there are bytes of a document that its provider gives back."""
+        returns = self.directory.get(document.session.provider).capabilities.returns
+        return document.role in returns and document.status not in _WITHOUT_BYTES
 
     async def signatures(
         self,
@@ -206,9 +224,12 @@ class Reading:
         target = self._links.open(token)
         ref = SessionRef(target.provider, target.session)
         session = await self.session(ref)
-        adapter = self.directory.get(ref.provider).adapter
+        provider = self.directory.get(ref.provider)
+        adapter = provider.adapter
         document, signature = session.document(target.key), session.signature(target.key)
         if target.kind == "document" and document is not None:
+            if not provider.capabilities.possible(Operation.DOWNLOAD_DOCUMENT, session.status):
+                raise WrongState(f"{provider.name} gives back no documents while the session is {session.status}.")
             async with adapter.download_document(session, document) as content:
                 yield _named(content, document.filename or document.title)
         elif target.kind == "signature" and signature is not None:

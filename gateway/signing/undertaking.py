@@ -251,7 +251,7 @@ class Undertakings:
         except _PASSING:
             return _AGAIN
         except Unsupported as error:
-            return _Outcome((error.message,)) if alone else _Outcome()
+            return _Outcome((error.message.rstrip("."),)) if alone else _Outcome()
         outcome = _Outcome()
         for step in traces:
             outcome += await _undo(provider, step)
@@ -266,7 +266,7 @@ async def _undo(provider: Connected, step: Step) -> _Outcome:
     except NotFound:
         return _Outcome()
     except Unsupported as error:
-        return _Outcome((error.message,))
+        return _Outcome((error.message.rstrip("."),))
     except SigningError:
         return _Outcome((f"{step.name} {step.key}",))
     return _Outcome()

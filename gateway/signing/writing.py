@@ -151,8 +151,7 @@ class Writing(Reading):
 
     async def delete_signature(self, ref: SessionRef, key: str) -> Session:
         """Removes a stored signature with all its versions."""
-        provider = self.directory.able(ref.provider, Operation.DELETE_SIGNATURE, path=("input", "signature"))
-        session = await self.session(ref)
+        provider, session = await self._for_change(ref, Operation.DELETE_SIGNATURE, ("input", "signature"))
         signature = session.signature(key)
         if signature is None:
             raise NotFound("There is no such signature.", path=("input", "signature"))

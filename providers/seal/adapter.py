@@ -63,6 +63,7 @@ class SealAdapter(Adapter):
             Capability(Operation.LIST_SIGNATURES, Support.NATIVE, "One per sealed document."),
         ),
         media_types=frozenset({PDF}),
+        returns=frozenset({DocumentRole.SIGNED, DocumentRole.EVIDENCE}),
         participants=False,
     )
 

@@ -68,7 +68,7 @@ class SignicatAdapter(Adapter):
                 Operation.RECREATE_SESSION, Support.COMPOSED, f"{_COPY_NOTE} The original is canceled by deletion.", _OPEN
             ),
             Capability(Operation.UPDATE_DOCUMENT, Support.NATIVE, when=_KEPT),
-            Capability(Operation.DOWNLOAD_DOCUMENT, Support.NATIVE),
+            Capability(Operation.DOWNLOAD_DOCUMENT, Support.NATIVE, when=_KEPT),
             Capability(Operation.LIST_SIGNATURES, Support.NATIVE),
             Capability(Operation.ARCHIVE, Support.NATIVE, "Signicat's support has to enable it for the account."),
         ),

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from schema.types.session import Session
     from schema.types.signature import Signature
 
-_WITHOUT_BYTES = {model.DocumentStatus.PROCESSING, model.DocumentStatus.FAILED, model.DocumentStatus.DELETED}
-
 
 def _id(root: strawberry.Parent[model.Document]) -> strawberry.ID:
     return child_id("Document", root.session, root.key)
@@ -43,7 +41,7 @@ async def _signatures(root: strawberry.Parent[model.Document], info: Info) -> li
 
 
 def _download(root: strawberry.Parent[model.Document], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
-    if root.status in _WITHOUT_BYTES:
+    if not info.context.signing.has_bytes(root):
         return None
     link = info.context.signing.link("document", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in)
     return Linked(link, root.filename or root.title, root.media_type)

@@ -226,10 +226,15 @@ async def test_settings_and_the_application_show_no_secret(scene):
 # What nobody expected.
 
 
-def drop(scene, table):
-    with sqlite3.connect(scene.folder / "countersign.db") as database:
-        database.execute(f"DROP TABLE {table}")
-    database.close()
+async def break_database(scene, statement):
+    """As somebody else would who works on the same file: beside the gateway, which may be in the midst of a write."""
+
+    def execute():
+        with sqlite3.connect(scene.folder / "countersign.db", timeout=10) as database:
+            database.execute(statement)
+        database.close()
+
+    await asyncio.to_thread(execute)
 
 
 def errors_of(log):
@@ -239,9 +244,7 @@ def errors_of(log):
 @pytest.mark.parametrize(("table", "column"), [("mailbox", "email"), ("session", "title_folded")])
 async def test_an_unexpected_failure_is_masked_logged_once_and_can_be_traced(scene, log, table, column):
     given = await order(scene, "easyink")
-    with sqlite3.connect(scene.folder / "countersign.db") as database:
-        database.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO elsewhere")
-    database.close()
+    await break_database(scene, f"ALTER TABLE {table} RENAME COLUMN {column} TO elsewhere")
     reply = await scene.client.post("/graphql", json={"query": mutation("createSession"), "variables": {"input": given}})
     [error] = reply.json()["errors"]
     assert set(error["extensions"]) == {"code", "traceId"}
@@ -259,7 +262,7 @@ async def test_an_unexpected_failure_is_masked_logged_once_and_can_be_traced(sce
 
 async def test_one_failure_does_not_hide_what_else_was_asked(scene):
     made, _ = await make(scene, "persist")
-    drop(scene, "session")
+    await break_database(scene, "DROP TABLE session")
     reply = await scene.client.post(
         "/graphql", json={"query": '{ viewer { id } a: sessions { totalCount } provider(name: "seal") { name } }'}
     )
@@ -274,7 +277,7 @@ async def test_an_unexpected_failure_outside_graphql_is_masked_too(scene, log, t
     made, _ = await make(scene, "easyink")
     url = path or made["documents"][0]["download"]["url"]
     scene.clock.ahead += 60
-    drop(scene, table)
+    await break_database(scene, f"DROP TABLE {table}")
     reply = await scene.client.request(method, url, content=pdf() if method == "PUT" else None)
     assert reply.status_code == 500
     problem = reply.json()["problem"]

@@ -191,7 +191,7 @@ async def test_a_second_version_replaces_the_first_and_keeps_its_tags(scene):
     assert (await scene.done("deleteSignature", signature=second["id"]))["deletedIds"] == [second["id"]]
     assert scene.sandboxes["persist"].sessions() == []
     gone = await scene.mutate("deleteSignature", signature=second["id"])
-    assert [problem["code"] for problem in gone["problems"]] == ["NOT_FOUND"]
+    assert [problem["code"] for problem in gone["problems"]] == ["WRONG_STATE"]
 
 
 async def test_a_session_of_the_provider_is_found_by_its_key_and_followed_from_then_on(scene):

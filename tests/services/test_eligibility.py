@@ -207,8 +207,9 @@ def test_what_a_provider_lacks_is_not_asked_of_it(path: str, says: str, differen
     assert says in found[f"input.{path}"]
 
 
-def test_an_attachment_may_be_of_any_kind() -> None:
-    assert of(order(documents=(paper(), paper(media_type="image/png", role=DocumentRole.ATTACHMENT)))) == {}
+def test_an_attachment_is_of_a_kind_that_the_provider_takes() -> None:
+    kinds = [paper(media_type=each, role=DocumentRole.ATTACHMENT) for each in ("text/plain", "image/png")]
+    assert list(of(order(documents=tuple(kinds)))) == ["input.documents.1"]
 
 
 def test_a_provider_that_makes_no_sessions_says_that_and_nothing_else() -> None:
