@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 from gateway.cache import SessionCache
@@ -28,8 +29,11 @@ class Observation:
         source: ChangeSource,
         digests: Mapping[str, bytes] | None = None,
         settlement: Settlement | None = None,
+        begun_at: datetime | None = None,
     ) -> Session:
         """Keeps a state and returns it as it is now known. ``settlement`` is what ends with it, or not at all.
+
+        A reading that was ``begun_at`` before something newer was seen may be older than that, and is dropped.
 
         ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
         read of the session itself does.
@@ -38,10 +42,17 @@ class Observation:
         lock = self._locks.setdefault(seen.ref, asyncio.Lock())
         async with lock:
             known = await self._store.sessions.get(seen.ref)
+            if known is not None and _newer(known, begun_at):
+                return known
             session = replace(_merged(known, seen), observed_at=now, source=source, stale=False)
             await self._store.sessions.save(session, seen_at=now, digests=digests, settlement=settlement)
             await self._cache.put(session)
         return session
+
+
+def _newer(known: Session, begun_at: datetime | None) -> bool:
+    """Whether all of what is known was seen after a reading had begun."""
+    return begun_at is not None and known.observed_at is not None and known.observed_at > begun_at and not known.partial
 
 
 def _merged(known: Session | None, seen: Session) -> Session:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from mimetypes import guess_type
 from typing import Final, Literal
 
@@ -121,12 +121,13 @@ class Reading:
         source: ChangeSource,
         digests: Mapping[str, bytes] | None = None,
         settlement: Settlement | None = None,
+        begun_at: datetime | None = None,
     ) -> Session:
         """The one door for change: keeps what was seen, and returns the session as it is now known.
 
-        ``settlement`` is what ends with it, in the same transaction.
+        ``settlement`` is what ends with it, in the same transaction; ``begun_at`` is when a reading was asked for.
         """
-        return await self._observation.observe(seen, source, digests, settlement)
+        return await self._observation.observe(seen, source, digests, settlement, begun_at)
 
     async def session(self, ref: SessionRef, max_age: timedelta | None = None) -> Session:
         """A session, read at its provider where what is known is older than ``max_age``.
@@ -257,14 +258,14 @@ class Reading:
 
     async def _fetch(self, ref: SessionRef, source: ChangeSource, digests: Mapping[str, bytes]) -> Session:
         """Reads a session at its provider; one that was known and is gone becomes DELETED."""
-        known = await self._store.sessions.get(ref)
+        known, begun_at = await self._store.sessions.get(ref), self._clock.now()
         try:
             seen = await self.directory.get(ref.provider).adapter.fetch_session(ref.key, known)
         except NotFound:
             if known is None:
                 raise
             seen = known if known.status in _ENDED else deleted(known)
-        return await self.observe(seen, source, digests)
+        return await self.observe(seen, source, digests, begun_at=begun_at)
 
     async def _completed(self, rows: Sequence[Row]) -> list[Row]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
@@ -43,9 +44,7 @@ class Opening:
         """Makes a session. Several native sessions are always marked, so that they can be told apart in a reply."""
         if demand.composed and not demand.marker:
             demand = replace(demand, marker=token_hex(6))
-        async with together() as tasks:
-            under_way = [tasks.create_task(self._upload(document, steps)) for document in demand.documents]
-        uploads: Sequence[Metadata] = [task.result() for task in under_way]
+        uploads = await self._uploads(demand, steps)
         try:
             opened = await self._open(demand, uploads, steps)
         except (Refused, NotFound) as error:
@@ -57,6 +56,15 @@ class Opening:
             uploads = renewed
             opened = await self._open(demand, uploads, steps)
         return self._session(demand, uploads, opened)
+
+    async def _uploads(self, demand: Demand, steps: Steps) -> Sequence[Metadata]:
+        """The documents at Signicat. Where one fails, the others are waited for: what they make has to be recorded."""
+        under_way = (self._upload(document, steps) for document in demand.documents)
+        outcomes = await asyncio.gather(*under_way, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
 
     async def _upload(self, document: DocumentOrder, steps: Steps) -> Metadata:
         upload = await self._api.upload(document)

@@ -1115,3 +1115,14 @@ async def test_a_broken_gateway_in_front_answers_with_braces(house: House) -> No
     assert (reply.status_code, reply.json()) == (503, {})
     house.sandbox.faults.append(Fault(status=500, count=1))
     assert (await house.client.get("/signing-sessions")).json()["code"] == "internal_server_error"
+
+
+async def test_an_upload_that_fails_leaves_no_sibling_unrecorded(house: House) -> None:
+    # The first is refused at once, while the others are still on their way and arrive.
+    house.sandbox.faults += [Fault(path="/sign/documents", status=403), Fault(path="/sign/documents", count=2, delay_ms=100)]
+    steps = Steps()
+    order = Order(title="Lease", documents=(document(), document(), document()), participants=(ParticipantOrder(),))
+    with pytest.raises(Refused):
+        await house.adapter.create_session(order, steps)
+    assert {step.key for step in steps.made} == set(house.sandbox.shelf.documents)
+    assert len(steps.made) == 2

@@ -160,3 +160,20 @@ async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
     assert [each.key for each in seen] == [each.key for each in many]
     listed: Mapping[str, object] = await store.sessions.listed("acme", [each.key for each in many])
     assert len(listed) == len(many)
+
+
+async def test_a_slow_reading_does_not_take_back_what_happened_meanwhile(observation: Observation, clock: Hands) -> None:
+    await observation.observe(full(SessionStatus.PENDING), READ)
+    begun_at = clock.now()
+    clock.pass_(seconds=1)
+    canceled = await observation.observe(full(SessionStatus.CANCELED), MUTATION)
+    clock.pass_(seconds=1)
+    assert await observation.observe(full(SessionStatus.PENDING), READ, begun_at=begun_at) == canceled
+    assert (await observation.observe(full(SessionStatus.PENDING), READ, begun_at=clock.now())).status == "PENDING"
+
+
+async def test_a_reading_completes_what_a_row_has_told_meanwhile(observation: Observation, clock: Hands) -> None:
+    begun_at = clock.now()
+    clock.pass_(seconds=1)
+    await observation.observe(row(SessionStatus.PENDING), POLL)
+    assert not (await observation.observe(full(), READ, begun_at=begun_at)).partial
