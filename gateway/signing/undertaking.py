@@ -113,8 +113,10 @@ class Undertakings:
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Shows that this gateway is alive, and begins to look after abandoned sagas."""
+        """Shows that this gateway is alive, and begins to look after abandoned sagas. What was left behind is told again."""
         await self._store.sagas.beat(self.owner, self._clock.now())
+        for saga in await self._store.sagas.left():
+            _log.warning("saga %s at %s has left behind: %s", saga.id, saga.provider, saga.note)
         self._keeper = asyncio.create_task(self._watch(), name="keeper of sagas")
 
     async def close(self) -> None:

@@ -77,12 +77,6 @@ class Sessions:
             await self._save_addresses(connection, session)
             await save_signatures(connection, session)
 
-    async def touch(self, ref: SessionRef, session: Session) -> None:
-        """Notes that a session was seen again and had not changed."""
-        change = update(table.session).where(_S.provider == ref.provider, _S.key == ref.key)
-        async with self._engine.begin() as connection:
-            await connection.execute(change.values(observed_at=session.observed_at, body=_encoder.encode(session)))
-
     async def page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> list[Row]:
         """A slice of the list of sessions, in its order."""
         query = sliced(order, part).where(*matching(wanted))

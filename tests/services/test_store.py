@@ -177,16 +177,6 @@ async def test_the_longest_unseen_come_first_among_the_unfinished(store: Store) 
     assert list(await store.sessions.unfinished_rows("acme")) == ["h0", "h1", "h2", "h3"]
 
 
-async def test_a_touch_changes_the_state_and_nothing_else(store: Store) -> None:
-    ref = session().ref
-    await store.sessions.save(session(participants=(signer(ref, "p", email="ann@acme.test"),)), seen_at=NOW)
-    await store.sessions.touch(ref, session(observed_at=NOW + timedelta(days=1)))
-    found = await store.sessions.get(ref)
-    assert found is not None
-    assert found.observed_at == NOW + timedelta(days=1)
-    assert await store.sessions.count(SessionFilter(participant_email="ann@acme.test")) == 1
-
-
 async def test_what_was_synced_is_remembered_per_provider(store: Store) -> None:
     await store.sessions.save_sync("acme", Sync(NOW, complete=False))
     await store.sessions.save_sync("acme", Sync(NOW + timedelta(microseconds=1), complete=True))
