@@ -77,7 +77,7 @@ class Editing(Writing):
 
     async def remove_document(self, ref: SessionRef, key: str) -> list[str]:
         """Takes a document out of a session; gives the keys of the fields that went with it."""
-        before, after = await self._removed(
+        before, after = await self._edited(
             ref,
             Operation.REMOVE_DOCUMENT,
             ("input", "document"),
@@ -112,7 +112,7 @@ class Editing(Writing):
 
     async def remove_participant(self, ref: SessionRef, key: str) -> list[str]:
         """Takes a person out of a session; gives the keys of the fields that went with them."""
-        before, after = await self._removed(
+        before, after = await self._edited(
             ref,
             Operation.REMOVE_PARTICIPANT,
             ("input", "participant"),
@@ -143,7 +143,7 @@ class Editing(Writing):
 
     async def remove_field(self, ref: SessionRef, key: str) -> list[str]:
         """Removes a field and every field that depends on it; gives the keys of all."""
-        before, after = await self._removed(
+        before, after = await self._edited(
             ref,
             Operation.REMOVE_FIELD,
             ("input", "field"),
@@ -167,10 +167,10 @@ class Editing(Writing):
         return session, _found(session.participant(receipt.child or ""), "participant")
 
     async def _inside(self, ref: SessionRef, operation: Operation, path: tuple[str, ...], call: Call) -> Session:
-        _, after = await self._removed(ref, operation, path, call)
+        _, after = await self._edited(ref, operation, path, call)
         return after
 
-    async def _removed(
+    async def _edited(
         self, ref: SessionRef, operation: Operation, path: tuple[str, ...], call: Call
     ) -> tuple[Session, Session]:
         """The session before and after a call that can be repeated."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from mimetypes import guess_type
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from gateway.cache import SessionCache
 from gateway.directory import Connected, Directory
@@ -46,6 +46,8 @@ from providers.model import (
     Statistics,
 )
 from providers.verification import SignatureReport
+
+T = TypeVar("T")
 
 _ACTIONS: Final = dict.fromkeys(
     (
@@ -108,11 +110,13 @@ class Reading:
         self._listing = Listing(store, settings.freshness, clock, observe=self.observe, fetch=self._fetch)
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
         self._reads: Flight[Session] = Flight()
+        self._inspections: Flight[SignatureReport] = Flight()
 
     async def close(self) -> None:
         """Ends everything that is under way."""
         await self._listing.close()
         await self._reads.close()
+        await self._inspections.close()
         await self._cache.close()
 
     async def observe(
@@ -158,8 +162,7 @@ class Reading:
         """A slice of one list over all providers, and how fresh each provider's share is."""
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
         found = await self._store.sessions.page(wanted, order, replace(part, limit=part.limit + 1))
-        more = len(found) > part.limit
-        rows = (found[1:] if part.backwards else found[:-1]) if more else found
+        rows, more = _trimmed(found, part.limit, backwards=part.backwards)
         return SessionList(await self._completed(rows), more, sources)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
@@ -199,8 +202,7 @@ class Reading:
         able = [each for each in self._asked(wanted.providers) if each.can(Operation.LIST_SIGNATURES)]
         sources = await self._listing.refresh(able, None)
         found = await self._store.signatures.page(wanted, limit + 1, after, before, backwards=backwards)
-        more = len(found) > limit
-        places = (found[1:] if backwards else found[:-1]) if more else found
+        places, more = _trimmed(found, limit, backwards=backwards)
         sessions = await asyncio.gather(*(self._store.sessions.get(place.session) for place in places))
         pairs = (
             (session.signature(place.key) if session else None, place) for session, place in zip(sessions, places, strict=True)
@@ -240,9 +242,13 @@ class Reading:
             raise NotFound("What this link leads to is gone.")
 
     async def inspect(self, signature: Signature) -> SignatureReport:
-        """Reads and checks a signature; the provider's word is not taken for it."""
-        adapter = self.directory.get(signature.session.provider).adapter
-        return await self._inspection.inspect(adapter, await self.session(signature.session), signature)
+        """Reads and checks a signature, once for all who ask at a time; the provider's word is not taken for it."""
+
+        async def look() -> SignatureReport:
+            adapter = self.directory.get(signature.session.provider).adapter
+            return await self._inspection.inspect(adapter, await self.session(signature.session), signature)
+
+        return await self._inspections.do(signature, look)
 
     def _asked(self, names: Sequence[str] | None) -> list[Connected]:
         if names is None:
@@ -296,6 +302,13 @@ _ENDED = frozenset(
 def deleted(session: Session) -> Session:
     """What is left to say of a session that its provider has no more."""
     return replace(session, status=SessionStatus.DELETED, provider_status=None, documents=(), signatures=(), partial=False)
+
+
+def _trimmed(found: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
+    """A slice that was read one too far, cut to its limit, and whether there was more."""
+    if len(found) <= limit:
+        return found, False
+    return (found[1:] if backwards else found[:-1]), True
 
 
 def _named(content: Content, name: str | None) -> Content:

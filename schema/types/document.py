@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from gateway.directory import Connected
 from providers import model
 from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import child_id
 from schema.scalars import Duration
+from schema.types.belonging import document_of, participant_of, provider_of, session_of
 from schema.types.download import TEN_MINUTES, Download, Linked
 from schema.types.node import Node
 from schema.types.provider import Provider
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 
 def _id(root: strawberry.Parent[model.Document]) -> strawberry.ID:
     return child_id("Document", root.session, root.key)
-
-
-def _provider(root: strawberry.Parent[model.Document], info: Info) -> Connected:
-    return info.context.signing.directory.get(root.session.provider)
-
-
-async def _session(root: strawberry.Parent[model.Document], info: Info) -> model.Session:
-    return await info.context.signing.session(root.session)
 
 
 async def _signatures(root: strawberry.Parent[model.Document], info: Info) -> list[model.Signature]:
@@ -54,8 +46,8 @@ class Document(Node):
 
     id: strawberry.ID = resolved(_id)
     key: str
-    provider: Provider = resolved(_provider)
-    session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(_session)
+    provider: Provider = resolved(provider_of)
+    session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(session_of)
     title: str | None
     filename: str | None
     description: str | None
@@ -77,15 +69,6 @@ def _field_id(root: strawberry.Parent[model.Field]) -> strawberry.ID:
     return child_id("SignatureField", root.session, root.key)
 
 
-async def _field_document(root: strawberry.Parent[model.Field], info: Info) -> model.Document | None:
-    return (await info.context.signing.session(root.session)).document(root.document)
-
-
-async def _field_participant(root: strawberry.Parent[model.Field], info: Info) -> model.Participant | None:
-    session = await info.context.signing.session(root.session)
-    return None if root.participant is None else session.participant(root.participant)
-
-
 def _depends_on(root: strawberry.Parent[model.Field]) -> strawberry.ID | None:
     return None if root.depends_on is None else child_id("SignatureField", root.session, root.depends_on)
 
@@ -97,8 +80,8 @@ class SignatureField(Node):
 
     id: strawberry.ID = resolved(_field_id)
     key: str
-    document: Document = resolved(_field_document)
-    participant: Annotated[Participant, strawberry.lazy("schema.types.participant")] | None = resolved(_field_participant)
+    document: Document = resolved(document_of)
+    participant: Annotated[Participant, strawberry.lazy("schema.types.participant")] | None = resolved(participant_of)
     type: str
     page: int
     x: float

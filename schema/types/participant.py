@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from providers import model
-from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import child_id
+from schema.types.belonging import session_of
 from schema.types.node import Node
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 def _id(root: strawberry.Parent[model.Participant]) -> strawberry.ID:
     return child_id("Participant", root.session, root.key)
-
-
-async def _session(root: strawberry.Parent[model.Participant], info: Info) -> model.Session:
-    return await info.context.signing.session(root.session)
 
 
 def _display_name(root: strawberry.Parent[model.Participant]) -> str | None:
@@ -36,7 +32,7 @@ class Participant(Node):
 
     id: strawberry.ID = resolved(_id)
     key: str
-    session: Annotated[Session, strawberry.lazy("schema.types.session")] = resolved(_session)
+    session: Annotated[Session, strawberry.lazy("schema.types.session")] = resolved(session_of)
     display_name: str | None = resolved(_display_name)
     first_name: str | None
     middle_name: str | None

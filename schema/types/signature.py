@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from gateway.directory import Connected
 from providers import model, verification
 from providers.verification import VerificationStatus
 from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import child_id
 from schema.scalars import Duration
+from schema.types.belonging import document_of, participant_of, provider_of, session_of
 from schema.types.document import Document
 from schema.types.download import TEN_MINUTES, Download, Linked
 from schema.types.node import Node
@@ -65,24 +65,6 @@ def _id(root: strawberry.Parent[model.Signature]) -> strawberry.ID:
     return child_id("Signature", root.session, root.key)
 
 
-def _provider(root: strawberry.Parent[model.Signature], info: Info) -> Connected:
-    return info.context.signing.directory.get(root.session.provider)
-
-
-async def _session(root: strawberry.Parent[model.Signature], info: Info) -> model.Session:
-    return await info.context.signing.session(root.session)
-
-
-async def _document(root: strawberry.Parent[model.Signature], info: Info) -> model.Document | None:
-    session = await info.context.signing.session(root.session)
-    return None if root.document is None else session.document(root.document)
-
-
-async def _participant(root: strawberry.Parent[model.Signature], info: Info) -> model.Participant | None:
-    session = await info.context.signing.session(root.session)
-    return None if root.participant is None else session.participant(root.participant)
-
-
 async def _certificate(root: strawberry.Parent[model.Signature], info: Info) -> verification.Certificate | None:
     return (await info.context.signing.inspect(root)).certificate
 
@@ -107,10 +89,10 @@ class Signature(Node):
 
     id: strawberry.ID = resolved(_id)
     key: str
-    provider: Provider = resolved(_provider)
-    session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(_session)
-    document: Document | None = resolved(_document)
-    participant: Participant | None = resolved(_participant)
+    provider: Provider = resolved(provider_of)
+    session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(session_of)
+    document: Document | None = resolved(document_of)
+    participant: Participant | None = resolved(participant_of)
     format: model.SignatureFormat
     version: int | None
     comment: str | None

@@ -383,6 +383,20 @@ async def test_what_is_known_and_fresh_is_not_read_again(scene, kind):
     assert scene.calls()[kind] > before[kind]
 
 
+async def test_a_signature_is_fetched_once_for_all_that_is_asked_of_it(scene):
+    made = await scene.create("seal")
+    await scene.sign(made)
+    await scene.read(made["id"], NOW)
+    asked = "certificate { commonName } timestamp { at } verification { status }"
+    before = scene.calls()["seal"]
+    session = (await scene.data(f"query Q($id: ID!) {{ session(id: $id) {{ signatures {{ {asked} }} }} }}", id=made["id"]))[
+        "session"
+    ]
+    assert [signature["verification"]["status"] for signature in session["signatures"]] == ["VALID"] * len(made["documents"])
+    downloads = [path for _, path in scene.calls_since("seal", before) if "batchfile" in path]
+    assert len(downloads) == len(session["signatures"])
+
+
 async def test_queries_can_be_asked_by_get_and_mutations_can_not(scene):
     reply = await scene.client.get("/graphql", params={"query": "{ viewer { id } }"})
     assert reply.json()["data"]["viewer"]["id"]
