@@ -104,6 +104,54 @@ class IdempotencySettings(_Section):
     keep: float = Field(default=86_400.0, gt=0)
 
 
+class RedisSettings(_Section):
+    """What wakes the other gateways and shares the cache. Without it they look into the log by themselves."""
+
+    url: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("is no address of a Redis. Write redis://HOST:PORT/0")
+        return url
+
+
+class EventSettings(_Section):
+    """The event log: how long (seconds) and how many events are kept, and how often it is looked into unwoken."""
+
+    keep: float = Field(default=30 * 86_400.0, gt=0)
+    keep_count: int = Field(default=1_000_000, ge=1)
+    poll: float = Field(default=0.25, gt=0)
+
+
+class LiveSettings(_Section):
+    """Subscriptions, in seconds: how often a client hears that we are there, and how long one may stop reading.
+
+    ``per_connection`` bounds the operations that one WebSocket carries.
+    """
+
+    heartbeat: float = Field(default=15.0, gt=0)
+    patience: float = Field(default=10.0, gt=0)
+    per_connection: int = Field(default=100, ge=1)
+
+
+class WatchSettings(_Section):
+    """Whether providers are asked for changes by themselves, and how long (seconds) a silent gateway keeps that duty."""
+
+    enabled: bool = True
+    lease: float = Field(default=5.0, gt=0)
+
+
+class InboxSettings(_Section):
+    """What providers send: the largest body (bytes), how long (seconds) and how often it is tried, how many are kept."""
+
+    max_bytes: int = Field(default=256 * 2**10, ge=1024)
+    attempts: int = Field(default=8, ge=1)
+    keep: float = Field(default=30 * 86_400.0, gt=0)
+    keep_rejected: int = Field(default=1_000, ge=0)
+
+
 class LimitSettings(_Section):
     """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation."""
 
@@ -121,6 +169,11 @@ class Settings(_Section):
     trust: TrustSettings = TrustSettings()
     sagas: SagaSettings = SagaSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
+    redis: RedisSettings = RedisSettings()
+    events: EventSettings = EventSettings()
+    live: LiveSettings = LiveSettings()
+    watch: WatchSettings = WatchSettings()
+    inbox: InboxSettings = InboxSettings()
     limits: LimitSettings = LimitSettings()
     providers: tuple[ProviderSettings, ...] = ()
 

@@ -170,5 +170,7 @@ def _row(session: Session, seen_at: datetime) -> dict[str, Any]:
         "created_at": session.created_at or seen_at,
         "due_at": session.due_at or table.FAR_FUTURE,
         "observed_at": session.observed_at or seen_at,
+        "changed_at": seen_at,
+        "version": 1,
         "body": _encoder.encode(session),
     }

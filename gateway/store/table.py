@@ -58,14 +58,24 @@ session = Table(
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("observed_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("poll_at", Instant),
+    Column("watched_until", Instant),
+    Column("version", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("session_by_created", "created_at", "provider", "key"),
     Index("session_by_due", "due_at", "provider", "key"),
     Index("session_by_provider", "provider", "settled", "created_at"),
     Index("session_by_reference", "reference"),
     Index("session_by_title", "title"),
+    Index("session_by_poll", "provider", "poll_at"),
+    Index("session_by_watch", "provider", "watched_until"),
 )
-"""``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say."""
+"""``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say.
+
+``version`` counts the states it has had. The watcher reads it again at ``poll_at`` (never where that is null), and more
+often until ``watched_until``, as somebody follows it.
+"""
 
 part = Table(
     "part",
@@ -115,6 +125,78 @@ tag = Table(
     ),
 )
 """The tags of a signature."""
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("provider", String(64), nullable=False),
+    Column("session_key", Text, nullable=False),
+    Column("type", String(24)),
+    Column("from_status", String(24)),
+    Column("to_status", String(24)),
+    Column("participant", Text),
+    Column("document", Text),
+    Column("signature", Text),
+    Column("provider_status", Text),
+    Column("source", String(16), nullable=False),
+    Column("occurred_at", Instant),
+    Column("observed_at", Instant, nullable=False),
+    Index("event_by_session", "provider", "session_key", "seq"),
+    Index("event_by_time", "observed_at"),
+)
+"""The event log. ``type`` is null where a session changed in what no type of event tells of."""
+
+log = Table(
+    "log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("head", BigInteger, nullable=False),
+    Column("trimmed", BigInteger, nullable=False),
+)
+"""One row: the last number that was given out, and the last that retention has removed.
+
+Whoever appends locks it until their transaction ends, so that numbers become visible in order.
+"""
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(96), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+"""Which gateway does what only one of them should do, and until when unless it says so again."""
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("event_id", Text),
+    Column("event_name", Text),
+    Column("session_key", Text),
+    Column("body", LargeBinary),
+    Column("body_sha256", String(64), nullable=False),
+    Column("verification", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("problem", LargeBinary),
+    Column("duplicate_of", String(32)),
+    Column("same_id", Text),
+    Column("same_body", String(64)),
+    Column("due_at", Instant),
+    Index("delivery_by_time", "received_at", "id"),
+    Index("delivery_by_due", "due_at"),
+    Index("delivery_by_id", "provider", "same_id", unique=True),
+    Index("delivery_by_body", "provider", "same_body", unique=True),
+)
+"""What providers have sent us. ``due_at`` is when it is (next) processed, null where it never is (again).
+
+``same_id`` and ``same_body`` are null in repetitions, so that two gateways cannot both take one for the first.
+A rejected delivery keeps no body.
+"""
 
 sync = Table(
     "sync",
