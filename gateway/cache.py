@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import UTC, datetime
 from typing import Any
 
 from aiocache import SimpleMemoryCache
 
 from gateway.settings import FreshnessSettings
+from gateway.store import Stored
 from providers.model import Session, SessionRef
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class SessionCache:
@@ -22,34 +26,39 @@ class SessionCache:
         self._most = most
         self._memory: Any = SimpleMemoryCache()
         self._used: OrderedDict[SessionRef, None] = OrderedDict()
+        self._floors: OrderedDict[SessionRef, int] = OrderedDict()
 
     async def get(self, ref: SessionRef) -> Session | None:
         """The session, if it is here."""
-        session: Session | None = await self._memory.get(ref)
-        if session is None:
-            self._used.pop(ref, None)
-        else:
-            self._used.move_to_end(ref)
-        return session
+        held = await self._held(ref)
+        return held.session if held else None
 
-    async def put(self, session: Session) -> None:
+    async def put(self, stored: Stored) -> None:
         """Keeps a session, an open one for seconds, a final one for long, unless a newer state of it is here."""
-        held = await self.get(session.ref)
-        if held and held.observed_at and session.observed_at and session.observed_at < held.observed_at:
+        session = stored.session
+        held = await self._held(session.ref)
+        if (held and _order(held) > _order(stored)) or stored.version < self._floors.get(session.ref, 0):
             return
         life = self._freshness.final if session.settled else self._freshness.open
         if life <= 0:
             await self.drop(session.ref)
             return
-        await self._memory.set(session.ref, session, ttl=life)
+        await self._memory.set(session.ref, stored, ttl=life)
         self._used[session.ref] = None
         self._used.move_to_end(session.ref)
         while len(self._used) > self._most:
             oldest, _ = self._used.popitem(last=False)
             await self._memory.delete(oldest)
 
-    async def drop(self, ref: SessionRef) -> None:
-        """Forgets a session."""
+    async def drop(self, ref: SessionRef, before: int | None = None) -> None:
+        """Forgets a session, or only what it was before it had this version; that is not taken again either."""
+        if before is not None:
+            self._floors[ref] = before
+            self._floors.move_to_end(ref)
+            if len(self._floors) > self._most:
+                self._floors.popitem(last=False)
+            if (held := await self._held(ref)) and held.version >= before:
+                return
         self._used.pop(ref, None)
         await self._memory.delete(ref)
 
@@ -58,3 +67,15 @@ class SessionCache:
         for ref in list(self._used):
             await self.drop(ref)  # unlike clearing, this ends the timers too
         await self._memory.close()
+
+    async def _held(self, ref: SessionRef) -> Stored | None:
+        stored: Stored | None = await self._memory.get(ref)
+        if stored is None:
+            self._used.pop(ref, None)
+        else:
+            self._used.move_to_end(ref)
+        return stored
+
+
+def _order(stored: Stored) -> tuple[int, datetime]:
+    return stored.version, stored.session.observed_at or _NEVER

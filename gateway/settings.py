@@ -146,7 +146,7 @@ class WatchSettings(_Section):
 class InboxSettings(_Section):
     """What providers send: the largest body (bytes), how long (seconds) and how often it is tried, how many are kept."""
 
-    max_bytes: int = Field(default=256 * 2**10, ge=1024)
+    max_bytes: int = Field(default=256 * 2**10, ge=1)
     attempts: int = Field(default=8, ge=1)
     keep: float = Field(default=30 * 86_400.0, gt=0)
     keep_rejected: int = Field(default=1_000, ge=0)

@@ -2,7 +2,8 @@
 
     SigningError
     ├── Invalid                     the request is wrong; path names the input
-    │   └── TooLarge                more bytes or items than are taken
+    │   ├── TooLarge                more bytes or items than are taken
+    │   └── CursorExpired           the log no longer holds what follows this cursor
     ├── NotFound                    no such thing, or not for this viewer
     ├── WrongState                  not now: the session is too far, or not far enough
     ├── Conflict                    somebody else was faster, or the same key means something else
@@ -57,6 +58,8 @@ class SigningError(Exception):
     """
 
     code: ClassVar[ProblemCode]
+    error_code: ClassVar[str | None] = None
+    """What it is called where it is never a problem in a payload, but always an error of GraphQL."""
     retryable: ClassVar[bool] = False
 
     def __init__(
@@ -114,6 +117,12 @@ class Unsupported(SigningError):
     """This provider has no such operation."""
 
     code = ProblemCode.UNSUPPORTED
+
+
+class CursorExpired(Invalid):
+    """The log no longer holds what follows this cursor: read the sessions again."""
+
+    error_code = "CURSOR_EXPIRED"
 
 
 class Forbidden(SigningError):

@@ -15,12 +15,16 @@ from providers.clock import Clock
 
 @dataclass
 class Context(BaseContext):
-    """One operation's surroundings; ``first`` bounds every list."""
+    """One operation's surroundings; ``first`` bounds every list.
+
+    ``resume_after`` is where a client says, outside of the operation, that its connection was lost.
+    """
 
     signing: Signing
     viewer: Viewer
     clock: Clock
     first: int
+    resume_after: str | None = None
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from gateway.store import SessionOrder
 from providers import model
 from providers.adapter import ConnectionState
 from providers.capability import Operation, Support
+from providers.change import ChangeType
 from providers.circuit import CircuitState
 from providers.verification import VerificationStatus
 
@@ -48,6 +49,8 @@ _ENUMS: tuple[EnumMeta, ...] = (
     CircuitState,
     VerificationStatus,
 )
+
+strawberry.enum(ChangeType, name="SessionEventType", description="What kind of thing happened.")
 
 for _enum in _ENUMS:
     strawberry.enum(_enum)

@@ -11,15 +11,18 @@ from strawberry.file_uploads import Upload
 
 from gateway.drafts import DocumentDraft, FieldDraft, SessionDraft
 from gateway.signing import Signing
+from gateway.store import EventFilter, StagedFile
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
-from gateway.store import StagedFile
 from gateway.uploads import pieces
 from providers import model
-from providers.errors import Invalid, SigningError
+from providers.change import ChangeType
+from providers.errors import Invalid, SigningError, TooLarge
 from providers.order import ParticipantOrder, SignatureOrder
-from schema.node import child_ref
+from schema.node import child_ref, session_ref
 from schema.scalars import Duration, Json
+
+_MOST_FOLLOWED = 1_000
 
 
 async def stage(signing: Signing, file: Upload) -> StagedFile:
@@ -48,6 +51,32 @@ class SessionFilter:
     def wanted(self) -> Wanted:
         """The filter in the gateway's words."""
         return Wanted(**vars(self))
+
+
+@strawberry.input
+class SessionEventFilter:
+    """Which events are meant."""
+
+    session_ids: list[strawberry.ID] | None = None
+    providers: list[str] | None = None
+    types: list[ChangeType] | None = None
+    to_statuses: list[model.SessionStatus] | None = None
+
+    def wanted(self) -> EventFilter:
+        """The filter in the gateway's words. Raises ``Invalid``."""
+        if self.session_ids is not None and len(self.session_ids) > _MOST_FOLLOWED:
+            raise TooLarge(f"Follow at most {_MOST_FOLLOWED} sessions by their ids.", path=("filter", "sessionIds"))
+        refs = None
+        if self.session_ids is not None:
+            refs = frozenset(
+                session_ref(each, ("filter", "sessionIds", str(place))) for place, each in enumerate(self.session_ids)
+            )
+        return EventFilter(
+            sessions=refs,
+            providers=None if self.providers is None else frozenset(self.providers),
+            types=None if self.types is None else frozenset(self.types),
+            to_statuses=None if self.to_statuses is None else frozenset(self.to_statuses),
+        )
 
 
 @strawberry.input

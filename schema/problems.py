@@ -86,7 +86,7 @@ def render(error: GraphQLError) -> None:
 
 
 def _extensions(problem: SigningError) -> dict[str, Any]:
-    shown: dict[str, Any] = {"code": problem.code.value, "retryable": problem.retryable}
+    shown: dict[str, Any] = {"code": problem.error_code or problem.code.value, "retryable": problem.retryable}
     if problem.path:
         shown["path"] = list(problem.path)
     if problem.provider:

@@ -13,6 +13,7 @@ from gateway.viewer import Viewer as ModelViewer
 from providers import model
 from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
+from schema.cursor import event_of
 from schema.describes import describes, resolved
 from schema.inputs import CreateSessionInput, SessionFilter, SignatureFilter
 from schema.node import child_ref, node_id, parse_any, session_ref
@@ -73,6 +74,8 @@ async def _node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> objec
     signing = info.context.signing
     if kind == "Provider":
         return signing.directory.get(keys[0], path)
+    if kind == "SessionEvent":
+        return await signing.event(event_of(keys[0], path))
     session = await signing.session(model.SessionRef(keys[0], keys[1]))
     found: object = session if kind == "Session" else _child(session, kind, keys[-1])
     if found is None:

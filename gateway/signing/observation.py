@@ -1,26 +1,39 @@
-"""The one door for change: what a mutation, a read or a poll has seen becomes what is known."""
+"""The one door for change: what a mutation, a read, a poll or a webhook has seen becomes what is known."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from gateway.cache import SessionCache
-from gateway.store import Settlement, Store
+from gateway.store import Settlement, State, Store, Stored
+from providers.change import changes, same
 from providers.clock import Clock
+from providers.errors import Conflict
 from providers.model import ChangeSource, Session, SessionRef
+
+_TRIES = 20
+_SOON = timedelta(seconds=1)
+
+Told = Callable[[], None]
+PollIn = Callable[[str], timedelta]
 
 
 class Observation:
-    """Compares what was seen with what is known, and keeps the newer."""
+    """Compares what was seen with what is known, keeps the newer, and has the log tell what happened.
 
-    def __init__(self, store: Store, cache: SessionCache, clock: Clock) -> None:
+    ``told`` is called once the log has grown; ``poll_in`` says how soon a provider's open sessions are looked at again.
+    """
+
+    def __init__(self, store: Store, cache: SessionCache, clock: Clock, told: Told, poll_in: PollIn) -> None:
         self._store = store
         self._cache = cache
         self._clock = clock
+        self._told = told
+        self._poll_in = poll_in
         self._locks: WeakValueDictionary[SessionRef, asyncio.Lock] = WeakValueDictionary()
 
     async def observe(
@@ -33,21 +46,52 @@ class Observation:
     ) -> Session:
         """Keeps a state and returns it as it is now known. ``settlement`` is what ends with it, or not at all.
 
-        A reading that was ``begun_at`` before something newer was seen may be older than that, and is dropped.
+        A reading that was ``begun_at`` before something newer was seen may be older than that, and is dropped: what is
+        known is as old as the beginning of the reading that told it.
 
         ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
         read of the session itself does.
         """
-        now = self._clock.now()
         lock = self._locks.setdefault(seen.ref, asyncio.Lock())
         async with lock:
-            known = await self._store.sessions.get(seen.ref)
-            if known is not None and _newer(known, begun_at):
-                return known
-            session = replace(_merged(known, seen), observed_at=now, source=source, stale=False)
-            await self._store.sessions.save(session, seen_at=now, digests=digests, settlement=settlement)
-            await self._cache.put(session)
-        return session
+            for _ in range(_TRIES):
+                stored = await self._store.sessions.stored(seen.ref)
+                known, version = (stored.session, stored.version) if stored else (None, None)
+                if known is not None and _newer(known, begun_at):
+                    return known
+                as_of = begun_at or self._clock.now()
+                session = replace(_merged(known, seen), observed_at=as_of, source=source, stale=False)
+                if known is not None and settlement is None and same(known, session):
+                    return await self._confirmed(Stored(session, version or 0), digests)
+                state = State(
+                    seen_at=self._clock.now(),
+                    replaces=version,
+                    changes=changes(known, session),
+                    digests=digests or {},
+                    settlement=settlement,
+                    poll_at=self._poll_at(session),
+                )
+                if await self._store.sessions.save(session, state):
+                    await self._cache.put(Stored(session, state.version))
+                    if state.changes:
+                        self._told()
+                    return session
+        raise Conflict("Too many change this session at once. Try again in a while.", provider=seen.provider)
+
+    async def _confirmed(self, stored: Stored, digests: Mapping[str, bytes] | None) -> Session:
+        """What was known already, seen again. Nothing is written for it but what its rows were like."""
+        if digests:
+            await self._store.sessions.save_digests(stored.session, digests)
+        await self._cache.put(stored)
+        return stored.session
+
+    def _poll_at(self, session: Session) -> datetime | None:
+        """When a change is likely to be found: soon, and right after it is due."""
+        if session.settled:
+            return None
+        now = self._clock.now()
+        soon = now + self._poll_in(session.provider)
+        return min(soon, session.due_at + _SOON) if session.due_at and session.due_at > now else soon
 
 
 def _newer(known: Session, begun_at: datetime | None) -> bool:

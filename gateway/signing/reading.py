@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeVar
 from gateway.cache import SessionCache
 from gateway.directory import Connected, Directory
 from gateway.flight import Flight
+from gateway.hub import Hub
 from gateway.links import Link, Links
 from gateway.listing import Listing, SourceReport
 from gateway.settings import Settings
@@ -31,6 +32,7 @@ from gateway.store import (
 )
 from gateway.uploads import Uploads
 from gateway.viewer import Viewer
+from gateway.wake import Wake
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError, WrongState
@@ -74,6 +76,7 @@ _ACTIONS: Final = dict.fromkeys(
     "sessions:write",
 ) | {Operation.DOWNLOAD_DOCUMENT: "documents:read"}
 """What can be done with one session, and the scope that it needs."""
+_LOOKS: Final = 3
 _WITHOUT_BYTES: Final = frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED, DocumentStatus.DELETED})
 
 
@@ -106,14 +109,23 @@ class Reading:
         self._clock = clock
         self._links = Links(settings.server, clock)
         self._cache = SessionCache(settings.freshness)
-        self._observation = Observation(store, self._cache, clock)
+        self._wake = Wake(clock, settings.redis.url)
+        self._hub = Hub(store.events, self._cache, self._wake, settings.events, clock)
+        self._observation = Observation(store, self._cache, clock, told=self._wake.ring, poll_in=self._poll_in)
         self._listing = Listing(store, settings.freshness, clock, observe=self.observe, fetch=self._fetch)
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
         self._reads: Flight[Session] = Flight()
         self._inspections: Flight[SignatureReport] = Flight()
 
+    async def open(self) -> None:
+        """Begins to follow the log."""
+        await self._wake.open()
+        await self._hub.open()
+
     async def close(self) -> None:
         """Ends everything that is under way."""
+        await self._hub.close()
+        await self._wake.close()
         await self._listing.close()
         await self._reads.close()
         await self._inspections.close()
@@ -139,9 +151,12 @@ class Reading:
         Where the provider does not answer, what is known comes back marked as stale. Raises ``NotFound``.
         """
         self.directory.get(ref.provider, path=("id",))
-        known = await self._cache.get(ref) or await self._store.sessions.get(ref)
+        known = await self._cache.get(ref)
+        if known is None and (stored := await self._store.sessions.stored(ref)):
+            known = stored.session
+            if self._fresh(known, max_age):
+                await self._cache.put(stored)
         if known is not None and not known.partial and self._fresh(known, max_age):
-            await self._cache.put(known)
             return known
         try:
             return await self._reads.do(ref, lambda: self._fetch(ref, ChangeSource.READ, {}))
@@ -149,6 +164,19 @@ class Reading:
             if known is None:
                 raise
             return replace(known, stale=True)
+
+    async def known(self, ref: SessionRef) -> Session:
+        """A session as it is known, or the one that it has become a part of. Asks no provider. Raises ``NotFound``."""
+        if (held := await self._cache.get(ref)) is not None:
+            return held
+        stored = await self._store.sessions.stored(ref)
+        if stored is None:
+            row = (await self._store.sessions.listed(ref.provider, [ref.key])).get(ref.key)
+            stored = await self._store.sessions.stored(SessionRef(ref.provider, row.session_key)) if row else None
+        if stored is None:
+            raise NotFound("There is no such session.", path=("id",))
+        await self._cache.put(stored)
+        return stored.session
 
     async def session_by_key(self, provider: str, key: str, max_age: timedelta | None = None) -> Session:
         """A session by the provider's own identifier, or that of one of its parts."""
@@ -263,15 +291,26 @@ class Reading:
         return self._clock.now() - session.observed_at < age
 
     async def _fetch(self, ref: SessionRef, source: ChangeSource, digests: Mapping[str, bytes]) -> Session:
-        """Reads a session at its provider; one that was known and is gone becomes DELETED."""
-        known, begun_at = await self._store.sessions.get(ref), self._clock.now()
-        try:
-            seen = await self.directory.get(ref.provider).adapter.fetch_session(ref.key, known)
-        except NotFound:
-            if known is None:
-                raise
-            seen = known if known.status in _ENDED else deleted(known)
-        return await self.observe(seen, source, digests, begun_at=begun_at)
+        """Reads a session at its provider; one that was known and is gone becomes DELETED.
+
+        A reading that a mutation has overtaken may tell what was before it, or what came after: then it is read again.
+        """
+        for _ in range(_LOOKS):
+            known, begun_at = await self._store.sessions.get(ref), self._clock.now()
+            try:
+                seen = await self.directory.get(ref.provider).adapter.fetch_session(ref.key, known)
+            except NotFound:
+                if known is None:
+                    raise
+                seen = known if known.status in _ENDED else deleted(known)
+            found = await self.observe(seen, source, digests, begun_at=begun_at)
+            overtaken = found.observed_at is not None and found.observed_at > begun_at
+            if not overtaken or found.source is not ChangeSource.MUTATION:
+                break
+        return found
+
+    def _poll_in(self, name: str) -> timedelta:
+        return timedelta(seconds=self.directory.get(name).settings.poll_interval)
 
     async def _completed(self, rows: Sequence[Row]) -> list[Row]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.signing.consent import Consent
+from gateway.signing.following import Following
 
 
-class Signing(Consent):
+class Signing(Following):
     """What can be done with sessions, whoever asks. Every method may raise any ``SigningError``.
 
     ``Reading`` has what is known, ``Writing`` whole sessions, ``Editing`` what is inside one, ``Consent`` the people who
-    let us act for them.
+    let us act for them, ``Following`` what happens.
     """

@@ -56,6 +56,7 @@ class Writing(Reading):
 
     async def open(self) -> None:
         """Begins to look after sagas that a dead gateway left."""
+        await super().open()
         await self._undertakings.open()
 
     async def close(self) -> None:

@@ -1,15 +1,19 @@
 """What the gateway remembers: the last state of every session, staged uploads, and how fresh each list is."""
 
+from gateway.store.events import ALL, Event, EventFilter
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice
 from gateway.store.promises import Promise
 from gateway.store.sagas import Saga, SagaState
-from gateway.store.sessions import ListedRow, Sessions, Sync
+from gateway.store.sessions import ListedRow, Sessions, State, Stored, Sync
 from gateway.store.settlement import Settlement
 from gateway.store.signatures import SignatureFilter, SignaturePosition
 from gateway.store.store import Store
 from gateway.store.uploads import StagedFile, StagedFiles
 
 __all__ = [
+    "ALL",
+    "Event",
+    "EventFilter",
     "ListedRow",
     "Position",
     "Promise",
@@ -25,6 +29,8 @@ __all__ = [
     "Slice",
     "StagedFile",
     "StagedFiles",
+    "State",
     "Store",
+    "Stored",
     "Sync",
 ]

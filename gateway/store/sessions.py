@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,12 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
+from gateway.store.events import append
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching, sliced
 from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
-from gateway.store.upsert import upsert
+from gateway.store.upsert import insert_new, upsert
+from providers.change import Change
 from providers.model import Session, SessionRef
 
 _decoder = msgspec.msgpack.Decoder(Session)
@@ -39,6 +41,37 @@ class ListedRow:
     digest: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The last known state of a session; ``version`` says which one it is."""
+
+    session: Session
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is saved along with a session.
+
+    ``seen_at`` orders a session whose provider does not say when it was made; the first one stays. ``replaces`` is the
+    version that this state was compared with, None where there was none, and ``changes`` what that has shown.
+    ``digests`` are those of the list rows that it was read from, ``settlement`` is what ends with it, and ``poll_at``
+    when it is looked at again, unless it is settled.
+    """
+
+    seen_at: datetime
+    replaces: int | None = None
+    changes: Sequence[Change] = ()
+    digests: Mapping[str, bytes] = field(default_factory=dict)
+    settlement: Settlement | None = None
+    poll_at: datetime | None = None
+
+    @property
+    def version(self) -> int:
+        """The version that this state becomes."""
+        return (self.replaces or 0) + 1
+
+
 class Sessions:
     """Sessions by their ref, in pages, and by the rows of providers' lists."""
 
@@ -47,35 +80,42 @@ class Sessions:
 
     async def get(self, ref: SessionRef) -> Session | None:
         """The last known state of a session."""
-        query = select(_S.body).where(_S.provider == ref.provider, _S.key == ref.key)
+        stored = await self.stored(ref)
+        return stored.session if stored else None
+
+    async def stored(self, ref: SessionRef) -> Stored | None:
+        """The last known state of a session, and which one that is."""
+        query = select(_S.body, _S.version).where(_S.provider == ref.provider, _S.key == ref.key)
         async with self._engine.connect() as connection:
-            body = (await connection.execute(query)).scalar_one_or_none()
-        return None if body is None else _decoder.decode(body)
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Stored(_decoder.decode(row.body), row.version)
 
-    async def save(
-        self,
-        session: Session,
-        *,
-        seen_at: datetime,
-        digests: Mapping[str, bytes] | None = None,
-        settlement: Settlement | None = None,
-    ) -> None:
-        """Replaces what is known of a session, its parts and addresses with it.
+    async def save(self, session: Session, state: State) -> bool:
+        """Replaces what is known of a session, its parts and addresses with it, and appends what happened to the log.
 
-        ``seen_at`` orders a session whose provider does not say when it was made; the first one stays.
-        ``digests`` are those of the list rows that this state was read from. What is a part of another session
-        is not kept as one. ``settlement`` is what ends with this.
+        What is a part of another session is not kept as one. False, with nothing changed, where somebody else has
+        saved another state since the one that ``state`` replaces.
         """
-        async with self._engine.begin() as connection:
-            if settlement is not None:
-                await settle(connection, settlement)
+        async with self._engine.connect() as connection, connection.begin() as transaction:
+            if state.settlement is not None:
+                await settle(connection, state.settlement)
             if await self._is_part(connection, session):
-                return
-            kept = {"created_at"} if session.created_at is None else set[str]()
-            await upsert(connection, table.session, _row(session, seen_at), keep=kept)
-            await self._save_parts(connection, session, digests or {})
+                return True
+            if not await self._replace(connection, session, state):
+                await transaction.rollback()
+                return False
+            await self._save_parts(connection, session, state.digests)
             await self._save_addresses(connection, session)
             await save_signatures(connection, session)
+            await append(connection, session, state.version, state.changes, state.seen_at)
+        return True
+
+    async def save_digests(self, session: Session, digests: Mapping[str, bytes]) -> None:
+        """Notes what the rows of a list were like that told nothing new of a session."""
+        async with self._engine.begin() as connection:
+            for key, digest in digests.items():
+                values = {"provider": session.provider, "key": key, "session_key": session.key, "digest": digest}
+                await upsert(connection, table.part, values)
 
     async def page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> list[Row]:
         """A slice of the list of sessions, in its order."""
@@ -126,6 +166,17 @@ class Sessions:
             values = {"provider": provider, "synced_at": sync.synced_at, "complete": sync.complete}
             await upsert(connection, table.sync, values)
 
+    async def _replace(self, connection: AsyncConnection, session: Session, state: State) -> bool:
+        """Whether the state that this one replaces was still there."""
+        row = _row(session, state)
+        if state.replaces is None:
+            return await insert_new(connection, table.session, row)
+        kept = {"created_at"} if session.created_at is None else set[str]()
+        kept |= set[str]() if state.changes else {"changed_at"}
+        mine = (_S.provider == session.provider, _S.key == session.key, _S.version == state.replaces)
+        values = {name: value for name, value in row.items() if name not in kept}
+        return (await connection.execute(update(table.session).where(*mine).values(**values))).rowcount == 1
+
     async def _is_part(self, connection: AsyncConnection, session: Session) -> bool:
         """Whether another session is composed of this one. The row stays locked, so that nobody says otherwise meanwhile."""
         parts = table.part.c
@@ -157,7 +208,7 @@ class Sessions:
             await connection.execute(insert(box), rows)
 
 
-def _row(session: Session, seen_at: datetime) -> dict[str, Any]:
+def _row(session: Session, state: State) -> dict[str, Any]:
     return {
         "provider": session.provider,
         "key": session.key,
@@ -167,10 +218,11 @@ def _row(session: Session, seen_at: datetime) -> dict[str, Any]:
         "title": session.title,
         "title_folded": None if session.title is None else session.title.casefold(),
         "reference": session.reference,
-        "created_at": session.created_at or seen_at,
+        "created_at": session.created_at or state.seen_at,
         "due_at": session.due_at or table.FAR_FUTURE,
-        "observed_at": session.observed_at or seen_at,
-        "changed_at": seen_at,
-        "version": 1,
+        "observed_at": session.observed_at or state.seen_at,
+        "changed_at": state.seen_at,
+        "poll_at": None if session.settled else state.poll_at or state.seen_at,
+        "version": state.version,
         "body": _encoder.encode(session),
     }

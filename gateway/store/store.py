@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gateway.store.events import Events
 from gateway.store.promises import Promises
 from gateway.store.sagas import Sagas
 from gateway.store.secrets import Secrets
@@ -32,6 +33,7 @@ class Store:
     def __init__(self, engine: AsyncEngine, cipher: Fernet) -> None:
         self._engine = engine
         self.sessions = Sessions(engine)
+        self.events = Events(engine)
         self.sagas = Sagas(engine)
         self.promises = Promises(engine)
         self.secrets = Secrets(engine, cipher)

@@ -132,6 +132,7 @@ event = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("provider", String(64), nullable=False),
     Column("session_key", Text, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("type", String(24)),
     Column("from_status", String(24)),
     Column("to_status", String(24)),
@@ -145,7 +146,10 @@ event = Table(
     Index("event_by_session", "provider", "session_key", "seq"),
     Index("event_by_time", "observed_at"),
 )
-"""The event log. ``type`` is null where a session changed in what no type of event tells of."""
+"""The event log. ``version`` is that of the session's state which it led to.
+
+``type`` is null where a session changed in what no type of event tells of.
+"""
 
 log = Table(
     "log",

@@ -1,4 +1,4 @@
-"""Insert or replace, in either database."""
+"""Insert or replace, or insert unless it is there, in either database."""
 
 from __future__ import annotations
 
@@ -15,8 +15,18 @@ async def upsert(
     connection: AsyncConnection, into: Table, values: Mapping[str, Any], keep: AbstractSet[str] = frozenset()
 ) -> None:
     """Inserts a row, or replaces its columns but for ``keep``."""
-    insert_into = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert_into(into).values(**values)
+    statement = _insert(connection, into).values(**values)
     keys = [column.name for column in into.primary_key]
     changed = {name: statement.excluded[name] for name in values if name not in keys and name not in keep}
     await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+async def insert_new(connection: AsyncConnection, into: Table, values: Mapping[str, Any]) -> bool:
+    """Inserts a row unless one like it, by any unique index, is there; gives whether it did."""
+    statement = _insert(connection, into).values(**values).on_conflict_do_nothing()
+    return (await connection.execute(statement)).rowcount == 1
+
+
+def _insert(connection: AsyncConnection, into: Table) -> postgresql.Insert | sqlite.Insert:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return insert(into)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from gateway.directory import Connected
+from gateway.store import Event
 from providers import model
 from providers.capability import Operation
 from providers.errors import Forbidden, Invalid
 from schema.context import Info
+from schema.cursor import event_cursor, event_number
 from schema.describes import describes, resolved
 from schema.node import node_id
+from schema.paging import PageInfo, window
 from schema.scalars import Duration, Json
 from schema.types.document import Document, SignatureField
 from schema.types.node import Node
 from schema.types.participant import Participant
 from schema.types.provider import Provider
 from schema.types.signature import Signature
+
+if TYPE_CHECKING:
+    from schema.types.event import SessionEventConnection
 
 
 @strawberry.type
@@ -87,6 +95,23 @@ def _native(root: strawberry.Parent[model.Session], info: Info) -> Json:
     return Json(root.native)
 
 
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """A page of events on its way out."""
+
+    nodes: list[Event]
+    page_info: PageInfo
+
+
+async def _events(
+    root: strawberry.Parent[model.Session], info: Info, first: int | None = None, after: str | None = None
+) -> EventPage:
+    part = window(first, after, None, None, most=info.context.first)
+    found = await info.context.signing.session_events(root.ref, part.limit, event_number(after))
+    cursors = [event_cursor(event.seq) for event in found.events]
+    return EventPage(list(found.events), part.page_info(cursors, more=found.more))
+
+
 @strawberry.type
 @describes(model.Session)
 class Session(Node):
@@ -117,5 +142,6 @@ class Session(Node):
     actions: list[Operation] = resolved(
         _actions, "What this viewer can do with the session in its present state at this provider."
     )
+    events: Annotated[SessionEventConnection, strawberry.lazy("schema.types.event")] = resolved(_events)
     freshness: Freshness = resolved(_freshness)
     native: Json | None = resolved(_native, "The provider's last payload, unchanged. Needs the scope native:read.")

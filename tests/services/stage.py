@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from gateway.store import Store
+from gateway.store import State, Store
 from providers.clock import Clock
 from providers.model import (
     Archive,
@@ -72,6 +72,13 @@ async def fresh_store(template: Path | None = None) -> AsyncIterator[Store]:
             yield store
         finally:
             await store.close()
+
+
+async def keep(store: Store, seen: Session, at: datetime, digests: Mapping[str, bytes] | None = None) -> None:
+    """Saves a state in place of whatever is known by now."""
+    stored = await store.sessions.stored(seen.ref)
+    state = State(seen_at=at, replaces=stored.version if stored else None, digests=digests or {})
+    assert await store.sessions.save(seen, state)
 
 
 def session(key: str = "s1", status: SessionStatus = SessionStatus.PENDING, **known: object) -> Session:

@@ -14,6 +14,7 @@ from stage import START, session
 
 from gateway.cache import SessionCache
 from gateway.settings import FreshnessSettings
+from gateway.store import Stored
 from providers.model import SessionRef, SessionStatus
 
 DONE = SessionStatus.COMPLETED
@@ -29,7 +30,7 @@ async def cache() -> AsyncIterator[SessionCache]:
 async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> None:
     mine = session()
     assert await cache.get(mine.ref) is None
-    await cache.put(mine)
+    await cache.put(Stored(mine, 1))
     assert await cache.get(mine.ref) is mine
     assert await cache.get(SessionRef("umbrella", mine.key)) is None
     await cache.drop(mine.ref)
@@ -46,7 +47,7 @@ async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], 
     for move, number in moves:
         each = session(str(number))
         if move == "put":
-            await cache.put(each)
+            await cache.put(Stored(each, 1))
             model[number] = None
         elif move == "drop":
             await cache.drop(each.ref)
@@ -64,8 +65,8 @@ async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], 
 
 async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
-    await cache.put(session("open"))
-    await cache.put(session("final", DONE))
+    await cache.put(Stored(session("open"), 1))
+    await cache.put(Stored(session("final", DONE), 1))
     await asyncio.sleep(0.05)
     assert await cache.get(session("open").ref) is None
     assert await cache.get(session("final").ref) is not None
@@ -74,8 +75,8 @@ async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
 
 async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
-    await cache.put(session())
-    await cache.put(session(status=DONE))
+    await cache.put(Stored(session(), 1))
+    await cache.put(Stored(session(status=DONE), 1))
     await asyncio.sleep(0.05)
     assert await cache.get(session().ref) is not None
     await cache.close()
@@ -83,24 +84,24 @@ async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() 
 
 async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() -> None:
     cache = SessionCache(FreshnessSettings(open=60, final=0))
-    await cache.put(session())
-    await cache.put(session(status=DONE))
+    await cache.put(Stored(session(), 1))
+    await cache.put(Stored(session(status=DONE), 1))
     assert await cache.get(session().ref) is None
     await cache.close()
 
 
 async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) -> None:
     newer, older = session(status=DONE, observed_at=START), session(observed_at=START - timedelta(microseconds=1))
-    await cache.put(newer)
-    await cache.put(older)
+    await cache.put(Stored(newer, 1))
+    await cache.put(Stored(older, 1))
     assert await cache.get(newer.ref) is newer
     same = session(observed_at=START)
-    await cache.put(same)
+    await cache.put(Stored(same, 1))
     assert await cache.get(newer.ref) is same
 
 
 async def test_closing_forgets_everything() -> None:
     cache = SessionCache(FreshnessSettings())
-    await cache.put(session())
+    await cache.put(Stored(session(), 1))
     await cache.close()
     assert await cache.get(session().ref) is None

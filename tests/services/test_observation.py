@@ -17,10 +17,12 @@ from gateway.cache import SessionCache
 from gateway.settings import FreshnessSettings
 from gateway.signing.observation import Observation
 from gateway.store import Store
+from providers.change import same
 from providers.model import ChangeSource, Session, SessionStatus
 
 POLL, READ, MUTATION = ChangeSource.POLL, ChangeSource.READ, ChangeSource.MUTATION
 REF = session().ref
+HALF_A_MINUTE = timedelta(seconds=30)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ async def cache() -> AsyncIterator[SessionCache]:
 
 @pytest.fixture
 def observation(store: Store, cache: SessionCache, clock: Hands) -> Observation:
-    return Observation(store, cache, clock)
+    return Observation(store, cache, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
 
 
 def full(status: SessionStatus = SessionStatus.PENDING, **known: object) -> Session:
@@ -115,10 +117,13 @@ async def test_whatever_is_seen_what_is_known_follows(template: Path, known: Ses
     seen = replace(seen, provider=known.provider, key=known.key, partial=partial, parts=())
     async with fresh_store(template) as store:
         cache = SessionCache(FreshnessSettings())
-        observation = Observation(store, cache, Hands())
+        observation = Observation(store, cache, Hands(), told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
         before = await observation.observe(known, READ)
         after = await observation.observe(seen, POLL)
-        assert await store.sessions.get(known.ref) == await cache.get(known.ref) == after
+        kept = await store.sessions.get(known.ref)
+        assert await cache.get(known.ref) == after
+        assert kept is not None
+        assert same(kept, after), "an unchanged state is not written again, and so tells when it was first seen"
         assert (after.observed_at, after.source, after.stale) == (START, POLL, False)
         if partial:
             assert after.final or not before.final
@@ -137,7 +142,7 @@ async def test_whatever_is_seen_what_is_known_follows(template: Path, known: Ses
 
 async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache: SessionCache, clock: Hands) -> None:
     """A row and a full read, in any order of arrival, end as if one had come after the other."""
-    observation = Observation(store, cache, clock)
+    observation = Observation(store, cache, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
     for _ in range(10):
         await observation.observe(session(), READ)
         await asyncio.gather(
@@ -148,13 +153,15 @@ async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache:
         assert found is not None
         assert found.status is SessionStatus.COMPLETED
         assert found.documents == full().documents
-        assert await cache.get(REF) == found
+        held = await cache.get(REF)
+        assert held is not None
+        assert same(held, found)
 
 
 async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
     store: Store, cache: SessionCache, clock: Hands
 ) -> None:
-    observation = Observation(store, cache, clock)
+    observation = Observation(store, cache, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
     many = [session(f"s{number}") for number in range(40)]
     seen = await asyncio.gather(*(observation.observe(each, POLL, {each.key: b"row"}) for each in many))
     assert [each.key for each in seen] == [each.key for each in many]

@@ -157,6 +157,8 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
         "server.public_url": "https://other.example.com",
         "database.url": "sqlite:///other.db",
         "trust.roots": f"{root}, {root}",
+        "redis.url": "redis://other:6379/7",
+        "watch.enabled": "false",
     }
     given = special.get(f"{section}.{key}", "7" if isinstance(value, int | float) else "other")
     settings = parse({}, {f"COUNTERSIGN_{section}_{key}".upper(): given})
@@ -166,6 +168,8 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
         assert found == (root, root)
     elif isinstance(found, SecretStr):
         assert found.get_secret_value() == given
+    elif isinstance(found, bool):
+        assert found is False
     else:
         assert found == type(found)(given)
 

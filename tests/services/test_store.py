@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import create_engine, inspect
-from stage import START, Hands, examples, fresh_store, session, sessions, signature, signer
+from stage import START, Hands, examples, fresh_store, keep, session, sessions, signature, signer
 
 from gateway.store import (
     Position,
@@ -67,7 +67,7 @@ def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_again(tmp_
 async def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
     url = SecretStr(f"sqlite:///{tmp_path / 'store.db'}")
     first = await Store.open(url)
-    await first.sessions.save(session(), seen_at=NOW)
+    await keep(first, session(), NOW)
     await first.close()
     second = await Store.open(url)
     assert await second.sessions.get(session().ref) == session()
@@ -89,7 +89,7 @@ async def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -
 @given(seen=sessions())
 async def test_any_session_comes_back_as_it_was_saved(template: Path, seen: Session) -> None:
     async with fresh_store(template) as store:
-        await store.sessions.save(seen, seen_at=NOW)
+        await keep(store, seen, NOW)
         assert await store.sessions.get(seen.ref) == seen
 
 
@@ -98,8 +98,8 @@ async def test_any_session_comes_back_as_it_was_saved(template: Path, seen: Sess
 async def test_saving_replaces_all_that_was_known(template: Path, first: Session, second: Session) -> None:
     second = replace(second, provider=first.provider, key=first.key)
     async with fresh_store(template) as store:
-        await store.sessions.save(first, seen_at=NOW)
-        await store.sessions.save(second, seen_at=NOW)
+        await keep(store, first, NOW)
+        await keep(store, second, NOW)
         assert await store.sessions.get(first.ref) == second
         assert await store.sessions.count(EVERYTHING) == 1
         for person in second.participants:
@@ -114,23 +114,23 @@ async def test_what_is_unknown_is_none(store: Store) -> None:
 
 async def test_a_session_without_a_date_stays_where_it_was_first_seen(store: Store) -> None:
     for later in range(3):
-        await store.sessions.save(session(), seen_at=NOW + timedelta(hours=later))
+        await keep(store, session(), NOW + timedelta(hours=later))
     (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
     assert row.position == Position(NOW, "acme", "s1")
 
 
 async def test_a_date_that_is_told_later_counts_and_stays(store: Store) -> None:
-    await store.sessions.save(session(), seen_at=NOW)
-    await store.sessions.save(session(created_at=START), seen_at=NOW)
-    await store.sessions.save(session(created_at=None), seen_at=NOW)
+    await keep(store, session(), NOW)
+    await keep(store, session(created_at=START), NOW)
+    await keep(store, session(created_at=None), NOW)
     (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
     assert row.position.at == START
 
 
 async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> None:
     for key in ("p1", "p2", "other"):
-        await store.sessions.save(session(key), seen_at=NOW, digests={key: b"row"})
-    await store.sessions.save(session("whole", parts=("p1", "p2")), seen_at=NOW)
+        await keep(store, session(key), NOW, {key: b"row"})
+    await keep(store, session("whole", parts=("p1", "p2")), NOW)
     page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
     assert {row.session.key for row in page} == {"whole", "other"}
     listed = await store.sessions.listed("acme", ["p1", "p2", "other", "none"])
@@ -139,33 +139,33 @@ async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> 
 
 
 async def test_a_part_that_is_seen_late_does_not_stand_up_again(store: Store) -> None:
-    await store.sessions.save(session("whole", parts=("p1", "p2")), seen_at=NOW)
-    await store.sessions.save(session("p1", partial=True), seen_at=NOW, digests={"p1": b"row"})
+    await keep(store, session("whole", parts=("p1", "p2")), NOW)
+    await keep(store, session("p1", partial=True), NOW, {"p1": b"row"})
     page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
     assert [row.session.key for row in page] == ["whole"]
     assert (await store.sessions.listed("acme", ["p1"]))["p1"].session_key == "whole"
 
 
 async def test_a_composed_session_may_be_named_after_its_first_part(store: Store) -> None:
-    await store.sessions.save(session("p1"), seen_at=NOW)
+    await keep(store, session("p1"), NOW)
     for title in ("once", "twice"):
-        await store.sessions.save(session("p1", parts=("p1", "p2"), title=title), seen_at=NOW)
+        await keep(store, session("p1", parts=("p1", "p2"), title=title), NOW)
     (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
     assert row.session.title == "twice"
 
 
 async def test_rows_that_no_longer_belong_to_a_session_are_not_waited_for(store: Store) -> None:
-    await store.sessions.save(session("whole"), seen_at=NOW)
-    await store.sessions.save(session("whole", parts=("p1", "p2")), seen_at=NOW)
+    await keep(store, session("whole"), NOW)
+    await keep(store, session("whole", parts=("p1", "p2")), NOW)
     assert await store.sessions.unfinished_rows("acme") == {"p1": "whole", "p2": "whole"}
-    await store.sessions.save(session("whole", parts=("p2",)), seen_at=NOW)
+    await keep(store, session("whole", parts=("p2",)), NOW)
     assert await store.sessions.unfinished_rows("acme") == {"p2": "whole"}
 
 
 async def test_only_rows_of_sessions_that_can_still_change_are_unfinished(store: Store) -> None:
     for status in SessionStatus:
-        await store.sessions.save(session(status.value, status), seen_at=NOW)
-    await store.sessions.save(session("elsewhere", provider="umbrella"), seen_at=NOW)
+        await keep(store, session(status.value, status), NOW)
+    await keep(store, session("elsewhere", provider="umbrella"), NOW)
     unfinished = await store.sessions.unfinished_rows("acme")
     assert set(unfinished) == {status.value for status in SessionStatus if not status.final}
     assert await store.sessions.tally("acme") == {status.value: 1 for status in SessionStatus}
@@ -173,7 +173,7 @@ async def test_only_rows_of_sessions_that_can_still_change_are_unfinished(store:
 
 async def test_the_longest_unseen_come_first_among_the_unfinished(store: Store) -> None:
     for hours in (2, 0, 3, 1):
-        await store.sessions.save(session(f"h{hours}", observed_at=NOW + timedelta(hours=hours)), seen_at=NOW)
+        await keep(store, session(f"h{hours}", observed_at=NOW + timedelta(hours=hours)), NOW)
     assert list(await store.sessions.unfinished_rows("acme")) == ["h0", "h1", "h2", "h3"]
 
 
@@ -185,7 +185,7 @@ async def test_what_was_synced_is_remembered_per_provider(store: Store) -> None:
 
 
 async def test_many_can_save_at_once(store: Store) -> None:
-    await asyncio.gather(*(store.sessions.save(session(f"s{n}"), seen_at=NOW) for n in range(60)))
+    await asyncio.gather(*(keep(store, session(f"s{n}"), NOW) for n in range(60)))
     assert await store.sessions.count(EVERYTHING) == 60
 
 
@@ -196,22 +196,22 @@ async def test_many_can_save_at_once(store: Store) -> None:
 async def test_an_address_is_found_in_any_case_and_only_where_it_still_takes_part(store: Store, asked: str) -> None:
     ref = session().ref
     people = (signer(ref, "a", email="aNN@acme.TEST"), signer(ref, "b", email="Ann@Acme.test"), signer(ref, "c"))
-    await store.sessions.save(session(participants=people), seen_at=NOW)
-    await store.sessions.save(session("s2", participants=(signer(ref, "x", email="bob@acme.test"),)), seen_at=NOW)
+    await keep(store, session(participants=people), NOW)
+    await keep(store, session("s2", participants=(signer(ref, "x", email="bob@acme.test"),)), NOW)
     assert await store.sessions.count(SessionFilter(participant_email=asked)) == 1
-    await store.sessions.save(session(), seen_at=NOW)
+    await keep(store, session(), NOW)
     assert await store.sessions.count(SessionFilter(participant_email=asked)) == 0
 
 
 @pytest.mark.parametrize(("part", "found"), [("STRASSE", 1), ("straße", 1), ("100%", 1), ("100_", 0), ("1%s", 0), ("", 2)])
 async def test_a_title_is_found_by_what_it_contains_in_any_case_without_wildcards(store: Store, part: str, found: int) -> None:
-    await store.sessions.save(session(title="Straße 100% sicher"), seen_at=NOW)
-    await store.sessions.save(session("s2"), seen_at=NOW)
+    await keep(store, session(title="Straße 100% sicher"), NOW)
+    await keep(store, session("s2"), NOW)
     assert await store.sessions.count(SessionFilter(title_contains=part)) == found
 
 
 async def test_a_filter_that_names_nothing_finds_nothing(store: Store) -> None:
-    await store.sessions.save(session(), seen_at=NOW)
+    await keep(store, session(), NOW)
     for wanted in (SessionFilter(providers=[]), SessionFilter(kinds=[]), SessionFilter(statuses=[])):
         assert await store.sessions.count(wanted) == 0
 
@@ -325,7 +325,7 @@ def _reader(
 
 async def _keep(store: Store, crowd: Iterable[Session]) -> None:
     for each in crowd:
-        await store.sessions.save(each, seen_at=NOW)
+        await keep(store, each, NOW)
 
 
 @examples(50)
@@ -382,7 +382,7 @@ async def test_whoever_is_there_throughout_is_listed_once_while_others_come_in(
             if waiting:
                 await _keep(store, [waiting.pop()])
             if crowd:
-                await store.sessions.save(crowd[0], seen_at=NOW + timedelta(days=1))  # seen again, unchanged
+                await keep(store, crowd[0], NOW + timedelta(days=1))  # seen again, unchanged
 
         found = await _walk(_reader(store, EVERYTHING, order, size, backwards=backwards), backwards=backwards, between=between)
     assert [each for each in found if each in crowd] == _naively(crowd, EVERYTHING, order)
@@ -463,23 +463,23 @@ async def test_pages_of_signatures_give_the_naive_list_while_sessions_are_seen_a
             found = [*page, *found] if backwards else [*found, *page]
             assert len(found) < 50, "the same signatures come again and again"
             clock.pass_(hours=1)
-            await store.sessions.save(kept[len(found) % len(kept)], seen_at=clock.now())
+            await keep(store, kept[len(found) % len(kept)], clock.now())
         assert found == expected
 
 
 async def test_signatures_of_a_deleted_session_are_listed_no_more(store: Store) -> None:
     ref = session().ref
-    await store.sessions.save(session(signatures=(signature(ref, "a", tags=("red", "red")),)), seen_at=NOW)
+    await keep(store, session(signatures=(signature(ref, "a", tags=("red", "red")),)), NOW)
     assert await store.signatures.count(SignatureFilter(tags=["red"])) == 1
     deleted = session(status=SessionStatus.DELETED, signatures=(signature(ref, "a"),))
-    await store.sessions.save(deleted, seen_at=NOW)
+    await keep(store, deleted, NOW)
     assert await store.signatures.count(SignatureFilter()) == 0
 
 
 async def test_signatures_of_a_swallowed_session_go_with_it(store: Store) -> None:
     ref = session("p1").ref
-    await store.sessions.save(session("p1", signatures=(signature(ref, "a", tags=("red",)),)), seen_at=NOW)
-    await store.sessions.save(session("whole", parts=("p1",)), seen_at=NOW)
+    await keep(store, session("p1", signatures=(signature(ref, "a", tags=("red",)),)), NOW)
+    await keep(store, session("whole", parts=("p1",)), NOW)
     assert await store.signatures.count(SignatureFilter()) == 0
 
 

@@ -1,0 +1,67 @@
+"""What happens to sessions, as it happens: told by the event log, to whoever follows it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from gateway.signing.consent import Consent
+from gateway.store import ALL, Event, EventFilter
+from providers.errors import NotFound
+from providers.model import Session, SessionRef
+
+
+@dataclass(frozen=True, slots=True)
+class EventList:
+    """A part of the log, in its order; ``more`` says whether it goes on."""
+
+    events: Sequence[Event]
+    more: bool
+
+
+class Following(Consent):
+    """Sessions that are followed, and the log of what has happened to them."""
+
+    async def follow(self, ref: SessionRef) -> AsyncGenerator[Session, None]:
+        """A session as it is now, then whenever it has changed, until no further change is expected.
+
+        Somebody slow is shown the newest state, not each of them. Raises ``NotFound``.
+        """
+        shown: Session | None = None
+        async with aclosing(self._hub.changes(ref)) as changes:
+            async for _ in changes:
+                session = await self.session(ref) if shown is None else await self.known(ref)
+                if shown is None or _told(session) != _told(shown):
+                    shown = session
+                    yield session
+                if session.settled:
+                    return
+
+    def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
+        """Every event that is meant, none lost and in order, from behind ``after`` or from now on.
+
+        Raises ``CursorExpired``, and ``NotFound`` for a provider that is not configured.
+        """
+        for name in wanted.providers or ():
+            self.directory.get(name, path=("filter", "providers"))
+        return self._hub.follow(wanted, after)
+
+    async def session_events(self, ref: SessionRef, limit: int, after: int | None = None) -> EventList:
+        """What has happened to one session, oldest first. Raises ``CursorExpired``."""
+        if after is not None:
+            await self._hub.check(after)
+        found = await self._store.events.page(after or 0, limit + 1, EventFilter(sessions=(ref,)))
+        return EventList(found[:limit], len(found) > limit)
+
+    async def event(self, seq: int) -> Event:
+        """One event. Raises ``NotFound`` for one that is not in the log, or no longer."""
+        event = await self._store.events.get(seq)
+        if event is None or event.change.type is None:
+            raise NotFound("There is no such event (any more).", path=("id",))
+        return event
+
+
+def _told(session: Session) -> Session:
+    """All that a follower is shown, but for when and how it was seen."""
+    return replace(session, observed_at=None, source=session.source.READ, stale=False)

@@ -1,0 +1,155 @@
+"""The event log: every change of every session, numbered in the order in which it becomes visible."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.store import table
+from providers.change import Change, ChangeType
+from providers.model import ChangeSource, Session, SessionRef, SessionStatus
+
+_E = table.event.c
+_L = table.log.c
+_TRIMMED_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A change that was seen, and its number: a higher one is never visible before a lower one.
+
+    ``version`` is that of the session's state which it led to.
+    """
+
+    seq: int
+    session: SessionRef
+    version: int
+    change: Change
+    source: ChangeSource
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events are meant; what is None does not matter. Changes without a type are never meant."""
+
+    sessions: Collection[SessionRef] | None = None
+    providers: Collection[str] | None = None
+    types: Collection[ChangeType] | None = None
+    to_statuses: Collection[SessionStatus] | None = None
+
+    def takes(self, event: Event) -> bool:
+        """Whether an event is meant."""
+        change = event.change
+        return (
+            change.type is not None
+            and (self.sessions is None or event.session in self.sessions)
+            and (self.providers is None or event.session.provider in self.providers)
+            and (self.types is None or change.type in self.types)
+            and (self.to_statuses is None or change.to_status in self.to_statuses)
+        )
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """The same in SQL."""
+        yield _E.type.is_not(None)
+        if self.sessions is not None:
+            refs = [(ref.provider, ref.key) for ref in self.sessions]
+            yield tuple_(_E.provider, _E.session_key).in_(refs)
+        for column, values in ((_E.provider, self.providers), (_E.type, self.types), (_E.to_status, self.to_statuses)):
+            if values is not None:
+                yield column.in_([str(value) for value in values])
+
+
+ALL = EventFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What of the log there is: events behind ``trimmed`` up to ``head``."""
+
+    trimmed: int
+    head: int
+
+
+class Events:
+    """The event log. ``append`` is part of the transaction that saves what has changed."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def span(self) -> Span:
+        """What of the log there is."""
+        async with self._engine.connect() as connection:
+            trimmed, head = (await connection.execute(select(_L.trimmed, _L.head))).one()
+        return Span(trimmed, head)
+
+    async def page(self, after: int, limit: int, wanted: EventFilter | None = None) -> list[Event]:
+        """Events behind a number, in order: those that are meant, or all, also the changes without a type."""
+        query = select(table.event).where(_E.seq > after, *(wanted.conditions() if wanted else ()))
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query.order_by(_E.seq).limit(limit))).all()
+        return [_event(row) for row in rows]
+
+    async def get(self, seq: int) -> Event | None:
+        """One event."""
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(table.event).where(_E.seq == seq))).one_or_none()
+        return None if row is None else _event(row)
+
+    async def trim(self, before: datetime, most: int) -> None:
+        """Removes events that were seen before an instant, and all but the newest ``most``, a thousand at a time."""
+        while True:
+            async with self._engine.begin() as connection:
+                held = update(table.log).values(trimmed=_L.trimmed).returning(_L.trimmed, _L.head)
+                trimmed, head = (await connection.execute(held)).one()
+                old = select(func.max(_E.seq)).where(_E.observed_at < before)
+                last = max((await connection.execute(old)).scalar() or 0, head - most)
+                reached = min(last, trimmed + _TRIMMED_AT_ONCE)
+                if reached <= trimmed:
+                    return
+                await connection.execute(delete(table.event).where(_E.seq <= reached))
+                await connection.execute(update(table.log).values(trimmed=reached))
+
+
+async def append(
+    connection: AsyncConnection, session: Session, version: int, changes: Sequence[Change], observed_at: datetime
+) -> None:
+    """Appends to the log, as the last act of a transaction.
+
+    The row of the last number stays locked until that has ended. So whoever gets a higher number has waited until the
+    lower ones were visible, in either database; a sequence would not make them wait.
+    """
+    if not changes:
+        return
+    taken = update(table.log).values(head=_L.head + len(changes)).returning(_L.head)
+    last = (await connection.execute(taken)).scalar_one()
+    first = last - len(changes) + 1
+    told = {"provider": session.provider, "session_key": session.key, "version": version}
+    told |= {"source": session.source, "observed_at": observed_at}
+    rows = [{"seq": first + place, **told, **asdict(change)} for place, change in enumerate(changes)]
+    await connection.execute(insert(table.event), rows)
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(
+        seq=row.seq,
+        session=SessionRef(row.provider, row.session_key),
+        version=row.version,
+        change=Change(
+            type=ChangeType(row.type) if row.type else None,
+            from_status=SessionStatus(row.from_status) if row.from_status else None,
+            to_status=SessionStatus(row.to_status) if row.to_status else None,
+            participant=row.participant,
+            document=row.document,
+            signature=row.signature,
+            provider_status=row.provider_status,
+            occurred_at=row.occurred_at,
+        ),
+        source=ChangeSource(row.source),
+        observed_at=row.observed_at,
+    )

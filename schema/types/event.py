@@ -1,0 +1,120 @@
+"""What happened to sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import strawberry
+
+from gateway.store import Event
+from providers import model
+from providers.change import ChangeType
+from schema.context import Info
+from schema.cursor import event_cursor
+from schema.describes import describes, resolved
+from schema.node import node_id
+from schema.paging import PageInfo
+from schema.types.document import Document
+from schema.types.node import Node
+from schema.types.participant import Participant
+from schema.types.session import EventPage, Session
+from schema.types.signature import Signature
+
+
+def _id(root: strawberry.Parent[Event]) -> strawberry.ID:
+    return node_id("SessionEvent", str(root.seq))
+
+
+def _cursor(root: strawberry.Parent[Event]) -> str:
+    return event_cursor(root.seq)
+
+
+def _type(root: strawberry.Parent[Event]) -> ChangeType | None:
+    return root.change.type
+
+
+async def _session(root: strawberry.Parent[Event], info: Info) -> model.Session:
+    return await info.context.signing.known(root.session)
+
+
+def _from(root: strawberry.Parent[Event]) -> model.SessionStatus | None:
+    return root.change.from_status
+
+
+def _to(root: strawberry.Parent[Event]) -> model.SessionStatus | None:
+    return root.change.to_status
+
+
+async def _participant(root: strawberry.Parent[Event], info: Info) -> model.Participant | None:
+    key = root.change.participant
+    return None if key is None else (await info.context.signing.known(root.session)).participant(key)
+
+
+async def _document(root: strawberry.Parent[Event], info: Info) -> model.Document | None:
+    key = root.change.document
+    return None if key is None else (await info.context.signing.known(root.session)).document(key)
+
+
+async def _signature(root: strawberry.Parent[Event], info: Info) -> model.Signature | None:
+    key = root.change.signature
+    return None if key is None else (await info.context.signing.known(root.session)).signature(key)
+
+
+def _provider_status(root: strawberry.Parent[Event]) -> str | None:
+    return root.change.provider_status
+
+
+def _occurred_at(root: strawberry.Parent[Event]) -> datetime | None:
+    return root.change.occurred_at
+
+
+@strawberry.type
+@describes(Event)
+class SessionEvent(Node):
+    """Something that happened to a session. The session, and its parts, are shown as they are now."""
+
+    id: strawberry.ID = resolved(_id)
+    cursor: str = resolved(_cursor, "Give it as after to continue behind this event.")
+    type: ChangeType = resolved(_type)
+    session: Session = resolved(_session)
+    from_: model.SessionStatus | None = strawberry.field(name="from", resolver=_from)
+    to: model.SessionStatus | None = resolved(_to)
+    participant: Participant | None = resolved(_participant)
+    document: Document | None = resolved(_document)
+    signature: Signature | None = resolved(_signature)
+    provider_status: str | None = resolved(_provider_status)
+    source: model.ChangeSource
+    occurred_at: datetime | None = resolved(_occurred_at, "When it happened, as far as the provider says.")
+    observed_at: datetime = strawberry.field(description="When the gateway saw it.")
+
+
+@dataclass(frozen=True, slots=True)
+class EventEdge:
+    """An event in a list, and where it stands."""
+
+    node: Event
+    cursor: str
+
+
+def _edges(root: strawberry.Parent[EventPage]) -> list[EventEdge]:
+    return [EventEdge(event, event_cursor(event.seq)) for event in root.nodes]
+
+
+@strawberry.type
+@describes(EventEdge)
+class SessionEventEdge:
+    """An event in a list."""
+
+    node: SessionEvent
+    cursor: str
+
+
+@strawberry.type
+@describes(EventPage)
+class SessionEventConnection:
+    """What has happened to a session, oldest first."""
+
+    edges: list[SessionEventEdge] = resolved(_edges)
+    nodes: list[SessionEvent]
+    page_info: PageInfo
