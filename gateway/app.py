@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -18,7 +20,7 @@ from starlette.routing import Route
 from gateway import delivery
 from gateway.directory import Directory
 from gateway.masking import Masking
-from gateway.settings import ServerSettings, Settings
+from gateway.settings import EventSettings, ServerSettings, Settings
 from gateway.signing import Signing
 from gateway.store import Store
 from gateway.uploads import Uploads
@@ -28,6 +30,7 @@ from schema.context import Context
 from schema.endpoint import Endpoint
 
 _SWEEP_SECONDS = 60.0
+_log = logging.getLogger("countersign.app")
 _GRAPHIQL = Path(__file__).parent / "graphiql"
 
 
@@ -63,7 +66,7 @@ async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Sign
     signing = Signing(settings, directory, store, uploads, clock)
     stack.push_async_callback(signing.close)
     await signing.open()
-    sweeper = asyncio.create_task(_sweep(uploads, clock), name="sweeper of uploads")
+    sweeper = asyncio.create_task(_sweep(uploads, store, settings.events, clock), name="sweeper")
     stack.push_async_callback(_end, sweeper)
     return signing
 
@@ -76,9 +79,14 @@ def _cipher(settings: ServerSettings) -> Fernet | None:
     return Fernet(urlsafe_b64encode(key))
 
 
-async def _sweep(uploads: Uploads, clock: Clock) -> None:
+async def _sweep(uploads: Uploads, store: Store, events: EventSettings, clock: Clock) -> None:
+    """Removes what is past its time: staged files, and events."""
     while True:
-        await uploads.sweep()
+        try:
+            await uploads.sweep()
+            await store.events.trim(clock.now() - timedelta(seconds=events.keep), events.keep_count)
+        except Exception:
+            _log.exception("what is past its time could not be removed")
         await clock.sleep(_SWEEP_SECONDS)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
@@ -16,13 +17,15 @@ from gateway.store.events import append
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching, sliced
 from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
-from gateway.store.upsert import insert_new, upsert
+from gateway.store.upsert import insert_new, insert_or_lock, upsert
 from providers.change import Change
 from providers.model import Session, SessionRef
 
 _decoder = msgspec.msgpack.Decoder(Session)
 _encoder = msgspec.msgpack.Encoder()
 _S = table.session.c
+_LOST_RACES = frozenset({"40001", "40P01"})
+"""PostgreSQL's serialization_failure and deadlock_detected: it has rolled back, and the same may go well now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +99,27 @@ class Sessions:
         What is a part of another session is not kept as one. False, with nothing changed, where somebody else has
         saved another state since the one that ``state`` replaces.
         """
-        async with self._engine.connect() as connection, connection.begin() as transaction:
-            if state.settlement is not None:
-                await settle(connection, state.settlement)
-            if await self._is_part(connection, session):
-                return True
-            if not await self._replace(connection, session, state):
-                await transaction.rollback()
+        try:
+            async with self._engine.connect() as connection, connection.begin() as transaction:
+                if not (saved := await self._save(connection, session, state)):
+                    await transaction.rollback()
+                return saved
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
                 return False
-            await self._save_parts(connection, session, state.digests)
-            await self._save_addresses(connection, session)
-            await save_signatures(connection, session)
-            await append(connection, session, state.version, state.changes, state.seen_at)
+            raise
+
+    async def _save(self, connection: AsyncConnection, session: Session, state: State) -> bool:
+        if state.settlement is not None:
+            await settle(connection, state.settlement)
+        if await self._is_part(connection, session):
+            return True
+        if not await self._replace(connection, session, state):
+            return False
+        await self._save_parts(connection, session, state.digests)
+        await self._save_addresses(connection, session)
+        await save_signatures(connection, session)
+        await append(connection, session, state.version, state.changes, state.seen_at)
         return True
 
     async def save_digests(self, session: Session, digests: Mapping[str, bytes]) -> None:
@@ -179,25 +191,26 @@ class Sessions:
 
     async def _is_part(self, connection: AsyncConnection, session: Session) -> bool:
         """Whether another session is composed of this one. The row stays locked, so that nobody says otherwise meanwhile."""
-        parts = table.part.c
-        row = (parts.provider == session.provider) & (parts.key == session.key)
-        await connection.execute(update(table.part).where(row).values(session_key=parts.session_key))
-        whole = table.part.join(table.session, (_S.provider == parts.provider) & (_S.key == parts.session_key))
-        query = select(_S.key).select_from(whole).where(row, _S.key != session.key)
-        return (await connection.execute(query)).first() is not None
+        values = {"provider": session.provider, "key": session.key, "session_key": session.key}
+        owner = await insert_or_lock(connection, table.part, values, table.part.c.session_key)
+        if owner == session.key:
+            return False
+        whole = select(_S.key).where(_S.provider == session.provider, _S.key == owner)
+        return (await connection.execute(whole)).first() is not None
 
     async def _save_parts(self, connection: AsyncConnection, session: Session, digests: Mapping[str, bytes]) -> None:
-        if session.parts:
-            swallowed = (_S.provider == session.provider) & _S.key.in_(session.parts) & (_S.key != session.key)
-            await connection.execute(delete(table.session).where(swallowed))
-            parts = table.part.c
-            former = (parts.provider == session.provider) & (parts.session_key == session.key) & parts.key.not_in(session.parts)
-            await connection.execute(delete(table.part).where(former))
         for key in session.parts or (session.key,):
             values: dict[str, Any] = {"provider": session.provider, "key": key, "session_key": session.key}
             if key in digests:
                 values["digest"] = digests[key]
             await upsert(connection, table.part, values)
+        if session.parts:
+            # The rows of the parts are ours by now: whoever kept one as a session has done so before, and is seen here.
+            swallowed = (_S.provider == session.provider) & _S.key.in_(session.parts) & (_S.key != session.key)
+            await connection.execute(delete(table.session).where(swallowed))
+            parts = table.part.c
+            former = (parts.provider == session.provider) & (parts.session_key == session.key) & parts.key.not_in(session.parts)
+            await connection.execute(delete(table.part).where(former))
 
     async def _save_addresses(self, connection: AsyncConnection, session: Session) -> None:
         box = table.mailbox

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
 
 
 async def upsert(
@@ -25,6 +27,15 @@ async def insert_new(connection: AsyncConnection, into: Table, values: Mapping[s
     """Inserts a row unless one like it, by any unique index, is there; gives whether it did."""
     statement = _insert(connection, into).values(**values).on_conflict_do_nothing()
     return (await connection.execute(statement)).rowcount == 1
+
+
+async def insert_or_lock(connection: AsyncConnection, into: Table, values: Mapping[str, Any], shown: Column[T]) -> T:
+    """Inserts a row unless its key is there, and locks it either way; gives the value that its column ``shown`` has."""
+    keys = [column.name for column in into.primary_key]
+    statement = _insert(connection, into).values(**values)
+    locking = statement.on_conflict_do_update(index_elements=keys, set_={shown.name: shown}).returning(shown)
+    found: T = (await connection.execute(locking)).scalar_one()
+    return found
 
 
 def _insert(connection: AsyncConnection, into: Table) -> postgresql.Insert | sqlite.Insert:
