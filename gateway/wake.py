@@ -9,14 +9,12 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from pydantic import SecretStr
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from gateway.redis import FAILURES
 from providers.clock import Clock
 
 _CHANNEL = "countersign:log"
-_PATIENCE = 2.0
 _PAUSE = 0.5
 _SAFETY = 8
 _log = logging.getLogger("countersign.wake")
@@ -25,16 +23,12 @@ _log = logging.getLogger("countersign.wake")
 class Wake:
     """A bell. ``ring`` never waits; between two rings that nobody has heard yet there is no difference."""
 
-    def __init__(self, clock: Clock, url: SecretStr | None = None) -> None:
+    def __init__(self, redis: Redis | None, clock: Clock) -> None:
+        self._redis = redis
         self._clock = clock
         self._heard = asyncio.Event()
         self._rung = asyncio.Event()
         self._listening = False
-        self._redis: Redis | None = None
-        if url is not None:
-            self._redis = Redis.from_url(
-                url.get_secret_value(), socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE, retry=None
-            )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -51,9 +45,6 @@ class Wake:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        if self._redis is not None:
-            with suppress(RedisError, OSError):
-                await self._redis.aclose()
 
     def ring(self) -> None:
         """The log has grown."""
@@ -77,7 +68,7 @@ class Wake:
                     while True:
                         if await channel.get_message(timeout=1.0) is not None:
                             self._heard.set()
-            except (RedisError, OSError) as error:
+            except FAILURES as error:
                 if self._listening:
                     _log.warning("Redis does not answer (%s): until it does, the log is polled", type(error).__name__)
             finally:
@@ -88,5 +79,5 @@ class Wake:
         while True:
             await self._rung.wait()
             self._rung.clear()
-            with suppress(RedisError, OSError):
+            with suppress(*FAILURES):
                 await redis.publish(_CHANNEL, b"")

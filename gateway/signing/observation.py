@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from gateway.cache import SessionCache
+from gateway.confirmation import Confirmations
 from gateway.store import Settlement, State, Store, Stored
 from providers.change import changes, same
 from providers.clock import Clock
@@ -28,9 +29,12 @@ class Observation:
     ``told`` is called once the log has grown; ``poll_in`` says how soon a provider's open sessions are looked at again.
     """
 
-    def __init__(self, store: Store, cache: SessionCache, clock: Clock, told: Told, poll_in: PollIn) -> None:
+    def __init__(
+        self, store: Store, cache: SessionCache, confirmations: Confirmations, clock: Clock, *, told: Told, poll_in: PollIn
+    ) -> None:
         self._store = store
         self._cache = cache
+        self._confirmations = confirmations
         self._clock = clock
         self._told = told
         self._poll_in = poll_in
@@ -72,7 +76,7 @@ class Observation:
                     poll_at=self._poll_at(session),
                 )
                 if await self._store.sessions.save(session, state):
-                    await self._cache.put(Stored(session, state.version))
+                    await self._at_hand(Stored(session, state.version))
                     if state.changes:
                         self._told()
                     return session
@@ -82,8 +86,12 @@ class Observation:
         """What was known already, seen again. Nothing is written for it but what its rows were like."""
         if digests:
             await self._store.sessions.save_digests(stored.session, digests)
-        await self._cache.put(stored)
+        await self._at_hand(stored)
         return stored.session
+
+    async def _at_hand(self, stored: Stored) -> None:
+        await self._cache.put(stored)
+        self._confirmations.note(stored)
 
     def _poll_at(self, session: Session) -> datetime | None:
         """When a change is likely to be found: soon, and right after it is due."""

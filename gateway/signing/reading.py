@@ -11,11 +11,13 @@ from mimetypes import guess_type
 from typing import Final, Literal, TypeVar
 
 from gateway.cache import SessionCache
+from gateway.confirmation import Confirmations
 from gateway.directory import Connected, Directory
 from gateway.flight import Flight
 from gateway.hub import Hub
 from gateway.links import Link, Links
 from gateway.listing import Listing, SourceReport
+from gateway.redis import connect
 from gateway.settings import Settings
 from gateway.signing.inspection import Inspection
 from gateway.signing.observation import Observation
@@ -109,9 +111,13 @@ class Reading:
         self._clock = clock
         self._links = Links(settings.server, clock)
         self._cache = SessionCache(settings.freshness)
-        self._wake = Wake(clock, settings.redis.url)
+        self._redis = connect(settings.redis.url)
+        self._wake = Wake(self._redis, clock)
+        self._confirmations = Confirmations(self._redis, settings.freshness.open, clock)
         self._hub = Hub(store.events, self._cache, self._wake, settings.events, clock)
-        self._observation = Observation(store, self._cache, clock, told=self._wake.ring, poll_in=self._poll_in)
+        self._observation = Observation(
+            store, self._cache, self._confirmations, clock, told=self._wake.ring, poll_in=self._poll_in
+        )
         self._listing = Listing(store, settings.freshness, clock, observe=self.observe, fetch=self._fetch)
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
         self._reads: Flight[Session] = Flight()
@@ -120,12 +126,16 @@ class Reading:
     async def open(self) -> None:
         """Begins to follow the log."""
         await self._wake.open()
+        await self._confirmations.open()
         await self._hub.open()
 
     async def close(self) -> None:
         """Ends everything that is under way."""
         await self._hub.close()
+        await self._confirmations.close()
         await self._wake.close()
+        if self._redis is not None:
+            await self._redis.aclose()
         await self._listing.close()
         await self._reads.close()
         await self._inspections.close()
@@ -151,11 +161,7 @@ class Reading:
         Where the provider does not answer, what is known comes back marked as stale. Raises ``NotFound``.
         """
         self.directory.get(ref.provider, path=("id",))
-        known = await self._cache.get(ref)
-        if known is None and (stored := await self._store.sessions.stored(ref)):
-            known = stored.session
-            if self._fresh(known, max_age):
-                await self._cache.put(stored)
+        known = await self._cache.get(ref) or await self._recall(ref, max_age)
         if known is not None and not known.partial and self._fresh(known, max_age):
             return known
         try:
@@ -277,6 +283,17 @@ class Reading:
             return await self._inspection.inspect(adapter, await self.session(signature.session), signature)
 
         return await self._inspections.do(signature, look)
+
+    async def _recall(self, ref: SessionRef, max_age: timedelta | None) -> Session | None:
+        """A session from the store, taken at hand where it is fresh, also by what another gateway has found."""
+        stored = await self._store.sessions.stored(ref)
+        if stored is None:
+            return None
+        if not self._fresh(stored.session, max_age) and (seen_at := await self._confirmations.seen_at(stored)):
+            stored = replace(stored, session=replace(stored.session, observed_at=seen_at))
+        if self._fresh(stored.session, max_age):
+            await self._cache.put(stored)
+        return stored.session
 
     def _asked(self, names: Sequence[str] | None) -> list[Connected]:
         if names is None:

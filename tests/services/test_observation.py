@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stage import START, Hands, examples, fresh_store, paper, session, sessions, signature, signer
 
 from gateway.cache import SessionCache
+from gateway.confirmation import Confirmations
 from gateway.settings import FreshnessSettings
 from gateway.signing.observation import Observation
 from gateway.store import Store
@@ -23,6 +24,7 @@ from providers.model import ChangeSource, Session, SessionStatus
 POLL, READ, MUTATION = ChangeSource.POLL, ChangeSource.READ, ChangeSource.MUTATION
 REF = session().ref
 HALF_A_MINUTE = timedelta(seconds=30)
+ALONE = Confirmations(None, 5, Hands())
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ async def cache() -> AsyncIterator[SessionCache]:
 
 @pytest.fixture
 def observation(store: Store, cache: SessionCache, clock: Hands) -> Observation:
-    return Observation(store, cache, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
+    return Observation(store, cache, ALONE, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
 
 
 def full(status: SessionStatus = SessionStatus.PENDING, **known: object) -> Session:
@@ -117,7 +119,7 @@ async def test_whatever_is_seen_what_is_known_follows(template: Path, known: Ses
     seen = replace(seen, provider=known.provider, key=known.key, partial=partial, parts=())
     async with fresh_store(template) as store:
         cache = SessionCache(FreshnessSettings())
-        observation = Observation(store, cache, Hands(), told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
+        observation = Observation(store, cache, ALONE, Hands(), told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
         before = await observation.observe(known, READ)
         after = await observation.observe(seen, POLL)
         kept = await store.sessions.get(known.ref)
@@ -142,7 +144,7 @@ async def test_whatever_is_seen_what_is_known_follows(template: Path, known: Ses
 
 async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache: SessionCache, clock: Hands) -> None:
     """A row and a full read, in any order of arrival, end as if one had come after the other."""
-    observation = Observation(store, cache, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
+    observation = Observation(store, cache, ALONE, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
     for _ in range(10):
         await observation.observe(session(), READ)
         await asyncio.gather(
@@ -161,7 +163,7 @@ async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache:
 async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
     store: Store, cache: SessionCache, clock: Hands
 ) -> None:
-    observation = Observation(store, cache, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
+    observation = Observation(store, cache, ALONE, clock, told=lambda: None, poll_in=lambda name: HALF_A_MINUTE)
     many = [session(f"s{number}") for number in range(40)]
     seen = await asyncio.gather(*(observation.observe(each, POLL, {each.key: b"row"}) for each in many))
     assert [each.key for each in seen] == [each.key for each in many]

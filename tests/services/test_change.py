@@ -1,0 +1,110 @@
+"""What happened to a session, told by the difference between two states of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from stage import START, paper, session, sessions, signature, signer
+
+from providers.change import Change, ChangeType, changes, same
+from providers.model import ChangeSource, DocumentStatus, ParticipantStatus, Session, SessionStatus
+
+REF = session().ref
+ADA, BOB = signer(REF, "ada"), signer(REF, "bob")
+
+
+def full(status: SessionStatus = SessionStatus.PENDING, **known: object) -> Session:
+    parts = {"documents": (paper(REF, "d1"),), "participants": (ADA, BOB), "created_at": START}
+    return session(status=status, **(parts | known))
+
+
+def test_a_first_sight_is_a_creation() -> None:
+    assert changes(None, full()) == (Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING, occurred_at=START),)
+
+
+@given(sessions())
+def test_nothing_has_happened_between_a_state_and_itself(seen: Session) -> None:
+    later = replace(seen, observed_at=START, source=ChangeSource.WEBHOOK, stale=True)
+    assert same(seen, later)
+    assert changes(seen, later) == ()
+
+
+@given(sessions(), sessions())
+def test_two_states_that_differ_in_what_is_shown_differ_by_a_change(known: Session, seen: Session) -> None:
+    known, seen = replace(known, partial=False), replace(seen, provider=known.provider, key=known.key, partial=False)
+    found = changes(known, seen)
+    shown = {each: replace(each, native=b"", observed_at=None, source=ChangeSource.READ, stale=False) for each in (known, seen)}
+    assert bool(found) == (shown[known] != shown[seen])
+    moved = [each for each in found if each.from_status or each.to_status]
+    assert len(moved) == (known.status is not seen.status)
+    for each in moved:
+        assert (each.from_status, each.to_status) == (known.status, seen.status)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (SessionStatus.PENDING, SessionStatus.IN_PROGRESS, ChangeType.STATUS_CHANGED),
+        (SessionStatus.IN_PROGRESS, SessionStatus.COMPLETED, ChangeType.STATUS_CHANGED),
+        (SessionStatus.COMPLETED, SessionStatus.DELETED, ChangeType.DELETED),
+        (SessionStatus.PENDING, SessionStatus.DELETED, ChangeType.DELETED),
+        (SessionStatus.EXPIRED, SessionStatus.COMPLETED, ChangeType.CORRECTED),
+        (SessionStatus.DELETED, SessionStatus.COMPLETED, ChangeType.CORRECTED),
+    ],
+)
+def test_a_status_that_changes_says_how(before: SessionStatus, after: SessionStatus, kind: ChangeType) -> None:
+    (change,) = changes(full(before), full(after))
+    assert (change.type, change.from_status, change.to_status) == (kind, before, after)
+
+
+def test_every_part_that_changed_is_told_once_and_in_order() -> None:
+    signed = replace(ADA, status=ParticipantStatus.SIGNED, signed_at=START)
+    made = signature(REF, "g1", document="d1", participant="ada", signed_at=START)
+    done = replace(paper(REF, "d1"), status=DocumentStatus.SIGNED)
+    found = changes(full(), full(SessionStatus.IN_PROGRESS, participants=(signed, BOB), documents=(done,), signatures=(made,)))
+    assert [(each.type, each.participant, each.document, each.signature) for each in found] == [
+        (ChangeType.STATUS_CHANGED, None, None, None),
+        (ChangeType.PARTICIPANT_CHANGED, "ada", None, None),
+        (ChangeType.DOCUMENT_CHANGED, None, "d1", None),
+        (ChangeType.SIGNATURE_ADDED, "ada", "d1", "g1"),
+    ]
+    assert found[1].occurred_at == found[3].occurred_at == START
+
+
+def test_who_comes_and_who_goes_has_changed() -> None:
+    found = changes(full(participants=(ADA,)), full(participants=(BOB,)))
+    assert [(each.type, each.participant) for each in found] == [
+        (ChangeType.PARTICIPANT_CHANGED, "bob"),
+        (ChangeType.PARTICIPANT_CHANGED, "ada"),
+    ]
+
+
+def test_another_address_to_sign_at_is_no_change_of_a_person() -> None:
+    moved = replace(ADA, signing_url="https://elsewhere.example", signing_url_expires_at=START)
+    assert changes(full(), full(participants=(moved, BOB))) == (Change(type=None),)
+
+
+def test_what_no_type_tells_of_is_a_change_all_the_same() -> None:
+    assert changes(full(), full(title="Another title")) == (Change(type=None),)
+
+
+def test_a_payload_that_reads_otherwise_is_no_change() -> None:
+    assert changes(full(), full(native=b"{ }")) == ()
+
+
+def test_what_a_row_did_not_tell_has_not_happened() -> None:
+    """A session that only a list has shown is completed by the first reading; nothing has come about by that."""
+    made = signature(REF, "g1")
+    row = session(partial=True, participants=(ADA,), created_at=START)
+    assert changes(row, full(signatures=(made,))) == (Change(type=None),)
+    signed = replace(ADA, status=ParticipantStatus.SIGNED, signed_at=START)
+    assert [each.participant for each in changes(row, full(participants=(signed, BOB)))] == ["ada"]
+
+
+def test_the_next_version_of_a_signature_is_one_more_signature() -> None:
+    first, second = signature(REF, "g1", version=1), signature(REF, "g1", version=2, updated_at=START + timedelta(days=1))
+    (change,) = changes(full(signatures=(first,)), full(signatures=(second,)))
+    assert (change.type, change.signature, change.occurred_at) == (ChangeType.SIGNATURE_ADDED, "g1", second.updated_at)
