@@ -66,11 +66,11 @@ class Confirmations:
             return None
         try:
             async with asyncio.timeout(_PATIENCE):
-                told = await self._redis.get(_name(stored.session.ref))
+                told = str(await self._redis.get(_name(stored.session.ref)) or "")
         except FAILURES:
             self._silent_until = self._clock.monotonic() + _PAUSE
             return None
-        version, _, micros = (told or "").partition(" ")
+        version, _, micros = told.partition(" ")
         return _EPOCH + int(micros) * _MICROSECOND if version == str(stored.version) else None
 
     async def _pass_on(self, redis: Redis) -> None:
