@@ -21,6 +21,8 @@ from providers.model import Session, SessionRef
 _decoder = msgspec.msgpack.Decoder(Session)
 _encoder = msgspec.msgpack.Encoder()
 _S = table.session.c
+_LONGEST = 320
+"""No address of e-mail has more characters, and an index has to hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class Sessions:
             parts = table.part.c
             former = (parts.provider == session.provider) & (parts.session_key == session.key) & parts.key.not_in(session.parts)
             await connection.execute(delete(table.part).where(former))
-        for key in session.parts or (session.key,):
+        for key in sorted(session.parts) or (session.key,):  # in one order, so that nobody waits in a circle
             values: dict[str, Any] = {"provider": session.provider, "key": key, "session_key": session.key}
             if key in digests:
                 values["digest"] = digests[key]
@@ -151,7 +153,9 @@ class Sessions:
     async def _save_addresses(self, connection: AsyncConnection, session: Session) -> None:
         box = table.mailbox
         await connection.execute(delete(box).where(box.c.provider == session.provider, box.c.session_key == session.key))
-        addresses = sorted({person.email.lower() for person in session.participants if person.email})
+        addresses = sorted(
+            {person.email.lower() for person in session.participants if person.email and len(person.email) <= _LONGEST}
+        )
         if addresses:
             rows = [{"email": email, "provider": session.provider, "session_key": session.key} for email in addresses]
             await connection.execute(insert(box), rows)
