@@ -1,8 +1,59 @@
-"""What tests have counted is printed at the end, also where they ran in other processes."""
+"""Real servers for whoever asks for one, and figures that are printed at the end, also where they ran in other processes."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+
 import pytest
+import redis.asyncio as client
+
+from tests.servers import Databases, Postgres, Redis
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """Databases to be had on one PostgreSQL: that of ``TEST_POSTGRES_URL``, or one that ends with the tests."""
+    if url := os.environ.get("TEST_POSTGRES_URL"):
+        databases = Databases(url)
+        yield databases
+        asyncio.run(databases.close())
+    else:
+        with Postgres() as server:
+            yield Databases(server.url)
+
+
+@pytest.fixture
+async def postgres(databases: Databases) -> AsyncIterator[str]:
+    """The address of a database for one test; its tables are there and empty."""
+    async with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_address() -> Iterator[str]:
+    """One Redis for all tests: that of ``TEST_REDIS_URL``, or one that ends with them."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+    else:
+        with Redis() as server:
+            yield server.url
+
+
+@pytest.fixture
+async def redis(redis_address: str) -> str:
+    """The address of a Redis that remembers nothing."""
+    async with client.from_url(redis_address) as connection:
+        await connection.flushdb()
+    return redis_address
+
+
+@pytest.fixture
+def redis_server() -> Iterator[Redis]:
+    """A Redis for one test, which may stop it and start it again."""
+    with Redis() as server:
+        yield server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -26,6 +26,8 @@ _encoder = msgspec.msgpack.Encoder()
 _S = table.session.c
 _LOST_RACES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected: it has rolled back, and the same may go well now."""
+_LONGEST = 320
+"""No address of e-mail has more characters, and an index has to hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class Sessions:
         return (await connection.execute(whole)).first() is not None
 
     async def _save_parts(self, connection: AsyncConnection, session: Session, digests: Mapping[str, bytes]) -> None:
-        for key in session.parts or (session.key,):
+        for key in sorted(session.parts) or (session.key,):  # in one order, so that nobody waits in a circle
             values: dict[str, Any] = {"provider": session.provider, "key": key, "session_key": session.key}
             if key in digests:
                 values["digest"] = digests[key]
@@ -215,7 +217,9 @@ class Sessions:
     async def _save_addresses(self, connection: AsyncConnection, session: Session) -> None:
         box = table.mailbox
         await connection.execute(delete(box).where(box.c.provider == session.provider, box.c.session_key == session.key))
-        addresses = sorted({person.email.lower() for person in session.participants if person.email})
+        addresses = sorted(
+            {person.email.lower() for person in session.participants if person.email and len(person.email) <= _LONGEST}
+        )
         if addresses:
             rows = [{"email": email, "provider": session.provider, "session_key": session.key} for email in addresses]
             await connection.execute(insert(box), rows)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import as_file, files
-from typing import Self
+from typing import Any, Final, Self
 
 from alembic import command
 from alembic.config import Config
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.store.events import Events
@@ -24,7 +26,26 @@ from gateway.store.signatures import Signatures
 from gateway.store.uploads import StagedFiles
 from providers.errors import ConfigurationError
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_REMEDY: Final = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+_CONNECT_SECONDS: Final = 5.0
+_STATEMENT_SECONDS: Final = 30.0
+_MIGRATION_SECONDS: Final = 25
+_MIGRATION_LOCK: Final = int.from_bytes(b"migrated")
+_POOLS: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {},
+    "postgresql": {
+        "pool_size": 16,
+        "max_overflow": 0,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "timeout": _CONNECT_SECONDS,
+            "command_timeout": _STATEMENT_SECONDS,
+            "server_settings": {"application_name": "countersign"},
+        },
+    },
+}
+"""Six gateways fit into the hundred connections that PostgreSQL allows by default."""
 
 
 class Store:
@@ -44,12 +65,12 @@ class Store:
     async def open(cls, url: SecretStr, cipher: Fernet | None = None) -> Self:
         """Connects and migrates. Without a ``cipher``, tokens can be read by this process alone.
 
-        Raises ``ConfigurationError`` for an address that is none.
+        Raises ``ConfigurationError`` for an address that is none, or where no database answers.
         """
         engine = _engine(url)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(_migrate)
+            async with _reached(engine) as connection:
+                await _migrate(connection)
         except BaseException:
             await engine.dispose()
             raise
@@ -63,27 +84,67 @@ class Store:
 def _engine(secret: SecretStr) -> AsyncEngine:
     try:
         url = make_url(secret.get_secret_value())
-    except ArgumentError:
-        raise ConfigurationError(
-            "database.url: is no database address. Write sqlite:///FILE or postgresql://HOST/NAME."
-        ) from None
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(f"database.url: is no database address. {_REMEDY}") from None
     dialect = url.get_backend_name()
     if dialect not in _DRIVERS:
-        raise ConfigurationError(f"database.url: {dialect} is not supported. Write sqlite:///FILE or postgresql://HOST/NAME.")
-    engine = create_async_engine(url.set(drivername=_DRIVERS[dialect]), hide_parameters=True)
+        raise ConfigurationError(f"database.url: {dialect} is not supported. {_REMEDY}")
+    engine = create_async_engine(
+        _spoken(url).set(drivername=_DRIVERS[dialect]), hide_parameters=True, pool_timeout=_CONNECT_SECONDS, **_POOLS[dialect]
+    )
     if dialect == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
 
 
+def _spoken(url: URL) -> URL:
+    """What others call ``sslmode`` is ``ssl`` to the driver."""
+    mode = url.query.get("sslmode")
+    return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+
+
+@asynccontextmanager
+async def _reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """The first connection of all. Raises ``ConfigurationError`` where there is none to be had."""
+    try:
+        connection = await engine.connect()
+    except Exception as error:
+        said = (
+            "no answer in time" if isinstance(error, TimeoutError) else error.orig if isinstance(error, DBAPIError) else error
+        )
+        raise ConfigurationError(
+            f"database.url: the database cannot be opened: {said}. Is it there, under this address?"
+        ) from None
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _migrate(connection: Connection) -> None:
+async def _migrate(connection: AsyncConnection) -> None:
+    """Gateways that start at once take turns: the first one migrates, the others find it done."""
+    postgresql = connection.dialect.name == "postgresql"
+    if postgresql:
+        await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'")
+        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+    else:
+        # SQLite changes a table by making it anew; the old one must not take with it what refers to it.
+        await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+    await connection.run_sync(_upgrade)
+    await connection.commit()
+    if not postgresql:
+        await connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+
+
+def _upgrade(connection: Connection) -> None:
     with as_file(files("gateway.store") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))

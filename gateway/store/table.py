@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SPELLED = re.compile("\x01[\x01\x02]")
 
 FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 """Stands in the sort column of sessions that are never due, so that they come last."""
@@ -42,19 +44,38 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
+class Words(TypeDecorator[str]):
+    """Any text at all. PostgreSQL keeps no NUL, so that there it is spelled in two characters, which sort as it does."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        if value is None or dialect.name != "postgresql":
+            return value
+        return value.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """From the database."""
+        if value is None or dialect.name != "postgresql" or "\x01" not in value:
+            return value
+        return _SPELLED.sub(lambda found: "\x00" if found[0] == "\x01\x01" else "\x01", value)
+
+
 metadata = MetaData()
 
 session = Table(
     "session",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("key", Words, primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("status", String(24), nullable=False),
     Column("settled", Boolean, nullable=False),
-    Column("title", Text),
-    Column("title_folded", Text),
-    Column("reference", String(1024)),
+    Column("title", Words),
+    Column("title_folded", Words),
+    Column("reference", Words),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("observed_at", Instant, nullable=False),
@@ -66,23 +87,24 @@ session = Table(
     Index("session_by_created", "created_at", "provider", "key"),
     Index("session_by_due", "due_at", "provider", "key"),
     Index("session_by_provider", "provider", "settled", "created_at"),
-    Index("session_by_reference", "reference"),
-    Index("session_by_title", "title"),
+    Index("session_by_reference", "reference", postgresql_using="hash"),
+    Index("session_by_title", "title", postgresql_using="hash"),
     Index("session_by_poll", "provider", "poll_at"),
     Index("session_by_watch", "provider", "watched_until"),
 )
 """``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say.
 
 ``version`` counts the states it has had. The watcher reads it again at ``poll_at`` (never where that is null), and more
-often until ``watched_until``, as somebody follows it.
+often until ``watched_until``, as somebody follows it. Titles and references may be longer than an ordinary index of
+PostgreSQL takes.
 """
 
 part = Table(
     "part",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("session_key", Text, nullable=False),
+    Column("key", Words, primary_key=True),
+    Column("session_key", Words, nullable=False),
     Column("digest", LargeBinary),
     Index("part_by_session", "provider", "session_key"),
 )
@@ -91,9 +113,9 @@ part = Table(
 mailbox = Table(
     "mailbox",
     metadata,
-    Column("email", String(320), primary_key=True),
+    Column("email", Words, primary_key=True),
     Column("provider", String(64), primary_key=True),
-    Column("session_key", Text, primary_key=True),
+    Column("session_key", Words, primary_key=True),
     ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
 )
 """Which sessions a participant's e-mail address (in lower case) takes part in."""
@@ -102,8 +124,8 @@ signature = Table(
     "signature",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("session_key", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("session_key", Words, primary_key=True),
+    Column("key", Words, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("signed_at", Instant),
     ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
@@ -114,10 +136,10 @@ signature = Table(
 tag = Table(
     "tag",
     metadata,
-    Column("tag", Text, primary_key=True),
+    Column("tag", Words, primary_key=True),
     Column("provider", String(64), primary_key=True),
-    Column("session_key", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("session_key", Words, primary_key=True),
+    Column("key", Words, primary_key=True),
     ForeignKeyConstraint(
         ["provider", "session_key", "key"],
         ["signature.provider", "signature.session_key", "signature.key"],
@@ -131,15 +153,15 @@ event = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("provider", String(64), nullable=False),
-    Column("session_key", Text, nullable=False),
+    Column("session_key", Words, nullable=False),
     Column("version", Integer, nullable=False),
     Column("type", String(24)),
     Column("from_status", String(24)),
     Column("to_status", String(24)),
-    Column("participant", Text),
-    Column("document", Text),
-    Column("signature", Text),
-    Column("provider_status", Text),
+    Column("participant", Words),
+    Column("document", Words),
+    Column("signature", Words),
+    Column("provider_status", Words),
     Column("source", String(16), nullable=False),
     Column("occurred_at", Instant),
     Column("observed_at", Instant, nullable=False),
@@ -178,9 +200,9 @@ delivery = Table(
     Column("id", String(32), primary_key=True),
     Column("provider", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("event_id", Text),
-    Column("event_name", Text),
-    Column("session_key", Text),
+    Column("event_id", Words),
+    Column("event_name", Words),
+    Column("session_key", Words),
     Column("body", LargeBinary),
     Column("body_sha256", String(64), nullable=False),
     Column("verification", String(16), nullable=False),
@@ -188,7 +210,7 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("problem", LargeBinary),
     Column("duplicate_of", String(32)),
-    Column("same_id", Text),
+    Column("same_id", Words),
     Column("same_body", String(64)),
     Column("due_at", Instant),
     Index("delivery_by_time", "received_at", "id"),
@@ -219,7 +241,7 @@ upload = Table(
     Column("media_type", String(255), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("path", Text, nullable=False),
+    Column("path", Words, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
     Index("upload_by_expiry", "expires_at"),
@@ -244,7 +266,7 @@ saga = Table(
     Column("state", String(16), nullable=False),
     Column("begun_at", Instant, nullable=False),
     Column("result", LargeBinary),
-    Column("note", Text),
+    Column("note", Words),
     Index("saga_by_state", "state"),
 )
 """Writes of several calls that are under way, or that left something behind."""
@@ -255,7 +277,7 @@ step = Table(
     Column("saga", String(64), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("name", String(64), nullable=False),
-    Column("key", Text, nullable=False),
+    Column("key", Words, nullable=False),
     ForeignKeyConstraint(["saga"], ["saga.id"], ondelete="CASCADE"),
 )
 """What a saga has made and what is still there."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from stage import Hands
+from stage import Hands, Template, fresh_store
 
 from gateway.store import Store
 
@@ -17,17 +17,29 @@ def clock() -> Hands:
     return Hands()
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(SecretStr(f"sqlite:///{tmp_path / 'store.db'}"))
-    yield store
-    await store.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Whoever keeps something in a database is tested over both."""
+    return str(request.param)
 
 
 @pytest.fixture
-async def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that is migrated and empty, to be copied for every example of a property."""
+def template(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Template:
+    """A database that is migrated and empty, for every example of a property anew."""
+    wanted = "postgres" if dialect == "postgresql" else "sqlite_template"
+    return Template(request.getfixturevalue(wanted), tmp_path)
+
+
+@pytest.fixture
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a file that is migrated, to be copied."""
     file = tmp_path_factory.getbasetemp() / "template.db"
     if not file.exists():
         await (await Store.open(SecretStr(f"sqlite:///{file}"))).close()
-    return file
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+async def store(template: Template) -> AsyncIterator[Store]:
+    async with fresh_store(template) as store:
+        yield store

@@ -6,14 +6,16 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from gateway.store import State, Store
+from gateway.store import State, Store, table
 from providers.clock import Clock
 from providers.model import (
     Archive,
@@ -60,14 +62,40 @@ def examples(count: int) -> settings:
     )
 
 
+@dataclass(frozen=True)
+class Template:
+    """A database that is migrated: a file to be copied, or a server's that is emptied. ``folder`` is for all else."""
+
+    url: str
+    folder: Path
+
+    @asynccontextmanager
+    async def copied(self) -> AsyncIterator[str]:
+        """The address of a database with the tables, all empty."""
+        if self.url.startswith("postgresql:"):
+            await _empty(self.url)
+            yield self.url
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "store.db"
+            shutil.copy(self.url.removeprefix("sqlite:///"), copy)
+            yield f"sqlite:///{copy}"
+
+
+async def _empty(url: str) -> None:
+    statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each is not table.log]
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(";".join([*statements, "UPDATE log SET head = 0, trimmed = 0"]))
+    finally:
+        await connection.close()
+
+
 @asynccontextmanager
-async def fresh_store(template: Path | None = None) -> AsyncIterator[Store]:
-    """A store over a database file of its own, copied from one that is migrated already where there is one."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "store.db"
-        if template is not None:
-            shutil.copy(template, file)
-        store = await Store.open(SecretStr(f"sqlite:///{file}"))
+async def fresh_store(template: Template) -> AsyncIterator[Store]:
+    """An empty store. There is one at a time."""
+    async with template.copied() as url:
+        store = await Store.open(SecretStr(url))
         try:
             yield store
         finally:

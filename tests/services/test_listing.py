@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from stage import START, Hands, examples, fresh_store
+from stage import START, Hands, Template, examples, fresh_store
 
 from gateway.directory import Connected, Directory
 from gateway.listing import SourceOutcome, SourceReport
@@ -405,10 +405,10 @@ moving = examples(25)
 
 
 async def _moved(
-    template: Path, stock: list[Item], script: Sequence[Edit], *, walked: bool, **how: object
+    template: Template, stock: list[Item], script: Sequence[Edit], *, walked: bool, **how: object
 ) -> tuple[set[str], set[str], Scene]:
     """What was there throughout a walk, what the walk came to know; then it is quiet, and a second one has to settle all."""
-    async with fresh_store(template) as store, opened(store, template.parent / "uploads", Shelf) as scene:
+    async with fresh_store(template) as store, opened(store, template.folder / "uploads", Shelf) as scene:
         shelf = scene.shelf
         shelf.stock(*stock, **how)  # type: ignore[arg-type]
         if walked:
@@ -453,7 +453,7 @@ async def test_a_walk_steps_back_as_far_as_the_rest_of_a_list_has_moved_up(scene
     stock=rows, script=scripts(inserts, removes, finishes), size=st.integers(1, 5), numbered=st.booleans(), walked=st.booleans()
 )
 async def test_nothing_that_is_there_throughout_is_lost_while_others_come_and_go(
-    template: Path, stock: list[Item], script: list[Edit], size: int, numbered: bool, walked: bool
+    template: Template, stock: list[Item], script: list[Edit], size: int, numbered: bool, walked: bool
 ) -> None:
     throughout, first, _ = await _moved(template, stock, script, walked=walked, size=size, numbered=numbered)
     assert throughout <= first
@@ -462,7 +462,7 @@ async def test_nothing_that_is_there_throughout_is_lost_while_others_come_and_go
 @moving
 @given(stock=rows, script=scripts(inserts, finishes), size=st.integers(1, 5), numbered=st.booleans())
 async def test_a_list_that_does_not_count_itself_may_grow(
-    template: Path, stock: list[Item], script: list[Edit], size: int, numbered: bool
+    template: Template, stock: list[Item], script: list[Edit], size: int, numbered: bool
 ) -> None:
     throughout, first, _ = await _moved(template, stock, script, walked=False, size=size, numbered=numbered, counted=False)
     assert throughout <= first
@@ -478,7 +478,7 @@ async def test_a_list_that_does_not_count_itself_may_grow(
     walked=st.booleans(),
 )
 async def test_one_that_jumps_to_the_front_while_the_list_is_read_is_found_by_the_next_walk(
-    template: Path, stock: list[Item], before: list[Edit], jump: Edit, after: list[Edit], size: int, walked: bool
+    template: Template, stock: list[Item], before: list[Edit], jump: Edit, after: list[Edit], size: int, walked: bool
 ) -> None:
     await _moved(template, stock, [*before[:2], jump, *after], walked=walked, size=size)
 
@@ -500,6 +500,7 @@ async def test_a_list_is_asked_for_again_only_when_it_is_too_old(scene: Scene) -
 
 async def test_many_who_ask_at_once_share_one_walk(scene: Scene) -> None:
     scene.shelf.stock(*items(5))
+    await asyncio.gather(*(scene.known() for _ in range(8)))  # none has to wait for a connection
     scene.shelf.go.clear()
     asking = [asyncio.create_task(scene.refresh()) for _ in range(8)]
     await until(lambda: bool(scene.shelf.listed))

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import START, Hands, examples, fresh_store, paper, session, sessions, signature, signer
+from stage import START, Hands, Template, examples, fresh_store, paper, session, sessions, signature, signer
 
 from gateway.cache import SessionCache
 from gateway.confirmation import Confirmations
@@ -114,7 +113,7 @@ async def test_a_full_read_replaces_all_but_the_date_of_creation(observation: Ob
 
 @examples(40)
 @given(known=sessions(), seen=sessions(), partial=st.booleans())
-async def test_whatever_is_seen_what_is_known_follows(template: Path, known: Session, seen: Session, partial: bool) -> None:
+async def test_whatever_is_seen_what_is_known_follows(template: Template, known: Session, seen: Session, partial: bool) -> None:
     known = replace(known, parts=())
     seen = replace(seen, provider=known.provider, key=known.key, partial=partial, parts=())
     async with fresh_store(template) as store:

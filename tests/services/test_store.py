@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import create_engine, inspect
-from stage import START, Hands, examples, fresh_store, keep, session, sessions, signature, signer
+from stage import START, Hands, Template, examples, fresh_store, keep, session, sessions, signature, signer
 
 from gateway.store import (
     Position,
@@ -87,7 +87,7 @@ async def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -
 
 @examples(40)
 @given(seen=sessions())
-async def test_any_session_comes_back_as_it_was_saved(template: Path, seen: Session) -> None:
+async def test_any_session_comes_back_as_it_was_saved(template: Template, seen: Session) -> None:
     async with fresh_store(template) as store:
         await keep(store, seen, NOW)
         assert await store.sessions.get(seen.ref) == seen
@@ -95,7 +95,7 @@ async def test_any_session_comes_back_as_it_was_saved(template: Path, seen: Sess
 
 @examples(15)
 @given(first=sessions(), second=sessions())
-async def test_saving_replaces_all_that_was_known(template: Path, first: Session, second: Session) -> None:
+async def test_saving_replaces_all_that_was_known(template: Template, first: Session, second: Session) -> None:
     second = replace(second, provider=first.provider, key=first.key)
     async with fresh_store(template) as store:
         await keep(store, first, NOW)
@@ -331,7 +331,7 @@ async def _keep(store: Store, crowd: Iterable[Session]) -> None:
 @examples(50)
 @given(crowd=crowds(), wanted=filters, order=st.sampled_from(SessionOrder), size=st.integers(1, 4), backwards=st.booleans())
 async def test_pages_of_any_size_give_the_naive_list_in_either_direction(
-    template: Path, crowd: list[Session], wanted: SessionFilter, order: SessionOrder, size: int, backwards: bool
+    template: Template, crowd: list[Session], wanted: SessionFilter, order: SessionOrder, size: int, backwards: bool
 ) -> None:
     async with fresh_store(template) as store:
         await _keep(store, crowd)
@@ -349,7 +349,7 @@ async def test_pages_of_any_size_give_the_naive_list_in_either_direction(
     backwards=st.booleans(),
 )
 async def test_a_slice_between_two_sessions_is_what_stands_between_them(
-    template: Path, crowd: list[Session], order: SessionOrder, edges: tuple[int, int], size: int, backwards: bool
+    template: Template, crowd: list[Session], order: SessionOrder, edges: tuple[int, int], size: int, backwards: bool
 ) -> None:
     expected = _naively(crowd, EVERYTHING, order)
     low, high = (edge % len(expected) for edge in edges)
@@ -371,7 +371,7 @@ async def test_a_slice_between_two_sessions_is_what_stands_between_them(
     backwards=st.booleans(),
 )
 async def test_whoever_is_there_throughout_is_listed_once_while_others_come_in(
-    template: Path, everyone: list[Session], late: int, order: SessionOrder, size: int, backwards: bool
+    template: Template, everyone: list[Session], late: int, order: SessionOrder, size: int, backwards: bool
 ) -> None:
     coming, crowd = everyone[:late], everyone[late:]
     async with fresh_store(template) as store:
@@ -446,7 +446,7 @@ def _signatures_naively(kept: Iterable[Session], wanted: SignatureFilter) -> lis
 @examples(40)
 @given(kept=records(), wanted=signature_filters, size=st.integers(1, 3), backwards=st.booleans())
 async def test_pages_of_signatures_give_the_naive_list_while_sessions_are_seen_again(
-    template: Path, kept: list[Session], wanted: SignatureFilter, size: int, backwards: bool
+    template: Template, kept: list[Session], wanted: SignatureFilter, size: int, backwards: bool
 ) -> None:
     async with fresh_store(template) as store:
         await _keep(store, kept)

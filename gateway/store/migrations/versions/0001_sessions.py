@@ -41,8 +41,8 @@ def upgrade() -> None:
     op.create_index("session_by_created", "session", ["created_at", "provider", "key"], unique=False)
     op.create_index("session_by_due", "session", ["due_at", "provider", "key"], unique=False)
     op.create_index("session_by_provider", "session", ["provider", "settled", "created_at"], unique=False)
-    op.create_index("session_by_reference", "session", ["reference"], unique=False)
-    op.create_index("session_by_title", "session", ["title"], unique=False)
+    op.create_index("session_by_reference", "session", ["reference"], unique=False, postgresql_using="hash")
+    op.create_index("session_by_title", "session", ["title"], unique=False, postgresql_using="hash")
     op.create_table(
         "sync",
         sa.Column("provider", sa.String(length=64), nullable=False),

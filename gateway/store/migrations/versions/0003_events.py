@@ -23,8 +23,11 @@ def upgrade() -> None:
     with op.batch_alter_table("session") as session:
         session.alter_column("changed_at", existing_type=sa.BigInteger(), existing_nullable=False, server_default=None)
         session.alter_column("version", existing_type=sa.Integer(), existing_nullable=False, server_default=None)
+        session.alter_column("reference", existing_type=sa.String(length=1024), existing_nullable=True, type_=sa.Text())
         session.create_index("session_by_poll", ["provider", "poll_at"])
         session.create_index("session_by_watch", ["provider", "watched_until"])
+    with op.batch_alter_table("mailbox") as mailbox:
+        mailbox.alter_column("email", existing_type=sa.String(length=320), existing_nullable=False, type_=sa.Text())
     op.create_table(
         "event",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -101,3 +104,18 @@ def downgrade() -> None:
         session.drop_index("session_by_poll")
         for column in ("version", "watched_until", "poll_at", "changed_at"):
             session.drop_column(column)
+        session.alter_column(
+            "reference",
+            existing_type=sa.Text(),
+            existing_nullable=True,
+            type_=sa.String(length=1024),
+            postgresql_using="substr(reference, 1, 1024)",
+        )
+    with op.batch_alter_table("mailbox") as mailbox:
+        mailbox.alter_column(
+            "email",
+            existing_type=sa.Text(),
+            existing_nullable=False,
+            type_=sa.String(length=320),
+            postgresql_using="substr(email, 1, 320)",
+        )

@@ -1,0 +1,175 @@
+"""The event log: numbered in the order in which it becomes visible, whoever appends, and kept for as long as it should be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from stage import START, Hands, Template, examples, fresh_store, keep, session
+
+from gateway.cache import SessionCache
+from gateway.confirmation import Confirmations
+from gateway.settings import FreshnessSettings
+from gateway.signing.observation import Observation
+from gateway.store import Event, EventFilter, State, Store
+from providers.change import Change, ChangeType
+from providers.model import ChangeSource, Session, SessionRef, SessionStatus
+
+OPEN = (SessionStatus.DRAFT, SessionStatus.READY, SessionStatus.PENDING, SessionStatus.IN_PROGRESS, SessionStatus.PROCESSING)
+HALF_A_MINUTE = timedelta(seconds=30)
+WRITERS, EACH = 8, 625
+
+
+@asynccontextmanager
+async def gateways(template: Template, count: int = 2) -> AsyncIterator[Sequence[Store]]:
+    """So many gateways' stores over one database."""
+    async with template.copied() as url, AsyncExitStack() as stack:
+        stores = [await Store.open(SecretStr(url)) for _ in range(count)]
+        for store in stores:
+            stack.push_async_callback(store.close)
+        yield stores
+
+
+def observation(store: Store) -> Observation:
+    cache = SessionCache(FreshnessSettings(open=0, final=0))
+    return Observation(
+        store, cache, Confirmations(None, 5, Hands()), Hands(), told=lambda: None, poll_in=lambda name: HALF_A_MINUTE
+    )
+
+
+async def everything(store: Store, after: int = 0) -> list[Event]:
+    return await store.events.page(after, 100_000)
+
+
+async def test_what_happens_is_told_in_the_transaction_that_keeps_it(store: Store) -> None:
+    door = observation(store)
+    await door.observe(session(), ChangeSource.MUTATION)
+    await door.observe(session(status=SessionStatus.COMPLETED), ChangeSource.WEBHOOK)
+    first, second = await everything(store)
+    assert (first.seq, first.change.type, first.source, first.version) == (1, ChangeType.CREATED, ChangeSource.MUTATION, 1)
+    assert (second.seq, second.change.from_status, second.change.to_status) == (2, "PENDING", "COMPLETED")
+    assert (second.source, second.version, second.observed_at) == (ChangeSource.WEBHOOK, 2, START)
+    assert await store.events.get(2) == second
+    assert await store.events.get(3) is None
+
+
+async def test_what_was_known_already_is_told_to_nobody(store: Store) -> None:
+    door = observation(store)
+    await door.observe(session(), ChangeSource.READ)
+    for source in ChangeSource:
+        await door.observe(session(), source)
+    assert len(await everything(store)) == 1
+
+
+async def test_a_state_that_was_not_compared_with_the_newest_is_not_kept(store: Store) -> None:
+    await keep(store, session(), START)
+    happened = State(seen_at=START, replaces=1, changes=(Change(type=ChangeType.DELETED),))
+    assert await store.sessions.save(session(title="faster"), happened)
+    assert not await store.sessions.save(session(title="slower"), happened)
+    assert not await store.sessions.save(session(title="slower"), replace(happened, replaces=None))
+    assert not await store.sessions.save(session("never seen"), happened)
+    kept = await store.sessions.stored(session().ref)
+    assert kept is not None
+    assert (kept.session.title, kept.version) == ("faster", 2)
+    assert len(await everything(store)) == 1, "what was not kept is not told"
+
+
+async def test_two_gateways_that_see_one_session_at_once_tell_each_step_once(template: Template) -> None:
+    """Every status is seen by both, in any order; the log is a chain without gap or repetition."""
+    async with gateways(template) as stores:
+        doors = [observation(store) for store in stores]
+        for status in (*OPEN, SessionStatus.COMPLETED):
+            sightings = [door.observe(session(status=status), ChangeSource.POLL) for door in doors for _ in range(4)]
+            await asyncio.gather(*sightings)
+        told = [event.change for event in await everything(stores[0])]
+    assert [change.to_status for change in told] == [*OPEN, SessionStatus.COMPLETED]
+    assert [change.from_status for change in told] == [None, *OPEN]
+
+
+async def test_a_reader_sees_ten_thousand_events_of_two_gateways_once_and_in_order(template: Template) -> None:
+    """Both commit at once, a few events at a time; what becomes visible never has a gap that is filled later."""
+    async with gateways(template, 3) as (first, second, reader):
+        seen: list[Event] = []
+        done = asyncio.Event()
+
+        async def write(store: Store, writer: int) -> None:
+            for number in range(EACH):
+                one = session(f"{id(store)}-{writer}-{number}")
+                state = State(seen_at=START, changes=(Change(type=ChangeType.CREATED), Change(type=ChangeType.DELETED)))
+                assert await store.sessions.save(one, state)
+
+        async def read() -> None:
+            while not done.is_set() or await reader.events.page(seen[-1].seq, 1):
+                seen.extend(await reader.events.page(seen[-1].seq if seen else 0, 500))
+                await asyncio.sleep(0.001)
+
+        tail = asyncio.create_task(read())
+        await asyncio.gather(*(write(store, writer) for store in (first, second) for writer in range(WRITERS // 2)))
+        done.set()
+        await tail
+    count = 2 * WRITERS * EACH
+    assert count == 10_000
+    assert [event.seq for event in seen] == list(range(1, count + 1))
+    assert len({(event.session, event.change.type) for event in seen}) == count
+
+
+FILTERS = st.builds(
+    EventFilter,
+    sessions=st.none() | st.frozensets(st.sampled_from([SessionRef("acme", f"s{n}") for n in range(4)])),
+    providers=st.none() | st.frozensets(st.sampled_from(["acme", "umbrella"])),
+    types=st.none() | st.frozensets(st.sampled_from(ChangeType)),
+    to_statuses=st.none() | st.frozensets(st.sampled_from(SessionStatus)),
+)
+
+
+@st.composite
+def happenings(draw: st.DrawFn) -> list[tuple[Session, Change]]:
+    """Changes of a few sessions of two providers."""
+    change = st.builds(
+        Change,
+        type=st.none() | st.sampled_from(ChangeType),
+        to_status=st.none() | st.sampled_from(SessionStatus),
+        participant=st.none() | st.text(max_size=3),
+    )
+    who = st.builds(lambda key, provider: session(key, provider=provider), KEYS, st.sampled_from(["acme", "umbrella"]))
+    return draw(st.lists(st.tuples(who, change), max_size=12))
+
+
+KEYS = st.sampled_from([f"s{n}" for n in range(4)])
+
+
+@examples(25)
+@given(happened=happenings(), wanted=FILTERS, after=st.integers(0, 14))
+async def test_the_database_and_the_gateway_mean_the_same_by_a_filter(
+    template: Template, happened: list[tuple[Session, Change]], wanted: EventFilter, after: int
+) -> None:
+    async with fresh_store(template) as store:
+        for each, change in happened:
+            stored = await store.sessions.stored(each.ref)
+            state = State(seen_at=START, replaces=stored.version if stored else None, changes=(change,))
+            assert await store.sessions.save(each, state)
+        log = await everything(store, after)
+        assert [event.change for event in log] == [change for _, change in happened[after:]]
+        assert await store.events.page(after, 100, wanted) == [event for event in log if wanted.takes(event)]
+
+
+async def test_old_events_and_too_many_events_go(store: Store) -> None:
+    for day in range(30):
+        state = State(seen_at=START + timedelta(days=day), changes=(Change(type=ChangeType.CREATED),))
+        assert await store.sessions.save(session(f"s{day}"), state)
+    await store.events.trim(START + timedelta(days=10), most=100)
+    assert [event.seq for event in await everything(store)] == list(range(11, 31))
+    await store.events.trim(START, most=5)
+    assert [event.seq for event in await everything(store)] == list(range(26, 31))
+    span = await store.events.span()
+    assert (span.trimmed, span.head) == (25, 30)
+    await store.events.trim(START + timedelta(days=400), most=5)
+    assert await everything(store) == []
+    assert await store.sessions.save(session("one more"), State(seen_at=START, changes=(Change(type=ChangeType.CREATED),)))
+    assert [event.seq for event in await everything(store)] == [31], "numbers are never given out again"
