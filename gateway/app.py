@@ -7,7 +7,7 @@ import hashlib
 import logging
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from gateway.masking import Masking
 from gateway.settings import EventSettings, ServerSettings, Settings
 from gateway.signing import Signing
 from gateway.store import Store
+from gateway.task import end
 from gateway.uploads import Uploads
 from gateway.viewer import NOBODY
 from providers.clock import Clock
@@ -67,7 +68,7 @@ async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Sign
     stack.push_async_callback(signing.close)
     await signing.open()
     sweeper = asyncio.create_task(_sweep(uploads, store, settings.events, clock), name="sweeper")
-    stack.push_async_callback(_end, sweeper)
+    stack.push_async_callback(end, sweeper)
     return signing
 
 
@@ -88,12 +89,6 @@ async def _sweep(uploads: Uploads, store: Store, events: EventSettings, clock: C
         except Exception:
             _log.exception("what is past its time could not be removed")
         await clock.sleep(_SWEEP_SECONDS)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 def _healthz() -> JSONResponse:

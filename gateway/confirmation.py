@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
 from gateway.redis import FAILURES
 from gateway.store import Stored
+from gateway.task import end
 from providers.clock import Clock
 from providers.model import SessionRef
 
@@ -45,10 +45,7 @@ class Confirmations:
 
     async def close(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     def note(self, stored: Stored) -> None:
         """A state was seen at its provider. Waits for nobody; of more than can be passed on, the oldest is dropped."""

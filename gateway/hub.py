@@ -7,12 +7,13 @@ import logging
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 
 from gateway.cache import SessionCache
 from gateway.settings import EventSettings
 from gateway.store.events import ALL, Event, EventFilter, Events
+from gateway.task import end
 from gateway.wake import Wake
 from providers.clock import Clock
 from providers.errors import CursorExpired
@@ -26,16 +27,22 @@ _log = logging.getLogger("countersign.hub")
 class Follower:
     """Somebody who waits for events of some sessions, or of any: which of them came first that has not been read yet."""
 
-    __slots__ = ("_news", "since")
+    __slots__ = ("_news", "lost", "since")
 
     def __init__(self) -> None:
         self.since: int | None = None
+        self.lost = False
         self._news = asyncio.Event()
 
     def tell(self, seq: int) -> None:
         """There is an event, of this number, that may be meant."""
         if self.since is None:
             self.since = seq
+        self._news.set()
+
+    def lose(self) -> None:
+        """There were events that nobody has read before they were removed."""
+        self.lost = True
         self._news.set()
 
     async def wait(self) -> int | None:
@@ -69,10 +76,12 @@ class Hub:
 
     async def close(self) -> None:
         """Ends."""
-        if self._tail is not None:
-            self._tail.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._tail
+        await end(self._tail)
+
+    @property
+    def head(self) -> int:
+        """The number of the last event that was told here."""
+        return self._head
 
     @property
     def sessions(self) -> Collection[SessionRef]:
@@ -89,6 +98,8 @@ class Hub:
             if after is not None:
                 await self.check(after)
             while True:
+                if follower.lost:
+                    raise _expired()
                 batch, cursor = await self._next(cursor, wanted)
                 for event in batch:
                     yield event
@@ -118,6 +129,7 @@ class Hub:
         if cursor >= head:
             return (), cursor
         page = await self._events.page(cursor, _BATCH, wanted)
+        await self.check(cursor)  # behind the reading: what was removed before it is missing from the page
         if len(page) < _BATCH:
             return page, max(head, page[-1].seq if page else 0)
         return page, page[-1].seq
@@ -130,10 +142,7 @@ class Hub:
         """Raises ``CursorExpired`` where what follows a cursor is not in the log, or cannot be: it was made elsewhere."""
         span = await self._events.span()
         if not span.trimmed <= cursor <= span.head:
-            raise CursorExpired(
-                "The events behind this cursor are no longer kept. Read the sessions again, then follow without after.",
-                path=("after",),
-            )
+            raise _expired()
 
     @contextmanager
     def _following(self, sessions: Collection[SessionRef] | None) -> Iterator[Follower]:
@@ -165,6 +174,8 @@ class Hub:
 
     async def _pass_on(self, events: Sequence[Event]) -> None:
         """What another gateway has seen is not what is at hand here: that goes before anybody is told."""
+        if events[0].seq != self._head + 1:
+            self._lose()
         for event in events:
             await self._cache.drop(event.session, before=event.version)
         for event in events:
@@ -172,3 +183,15 @@ class Hub:
             self._head = event.seq
             for follower in (*self._followers.get(event.session, ()), *self._followers.get(None, ())):
                 follower.tell(event.seq)
+
+    def _lose(self) -> None:
+        """Retention was faster than this gateway: everybody finds out that there was something that they cannot have."""
+        self._recent.clear()
+        for follower in {each for followers in self._followers.values() for each in followers}:
+            follower.lose()
+
+
+def _expired() -> CursorExpired:
+    return CursorExpired(
+        "The events behind this cursor are no longer kept. Read the sessions again, then follow without after.", path=("after",)
+    )

@@ -12,6 +12,7 @@ from contextlib import suppress
 from redis.asyncio import Redis
 
 from gateway.redis import FAILURES
+from gateway.task import end
 from providers.clock import Clock
 
 _CHANNEL = "countersign:log"
@@ -41,10 +42,7 @@ class Wake:
 
     async def close(self) -> None:
         """Ends."""
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(*self._tasks)
 
     def ring(self) -> None:
         """The log has grown."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,6 +16,7 @@ from gateway.directory import Connected, Directory
 from gateway.settings import SagaSettings
 from gateway.store import Store
 from gateway.store.sagas import Overtaken, Saga
+from gateway.task import end
 from providers.adapter import Steps
 from providers.clock import Clock
 from providers.deadline import deadline
@@ -121,10 +121,7 @@ class Undertakings:
 
     async def close(self) -> None:
         """Ends; what is still running is left to whoever comes next."""
-        for task in [*self._undoing, *([self._keeper] if self._keeper else [])]:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(*self._undoing, self._keeper)
         await self._store.sagas.leave(self.owner)
 
     async def run(self, provider: Connected, work: Work, promise: str | None = None) -> Session:

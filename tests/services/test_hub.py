@@ -1,0 +1,269 @@
+"""Following the log: every event once and in order, however slow the follower, wherever it begins, whoever appends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from stage import START, Template, examples, session
+
+from gateway import hub as module
+from gateway.cache import SessionCache
+from gateway.hub import Hub
+from gateway.redis import connect
+from gateway.settings import EventSettings, FreshnessSettings
+from gateway.store import ALL, Event, EventFilter, State, Store, Stored
+from gateway.wake import Wake
+from providers.change import Change, ChangeType
+from providers.clock import Clock
+from providers.errors import CursorExpired
+from providers.model import SessionRef, SessionStatus
+from tests.servers import Redis
+
+CREATED = Change(type=ChangeType.CREATED)
+UNNAMED = Change(type=None)
+
+
+@dataclass
+class Desk:
+    """A gateway's part in following the log."""
+
+    store: Store
+    cache: SessionCache
+    wake: Wake
+    hub: Hub
+
+    async def append(self, key: str, *changes: Change) -> None:
+        """Something happens to a session at this gateway."""
+        stored = await self.store.sessions.stored(session(key).ref)
+        state = State(seen_at=START, replaces=stored.version if stored else None, changes=changes)
+        assert await self.store.sessions.save(session(key), state)
+        self.wake.ring()
+
+    async def told(self, seq: int) -> None:
+        """Waits until this gateway has read so far in the log."""
+        for _ in range(1_000):
+            if self.hub.head >= seq:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError(f"never told of {seq}")
+
+
+@asynccontextmanager
+async def desk(url: str, redis: str | None = None, poll: float = 60.0) -> AsyncIterator[Desk]:
+    """One that looks into the log by itself only after a long time, unless told otherwise."""
+    async with AsyncExitStack() as stack:
+        store = await Store.open(SecretStr(url))
+        stack.push_async_callback(store.close)
+        cache = SessionCache(FreshnessSettings(open=60))
+        stack.push_async_callback(cache.close)
+        client = connect(SecretStr(redis) if redis else None)
+        if client is not None:
+            stack.push_async_callback(client.aclose)
+        wake = Wake(client, Clock())
+        await wake.open()
+        stack.push_async_callback(wake.close)
+        hub = Hub(store.events, cache, wake, EventSettings(poll=poll), Clock())
+        await hub.open()
+        stack.push_async_callback(hub.close)
+        yield Desk(store, cache, wake, hub)
+
+
+@pytest.fixture
+async def mine(template: Template) -> AsyncIterator[Desk]:
+    async with template.copied() as url, desk(url) as mine:
+        yield mine
+
+
+async def take(events: AsyncGenerator[Event, None], count: int, patience: float = 10.0) -> list[int]:
+    """The numbers of the next events."""
+    async with asyncio.timeout(patience):
+        return [(await anext(events)).seq for _ in range(count)]
+
+
+async def began(events: AsyncGenerator[Event, None]) -> asyncio.Task[Event]:
+    """Has begun to wait for its first event."""
+    task = asyncio.create_task(anext(events))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    return task
+
+
+async def test_a_follower_gets_what_happens_from_now_on(mine: Desk) -> None:
+    await mine.append("before", CREATED)
+    async with aclosing(mine.hub.follow()) as events:
+        await mine.told(1)
+        first = await began(events)
+        await mine.append("s1", CREATED, UNNAMED, CREATED)
+        assert (await first).seq == 2
+        assert await take(events, 1) == [4], "what has no type is nobody's event"
+
+
+async def test_a_follower_resumes_behind_what_it_has_seen(mine: Desk) -> None:
+    for number in range(5):
+        await mine.append(f"s{number}", CREATED)
+    async with aclosing(mine.hub.follow(after=2)) as events:
+        assert await take(events, 3) == [3, 4, 5]
+        waiting = await began(events)
+        await mine.append("s9", CREATED)
+        assert (await waiting).seq == 6
+
+
+@pytest.mark.parametrize("after", [4, 99])
+async def test_what_is_no_longer_or_not_yet_in_the_log_cannot_be_resumed(mine: Desk, after: int) -> None:
+    for number in range(20):
+        await mine.append(f"s{number}", CREATED)
+    await mine.store.events.trim(START - timedelta(days=1), most=10)
+    async with aclosing(mine.hub.follow(after=after)) as events:
+        with pytest.raises(CursorExpired) as caught:
+            await anext(events)
+    assert caught.value.error_code == "CURSOR_EXPIRED"
+    async with aclosing(mine.hub.follow(after=10)) as events:
+        assert await take(events, 10) == list(range(11, 21))
+
+
+async def test_a_follower_that_rests_for_long_reads_on_from_the_log(mine: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module._RECENT == 2_048
+    async with aclosing(mine.hub.follow()) as events:
+        first = await began(events)
+        total = 0
+        while total < module._RECENT + 500:
+            await mine.append(f"s{total}", *[CREATED] * 100)
+            total += 100
+        assert (await first).seq == 1
+        assert await take(events, total - 1) == list(range(2, total + 1))
+
+
+async def test_one_that_was_left_behind_by_retention_is_told_so(mine: Desk) -> None:
+    async with aclosing(mine.hub.follow()) as events:
+        first = await began(events)
+        total = 0
+        while total < module._RECENT + 500:
+            await mine.append(f"s{total}", *[CREATED] * 100)
+            total += 100
+        await first
+        await mine.store.events.trim(START - timedelta(days=1), most=10)
+        with pytest.raises(CursorExpired):
+            await take(events, total)
+
+
+async def test_who_follows_one_session_is_not_woken_by_others(mine: Desk) -> None:
+    wanted = EventFilter(sessions=frozenset({session("mine").ref}))
+    async with aclosing(mine.hub.follow(wanted)) as events:
+        waiting = await began(events)
+        for number in range(30):
+            await mine.append(f"s{number}", *[CREATED] * 100)
+        await mine.told(3_000)
+        await mine.store.events.trim(START - timedelta(days=1), most=10)
+        assert not waiting.done()
+        await mine.append("mine", CREATED)
+        assert (await waiting).seq == 3001, "and that the others' events are gone meanwhile is nothing to it"
+
+
+@examples(20)
+@given(
+    happened=st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 4)), min_size=1, max_size=12),
+    only=st.none() | st.frozensets(st.sampled_from(["a", "b"])),
+    cut=st.integers(0, 8),
+)
+async def test_cut_and_resumed_anywhere_nothing_is_lost_and_nothing_comes_twice(
+    template: Template, happened: list[tuple[str, int]], only: frozenset[str] | None, cut: int
+) -> None:
+    wanted = ALL if only is None else EventFilter(sessions=frozenset(session(key).ref for key in only))
+    async with template.copied() as url, desk(url) as mine:
+
+        async def happen() -> None:
+            for key, count in happened:
+                await mine.append(key, *[CREATED] * count)
+
+        writing = asyncio.create_task(happen())
+        numbers = [key for key, count in happened for _ in range(count)]
+        expected = [seq for seq, key in enumerate(numbers, start=1) if only is None or key in only]
+        seen: list[int] = []
+        while len(seen) < len(expected):
+            async with aclosing(mine.hub.follow(wanted, after=seen[-1] if seen else 0)) as events:
+                seen += await take(events, min(cut + 1, len(expected) - len(seen)))
+        await writing
+        assert seen == expected
+
+
+async def test_a_session_that_is_followed_shows_that_it_changed_however_often_it_did(mine: Desk) -> None:
+    async with aclosing(mine.hub.changes(session("s1").ref)) as changes:
+        await anext(changes)
+        for _ in range(5):
+            await mine.append("s1", UNNAMED)
+        await mine.told(5)
+        await asyncio.wait_for(anext(changes), 5)
+        again = asyncio.create_task(anext(changes))
+        await asyncio.sleep(0.05)
+        assert not again.done(), "five changes were told as one"
+        await mine.append("s1", CREATED)
+        await asyncio.wait_for(again, 5)
+
+
+async def test_nobody_is_left_behind_by_followers_who_go(mine: Desk) -> None:
+    for _ in range(3):
+        async with aclosing(mine.hub.follow(EventFilter(sessions=(session().ref,)))) as events:
+            task = await began(events)
+            assert list(mine.hub.sessions) == [session().ref]
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert list(mine.hub.sessions) == []
+
+
+@pytest.mark.parametrize("how", ["redis", "poll"])
+async def test_what_another_gateway_saw_is_told_here_and_nothing_older_is_at_hand(
+    template: Template, redis: str, how: str
+) -> None:
+    """By Redis at once; without one, when the log is looked into."""
+    told, poll = (redis, 5.0) if how == "redis" else (None, 0.05)
+    async with template.copied() as url, desk(url, told, poll) as mine, desk(url, told, poll) as theirs:
+        await asyncio.sleep(0.3)
+        await mine.cache.put(Stored(session("s1"), 1))
+        async with aclosing(mine.hub.follow()) as events:
+            waiting = await began(events)
+            await theirs.append("s1", CREATED)
+            await asyncio.wait_for(asyncio.shield(waiting), 2)
+            assert await mine.cache.get(session("s1").ref) is not None, "the same version is not out of date"
+            await theirs.append("s1", CREATED)
+            await take(events, 1, patience=2)
+            assert await mine.cache.get(session("s1").ref) is None
+            await mine.cache.put(Stored(session("s1"), 1))
+            assert await mine.cache.get(session("s1").ref) is None, "nor is it taken again"
+
+
+async def test_a_redis_that_goes_and_comes_back_loses_nothing(template: Template, redis_server: Redis) -> None:
+    redis = redis_server.url
+    async with (
+        template.copied() as url,
+        desk(url, redis, 0.05) as mine,
+        desk(url, redis, 0.05) as theirs,
+        aclosing(mine.hub.follow(after=0)) as events,
+    ):
+        await theirs.append("s1", CREATED)
+        assert await take(events, 1) == [1]
+        redis_server.stop()
+        await theirs.append("s2", CREATED)
+        assert await take(events, 1) == [2]
+        redis_server.start()
+        await theirs.append("s3", CREATED)
+        assert await take(events, 1) == [3]
+
+
+def test_a_filter_takes_what_it_names() -> None:
+    event = Event(
+        seq=1, session=SessionRef("acme", "s1"), version=1, source=session().source, observed_at=START,
+        change=Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING),
+    )  # fmt: skip
+    assert ALL.takes(event)
+    assert EventFilter(providers={"acme"}, to_statuses={SessionStatus.PENDING}).takes(event)
+    assert not EventFilter(providers={"umbrella"}).takes(event)
+    assert not EventFilter(sessions=()).takes(event)
