@@ -26,6 +26,8 @@ schema: .venv/ready  ## Export the SDL after a change
 lock: .venv/ready  ## Choose the newest versions of everything
 	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal --upgrade --quiet \
 		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --constraint requirements.lock --python-version 3.11 --universal --quiet \
+		--generate-hashes --no-emit-index-url --no-header --output-file deploy/requirements.lock
 
 clean:  ## Forget the environment
 	rm -rf .venv
