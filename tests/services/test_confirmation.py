@@ -1,0 +1,97 @@
+"""What one gateway has found unchanged, the others need not ask for again; a Redis that is away delays nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from pydantic import SecretStr
+from redis.asyncio import Redis as Client
+from stage import START, session, signer
+
+from gateway.confirmation import Confirmations
+from gateway.redis import connect
+from gateway.store import Stored
+from providers.clock import Clock
+from tests.servers import Redis
+
+SEEN = Stored(replace(session(), observed_at=START), 3)
+
+
+@asynccontextmanager
+async def confirmations(url: str | None, lasting: float = 60) -> AsyncIterator[Confirmations]:
+    client = connect(SecretStr(url) if url else None)
+    made = Confirmations(client, lasting, Clock())
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
+        if client is not None:
+            await client.aclose()
+
+
+async def told(here: Confirmations, stored: Stored) -> bool:
+    """Whether it is heard of within two seconds."""
+    for _ in range(200):
+        if await here.seen_at(stored) == stored.session.observed_at:
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def test_another_gateway_hears_when_a_state_was_seen(redis: str) -> None:
+    async with confirmations(redis) as mine, confirmations(redis) as theirs:
+        assert await mine.seen_at(SEEN) is None
+        theirs.note(SEEN)
+        assert await told(mine, SEEN)
+        later = Stored(replace(SEEN.session, observed_at=START + timedelta(microseconds=1)), 3)
+        theirs.note(later)
+        assert await told(mine, later)
+
+
+async def test_of_another_state_nothing_was_said(redis: str) -> None:
+    async with confirmations(redis) as mine, confirmations(redis) as theirs:
+        theirs.note(SEEN)
+        assert await told(mine, SEEN)
+        assert await mine.seen_at(Stored(SEEN.session, 4)) is None
+        assert await mine.seen_at(Stored(session("another"), 3)) is None
+
+
+async def test_a_confirmation_ends_with_its_time(redis: str) -> None:
+    async with confirmations(redis, lasting=0.05) as mine:
+        mine.note(SEEN)
+        await asyncio.sleep(0.3)
+        assert await mine.seen_at(SEEN) is None
+
+
+async def test_nothing_of_a_person_is_told(redis: str) -> None:
+    person = signer(SEEN.session.ref, "p1", email="ann@acme.test", signing_url="https://sign.example/secret")
+    async with confirmations(redis) as mine:
+        mine.note(Stored(replace(SEEN.session, title="Lease", participants=(person,)), 3))
+        assert await told(mine, SEEN)
+    async with Client.from_url(redis, decode_responses=True) as client:
+        kept = {key: await client.get(key) for key in await client.keys()}
+    assert kept == {"countersign:confirmed:acme:s1": f"3 {START.timestamp() * 1e6:.0f}"}
+
+
+async def test_a_redis_that_hangs_delays_nobody_and_is_left_alone_for_a_while(redis_server: Redis) -> None:
+    async with confirmations(redis_server.url) as mine:
+        mine.note(SEEN)
+        assert await told(mine, SEEN)
+        redis_server.stop()
+        began = time.monotonic()
+        for _ in range(200):
+            mine.note(SEEN)
+            assert await mine.seen_at(SEEN) is None
+        assert time.monotonic() - began < 1
+
+
+async def test_without_a_redis_there_is_nothing_to_hear() -> None:
+    async with confirmations(None) as mine:
+        mine.note(SEEN)
+        assert await mine.seen_at(SEEN) is None
