@@ -66,7 +66,7 @@ class WebhookSettings(BaseModel):
     def _usable(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if len(secrets) > _MOST:
             raise ValueError(f"has more than {_MOST} secrets. Keep the present one, and the next while they are rotated")
-        if any(len(secret.get_secret_value()) < _SHORTEST for secret in secrets):
+        if any(len(secret.get_secret_value().strip()) < _SHORTEST for secret in secrets):
             raise ValueError(f"has a secret that is too short. Write at least {_SHORTEST} characters")
         return secrets
 
@@ -80,7 +80,7 @@ class WebhookSettings(BaseModel):
         given = [value for name, value in headers if name.lower() == self.header.lower()]
         proof = _bare(self.scheme, given[0] if len(given) == 1 else "")
         matches = [hmac.compare_digest(_bare(self.scheme, sign(self.scheme, secret, body)), proof) for secret in self.secrets]
-        return any(matches)
+        return any(matches) and proof != b""
 
     def fresh(self, timestamp: datetime | None, now: datetime) -> bool:
         """Whether a delivery of this time is neither too old nor from the future. One that states none is not."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.signing.consent import Consent
+from gateway.signing.inbox import Inbox
 
 
-class Signing(Consent):
+class Signing(Inbox):
     """What can be done with sessions, whoever asks. Every method may raise any ``SigningError``.
 
     ``Reading`` has what is known, ``Writing`` whole sessions, ``Editing`` what is inside one, ``Consent`` the people who
-    let us act for them.
+    let us act for them, ``Inbox`` what providers send by themselves.
     """

@@ -1,5 +1,6 @@
-"""What the gateway remembers: the last state of every session, staged uploads, and how fresh each list is."""
+"""What the gateway remembers: the last state of every session, what providers sent, staged uploads, how fresh each list is."""
 
+from gateway.store.deliveries import Claim, Delivery, DeliveryFilter, WebhookOutcome, WebhookVerification
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice
 from gateway.store.promises import Promise
 from gateway.store.sagas import Saga, SagaState
@@ -10,6 +11,9 @@ from gateway.store.store import Store
 from gateway.store.uploads import StagedFile, StagedFiles
 
 __all__ = [
+    "Claim",
+    "Delivery",
+    "DeliveryFilter",
     "ListedRow",
     "Position",
     "Promise",
@@ -27,4 +31,6 @@ __all__ = [
     "StagedFiles",
     "Store",
     "Sync",
+    "WebhookOutcome",
+    "WebhookVerification",
 ]

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gateway.store.deliveries import Deliveries
 from gateway.store.promises import Promises
 from gateway.store.sagas import Sagas
 from gateway.store.secrets import Secrets
@@ -36,6 +37,7 @@ class Store:
         self.promises = Promises(engine)
         self.secrets = Secrets(engine, cipher)
         self.signatures = Signatures(engine)
+        self.deliveries = Deliveries(engine)
         self.uploads = StagedFiles(engine)
 
     @classmethod
