@@ -7,7 +7,7 @@ from enum import EnumMeta
 import strawberry
 
 from gateway.listing import SourceOutcome
-from gateway.store import SessionOrder
+from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from providers import model
 from providers.adapter import ConnectionState
 from providers.capability import Operation, Support
@@ -47,6 +47,8 @@ _ENUMS: tuple[EnumMeta, ...] = (
     ConnectionState,
     CircuitState,
     VerificationStatus,
+    WebhookVerification,
+    WebhookOutcome,
 )
 
 for _enum in _ENUMS:

@@ -11,9 +11,9 @@ from strawberry.file_uploads import Upload
 
 from gateway.drafts import DocumentDraft, FieldDraft, SessionDraft
 from gateway.signing import Signing
+from gateway.store import DeliveryFilter, StagedFile, WebhookOutcome
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
-from gateway.store import StagedFile
 from gateway.uploads import pieces
 from providers import model
 from providers.errors import Invalid, SigningError
@@ -64,6 +64,20 @@ class SignatureFilter:
     def wanted(self) -> WantedSignatures:
         """The filter in the gateway's words."""
         return WantedSignatures(**vars(self))
+
+
+@strawberry.input
+class WebhookDeliveryFilter:
+    """Which deliveries are meant."""
+
+    providers: list[str] | None = None
+    outcomes: list[WebhookOutcome] | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+
+    def wanted(self) -> DeliveryFilter:
+        """The filter in the gateway's words."""
+        return DeliveryFilter(**vars(self))
 
 
 @strawberry.input(description="Exactly one of upload, file and document.")
