@@ -102,6 +102,6 @@ def sign(scheme: Scheme, secret: SecretStr, body: bytes) -> str:
 def _bare(scheme: Scheme, value: str) -> bytes:
     """A proof without what may stand before it; hexadecimal in lower case."""
     prefix = "bearer " if scheme == "secret" else "sha256="
-    bare = value.strip()
-    bare = bare[len(prefix) :].lstrip() if bare[: len(prefix)].lower() == prefix else bare
+    bare = value.strip(" \t")
+    bare = bare[len(prefix) :].lstrip(" ") if bare[: len(prefix)].lower() == prefix else bare
     return (bare.lower() if scheme == "hmac-sha256-hex" else bare).encode()
