@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,3 +99,11 @@ def reads(scene: Scene, since: int = 0) -> list[str]:
     calls = scene.calls_since("signicat", since)
     prefix = "/sign/signing-sessions/"
     return [path.removeprefix(prefix) for method, path in calls if method == "GET" and path.startswith(prefix)]
+
+
+def rows(scene: Scene, query: str) -> list[tuple[Any, ...]]:
+    """What the gateway's database says."""
+    with sqlite3.connect(scene.folder / "countersign.db", timeout=10) as connection:
+        found = connection.execute(query).fetchall()
+    connection.close()
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
@@ -15,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from posting import SECRET, deliveries, envelope, page, post, processed, reads, signed, until
+from posting import SECRET, deliveries, envelope, page, post, processed, reads, rows, signed, until
 from scene import Scene, node_id
 from scene import scene as running
 from stage import Hands
@@ -29,13 +28,6 @@ from gateway.viewer import SCOPES, Viewer
 from providers.errors import Forbidden
 
 REPLAY = "mutation M($id: ID!) { replayWebhook(id: $id) { delivery { id outcome attempts } problems { code message path } } }"
-
-
-def rows(scene: Scene, query: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(scene.folder / "countersign.db", timeout=10) as connection:
-        found = connection.execute(query).fetchall()
-    connection.close()
-    return found
 
 
 def key_of(session: dict[str, Any]) -> str:
