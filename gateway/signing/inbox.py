@@ -51,7 +51,6 @@ class Inbox(Consent):
             store, settings.inbox, settings.sagas, clock, window=timedelta(seconds=window), read=self._reread
         )
         self._told: set[str] = set()
-        self._noted = 0
 
     async def open(self) -> None:
         """Begins to process deliveries, also those that a dead gateway left."""
@@ -164,20 +163,13 @@ class Inbox(Consent):
         if taken.due_at is not None:
             self._processing.wake()
         if taken.duplicate_of is not None:
-            await self._prune()
+            self._processing.noted()
         return taken
 
     async def _note(self, delivery: Delivery) -> Delivery:
         await self._store.deliveries.note(delivery)
-        await self._prune()
+        self._processing.noted()
         return delivery
-
-    async def _prune(self) -> None:
-        """Keeps no more of what changes nothing than is configured, so that nobody can fill the disk with it."""
-        self._noted += 1
-        if self._noted > self._inbox.keep_rejected // 10:
-            self._noted = 0
-            await self._store.deliveries.prune(self._inbox.keep_rejected)
 
     def _tell(self, provider: Connected) -> None:
         if provider.name not in self._told:

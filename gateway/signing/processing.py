@@ -52,6 +52,7 @@ class Processing:
         self._reading: dict[SessionRef, asyncio.Task[None]] = {}
         self._following: Groups = defaultdict(list)
         self._held: dict[str, Claim] = {}
+        self._noted = 0
         self._renew_at: datetime | None = None
         self._tidy_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +64,12 @@ class Processing:
     def wake(self) -> None:
         """Something is due now."""
         self._woken.set()
+
+    def noted(self) -> None:
+        """There is one more of those that change nothing: they are kept up to a bound, so that nobody can fill the disk."""
+        self._noted += 1
+        if self._crowded:
+            self._woken.set()
 
     async def close(self) -> None:
         """Ends; what is under way is left to others at once."""
@@ -198,9 +205,16 @@ class Processing:
             if self._held:
                 await self._store.deliveries.renew(list(self._held), now + self._lease)
 
+    @property
+    def _crowded(self) -> bool:
+        return self._noted > self._settings.keep_rejected // 10
+
     async def _tidy(self) -> None:
-        """Forgets what has been kept long enough."""
+        """Forgets what has been kept long enough, and the oldest of what changes nothing."""
         now = self._clock.now()
+        if self._crowded:
+            self._noted = 0
+            await self._store.deliveries.prune(self._settings.keep_rejected)
         if self._tidy_at is None or now >= self._tidy_at:
             self._tidy_at = now + _TIDY
             await self._store.deliveries.sweep(now - self._keep)

@@ -141,8 +141,8 @@ class Deliveries:
         due = _D.due_at <= now
         oldest = select(_D.provider, _D.session_key).where(due).group_by(_D.provider, _D.session_key)
         oldest = oldest.order_by(func.min(_D.due_at)).limit(sessions)
-        statement = update(table.delivery).where(due, tuple_(_D.provider, _D.session_key).in_(oldest))
-        statement = statement.values(due_at=until, attempts=_D.attempts + 1)
+        free = select(_D.id).where(due, tuple_(_D.provider, _D.session_key).in_(oldest)).with_for_update(skip_locked=True)
+        statement = update(table.delivery).where(due, _D.id.in_(free)).values(due_at=until, attempts=_D.attempts + 1)
         mine = statement.returning(_D.id, _D.provider, _D.session_key, _D.received_at, _D.attempts)
         async with self._engine.begin() as connection:
             return [Claim(*row) for row in await connection.execute(mine)]
