@@ -17,7 +17,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
-from gateway import delivery
+from gateway import delivery, webhooks
 from gateway.directory import Directory
 from gateway.masking import Masking
 from gateway.settings import EventSettings, ServerSettings, Settings
@@ -52,6 +52,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.add_middleware(Masking)
     app.router.routes.append(Route("/graphql", Endpoint(context, time, settings.limits.deadline)))
     app.include_router(delivery.router)
+    app.include_router(webhooks.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/graphiql", _graphiql, methods=["GET"])
     app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL))

@@ -2,7 +2,8 @@
 
 ``COUNTERSIGN_SERVER_PORT`` overrides ``port`` under ``[server]``; ``COUNTERSIGN_PROVIDERS_SIGNICAT_NO_TIMEOUT``
 overrides ``timeout`` of the provider named ``signicat-no``, and ``COUNTERSIGN_PROVIDERS_SIGNICAT_NO_PATHS_LIST_SESSIONS``
-the path ``list_sessions`` under its ``paths``. An override is taken as it is, and a list is separated by commas.
+the path ``list_sessions`` under its ``paths``; so it is with ``webhook``. An override is taken as it is, and a list is
+separated by commas.
 """
 
 from __future__ import annotations
@@ -241,18 +242,22 @@ def _override(table: dict[str, Any], environment: Mapping[str, str], mistakes: M
 
 def _open(table: dict[str, Any]) -> Iterator[tuple[Any, str, Iterable[str]]]:
     """The tables of a configuration that are open to overrides: each, where it stands, and the keys it may have."""
-    for section, model in _sections():
+    for section, model in _tables(Settings):
         yield table.setdefault(section, {}), section, model.model_fields
     rows = table.get("providers")
     for place, row in enumerate(rows if isinstance(rows, list) else ()):
         if isinstance(row, dict) and row.get("kind") in registry.NAMES:
             settings, where = registry.load(row["kind"]).settings, f"providers[{_label(row, place)}]"
-            yield row, where, settings.model_fields.keys() - {"name", "kind", "paths"}
+            inner = dict(_tables(settings))
+            yield row, where, settings.model_fields.keys() - {"name", "kind", "paths", *inner}
+            for name, model in inner.items():
+                yield row.setdefault(name, {}), f"{where}.{name}", model.model_fields
             yield row.setdefault("paths", {}), f"{where}.paths", settings.PATHS
 
 
-def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in Settings.model_fields.items():
+def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The tables within a table, by their keys."""
+    for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield name, field.annotation
 

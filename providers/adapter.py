@@ -37,6 +37,7 @@ from providers.order import (
 )
 from providers.reply import Fault, Reply
 from providers.settings import ProviderSettings
+from providers.webhook import Hint, WebhookSettings
 
 
 class ConnectionState(StrEnum):
@@ -124,6 +125,15 @@ class Adapter:
     def connection(self) -> Connection:
         """Whether the provider accepts our credentials, as far as is known without asking it."""
         return Connection(ConnectionState.UNKNOWN)
+
+    @property
+    def webhook(self) -> WebhookSettings | None:
+        """How deliveries are proven to be the provider's; None where it sends none."""
+        return None
+
+    def read_webhook(self, body: bytes) -> Hint:
+        """What a genuine delivery says. Raises ``Invalid`` for a body that is none of this provider's."""
+        raise _unsupported(Operation.WEBHOOKS)
 
     def check(self, order: Order) -> Iterator[Invalid]:
         """What this provider would refuse in an order, beyond its capabilities and limits. Calls nobody."""
@@ -264,7 +274,8 @@ class Adapter:
 
 
 def _unsupported(operation: Operation) -> Unsupported:
-    return Unsupported(f"This provider cannot {operation.lower().replace('_', ' ')}.")
+    verb = "send webhooks" if operation is Operation.WEBHOOKS else operation.lower().replace("_", " ")
+    return Unsupported(f"This provider cannot {verb}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,6 +181,16 @@ class ConfigurationError(Exception):
     """The configuration cannot be used. The message names every wrong key and its remedy."""
 
 
+def of_code(code: ProblemCode) -> type[SigningError]:
+    """The most general class of errors with this code."""
+    waiting: list[type[SigningError]] = [SigningError]
+    for kind in waiting:
+        if kind.__dict__.get("code") is code:
+            return kind
+        waiting += kind.__subclasses__()
+    raise KeyError(code)
+
+
 def expected(error: BaseException) -> list[SigningError]:
     """The expected failures in an error or a group of errors; empty where something unexpected is among them."""
     if isinstance(error, SigningError):

@@ -1,7 +1,8 @@
 """What every sandbox shares: a real port, a record of calls, faults on demand, and people who sign.
 
 A sandbox simulates a provider's HTTP API so faithfully that an adapter cannot tell the difference. The control
-API under ``/_sandbox`` is the same on each and plays the people; it is no part of what is simulated.
+API under ``/_sandbox`` is the same on each and plays the people; it is no part of what is simulated. A provider that
+sends webhooks sends them to whom ``/_sandbox/callback`` names.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from providers.authority import Authority
+from providers.callback import Callback, Outbox
 from providers.clock import Clock
 from providers.server import Message, Receive, Scope, Send
 from providers.server import serving as serving
@@ -117,6 +119,7 @@ class Sandbox:
     """A simulated provider. A subclass adds its routes and how its people act; ``app`` is the ASGI application."""
 
     kind: ClassVar[str]
+    signature_header: ClassVar[str] = "X-Signature"
 
     def __init__(self, *, clock: Clock | None = None, authority: Authority | None = None) -> None:
         self.clock = clock or Clock()
@@ -124,6 +127,8 @@ class Sandbox:
         self.calls: deque[RecordedCall] = deque(maxlen=_CALLS_KEPT)
         self.faults: list[Fault] = []
         self.people = People()
+        self.callback: Callback | None = None
+        self.outbox = Outbox(self.clock)
         self._starlette = Starlette(
             routes=[Mount(_CONTROL, self._control()), *self.routes()],
             exception_handlers={HTTPException: self._http_exception},
@@ -153,6 +158,14 @@ class Sandbox:
         """The session's time runs out. Raises as ``sign`` does."""
         raise ValueError(f"nothing expires at {self.kind}")
 
+    async def tend(self) -> None:
+        """Does what the provider does by itself, for as long as it is served; nothing unless it does something."""
+
+    def post(self, body: bytes, expires_at: datetime) -> None:
+        """Posts a webhook to whoever wants to be called back, if anybody does."""
+        if self.callback is not None:
+            self.outbox.post(self.callback, self.callback.header or self.signature_header, body, expires_at)
+
     def failure(self, status: int, message: str = "") -> Response:
         """The provider's own error answer for a status; an empty body unless the provider documents one."""
         return Response(status_code=status)
@@ -171,15 +184,17 @@ class Sandbox:
 
     @asynccontextmanager
     async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-        """Serves on a real port (a free one unless named) and lets the people act; gives the base address."""
+        """Serves on a real port (a free one unless named), lets the people act and calls back; gives the base address."""
         async with serving(self, host, port) as address:
-            people = asyncio.create_task(self._live(), name=f"people of {self.kind}")
+            lives = (("people", self._live()), ("business", self.tend()), ("outbox", self.outbox.deliver()))
+            tasks = [asyncio.create_task(life, name=f"{name} of {self.kind}") for name, life in lives]
             try:
                 yield address
             finally:
-                people.cancel()
-                with suppress(asyncio.CancelledError):
-                    await people
+                for task in tasks:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
 
     async def _answer(self, exchange: _Exchange, fault: Fault | None) -> None:
         if fault is not None and fault.delay_ms:
@@ -235,6 +250,8 @@ class Sandbox:
             Route("/sessions/{key:path}/{act:str}", self._act, methods=["POST"]),
             Route("/faults", self._add_fault, methods=["POST"]),
             Route("/faults", self._clear_faults, methods=["DELETE"]),
+            Route("/callback", self._call_back, methods=["POST"]),
+            Route("/callback", self._call_nobody, methods=["DELETE"]),
             Route("/people", self._instruct, methods=["POST"]),
             Route("/calls", self._list_calls, methods=["GET"]),
         ]
@@ -268,6 +285,14 @@ class Sandbox:
 
     async def _clear_faults(self, request: Request) -> Response:
         self.faults.clear()
+        return Response(status_code=204)
+
+    async def _call_back(self, request: Request) -> Response:
+        self.callback = msgspec.json.decode(await request.body(), type=Callback)
+        return JSONResponse({}, 201)
+
+    async def _call_nobody(self, request: Request) -> Response:
+        self.callback = None
         return Response(status_code=204)
 
     async def _instruct(self, request: Request) -> Response:

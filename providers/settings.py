@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
@@ -69,5 +70,17 @@ class ProviderSettings(BaseModel):
         return template.format_map({key: quote(str(value), safe="") for key, value in keys.items()})
 
     def secrets(self) -> tuple[SecretStr, ...]:
-        """Every credential in this table, so that it can be kept out of messages."""
-        return tuple(value for _, value in self if isinstance(value, SecretStr))
+        """Every credential in this table and those within it, so that it can be kept out of messages."""
+        return tuple(_secrets(self))
+
+
+def _secrets(value: object) -> Iterator[SecretStr]:
+    match value:
+        case SecretStr():
+            yield value
+        case BaseModel():
+            for _, item in value:
+                yield from _secrets(item)
+        case tuple():
+            for item in value:
+                yield from _secrets(item)

@@ -7,7 +7,7 @@ from enum import EnumMeta
 import strawberry
 
 from gateway.listing import SourceOutcome
-from gateway.store import SessionOrder
+from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from providers import model
 from providers.adapter import ConnectionState
 from providers.capability import Operation, Support
@@ -48,6 +48,8 @@ _ENUMS: tuple[EnumMeta, ...] = (
     ConnectionState,
     CircuitState,
     VerificationStatus,
+    WebhookVerification,
+    WebhookOutcome,
 )
 
 strawberry.enum(ChangeType, name="SessionEventType", description="What kind of thing happened.")

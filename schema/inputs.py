@@ -11,7 +11,7 @@ from strawberry.file_uploads import Upload
 
 from gateway.drafts import DocumentDraft, FieldDraft, SessionDraft
 from gateway.signing import Signing
-from gateway.store import EventFilter, StagedFile
+from gateway.store import DeliveryFilter, EventFilter, StagedFile, WebhookOutcome
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
 from gateway.uploads import pieces
@@ -93,6 +93,20 @@ class SignatureFilter:
     def wanted(self) -> WantedSignatures:
         """The filter in the gateway's words."""
         return WantedSignatures(**vars(self))
+
+
+@strawberry.input
+class WebhookDeliveryFilter:
+    """Which deliveries are meant."""
+
+    providers: list[str] | None = None
+    outcomes: list[WebhookOutcome] | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+
+    def wanted(self) -> DeliveryFilter:
+        """The filter in the gateway's words."""
+        return DeliveryFilter(**vars(self))
 
 
 @strawberry.input(description="Exactly one of upload, file and document.")

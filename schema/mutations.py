@@ -9,7 +9,7 @@ from schema import changes, editing
 from schema.context import Info
 from schema.describes import resolved
 from schema.inputs import CreateSessionInput, SaveSignatureInput, stage
-from schema.node import child_id, child_ref, node_id, session_ref
+from schema.node import child_id, child_ref, node_id, parse, session_ref
 from schema.payloads import (
     AuthorizationPayload,
     DeletePayload,
@@ -21,6 +21,7 @@ from schema.payloads import (
     SessionPayload,
     SignaturePayload,
     UploadPayload,
+    WebhookDeliveryPayload,
     outcome,
 )
 
@@ -136,6 +137,14 @@ async def _complete_authorization(info: Info, provider: str, code: str, state: s
     return await outcome(complete)
 
 
+async def _replay_webhook(info: Info, id: strawberry.ID) -> Outcome:
+    async def replay() -> Outcome:
+        (key,) = parse(id, "WebhookDelivery")
+        return Outcome(delivery=await info.context.signing.replay_delivery(info.context.viewer, key))
+
+    return await outcome(replay)
+
+
 @strawberry.type
 class Mutation:
     """Everything that can be done."""
@@ -183,3 +192,9 @@ class Mutation:
         "Where a person has to go to let the gateway act for them at this provider (OAuth code with PKCE).",
     )
     complete_authorization: ProviderPayload = resolved(_complete_authorization)
+
+    replay_webhook: WebhookDeliveryPayload = resolved(
+        _replay_webhook,
+        "Processes a stored delivery again: it is PENDING in the answer, and processed right after."
+        " One that was not verified is not.",
+    )

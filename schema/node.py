@@ -14,7 +14,16 @@ from providers.model import SessionRef
 
 _LONGEST = 6000
 _decoder = msgspec.json.Decoder(list[str])
-_KEYS = {"Session": 2, "Document": 3, "Participant": 3, "SignatureField": 3, "Signature": 3, "Provider": 1, "SessionEvent": 1}
+_KEYS = {
+    "Session": 2,
+    "Document": 3,
+    "Participant": 3,
+    "SignatureField": 3,
+    "Signature": 3,
+    "Provider": 1,
+    "SessionEvent": 1,
+    "WebhookDelivery": 1,
+}
 
 
 def node_id(kind: str, *keys: str) -> strawberry.ID:

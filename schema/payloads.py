@@ -10,6 +10,7 @@ import strawberry
 
 from gateway.directory import Connected
 from gateway.signing.consent import Authorization
+from gateway.store import Delivery
 from gateway.store import StagedFile as ModelStagedFile
 from providers import model
 from schema.describes import describes, resolved
@@ -19,6 +20,7 @@ from schema.types.participant import Participant
 from schema.types.provider import Provider
 from schema.types.session import Session
 from schema.types.signature import Signature
+from schema.types.webhook import WebhookDelivery
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Outcome:
     upload: ModelStagedFile | None = None
     provider: Connected | None = None
     authorization: Authorization | None = None
+    delivery: Delivery | None = None
     deleted_ids: list[strawberry.ID] = dataclasses.field(default_factory=list)
 
 
@@ -151,4 +154,13 @@ class ProviderPayload:
     """A provider, or what kept it from being used."""
 
     provider: Provider | None
+    problems: list[Problem]
+
+
+@strawberry.type
+@describes(Outcome)
+class WebhookDeliveryPayload:
+    """A delivery, or why it is not processed again."""
+
+    delivery: WebhookDelivery | None
     problems: list[Problem]

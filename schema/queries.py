@@ -6,7 +6,7 @@ import strawberry
 
 from gateway.directory import Connected
 from gateway.signing import Eligibility as ModelEligibility
-from gateway.store import Position, SessionOrder, SignaturePosition, Slice
+from gateway.store import DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
 from gateway.viewer import Viewer as ModelViewer
@@ -15,7 +15,7 @@ from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
 from schema.cursor import event_of
 from schema.describes import describes, resolved
-from schema.inputs import CreateSessionInput, SessionFilter, SignatureFilter
+from schema.inputs import CreateSessionInput, SessionFilter, SignatureFilter, WebhookDeliveryFilter
 from schema.node import child_ref, node_id, parse_any, session_ref
 from schema.paging import cursor, fingerprint, position, window
 from schema.problems import Problem
@@ -25,6 +25,7 @@ from schema.types.document import Document
 from schema.types.node import Node
 from schema.types.provider import Provider
 from schema.types.session import Session
+from schema.types.webhook import DeliveryPage, WebhookDeliveryConnection
 
 
 def _viewer_id(root: strawberry.Parent[ModelViewer]) -> strawberry.ID:
@@ -76,6 +77,8 @@ async def _node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> objec
         return signing.directory.get(keys[0], path)
     if kind == "SessionEvent":
         return await signing.event(event_of(keys[0], path))
+    if kind == "WebhookDelivery":
+        return await signing.delivery(info.context.viewer, keys[0], path)
     session = await signing.session(model.SessionRef(keys[0], keys[1]))
     found: object = session if kind == "Session" else _child(session, kind, keys[-1])
     if found is None:
@@ -197,6 +200,21 @@ async def _resolve_signatures(
     return SignaturePage(wanted, found, cursors, part.page_info(cursors, more=found.more))
 
 
+async def _resolve_webhook_deliveries(
+    info: Info, filter: WebhookDeliveryFilter | None = None, first: int | None = None, after: str | None = None
+) -> DeliveryPage:
+    wanted = filter.wanted() if filter else DeliveryFilter()
+    part = window(first, after, None, None, most=info.context.first)
+    query = fingerprint("deliveries", wanted)
+    place = None
+    if after is not None:
+        at, (key,) = position(after, query, "after", 1)
+        place = (at, key)
+    found = await info.context.signing.deliveries(info.context.viewer, wanted, part.limit, place)
+    cursors = [cursor(query, each.received_at, each.id) for each in found.rows]
+    return DeliveryPage(found, cursors, part.page_info(cursors, more=found.more))
+
+
 async def _resolve_eligible_providers(
     info: Info,
     input: CreateSessionInput,
@@ -231,4 +249,7 @@ class Query:
     eligible_providers: list[Eligibility] = resolved(
         _resolve_eligible_providers,
         "Which providers could carry out this order, and why the others could not. Calls no provider.",
+    )
+    webhook_deliveries: WebhookDeliveryConnection = resolved(
+        _resolve_webhook_deliveries, "What providers have sent by themselves, newest first. Needs the scope webhooks:admin."
     )

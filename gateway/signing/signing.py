@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gateway.signing.following import Following
+from gateway.signing.inbox import Inbox
 
 
-class Signing(Following):
+class Signing(Inbox):
     """What can be done with sessions, whoever asks. Every method may raise any ``SigningError``.
 
     ``Reading`` has what is known, ``Writing`` whole sessions, ``Editing`` what is inside one, ``Consent`` the people who
-    let us act for them, ``Following`` what happens.
+    let us act for them, ``Following`` what happens, ``Inbox`` what providers
+    send by themselves.
     """

@@ -1,5 +1,6 @@
-"""What the gateway remembers: the last state of every session, staged uploads, and how fresh each list is."""
+"""What the gateway remembers: the last state of every session, what providers sent, staged uploads, how fresh each list is."""
 
+from gateway.store.deliveries import Claim, Delivery, DeliveryFilter, WebhookOutcome, WebhookVerification
 from gateway.store.events import ALL, Event, EventFilter
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice
 from gateway.store.promises import Promise
@@ -12,6 +13,9 @@ from gateway.store.uploads import StagedFile, StagedFiles
 
 __all__ = [
     "ALL",
+    "Claim",
+    "Delivery",
+    "DeliveryFilter",
     "Event",
     "EventFilter",
     "ListedRow",
@@ -33,4 +37,6 @@ __all__ = [
     "Store",
     "Stored",
     "Sync",
+    "WebhookOutcome",
+    "WebhookVerification",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
@@ -88,6 +88,14 @@ class Sagas:
             await connection.execute(delete(table.step).where(_M.saga == saga.id))
             if rows:
                 await connection.execute(insert(table.step), rows)
+
+    async def since(self, provider: str) -> datetime | None:
+        """When the first of those that are at work at a provider, or being undone there, was begun."""
+        at_work = _G.state.in_([SagaState.RUNNING, SagaState.UNDOING])
+        query = select(func.min(_G.begun_at)).where(_G.provider == provider, at_work)
+        async with self._engine.connect() as connection:
+            begun: datetime | None = (await connection.execute(query)).scalar_one()
+        return begun
 
     async def unmade(self, saga: str, place: int) -> None:
         """Notes that what a call made is gone again."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from gateway.store.deliveries import Deliveries
 from gateway.store.events import Events
 from gateway.store.promises import Promises
 from gateway.store.sagas import Sagas
@@ -59,6 +60,7 @@ class Store:
         self.promises = Promises(engine)
         self.secrets = Secrets(engine, cipher)
         self.signatures = Signatures(engine)
+        self.deliveries = Deliveries(engine)
         self.uploads = StagedFiles(engine)
 
     @classmethod

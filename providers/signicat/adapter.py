@@ -31,12 +31,14 @@ from providers.reply import Fault, Reply
 from providers.signicat.api import COLLECTION, SESSION, Search, SignApi, fault_of, fetch_token
 from providers.signicat.composition import Reading
 from providers.signicat.demand import ACTION
+from providers.signicat.event import hint
 from providers.signicat.opening import Opening
 from providers.signicat.order import demanded, name_problems, problems
 from providers.signicat.original import copied, repeated
 from providers.signicat.part import LONGEST_MARKER, Part, external_reference
 from providers.signicat.reading import Reader
 from providers.signicat.wire import LANGUAGES, SignicatSettings
+from providers.webhook import Hint, WebhookSettings
 
 _OPEN = frozenset({SessionStatus.PENDING, SessionStatus.IN_PROGRESS, SessionStatus.UNKNOWN})
 _KEPT = _OPEN | {SessionStatus.PROCESSING, SessionStatus.COMPLETED, SessionStatus.DECLINED}
@@ -70,6 +72,11 @@ class SignicatAdapter(Adapter):
             Capability(Operation.UPDATE_DOCUMENT, Support.NATIVE, when=_KEPT),
             Capability(Operation.DOWNLOAD_DOCUMENT, Support.NATIVE, when=_KEPT),
             Capability(Operation.LIST_SIGNATURES, Support.NATIVE),
+            Capability(
+                Operation.WEBHOOKS,
+                Support.NATIVE,
+                "Set up in Signicat's dashboard for the account; webhook.secrets has the secret.",
+            ),
             Capability(Operation.ARCHIVE, Support.NATIVE, "Signicat's support has to enable it for the account."),
         ),
         media_types=frozenset({"application/pdf", "text/plain", "text/markdown"}),
@@ -101,6 +108,15 @@ class SignicatAdapter(Adapter):
     def fault(self, reply: Reply) -> Fault:
         """Reads problem+json, OAuth's errors and what older products send; a body of ``{}`` says nothing."""
         return fault_of(reply)
+
+    @property
+    def webhook(self) -> WebhookSettings:
+        """How events are proven to be Signicat's."""
+        return self.settings.webhook
+
+    def read_webhook(self, body: bytes) -> Hint:
+        """What an event says: of ``package.completed`` the session's key is spelled ``Id``, of others ``id``."""
+        return hint(body)
 
     def check(self, order: Order) -> Iterator[Invalid]:
         """What Signicat would refuse, or could never finish."""

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr
 
 from providers.model import ParticipantStatus, SignatureFormat
 from providers.settings import HttpUrl, ProviderSettings
+from providers.webhook import WebhookSettings
 
 PARTICIPANT_STATUS = {
     "BLOCKED": ParticipantStatus.WAITING,
@@ -26,6 +27,12 @@ PARTICIPANT_STATUS = {
 SIGNATURE_FORMAT = {"XADES": SignatureFormat.XADES, "PADES": SignatureFormat.PADES}
 LANGUAGES = frozenset({"da", "de", "en", "fi", "nb", "nn", "sv"})
 MOST_OFFSET, MOST_ROWS = 100_000, 1_000
+
+
+class SignicatWebhook(WebhookSettings):
+    """The vendor publishes neither header nor scheme: these are what its users' receivers agree on."""
+
+    header: str = "X-Signicat-Signature"
 
 
 class SignicatSettings(ProviderSettings):
@@ -56,6 +63,7 @@ class SignicatSettings(ProviderSettings):
     client_id: str = Field(min_length=1)
     client_secret: SecretStr = Field(min_length=1)
     account_id: str | None = None
+    webhook: SignicatWebhook = SignicatWebhook()
 
 
 class Wire(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -203,6 +211,27 @@ class AccessToken(Wire, frozen=True, rename=None):
         return "AccessToken()"
 
 
+class EventData(Wire, frozen=True):
+    """What an event is about; the member is spelled both ways."""
+
+    id: str | None = None
+    capital_id: str | None = msgspec.field(name="Id", default=None)
+
+
+class Envelope(Wire, frozen=True):
+    """An event, as Signicat Events posts it. What is of no use to us may have any shape."""
+
+    id: str | None = None
+    timestamp: str | None = None
+    sender: object = None
+    event_name: str | None = None
+    event_data: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    account_id: object = None
+    organization_id: object = None
+    expires_at: str | None = None
+    tags: object = None
+
+
 class InvalidParam(Wire, frozen=True):
     """One input that was refused, and why."""
 
@@ -226,9 +255,9 @@ def instant(text: str | None) -> datetime | None:
     """An instant of theirs (up to seven fractional digits), None where it is none."""
     try:
         at = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        return at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def instant_text(at: datetime) -> str:

@@ -18,8 +18,9 @@ from providers.model import SessionKind
 from providers.registry import NAMES, load, load_sandbox
 from providers.sandbox import Sandbox
 
-WITHOUT_VERB = {Operation.ARCHIVE, Operation.WEBHOOKS, Operation.STATISTICS}
+WITHOUT_VERB = {Operation.ARCHIVE, Operation.STATISTICS}
 VERBS = {each: each.lower() for each in Operation if each not in WITHOUT_VERB and hasattr(Adapter, each.lower())}
+VERBS[Operation.WEBHOOKS] = "read_webhook"
 URL = "http://127.0.0.1:1"
 
 
@@ -40,6 +41,7 @@ def test_helping_verbs_come_with_the_operations_that_need_them(provider):
     has = declared(provider.capabilities)
     assert overrides(provider.adapter, "fetch_session"), "a session that cannot be read cannot be known"
     assert (Operation.CREATE_SESSION in has) == overrides(provider.adapter, "undo")
+    assert (Operation.WEBHOOKS in has) == overrides(provider.adapter, "webhook")
     assert (Operation.LIST_SIGNATURES in has) == overrides(provider.adapter, "download_signature")
 
 

@@ -186,7 +186,7 @@ def test_every_key_of_a_provider_is_open_to_the_environment(kind: str) -> None:
     row = {"name": name, "kind": kind}
     environment = {}
     for key, field in record.settings.model_fields.items():
-        if key in {"name", "kind", "paths"}:
+        if key in {"name", "kind", "paths", "webhook"}:
             continue
         given = "https://other.example.com" if key.endswith(("url", "uri")) else "other"
         given = "4096" if field.annotation in {int, float} else given
@@ -205,6 +205,48 @@ def test_every_key_of_a_provider_is_open_to_the_environment(kind: str) -> None:
         if given is not None:
             assert (value.get_secret_value() if isinstance(value, SecretStr) else str(value).removesuffix(".0")) == given, key
     assert found.paths == {path: f"/other/{path}" for path in record.settings.PATHS}
+
+
+def test_every_key_of_a_webhook_table_is_open_to_the_environment() -> None:
+    environment = {
+        "COUNTERSIGN_PROVIDERS_SIGNICAT_WEBHOOK_HEADER": "X-Other",
+        "COUNTERSIGN_PROVIDERS_SIGNICAT_WEBHOOK_SCHEME": "secret",
+        "COUNTERSIGN_PROVIDERS_SIGNICAT_WEBHOOK_SECRETS": "present-53cr3t, next-53cr3t",
+        "COUNTERSIGN_PROVIDERS_SIGNICAT_WEBHOOK_WINDOW": "60",
+    }
+    row = _row("signicat", webhook={"secrets": ["${NOT_SET}"]})
+    (found,) = parse({"providers": [row]}, environment).providers
+    webhook = getattr(found, "webhook")  # noqa: B009 (the type is the provider's own)
+    assert (webhook.header, webhook.scheme, webhook.window) == ("X-Other", "secret", 60)
+    secrets = [secret.get_secret_value() for secret in found.secrets()]
+    assert secrets == ["signicat-53cr3t", "present-53cr3t", "next-53cr3t"], "those within are kept out of messages too"
+    assert "53cr3t" not in f"{found!r} {found} {found.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    ("webhook", "key", "says"),
+    [
+        ("53cr3t", "webhook", "is no table"),
+        ({"secret": "one-53cr3t"}, "webhook.secret", "correct its spelling"),
+        ({"header": "X Signature"}, "webhook.header", "is no name of a header"),
+        ({"scheme": "md5"}, "webhook.scheme", "hmac-sha256-base64"),
+        ({"secrets": ["1-53cr3t", "2-53cr3t", "3-53cr3t"]}, "webhook.secrets", "more than 2"),
+        ({"secrets": ["53cr3t"]}, "webhook.secrets", "at least 8 characters"),
+        ({"secrets": [""]}, "webhook.secrets", "at least 8 characters"),
+        ({"secrets": ["${NOT_SET}"]}, "webhook.secrets[0]", "NOT_SET is not set"),
+        ({"window": 0}, "webhook.window", "greater than 0"),
+    ],
+)
+def test_a_mistake_within_a_webhook_table_is_told_by_its_key(webhook: object, key: str, says: str) -> None:
+    found = _mistakes({"providers": [_row("signicat", webhook=webhook)]})
+    assert says in found[f"providers[signicat].{key}"]
+    assert not any("53cr3t" in text for text in found.values())
+
+
+@pytest.mark.parametrize("kind", ["persist", "seal"])
+def test_a_provider_that_sends_no_webhooks_has_no_table_for_them(kind: str) -> None:
+    found = _mistakes({"providers": [_row(kind, webhook={"secrets": ["some-53cr3t"]})]})
+    assert "is not a key that exists here" in found[f"providers[{kind}].webhook"]
 
 
 def test_an_override_is_of_one_provider_only_and_wins_over_the_file(file: Path) -> None:

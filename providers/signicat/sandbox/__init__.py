@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from providers.authority import Authority
 from providers.clock import Clock
 from providers.sandbox import Sandbox, SandboxSession
+from providers.signicat.sandbox.events import COMPLETED, PACKAGED, REJECTED, envelope
 from providers.signicat.sandbox.rules import (
     MEDIA_TYPES,
     CollectionOrder,
@@ -53,6 +54,7 @@ class SignicatSandbox(Sandbox):
     """
 
     kind = "signicat"
+    signature_header = "X-Signicat-Signature"
 
     def __init__(self, *, clock: Clock | None = None, authority: Authority | None = None) -> None:
         self.shuffle_replies = False
@@ -62,7 +64,7 @@ class SignicatSandbox(Sandbox):
         self.token_life: float | None = 600
         self._tokens: dict[str, datetime] = {}
         super().__init__(clock=clock, authority=authority)
-        self.shelf = Shelf(self.clock, self.authority)
+        self.shelf = Shelf(self.clock, self.authority, self._packed)
 
     @property
     def packaging_delay(self) -> float:
@@ -98,7 +100,11 @@ class SignicatSandbox(Sandbox):
         return [token, *(Route(f"/sign{path}", self._guarded(handler), methods=[method]) for method, path, handler in table)]
 
     def settings(self, base_url: str) -> dict[str, object]:
-        """What a gateway's ``[[providers]]`` table says to reach this sandbox."""
+        """What a gateway's ``[[providers]]`` table says to reach this sandbox, and to be reached by it."""
+        webhook = {}
+        if self.callback is not None:
+            header = self.callback.header or self.signature_header
+            webhook["webhook"] = {"header": header, "scheme": self.callback.scheme, "secrets": [self.callback.secret]}
         return {
             "name": "signicat",
             "kind": "signicat",
@@ -108,6 +114,7 @@ class SignicatSandbox(Sandbox):
             "token_url": f"{base_url}/auth/open/connect/token",
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
+            **webhook,
         }
 
     def sessions(self) -> Sequence[SandboxSession]:
@@ -124,11 +131,13 @@ class SignicatSandbox(Sandbox):
         """The one signer of a session signs. Raises ``KeyError`` or ``ValueError`` where that cannot be."""
         _only_one(participant)
         await self.shelf.sign(key)
+        self._tell(COMPLETED, "id", self.shelf.sessions[key])
 
     async def decline(self, key: str, participant: int | None = None) -> None:
         """The one signer of a session rejects it for good. Where Signicat says why is not public."""
         _only_one(participant)
         self.shelf.reject(key)
+        self._tell(REJECTED, "id", self.shelf.sessions[key])
 
     async def expire(self, key: str) -> None:
         """The due date passes: documents are gone, and the session stays as it is for ever."""
@@ -136,6 +145,21 @@ class SignicatSandbox(Sandbox):
         if session.final:
             raise ValueError(f"the session is {session.state}")
         session.due_at = self.clock.now() - timedelta(seconds=1)
+
+    async def tend(self) -> None:
+        """Makes packages when they are due, and not only when somebody looks: where somebody is to be told."""
+        while await self.shelf.signed.wait():
+            self.shelf.signed.clear()
+            while self.callback is not None and (ready_at := self.shelf.next_package()) is not None:
+                await self.clock.sleep(max(0.0, (ready_at - self.clock.now()).total_seconds()))
+                await self.shelf.pack()
+
+    def _packed(self, session: StoredSession) -> None:
+        self._tell(PACKAGED, "Id", session)
+
+    def _tell(self, event: str, key: str, session: StoredSession) -> None:
+        reference = {"externalReference": session.order.external_reference} if session.order.external_reference else {}
+        self.post(*envelope(event, {key: session.key, **reference}, self.clock.now()))
 
     def failure(self, status: int, message: str = "") -> Response:
         """problem+json; ``{}`` from the proxies in front of it (502 and up), and from a terse sandbox."""

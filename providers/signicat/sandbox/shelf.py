@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -117,15 +117,20 @@ class StoredSession:
 
 
 class Shelf:
-    """Everything that the sandbox keeps. ``packaging_delay`` is in seconds of its clock."""
+    """Everything that the sandbox keeps. ``packaging_delay`` is in seconds of its clock.
 
-    def __init__(self, clock: Clock, authority: Authority) -> None:
+    ``packed`` hears of a session whose package, or that of its collection, was made; ``signed`` is set with a signature.
+    """
+
+    def __init__(self, clock: Clock, authority: Authority, packed: Callable[[StoredSession], None]) -> None:
         self.packaging_delay = 0.5
         self.documents: dict[str, StoredDocument] = {}
         self.collections: dict[str, StoredCollection] = {}
         self.sessions: dict[str, StoredSession] = {}
         self._clock = clock
         self._authority = authority
+        self._packed = packed
+        self.signed = asyncio.Event()
         self._opened = 0
         self._pen = asyncio.Lock()
 
@@ -195,10 +200,16 @@ class Shelf:
         for collection in session.collections & self.collections.keys():
             if all(member.state == "SIGNED" for member in self.members(collection)):
                 self.collections[collection].bundle.ready_at = ready_at
+        self.signed.set()
 
     def reject(self, key: str) -> None:
         """The signer of a session says no, for good. Raises ``KeyError`` or ``ValueError``."""
         self._open(key).state = "REJECTED"
+
+    def next_package(self) -> datetime | None:
+        """When the next package can be made."""
+        bundles = [bundle for bundle, asked, *_ in self._bundles() if asked and not bundle.done]
+        return min((bundle.ready_at for bundle in bundles if bundle.ready_at is not None), default=None)
 
     async def pack(self) -> None:
         """Makes the packages whose time has come."""
@@ -213,6 +224,8 @@ class Shelf:
                         made.created_at = bundle.ready_at
                         package = {"packageId": str(uuid4()), "packageType": kind, "resultDocumentId": made.key}
                         bundle.packages.append(package)
+                if bundle.packages and members:
+                    self._packed(members[-1])
 
     def _open(self, key: str) -> StoredSession:
         session = self.sessions[key]

@@ -1,0 +1,42 @@
+"""The door for what providers send by themselves. What it means, and whether it is believed, is the inbox's to say."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from gateway.delivery import Use, refuse
+from gateway.store import Delivery, WebhookVerification
+from providers.errors import ProblemCode, SigningError
+
+router: Final = APIRouter()
+
+
+@router.post("/webhooks/{provider}", status_code=202)
+async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
+    """Takes a delivery: 202 once it is kept, 200 if it was here before, 401 if it cannot be verified.
+
+    Whatever is sent, no answer asks to send it again later.
+    """
+    try:
+        return _answer(await signing.receive(provider, request.headers.items(), request.stream()))
+    except SigningError as error:
+        refusal = refuse(error)
+        refusal.headers["connection"] = "close"  # or else the server would read on
+        return refusal
+
+
+def _answer(delivery: Delivery) -> JSONResponse:
+    if delivery.verification is not WebhookVerification.VERIFIED:
+        return _problem(401, "This delivery could not be verified.")
+    if delivery.duplicate_of is not None:
+        return JSONResponse({"outcome": delivery.outcome.value}, 200)
+    if delivery.problem is not None and delivery.problem.code is ProblemCode.INVALID:
+        return _problem(400, delivery.problem.message)
+    return JSONResponse({"outcome": delivery.outcome.value}, 202)
+
+
+def _problem(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"problem": {"code": ProblemCode.INVALID.value, "message": message, "retryable": False}}, status)

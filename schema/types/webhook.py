@@ -1,0 +1,97 @@
+"""What providers have sent, and pages of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import strawberry
+
+from gateway.signing import DeliveryList
+from gateway.store import Delivery, WebhookOutcome, WebhookVerification
+from providers import model
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.node import node_id
+from schema.paging import PageInfo
+from schema.problems import Problem
+from schema.types.node import Node
+from schema.types.session import Session
+
+
+def _id(root: strawberry.Parent[Delivery]) -> strawberry.ID:
+    return node_id("WebhookDelivery", root.id)
+
+
+def _problem(root: strawberry.Parent[Delivery]) -> Problem | None:
+    return None if root.problem is None else Problem.of(root.problem)
+
+
+def _duplicate_of(root: strawberry.Parent[Delivery]) -> strawberry.ID | None:
+    return None if root.duplicate_of is None else node_id("WebhookDelivery", root.duplicate_of)
+
+
+async def _session(root: strawberry.Parent[Delivery], info: Info) -> model.Session | None:
+    return await info.context.signing.delivered_session(root)
+
+
+@strawberry.type
+@describes(Delivery)
+class WebhookDelivery(Node):
+    """Something that a provider, or somebody who says so, has sent."""
+
+    id: strawberry.ID = resolved(_id)
+    provider: str
+    received_at: datetime
+    event_name: str | None
+    verification: WebhookVerification
+    outcome: WebhookOutcome
+    attempts: int
+    problem: Problem | None = resolved(_problem)
+    duplicate_of: strawberry.ID | None = resolved(_duplicate_of)
+    body_sha256: str
+    session: Session | None = resolved(_session)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """A page of deliveries on its way out."""
+
+    found: DeliveryList
+    cursors: list[str]
+    page_info: PageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryEdge:
+    """A delivery in a list, and where it stands."""
+
+    node: Delivery
+    cursor: str
+
+
+def _nodes(root: strawberry.Parent[DeliveryPage]) -> list[Delivery]:
+    return list(root.found.rows)
+
+
+def _edges(root: strawberry.Parent[DeliveryPage]) -> list[DeliveryEdge]:
+    return [DeliveryEdge(each, cursor) for each, cursor in zip(root.found.rows, root.cursors, strict=True)]
+
+
+@strawberry.type
+@describes(DeliveryEdge)
+class WebhookDeliveryEdge:
+    """A delivery in a list."""
+
+    node: WebhookDelivery
+    cursor: str
+
+
+@strawberry.type
+@describes(DeliveryPage)
+class WebhookDeliveryConnection:
+    """A page of deliveries, newest first."""
+
+    edges: list[WebhookDeliveryEdge] = resolved(_edges)
+    nodes: list[WebhookDelivery] = resolved(_nodes)
+    page_info: PageInfo
