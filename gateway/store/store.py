@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import as_file, files
 from typing import Any, Final, Self
 
@@ -13,9 +13,10 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from gateway.store.deliveries import Deliveries
 from gateway.store.events import Events
@@ -108,24 +109,34 @@ def _spoken(url: URL) -> URL:
 @asynccontextmanager
 async def _reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """The first connection of all. Raises ``ConfigurationError`` where there is none to be had."""
-    try:
-        connection = await engine.connect()
-    except Exception as error:
-        said = (
-            "no answer in time" if isinstance(error, TimeoutError) else error.orig if isinstance(error, DBAPIError) else error
-        )
-        raise ConfigurationError(
-            f"database.url: the database cannot be opened: {said}. Is it there, under this address?"
-        ) from None
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(engine.connect())
+            if engine.dialect.name == "sqlite":
+                await _write_ahead(connection)
+        except Exception as error:
+            said = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "orig", error)
+            raise ConfigurationError(
+                f"database.url: the database cannot be opened: {said}. Is it there, under this address?"
+            ) from None
         yield connection
-    finally:
-        await connection.close()
+
+
+async def _write_ahead(connection: AsyncConnection) -> None:
+    """Readers and a writer side by side. SQLite does not wait for others to let it change this, so that we do."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(OperationalError),
+        stop=stop_after_delay(_CONNECT_SECONDS),
+        wait=wait_random(0.01, 0.1),
+        reraise=True,
+    ):
+        with attempt:
+            await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from apart import Nursery, nursery
@@ -19,3 +20,9 @@ def authority() -> Authority:
 def ours() -> Iterator[Nursery]:
     with nursery() as ours:
         yield ours
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database that several gateways can share."""
+    return str(request.getfixturevalue("postgres")) if request.param == "postgresql" else f"sqlite:///{tmp_path / 'shared.db'}"

@@ -211,8 +211,8 @@ async def test_of_several_gateways_one_looks_after_a_dead_ones_saga(
         assert set(deleted.values()) == {1}
 
 
-async def test_a_saga_has_one_heir_and_its_former_owner_can_do_no_more(tmp_path: Path) -> None:
-    url, now, step = SecretStr(f"sqlite:///{tmp_path / 'store.db'}"), datetime.now(UTC), Step("draft", "1")
+async def test_a_saga_has_one_heir_and_its_former_owner_can_do_no_more(database: str) -> None:
+    url, now, step = SecretStr(database), datetime.now(UTC), Step("draft", "1")
     async with AsyncExitStack() as stack:
         stores = [await Store.open(url) for _ in range(4)]
         for store in stores:

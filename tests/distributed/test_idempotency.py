@@ -51,9 +51,10 @@ def made(guarded: Guarded) -> tuple[int, int]:
 
 @pytest.mark.parametrize("count", [1, 2])
 async def test_32_requests_with_one_key_make_one_session(
-    tmp_path: Path, ours: Nursery, authority: Authority, count: int
+    tmp_path: Path, ours: Nursery, authority: Authority, database: str, count: int
 ) -> None:
-    async with gateways(tmp_path, ours, authority, "signicat", count) as (guarded, running):
+    shared = {"url": database}
+    async with gateways(tmp_path, ours, authority, "signicat", count, database=shared) as (guarded, running):
         asked = await order(running[0], "signicat", 1, 2, idempotencyKey=KEY)
         payloads = await asyncio.gather(*(running[number % count].mutate("createSession", **asked) for number in range(32)))
         assert [payload["problems"] for payload in payloads] == [[]] * 32
@@ -61,8 +62,10 @@ async def test_32_requests_with_one_key_make_one_session(
         assert made(guarded) == (2, 1)
 
 
-async def test_a_key_holds_after_a_restart_and_at_another_gateway(tmp_path: Path, ours: Nursery, authority: Authority) -> None:
-    async with gateways(tmp_path, ours, authority, "signicat", 2) as (guarded, (one, other)):
+async def test_a_key_holds_after_a_restart_and_at_another_gateway(
+    tmp_path: Path, ours: Nursery, authority: Authority, database: str
+) -> None:
+    async with gateways(tmp_path, ours, authority, "signicat", 2, database={"url": database}) as (guarded, (one, other)):
         asked = await order(one, "signicat", 1, 2, idempotencyKey=KEY)
         first = (await one.done("createSession", **asked))["session"]["id"]
         one.kill()
@@ -151,9 +154,10 @@ async def killed(one: Gateway, guarded: Guarded, halt: Halt, name: str, **asked:
 
 @pytest.mark.parametrize("halt", [Halt(1, "arrival"), Halt(3, "answer"), Halt(4, "answer")], ids=str)
 async def test_the_key_of_a_killed_gateway_makes_one_session_elsewhere(
-    tmp_path: Path, ours: Nursery, authority: Authority, halt: Halt
+    tmp_path: Path, ours: Nursery, authority: Authority, database: str, halt: Halt
 ) -> None:
-    async with gateways(tmp_path, ours, authority, "signicat", 2, sagas={"lease": 1.5}) as (guarded, (one, other)):
+    sections = {"database": {"url": database}, "sagas": {"lease": 1.5}}
+    async with gateways(tmp_path, ours, authority, "signicat", 2, **sections) as (guarded, (one, other)):
         asked = await order(one, "signicat", 1, 2, idempotencyKey=KEY)
         await killed(one, guarded, halt, "createSession", **asked)
         payloads = await asyncio.gather(*(other.mutate("createSession", **asked) for _ in range(4)))
@@ -192,9 +196,10 @@ async def test_a_key_is_forgotten_after_its_time(tmp_path: Path, authority: Auth
 
 
 async def test_a_change_that_is_sent_twice_with_its_key_is_made_once(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: Authority, database: str
 ) -> None:
-    async with gateways(tmp_path, ours, authority, "easyink", 2) as (guarded, (one, other)):
+    shared = {"url": database}
+    async with gateways(tmp_path, ours, authority, "easyink", 2, database=shared) as (guarded, (one, other)):
         session = (await one.done("createSession", **await order(one, "easyink", 1, 1, start=False)))["session"]["id"]
         changes = {
             "addParticipant": {"participant": PEOPLE[1]},

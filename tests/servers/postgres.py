@@ -31,6 +31,7 @@ _ALWAYS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "64MB",
+    "dynamic_shared_memory_type": "mmap",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "log_min_messages": "fatal",
@@ -46,7 +47,7 @@ class Postgres(Server):
     def __init__(self, *, durable: bool = False) -> None:
         super().__init__()
         self._password = secrets.token_hex(16)
-        self._data = self.folder / "data"
+        self._data = (self.folder if durable else self.memory) / "data"
         self._settings = _ALWAYS if durable else _ALWAYS | {"fsync": "off"}
         try:
             self._programs = _readable_programs(self.folder)
@@ -63,7 +64,7 @@ class Postgres(Server):
         password = self.folder / "password"
         password.write_text(self._password)
         if as_nobody():
-            for path in (self.folder, password):
+            for path in (self.folder, self.memory, password):
                 os.chown(path, _NOBODY, _NOBODY)
         options = ["--locale=C", "--encoding=UTF8", "--no-sync", "--no-instructions", "--auth=password"]
         command = [self._programs / "initdb", *options, f"--username={_USER}", f"--pwfile={password}", self._data]
@@ -95,32 +96,33 @@ class Databases:
     @asynccontextmanager
     async def fresh(self, *, migrated: bool = True) -> AsyncIterator[str]:
         """The address of a database of one's own: with the tables, all empty, or without."""
-        template = await self._migrated() if migrated else None
-        name = await self._create(template)
+        url = await self.create(migrated=migrated)
         try:
-            yield self._address(name)
+            yield url
         finally:
-            await self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await self.drop(url)
+
+    async def create(self, *, migrated: bool = True) -> str:
+        """The address of a new database."""
+        if migrated and self._template is None:
+            template = await self._create("template0")
+            await (await Store.open(SecretStr(template))).close()
+            self._template = template
+        return await self._create(_name(self._template) if migrated and self._template else "template0")
+
+    async def drop(self, url: str) -> None:
+        """Removes a database, also while somebody uses it."""
+        await self._execute(f'DROP DATABASE "{_name(url)}" WITH (FORCE)')
 
     async def close(self) -> None:
         """Removes the template."""
         if self._template is not None:
-            await self._execute(f'DROP DATABASE "{self._template}" WITH (FORCE)')
+            await self.drop(self._template)
             self._template = None
 
-    async def _migrated(self) -> str:
-        if self._template is None:
-            name = await self._create(None)
-            await (await Store.open(SecretStr(self._address(name)))).close()
-            self._template = name
-        return self._template
-
-    async def _create(self, template: str | None) -> str:
+    async def _create(self, template: str) -> str:
         name = f"{self._prefix}_{next(self._numbers)}"
-        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
-        return name
-
-    def _address(self, name: str) -> str:
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return urlunsplit(urlsplit(self._url)._replace(path=f"/{name}"))
 
     async def _execute(self, statement: str) -> None:
@@ -129,6 +131,10 @@ class Databases:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
 
 
 def _run(command: Sequence[str | Path]) -> list[str]:

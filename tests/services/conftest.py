@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 from stage import Hands, Template, fresh_store
 
 from gateway.store import Store
+from tests.servers import Databases
 
 
 @pytest.fixture
@@ -26,8 +28,15 @@ def dialect(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def template(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Template:
     """A database that is migrated and empty, for every example of a property anew."""
-    wanted = "postgres" if dialect == "postgresql" else "sqlite_template"
-    return Template(request.getfixturevalue(wanted), tmp_path)
+    return Template(request.getfixturevalue(f"{dialect}_template"), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(databases: Databases) -> Iterator[str]:
+    """The address of a database that is migrated, to be emptied."""
+    url = asyncio.run(databases.create())
+    yield url
+    asyncio.run(databases.drop(url))
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""The gateway over PostgreSQL, and over what happens to one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from scene import SESSION
+from scene import scene as running
+
+from tests.servers import Databases, Postgres
+
+KINDS = ("signicat", "easyink", "seal", "persist")
+
+
+@pytest.fixture
+def changes(postgres):
+    return {"database": {"url": postgres}}
+
+
+async def test_sessions_of_every_provider_are_made_listed_and_read(scene):
+    made = {kind: await scene.create(kind) for kind in KINDS}
+    listed = await scene.list()
+    assert listed["totalCount"] == len(KINDS)
+    assert {node["id"] for node in listed["nodes"]} == {each["id"] for each in made.values()}
+    assert {source["outcome"] for source in listed["sources"]} == {"FRESH"}
+    for kind, session in made.items():
+        assert (await scene.read(session["id"]))["title"] == session["title"]
+        if kind != "persist":
+            await scene.sign(session)
+            assert (await scene.settle(session))["status"] == "COMPLETED"
+
+
+async def test_pages_of_a_list_hold_everything_once(scene):
+    made = {(await scene.create("easyink", people=1))["id"] for _ in range(5)}
+    found, cursor = [], None
+    while True:
+        page = await scene.list(first=2, after=cursor)
+        found += [node["id"] for node in page["nodes"]]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        cursor = page["pageInfo"]["endCursor"]
+    assert (len(found), set(found)) == (5, made)
+
+
+@pytest.mark.parametrize("text", ["a\\u0000b", "\\u0001", "long" * 5000], ids=["NUL", "SOH", "long"])
+async def test_no_text_that_a_client_sends_is_too_much_for_it(scene, text):
+    """A NUL is a character in JSON and GraphQL; PostgreSQL has none."""
+    query = """query { sessions(maxAge: "PT1H", filter: {titleContains: "%s", reference: "%s"}) { totalCount } }"""
+    assert (await scene.data(query % (text, text)))["sessions"]["totalCount"] == 0
+
+
+async def test_it_goes_on_by_itself_after_its_server_was_restarted(tmp_path, authority):
+    with Postgres() as server:
+        async with Databases(server.url).fresh() as url, running(tmp_path, authority, {"database": {"url": url}}) as scene:
+            session = await scene.create("seal")
+            await asyncio.to_thread(server.kill)
+            query = f"query Q($id: ID!) {{ session(id: $id) {{ {SESSION} }} }}"
+            reply = await scene.client.post("/graphql", json={"query": query, "variables": {"id": session["id"]}})
+            secret = url.split(":")[2].split("@")[0]
+            assert secret not in reply.text
+            await asyncio.to_thread(server.start)
+            assert (await scene.read(session["id"]))["id"] == session["id"]
+            await scene.create("seal")

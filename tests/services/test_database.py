@@ -1,0 +1,125 @@
+"""Opening a database: it is brought up to date by whoever comes first, and where there is none, that is said plainly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from stage import keep, session, signature, signer
+
+from gateway.store import SessionFilter, SignatureFilter, State, Store, table
+from tests.servers import Databases
+
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
+EVERYTHING = SessionFilter()
+
+
+@pytest.fixture
+def empty(dialect: str, request: pytest.FixtureRequest) -> str:
+    """The address of a database without any table."""
+    return str(request.getfixturevalue(f"empty_{dialect}"))
+
+
+@pytest.fixture
+def empty_sqlite(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+async def empty_postgresql(databases: Databases) -> AsyncIterator[str]:
+    async with databases.fresh(migrated=False) as url:
+        yield url
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Callable[[Callable[[Connection], object]], object]]:
+    """Runs what is not asynchronous with a connection."""
+    driver = "postgresql+asyncpg" if url.startswith("postgresql") else "sqlite+aiosqlite"
+    engine = create_async_engine(url.replace(urlsplit(url).scheme, driver, 1))
+    async with engine.begin() as connection:
+        yield connection.run_sync
+    await engine.dispose()
+
+
+def migrate(connection: Connection, target: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("gateway.store") / "migrations"))
+    config.attributes["connection"] = connection
+    (command.downgrade if target == "base" else command.upgrade)(config, target)
+
+
+async def opened(url: str, count: int) -> Sequence[Store]:
+    """As many stores, all opened at once."""
+    found = await asyncio.gather(*(Store.open(SecretStr(url)) for _ in range(count)), return_exceptions=True)
+    stores = [each for each in found if isinstance(each, Store)]
+    if len(stores) < count:
+        await asyncio.gather(*(store.close() for store in stores))
+    assert [each for each in found if not isinstance(each, Store)] == []
+    return stores
+
+
+async def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_again(empty: str) -> None:
+    def there_and_back(connection: Connection) -> None:
+        migrate(connection, "head")
+        assert compare_metadata(MigrationContext.configure(connection), table.metadata) == []
+        migrate(connection, "base")
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+        migrate(connection, "head")
+        assert set(table.metadata.tables) <= set(inspect(connection).get_table_names())
+
+    async with connected(empty) as run:
+        await run(there_and_back)
+
+
+async def test_what_a_former_gateway_has_kept_is_still_there_after_it(empty: str) -> None:
+    def former(connection: Connection) -> None:
+        migrate(connection, "0002")
+        for statement in (
+            "INSERT INTO session VALUES ('acme', 's1', 'SIGNING', 'PENDING', false, 't', 't', 'r', 1, 2, 3, '')",
+            "INSERT INTO mailbox VALUES ('ann@acme.test', 'acme', 's1')",
+            "INSERT INTO signature VALUES ('acme', 's1', 'g1', 1, NULL)",
+            "INSERT INTO tag VALUES ('red', 'acme', 's1', 'g1')",
+        ):
+            connection.execute(text(statement))
+
+    async with connected(empty) as run:
+        await run(former)
+    (store,) = await opened(empty, 1)
+    assert await store.sessions.count(SessionFilter(participant_email="ann@acme.test", reference="r")) == 1
+    assert await store.signatures.count(SignatureFilter(tags=["red"])) == 1
+    ref = session("s1").ref
+    people, signatures = (signer(ref, "a", email="bob@acme.test"),), (signature(ref, "g1"),)
+    known = session("s1", participants=people, signatures=signatures)
+    assert await store.sessions.save(known, State(seen_at=NOW, replaces=1))
+    assert await store.sessions.count(SessionFilter(participant_email="ann@acme.test")) == 0
+    await store.close()
+
+
+async def test_opening_again_keeps_what_is_there(empty: str) -> None:
+    for _ in range(2):
+        (store,) = await opened(empty, 1)
+        await keep(store, session(), NOW)
+        await store.close()
+    (store,) = await opened(empty, 1)
+    assert await store.sessions.get(session().ref) == session()
+    await store.close()
+
+
+async def test_gateways_that_start_at_once_do_not_fail_each_other(empty: str) -> None:
+    stores = await opened(empty, 8)
+    await asyncio.gather(*(keep(store, session(f"s{place}"), NOW) for place, store in enumerate(stores)))
+    assert await stores[0].sessions.count(EVERYTHING) == 8
+    await asyncio.gather(*(store.close() for store in stores))
