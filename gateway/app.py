@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from gateway import delivery
 from gateway.directory import Directory
@@ -26,6 +26,8 @@ from gateway.viewer import NOBODY
 from providers.clock import Clock
 from schema.context import Context
 from schema.endpoint import Endpoint
+from schema.live.connections import Connections
+from schema.root import schema
 
 _SWEEP_SECONDS = 60.0
 _GRAPHIQL = Path(__file__).parent / "graphiql"
@@ -39,14 +41,20 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.signing = await _open(settings, time, stack)
+            connections.open()
+            stack.push_async_callback(connections.close)
             yield
+
+    connections = Connections(settings.live.heartbeat)
 
     def context() -> Context:
         return Context(app.state.signing, NOBODY, time, settings.limits.first)
 
     app = FastAPI(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Masking)
-    app.router.routes.append(Route("/graphql", Endpoint(context, time, settings.limits.deadline)))
+    app.state.connections = connections
+    endpoint = Endpoint(schema, context, connections, settings, time)
+    app.router.routes += [Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)]
     app.include_router(delivery.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/graphiql", _graphiql, methods=["GET"])

@@ -15,12 +15,16 @@ from providers.clock import Clock
 
 @dataclass
 class Context(BaseContext):
-    """One operation's surroundings; ``first`` bounds every list."""
+    """One operation's surroundings, or those of one event of a subscription; ``first`` bounds every list.
+
+    ``resume_after`` is the cursor behind which a client's transport asks to go on, whatever the operation's arguments say.
+    """
 
     signing: Signing
     viewer: Viewer
     clock: Clock
     first: int
+    resume_after: str | None = None
 
     def __post_init__(self) -> None:
         super().__init__()

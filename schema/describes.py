@@ -26,3 +26,8 @@ def describes(values: type) -> Callable[[type[T]], type[T]]:
 def resolved(by: Callable[..., object], description: str | None = None) -> Any:
     """A field whose value a function makes. The attribute's annotation is its GraphQL type, the function's its value."""
     return strawberry.field(resolver=by, description=description)
+
+
+def followed(by: Callable[..., object], description: str | None = None) -> Any:
+    """A subscription whose events a function makes. The attribute's annotation is the GraphQL type of one."""
+    return strawberry.subscription(resolver=by, description=description)

@@ -12,6 +12,7 @@ from providers import model
 from providers.adapter import ConnectionState
 from providers.capability import Operation, Support
 from providers.circuit import CircuitState
+from providers.health import HealthState
 from providers.verification import VerificationStatus
 
 _DESCRIPTIONS: dict[EnumMeta, dict[str, str]] = {
@@ -46,6 +47,7 @@ _ENUMS: tuple[EnumMeta, ...] = (
     Support,
     ConnectionState,
     CircuitState,
+    HealthState,
     VerificationStatus,
 )
 

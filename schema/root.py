@@ -14,6 +14,7 @@ from schema.mutations import Mutation
 from schema.problems import render
 from schema.queries import Query
 from schema.scalars import SCALARS
+from schema.subscriptions import Subscription
 from schema.types.document import SignatureField
 from schema.types.participant import Participant
 
@@ -43,6 +44,7 @@ class Schema(strawberry.Schema):
 schema = Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     types=[Participant, SignatureField],
     extensions=[NamedOperation],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),

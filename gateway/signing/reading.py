@@ -31,6 +31,7 @@ from gateway.store import (
 )
 from gateway.uploads import Uploads
 from gateway.viewer import Viewer
+from gateway.vigil import Vigil
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError, WrongState
@@ -106,6 +107,7 @@ class Reading:
         self._clock = clock
         self._links = Links(settings.server, clock)
         self._cache = SessionCache(settings.freshness)
+        self._vigil = Vigil(directory, clock)
         self._observation = Observation(store, self._cache, clock)
         self._listing = Listing(store, settings.freshness, clock, observe=self.observe, fetch=self._fetch)
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
@@ -114,10 +116,15 @@ class Reading:
 
     async def close(self) -> None:
         """Ends everything that is under way."""
+        await self._vigil.close()
         await self._listing.close()
         await self._reads.close()
         await self._inspections.close()
         await self._cache.close()
+
+    def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
+        """Providers as they are now, and again whenever their health or connection changes. Raises ``NotFound``."""
+        return self._vigil.watch(names, ("names",))
 
     async def observe(
         self,
