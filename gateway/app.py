@@ -13,7 +13,8 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from gateway import delivery
 from gateway.directory import Directory
@@ -33,6 +34,16 @@ _SWEEP_SECONDS = 60.0
 _GRAPHIQL = Path(__file__).parent / "graphiql"
 
 
+class _Gateway(FastAPI):
+    """Hands WebSockets to their endpoint at once: each idle one would hold a frame of every middleware."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] == "/graphql":
+            await self.state.endpoint(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     """The gateway as an ASGI application. Its resources are opened when it starts and closed when it stops."""
     time = clock or Clock()
@@ -50,11 +61,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     def context() -> Context:
         return Context(app.state.signing, NOBODY, time, settings.limits.first)
 
-    app = FastAPI(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Masking)
     app.state.connections = connections
     endpoint = Endpoint(schema, context, connections, settings, time)
-    app.router.routes += [Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)]
+    app.state.endpoint = endpoint
+    app.router.routes.append(Route("/graphql", endpoint))
     app.include_router(delivery.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/graphiql", _graphiql, methods=["GET"])

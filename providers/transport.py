@@ -132,6 +132,8 @@ class WebSocketProtocol(_Watched, WebSocketsSansIOProtocol):
             self.writable.set()
         await super().send(message)
         if message["type"] == "websocket.accept":
+            # Its parser, which lives as long as the connection, holds on to the request.
+            self.request.headers.clear()
             self.request = self.response = None  # type: ignore[assignment]
         elif self.close_timer is not None:
             # Where uvicorn would close, which waits for what is not read.

@@ -15,9 +15,9 @@ from providers.clock import Clock
 
 @dataclass
 class Context(BaseContext):
-    """One operation's surroundings, or those of one event of a subscription; ``first`` bounds every list.
+    """One operation's surroundings; ``first`` bounds every list.
 
-    ``resume_after`` is the cursor behind which a client's transport asks to go on, whatever the operation's arguments say.
+    ``resume_after`` is where a client says, outside of the operation, that its connection was lost.
     """
 
     signing: Signing

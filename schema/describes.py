@@ -28,6 +28,6 @@ def resolved(by: Callable[..., object], description: str | None = None) -> Any:
     return strawberry.field(resolver=by, description=description)
 
 
-def followed(by: Callable[..., object], description: str | None = None) -> Any:
-    """A subscription whose events a function makes. The attribute's annotation is the GraphQL type of one."""
+def followed(by: Callable[..., object], description: str) -> Any:
+    """A field of the subscription type: a function gives the values to come, the annotation says their GraphQL type."""
     return strawberry.subscription(resolver=by, description=description)

@@ -64,7 +64,9 @@ class Endpoint(GraphQL[Context, None]):
         """Answers, in JSON also where the request cannot be read."""
         if scope["type"] == "websocket":
             socket = Socket(self._operations, self._connections, self._limits, receive, send)
-            await socket.serve(scope["subprotocols"], allowed=self._from_here(scope))
+            allowed = self._from_here(scope)
+            scope["headers"] = []  # or thousands of idle connections would each keep theirs
+            await socket.serve(scope["subprotocols"], allowed=allowed)
             return
         request = Request(scope, receive)
         response: ASGIApp

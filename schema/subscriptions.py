@@ -23,4 +23,6 @@ async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncI
 class Subscription:
     """Everything that can be followed."""
 
-    provider_health: Provider = followed(_provider_health, "Health and connection state of providers, now and at every change.")
+    provider_health: AsyncIterator[Provider] = followed(
+        _provider_health, "Health and connection state of providers, now and at every change."
+    )

@@ -72,6 +72,7 @@ class EventStream:
         try:
             async for answer in self._answers:
                 await self._tell(_body(_next(answer.shown(), answer)))
+                del answer
         except Refused as refused:
             return _next({"errors": refused.shown()}) + _COMPLETE
         return _COMPLETE

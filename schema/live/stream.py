@@ -25,6 +25,7 @@ from graphql import (
     specified_rules,
 )
 from graphql.execution import execute_root_selection_set
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import validate_document
 
 from providers.clock import Clock
@@ -122,15 +123,7 @@ class Operations:
     async def operate(self, request: Request) -> Answers:
         """Begins an operation. Raises ``Refused`` where it cannot begin."""
         document, operation = self._meant(request)
-        executor = self._schema.execution_context_class.build(
-            self._schema._schema,
-            document,
-            context_value=self._surroundings(request),
-            raw_variable_values=dict(request.variables or {}),
-            operation_name=request.operation,
-        )
-        if isinstance(executor, list):
-            raise Refused(executor)
+        executor = self._executor(document, request)
         if operation.operation is not OperationType.SUBSCRIPTION:
 
             async def only(_: object) -> Answer:
@@ -139,16 +132,28 @@ class Operations:
             return Answers(only, _once(), None)
 
         async def one(event: Any) -> Answer:
-            fresh = executor.build_per_event_executor(event)
-            fresh.context_value = self._surroundings(request)
-            return replace(await self._answer(execute_subscription_event, fresh), cursor=getattr(event, "cursor", None))
+            answer = await self._answer(execute_subscription_event, self._executor(document, request, event))
+            cursor = getattr(event, "cursor", None)
+            return answer if cursor is None else replace(answer, cursor=cursor)
 
         return Answers(one, await self._source(executor), _field(operation))
 
-    def _surroundings(self, request: Request) -> Context:
+    def _executor(self, document: DocumentNode, request: Request, event: object = None) -> Executor[Any]:
+        """Built anew for every event: one that is kept would keep what it found out on the way, which is a lot."""
         context = self._context()
         context.resume_after = request.resume_after
-        return context
+        executor = self._schema.execution_context_class.build(
+            self._schema._schema,
+            document,
+            root_value=event,
+            context_value=context,
+            raw_variable_values=dict(request.variables or {}),
+            operation_name=request.operation,
+            is_awaitable=optimized_is_awaitable,
+        )
+        if isinstance(executor, list):
+            raise Refused(executor)
+        return executor
 
     def _meant(self, request: Request) -> tuple[DocumentNode, OperationDefinitionNode]:
         read = self._remembered if len(request.query) <= _LONGEST_KEPT else self._read

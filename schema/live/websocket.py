@@ -220,6 +220,7 @@ class Socket:
             async with aclosing(await self._operations.operate(request)) as answers:
                 async for answer in answers:
                     await self._tell({"type": "next", "id": key, "payload": answer.shown()})
+                    del answer  # or thousands that wait for their next event would each keep the last
         except Refused as refused:
             return {"type": "error", "id": key, "payload": refused.shown()}
         return {"type": "complete", "id": key}
