@@ -149,7 +149,7 @@ class Operations:
             context_value=context,
             raw_variable_values=dict(request.variables or {}),
             operation_name=request.operation,
-            is_awaitable=optimized_is_awaitable,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
         )
         if isinstance(executor, list):
             raise Refused(executor)
