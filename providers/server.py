@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from providers.transport import Config
+from providers.transport import Config, break_off
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -58,7 +58,7 @@ class Server(uvicorn.Server):
             task.cancel()
         await self._until(lambda: not self._open and not self.server_state.tasks, _END_SECONDS)
         for connection in self._open:
-            connection.transport.abort()
+            break_off(connection.transport)
         await self._until(lambda: not self._open and not self.server_state.tasks, _END_SECONDS)
         await self.lifespan.shutdown()
 

@@ -6,6 +6,9 @@ ASGI has no word for either: an application can only wait.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 2**20
 """Bytes of one WebSocket message."""
+_KERNEL_BYTES = 65_536
 
 
 class Config(uvicorn.Config):
@@ -34,6 +38,15 @@ class Config(uvicorn.Config):
             ws_ping_interval=None,
             **given,
         )
+
+
+def break_off(transport: asyncio.Transport) -> None:
+    """Ends a connection and forgets what was not read of it, also in the kernel, which would keep megabytes for minutes."""
+    held = transport.get_extra_info("socket")
+    if held is not None:
+        with suppress(OSError):
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class _Watched(asyncio.Protocol):
@@ -61,7 +74,7 @@ class _Watched(asyncio.Protocol):
 
     def _abort_later(self) -> None:
         self._let_be()
-        self._unread = self.loop.call_later(self.config.limit, self.transport.abort)
+        self._unread = self.loop.call_later(self.config.limit, break_off, self.transport)
 
     def _let_be(self) -> None:
         if self._unread is not None:
@@ -103,7 +116,7 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
         """Looks again when the client has been silent for long enough, if it stays so."""
         rest = self._heard_at + self.config.limit - self.loop.time()
         if rest <= 0 and self._owed():
-            self.transport.abort()
+            break_off(self.transport)
         else:
             self._listening = self.loop.call_later(rest if rest > 0 else self.config.limit, self._listen)
 
@@ -126,6 +139,13 @@ class WebSocketProtocol(_Watched, WebSocketsSansIOProtocol):
 
     config: Config
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the kernel from taking megabytes for somebody who does not read, who is then found out the sooner."""
+        held = transport.get_extra_info("socket")
+        if held is not None:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+        super().connection_made(transport)
+
     async def send(self, message: ASGISendEvent) -> None:
         """Sends, as ASGI has it."""
         if message["type"] == "websocket.close":
@@ -138,4 +158,4 @@ class WebSocketProtocol(_Watched, WebSocketsSansIOProtocol):
         elif self.close_timer is not None:
             # Where uvicorn would close, which waits for what is not read.
             self.close_timer.cancel()
-            self.close_timer = self.loop.call_later(self.config.limit / 2, self.transport.abort)
+            self.close_timer = self.loop.call_later(self.config.limit / 2, break_off, self.transport)

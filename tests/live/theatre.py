@@ -103,6 +103,16 @@ async def _flood(info: Info, size: int, name: str = "flood") -> AsyncIterator[st
         ledger.ended[name] += 1
 
 
+async def _burst(info: Info, size: int = 8 * 2**20) -> AsyncIterator[str]:
+    ledger = _ledger(info)
+    ledger.begun["burst"] += 1
+    try:
+        yield "x" * size
+        await asyncio.Event().wait()
+    finally:
+        ledger.ended["burst"] += 1
+
+
 async def _tick(info: Info) -> AsyncIterator[int]:
     number = 0
     while True:
@@ -150,6 +160,7 @@ class Subscription:
     numbered: AsyncIterator[Numbered] = followed(_numbered, "Has cursors.")
     idle: AsyncIterator[int] = followed(_idle, "Says one thing, and waits.")
     flood: AsyncIterator[str] = followed(_flood, "Never stops.")
+    burst: AsyncIterator[str] = followed(_burst, "Says one big thing, and waits.")
     tick: AsyncIterator[int] = followed(_tick, "A hundred a second.")
     refused: AsyncIterator[int] = followed(_refused, "Does not begin.")
     breaks: AsyncIterator[int] = followed(_breaks, "Ends badly.")
