@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from gateway import delivery, webhooks
 from gateway.directory import Directory
@@ -29,10 +30,22 @@ from gateway.viewer import NOBODY
 from providers.clock import Clock
 from schema.context import Context
 from schema.endpoint import Endpoint
+from schema.live.connections import Connections
+from schema.root import schema
 
 _SWEEP_SECONDS = 60.0
 _log = logging.getLogger("countersign.app")
 _GRAPHIQL = Path(__file__).parent / "graphiql"
+
+
+class _Gateway(FastAPI):
+    """Hands WebSockets to their endpoint at once: each idle one would hold a frame of every middleware."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] == "/graphql":
+            await self.state.endpoint(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
@@ -43,14 +56,21 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.signing = await _open(settings, time, stack)
+            connections.open()
+            stack.push_async_callback(connections.close)
             yield
+
+    connections = Connections(settings.live.heartbeat)
 
     def context() -> Context:
         return Context(app.state.signing, NOBODY, time, settings.limits.first)
 
-    app = FastAPI(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Masking)
-    app.router.routes.append(Route("/graphql", Endpoint(context, time, settings.limits.deadline)))
+    app.state.connections = connections
+    endpoint = Endpoint(schema, context, connections, settings, time)
+    app.state.endpoint = endpoint
+    app.router.routes.append(Route("/graphql", endpoint))
     app.include_router(delivery.router)
     app.include_router(webhooks.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-import uvicorn
 from rich.console import Console
 
-from gateway import telemetry
+from gateway import server, telemetry
 from gateway.app import create_app
 from gateway.demo import run
 from gateway.demo.client import Surprise
@@ -41,7 +40,7 @@ def serve(config: ConfigFile) -> None:
     """Run the gateway."""
     settings = load(config)
     telemetry.configure()
-    uvicorn.run(create_app(settings), host=settings.server.host, port=settings.server.port, log_config=None, access_log=False)
+    server.run(create_app(settings), settings)
 
 
 @app.command()

@@ -6,8 +6,8 @@ publishes or reads the environment; ``http`` and the gateway do that for all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -120,6 +120,10 @@ class Adapter:
     def health(self) -> Health:
         """How the last calls went."""
         return self.http.health
+
+    def heard(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls ``listener`` whenever health or connection may have changed, but for what changes by time alone."""
+        return self.http.heard(listener)
 
     @property
     def connection(self) -> Connection:

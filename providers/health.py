@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from providers.circuit import Circuit, CircuitState
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Busy, InDoubt, Misbehaved, SigningError, Unavailable
+
+
+class HealthState(StrEnum):
+    """Whether a provider answers."""
+
+    UP = "UP"
+    DEGRADED = "DEGRADED"
+    DOWN = "DOWN"
+    UNKNOWN = "UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,17 @@ class Health:
     last_success_at: datetime | None = None
     last_failure_at: datetime | None = None
     last_error: SigningError | None = None
+    wait: float = 0.0
+    """Seconds until the circuit lets a call try again; 0 when one may."""
+
+    @property
+    def state(self) -> HealthState:
+        """What the last calls come to."""
+        if self.circuit is not CircuitState.CLOSED:
+            return HealthState.DOWN
+        if self.last_error is not None:
+            return HealthState.DEGRADED
+        return HealthState.UNKNOWN if self.last_success_at is None else HealthState.UP
 
 
 class Pulse:
@@ -29,11 +52,12 @@ class Pulse:
         self._last_success_at: datetime | None = None
         self._last_failure_at: datetime | None = None
         self._last_error: SigningError | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def health(self) -> Health:
         """How the last calls went."""
-        return Health(self.circuit.state, self._last_success_at, self._last_failure_at, self._last_error)
+        return Health(self.circuit.state, self._last_success_at, self._last_failure_at, self._last_error, self.circuit.wait())
 
     def note(self, error: BaseException | None) -> None:
         """A call ended: with an answer, with one of our errors, or because it was given up."""
@@ -43,9 +67,25 @@ class Pulse:
             self.circuit.succeeded()
         else:
             self.circuit.abandoned()
+            self.stir()
             return
         # A provider that says no to one request is as well as one that says yes.
         if isinstance(error, Unavailable | Misbehaved | InDoubt | AuthorizationRequired | Busy):
             self._last_failure_at, self._last_error = self._clock.now(), error
         else:
             self._last_success_at, self._last_error = self._clock.now(), None
+        self.stir()
+
+    @contextmanager
+    def heard(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Calls ``listener`` after every call that ended, and whenever else ``stir`` is called."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    def stir(self) -> None:
+        """Something about the provider may be another than before."""
+        for listener in self._listeners:
+            listener()

@@ -10,7 +10,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeVar
@@ -73,6 +73,14 @@ class Http:
     def health(self) -> Health:
         """How the last calls went."""
         return self._pulse.health
+
+    def heard(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
+        """Calls ``listener`` whenever health may be another than before."""
+        return self._pulse.heard(listener)
+
+    def stir(self) -> None:
+        """Says that what is known of the provider may have changed without a call."""
+        self._pulse.stir()
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -208,6 +216,8 @@ class Http:
                 return await authorization.headers()
         except TimeoutError as error:
             raise TimedOut(f"No credentials for {self.provider} were to be had in time.", provider=self.provider) from error
+        finally:
+            self._pulse.stir()
 
     @asynccontextmanager
     async def _answer(self, call: Call, proof: Mapping[str, str]) -> AsyncIterator[httpx.Response]:

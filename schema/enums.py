@@ -13,6 +13,7 @@ from providers.adapter import ConnectionState
 from providers.capability import Operation, Support
 from providers.change import ChangeType
 from providers.circuit import CircuitState
+from providers.health import HealthState
 from providers.verification import VerificationStatus
 
 _DESCRIPTIONS: dict[EnumMeta, dict[str, str]] = {
@@ -47,6 +48,7 @@ _ENUMS: tuple[EnumMeta, ...] = (
     Support,
     ConnectionState,
     CircuitState,
+    HealthState,
     VerificationStatus,
     WebhookVerification,
     WebhookOutcome,

@@ -6,14 +6,13 @@ import strawberry
 
 from gateway.directory import Connected
 from gateway.signing import Eligibility as ModelEligibility
-from gateway.store import DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice
+from gateway.store import DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
 from gateway.viewer import Viewer as ModelViewer
 from providers import model
 from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
-from schema.cursor import event_of
 from schema.describes import describes, resolved
 from schema.inputs import CreateSessionInput, SessionFilter, SignatureFilter, WebhookDeliveryFilter
 from schema.node import child_ref, node_id, parse_any, session_ref

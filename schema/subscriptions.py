@@ -1,31 +1,39 @@
-"""Everything that can be followed."""
+"""Everything that can be followed.
+
+A resolver checks what it was asked for, then returns the stream: what it raises is told before anything is streamed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 
 import strawberry
 
-from gateway.store import ALL, Event
+from gateway.directory import Connected
+from gateway.store import ALL, Event, event_number
 from providers import model
 from schema.context import Info
-from schema.cursor import event_number
 from schema.describes import followed
 from schema.inputs import SessionEventFilter
 from schema.node import session_ref
 from schema.types.event import SessionEvent
+from schema.types.provider import Provider
 from schema.types.session import Session
 
 
-def _session(info: Info, id: strawberry.ID) -> AsyncGenerator[model.Session, None]:
-    return info.context.signing.follow(session_ref(id))
+async def _session(info: Info, id: strawberry.ID) -> AsyncIterator[model.Session]:
+    return await info.context.signing.follow(session_ref(id))
 
 
-def _session_events(
+async def _session_events(
     info: Info, filter: SessionEventFilter | None = None, after: str | None = None
-) -> AsyncGenerator[Event, None]:
+) -> AsyncIterator[Event]:
     cursor = event_number(info.context.resume_after or after)
-    return info.context.signing.events(filter.wanted() if filter else ALL, cursor)
+    return await info.context.signing.events(filter.wanted() if filter else ALL, cursor)
+
+
+async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncIterator[Connected]:
+    return info.context.signing.provider_health(names)
 
 
 @strawberry.type
@@ -37,4 +45,7 @@ class Subscription:
     )
     session_events: AsyncIterator[SessionEvent] = followed(
         _session_events, "Every change, in order, none lost. Start after a cursor to resume where a lost connection ended."
+    )
+    provider_health: AsyncIterator[Provider] = followed(
+        _provider_health, "Health and connection state of providers, now and at every change."
     )

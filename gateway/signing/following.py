@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gateway.signing.consent import Consent
 from gateway.store import ALL, Event, EventFilter
+from providers.change import same
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
 
@@ -28,23 +29,18 @@ class Following(Consent):
 
         Somebody slow is shown the newest state, not each of them. Raises ``NotFound``.
         """
-        shown: Session | None = None
-        async with aclosing(self._hub.changes(ref)) as changes:
-            async for _ in changes:
-                session = await self.session(ref) if shown is None else await self.known(ref)
-                if shown is None or _told(session) != _told(shown):
-                    shown = session
-                    yield session
-                if session.settled:
-                    return
+        first = await self.session(ref)
+        return self._states(ref, stale=first.stale)
 
-    def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
+    async def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
         """Every event that is meant, none lost and in order, from behind ``after`` or from now on.
 
         Raises ``CursorExpired``, and ``NotFound`` for a provider that is not configured.
         """
         for name in wanted.providers or ():
             self.directory.get(name, path=("filter", "providers"))
+        if after is not None:
+            await self._hub.check(after)
         return self._hub.follow(wanted, after)
 
     async def session_events(self, ref: SessionRef, limit: int, after: int | None = None) -> EventList:
@@ -61,7 +57,13 @@ class Following(Consent):
             raise NotFound("There is no such event (any more).", path=("id",))
         return event
 
-
-def _told(session: Session) -> Session:
-    """All that a follower is shown, but for when and how it was seen."""
-    return replace(session, observed_at=None, source=session.source.READ, stale=False)
+    async def _states(self, ref: SessionRef, *, stale: bool) -> AsyncGenerator[Session, None]:
+        shown: Session | None = None
+        async with aclosing(self._hub.changes(ref)) as changes:
+            async for _ in changes:
+                session = await self.known(ref)
+                if shown is None or not same(shown, session):
+                    yield session if shown else replace(session, stale=stale)
+                    shown = session
+                if session.settled:
+                    return

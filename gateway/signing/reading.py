@@ -34,6 +34,7 @@ from gateway.store import (
 )
 from gateway.uploads import Uploads
 from gateway.viewer import Viewer
+from gateway.vigil import Vigil
 from gateway.wake import Wake
 from providers.capability import Operation
 from providers.clock import Clock
@@ -115,6 +116,7 @@ class Reading:
         self._wake = Wake(self._redis, clock)
         self._confirmations = Confirmations(self._redis, settings.freshness.open, clock)
         self._hub = Hub(store.events, self._cache, self._wake, settings.events, clock)
+        self._vigil = Vigil(directory, clock)
         self._observation = Observation(
             store, self._cache, self._confirmations, clock, told=self._wake.ring, poll_in=self._poll_in
         )
@@ -136,10 +138,15 @@ class Reading:
         await self._wake.close()
         if self._redis is not None:
             await self._redis.aclose()
+        await self._vigil.close()
         await self._listing.close()
         await self._reads.close()
         await self._inspections.close()
         await self._cache.close()
+
+    def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
+        """Providers as they are now, and again whenever their health or connection changes. Raises ``NotFound``."""
+        return self._vigil.watch(names, ("names",))
 
     async def observe(
         self,

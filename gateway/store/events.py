@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_,
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
+from gateway.store.cursor import event_cursor
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 
@@ -32,6 +33,11 @@ class Event:
     change: Change
     source: ChangeSource
     observed_at: datetime
+
+    @property
+    def cursor(self) -> str:
+        """What clients give to continue behind it."""
+        return event_cursor(self.seq)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,7 @@ class EasyInkAdapter(Adapter):
     def use_token(self, token: Token) -> None:
         """Acts for the person of this token from now on."""
         self._token.use(token)
+        self.http.stir()
 
     def check(self, order: Order) -> Iterator[Invalid]:
         """Phone numbers, names and languages that EasyInk does not take, and what it has no room for."""

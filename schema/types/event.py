@@ -11,7 +11,6 @@ from gateway.store import Event
 from providers import model
 from providers.change import ChangeType
 from schema.context import Info
-from schema.cursor import event_cursor
 from schema.describes import describes, resolved
 from schema.node import node_id
 from schema.paging import PageInfo
@@ -24,10 +23,6 @@ from schema.types.signature import Signature
 
 def _id(root: strawberry.Parent[Event]) -> strawberry.ID:
     return node_id("SessionEvent", str(root.seq))
-
-
-def _cursor(root: strawberry.Parent[Event]) -> str:
-    return event_cursor(root.seq)
 
 
 def _type(root: strawberry.Parent[Event]) -> ChangeType | None:
@@ -75,7 +70,7 @@ class SessionEvent(Node):
     """Something that happened to a session. The session, and its parts, are shown as they are now."""
 
     id: strawberry.ID = resolved(_id)
-    cursor: str = resolved(_cursor, "Give it as after to continue behind this event.")
+    cursor: str = strawberry.field(description="Give it as after to continue behind this event.")
     type: ChangeType = resolved(_type)
     session: Session = resolved(_session)
     from_: model.SessionStatus | None = strawberry.field(name="from", resolver=_from)
@@ -98,7 +93,7 @@ class EventEdge:
 
 
 def _edges(root: strawberry.Parent[EventPage]) -> list[EventEdge]:
-    return [EventEdge(event, event_cursor(event.seq)) for event in root.nodes]
+    return [EventEdge(event, event.cursor) for event in root.nodes]
 
 
 @strawberry.type

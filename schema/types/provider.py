@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 import strawberry
 
@@ -13,6 +12,7 @@ from providers.capability import Capability as ModelCapability
 from providers.capability import Operation, Support
 from providers.circuit import CircuitState
 from providers.health import Health as ModelHealth
+from providers.health import HealthState
 from providers.model import SessionKind, SessionStatus
 from schema.context import Info
 from schema.describes import describes, resolved
@@ -49,24 +49,6 @@ class Connection:
     note: str | None
 
 
-@strawberry.enum
-class HealthState(StrEnum):
-    """Whether a provider answers."""
-
-    UP = "UP"
-    DEGRADED = "DEGRADED"
-    DOWN = "DOWN"
-    UNKNOWN = "UNKNOWN"
-
-
-def _state(root: strawberry.Parent[ModelHealth]) -> HealthState:
-    if root.circuit is not CircuitState.CLOSED:
-        return HealthState.DOWN
-    if root.last_error is not None:
-        return HealthState.DEGRADED
-    return HealthState.UNKNOWN if root.last_success_at is None else HealthState.UP
-
-
 def _problem(root: strawberry.Parent[ModelHealth]) -> Problem | None:
     return None if root.last_error is None else Problem.of(root.last_error)
 
@@ -75,7 +57,7 @@ def _problem(root: strawberry.Parent[ModelHealth]) -> Problem | None:
 class Health:
     """How the last calls to a provider went."""
 
-    state: HealthState = resolved(_state)
+    state: HealthState
     circuit: CircuitState
     last_success_at: datetime | None
     last_failure_at: datetime | None

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from gateway.directory import Connected
-from gateway.store import Event
+from gateway.store import Event, event_number
 from providers import model
 from providers.capability import Operation
 from providers.errors import Forbidden, Invalid
 from schema.context import Info
-from schema.cursor import event_cursor, event_number
 from schema.describes import describes, resolved
 from schema.node import node_id
 from schema.paging import PageInfo, window
@@ -108,7 +107,7 @@ async def _events(
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
     found = await info.context.signing.session_events(root.ref, part.limit, event_number(after))
-    cursors = [event_cursor(event.seq) for event in found.events]
+    cursors = [event.cursor for event in found.events]
     return EventPage(list(found.events), part.page_info(cursors, more=found.more))
 
 

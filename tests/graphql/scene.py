@@ -18,6 +18,7 @@ import httpx
 from relay import Relay
 
 from gateway.app import create_app
+from gateway.server import serving as serving_gateway
 from gateway.settings import Settings, parse
 from providers.authority import Authority, sample_pdf
 from providers.clock import Clock
@@ -331,6 +332,6 @@ async def scene(
             tables.append(dict(sandbox.settings(reached)))
         port = free_port()
         settings = configuration(folder, port, authority, tables, changes or {})
-        address = await stack.enter_async_context(serving(create_app(settings, clock), port=port))
+        address = await stack.enter_async_context(serving_gateway(create_app(settings, clock), settings))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
         yield Scene(address, client, sandboxes, urls, relays, clock, authority, folder, settings, stops=stops)

@@ -1,0 +1,42 @@
+"""Runs the gateway on a port: as a process, or within the event loop of whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from gateway.settings import Settings
+from providers import server
+from providers.transport import Config
+
+
+def run(app: FastAPI, settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then says farewell to every subscription and stops within five seconds."""
+    config = Config(
+        app,
+        limit=_limit(settings),
+        host=settings.server.host,
+        port=settings.server.port,
+        log_config=None,
+        access_log=False,
+    )
+    running = server.Server(config, farewell=app.state.connections.close)
+    running.run()
+    if not running.started:
+        raise SystemExit(3)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
+    """Serves in this event loop, where the settings say; gives the address. Raises ``OSError`` where the port is taken."""
+    where = settings.server
+    farewell = app.state.connections.close
+    async with server.serving(app, where.host, where.port, limit=_limit(settings), farewell=farewell) as address:
+        yield address
+
+
+def _limit(settings: Settings) -> float:
+    """A subscription is told to come again after ``patience``; the connection has as long again to take that in."""
+    return 2 * settings.live.patience

@@ -1,0 +1,261 @@
+"""The protocol ``graphql-transport-ws`` on one WebSocket.
+
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, with the server's own pings and bounds on everything
+that a client could make grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+import msgspec
+from graphql import GraphQLError
+from starlette.types import Message, Receive, Send
+
+from gateway.settings import LiveSettings
+from providers.errors import TooLarge
+from schema.encoding import encode
+from schema.live.connections import Connections, at_once
+from schema.live.stream import Operations, Refused, Request
+
+PROTOCOL: Final = "graphql-transport-ws"
+GREETING: Final = 3.0
+"""Seconds that a client may take before it says ``connection_init``."""
+_SILENT_BEATS = 3
+_LONGEST_REASON = 123
+_RESUME = "Too slow to read. Connect again, and subscribe with `after` set to the last cursor that was received."
+_RECONNECT = "The gateway stops. Connect again in a moment, and resume with `after`."
+
+_log = logging.getLogger("countersign.live")
+
+
+class _Init(msgspec.Struct, tag_field="type", tag="connection_init"):
+    payload: dict[str, Any] | None = None
+
+
+class _Ping(msgspec.Struct, tag_field="type", tag="ping"):
+    payload: dict[str, Any] | None = None
+
+
+class _Pong(msgspec.Struct, tag_field="type", tag="pong"):
+    payload: dict[str, Any] | None = None
+
+
+class _Operation(msgspec.Struct, rename="camel"):
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class _Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
+    id: str
+    payload: _Operation
+
+
+class _Complete(msgspec.Struct, tag_field="type", tag="complete"):
+    id: str
+
+
+_messages = msgspec.json.Decoder(_Init | _Ping | _Pong | _Subscribe | _Complete)
+_PING = {"type": "websocket.send", "text": '{"type":"ping"}'}
+
+
+class _Close(Exception):
+    """The client did what the protocol answers by closing."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Gone(Exception):
+    """Nobody is there any more."""
+
+
+class Socket:
+    """One connection: its own task reads, and each operation has one more. Every message waits for the one before."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_closed",
+        "_connections",
+        "_heard_at",
+        "_ids",
+        "_limits",
+        "_operations",
+        "_receive",
+        "_send",
+        "_tasks",
+        "_turn",
+    )
+
+    def __init__(
+        self, operations: Operations, connections: Connections, limits: LiveSettings, receive: Receive, send: Send
+    ) -> None:
+        self._operations = operations
+        self._connections = connections
+        self._limits = limits
+        self._receive = receive
+        self._send = send
+        self._turn = asyncio.Lock()
+        self._ids: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._acknowledged = False
+        self._closed = False
+        self._heard_at = 0.0
+
+    async def serve(self, offered: Collection[str], *, allowed: bool) -> None:
+        """Carries operations until the connection ends. ``offered`` are the protocols that the client speaks."""
+        await self._receive()
+        spoken = PROTOCOL in offered
+        await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL if spoken else None})
+        if not spoken:
+            return await self.close(4406, "Subprotocol not acceptable")
+        if not allowed:
+            return await self.close(4403, "Forbidden")
+        if self._connections.closing:
+            return await self.close(1012, _RECONNECT)
+        return await self._carry()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Closes the connection, once."""
+        if not self._closed:
+            self._closed = True
+            with suppress(OSError, RuntimeError, TimeoutError):
+                async with asyncio.timeout(self._limits.patience):
+                    await self._send(_closing(code, reason))
+
+    async def dismiss(self) -> None:
+        """Closes with 1012, which tells the client to come again."""
+        await self.close(1012, _RECONNECT)
+        await _ended(self._tasks)
+
+    def beat(self) -> None:
+        """Pings, unless a message is on its way; gives up on a client that was silent for three heartbeats."""
+        if self._closed or not self._acknowledged:
+            return
+        if asyncio.get_running_loop().time() - self._heard_at > _SILENT_BEATS * self._limits.heartbeat:
+            self._closed = True
+            at_once(self._send(_closing(3008, "Nothing was heard from this client, not even a pong.")))
+        elif not self._turn.locked():
+            at_once(self._send(_PING))
+
+    async def _carry(self) -> None:
+        try:
+            with self._connections.holding(self):
+                await self._read()
+        except _Close as wrong:
+            await self.close(wrong.code, wrong.reason)
+        except _Gone:
+            self._closed = True
+        finally:
+            await _ended(self._tasks)
+
+    async def _read(self) -> None:
+        try:
+            async with asyncio.timeout(GREETING):
+                while not self._acknowledged:
+                    await self._hear()
+        except TimeoutError:
+            raise _Close(4408, "Connection initialisation timeout") from None
+        while True:
+            await self._hear()
+
+    async def _hear(self) -> None:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise _Gone
+        self._heard_at = asyncio.get_running_loop().time()
+        match _understood(message):
+            case _Init():
+                if self._acknowledged:
+                    raise _Close(4429, "Too many initialisation requests")
+                self._acknowledged = True
+                await self._tell({"type": "connection_ack"})
+            case _Ping(payload=payload):
+                await self._tell({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+            case _Subscribe() as asked:
+                await self._subscribe(asked)
+            case _Complete(id=key):
+                if (task := self._ids.pop(key, None)) is not None:
+                    await _ended({task})
+
+    async def _subscribe(self, asked: _Subscribe) -> None:
+        if not self._acknowledged:
+            raise _Close(4401, "Unauthorized")
+        if asked.id in self._ids:
+            raise _Close(4409, f"Subscriber for {asked.id} already exists")
+        if len(self._tasks) >= self._limits.per_connection:
+            what = f"One connection carries {self._limits.per_connection} operations. End one, or open another connection."
+            full = Refused([GraphQLError(what, original_error=TooLarge(what))])
+            await self._tell({"type": "error", "id": asked.id, "payload": full.shown()})
+            return
+        operation = asked.payload
+        request = Request(operation.query, operation.variables, operation.operation_name)
+        task = asyncio.create_task(self._run(asked.id, request))
+        self._ids[asked.id] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, key: str, request: Request) -> None:
+        """Carries the answers of one operation; its id is free again once its last message is on its way."""
+        try:
+            last = await self._answer(key, request)
+            self._ids.pop(key, None)
+            await self._tell(last)
+        except _Gone:
+            return
+        except Exception:
+            _log.exception("an operation failed outside of its execution")
+            await self.close(4500, "Internal server error")
+
+    async def _answer(self, key: str, request: Request) -> Mapping[str, Any]:
+        try:
+            async with aclosing(await self._operations.operate(request)) as answers:
+                async for answer in answers:
+                    await self._tell({"type": "next", "id": key, "payload": answer.shown()})
+                    del answer  # or thousands that wait for their next event would each keep the last
+        except Refused as refused:
+            return {"type": "error", "id": key, "payload": refused.shown()}
+        return {"type": "complete", "id": key}
+
+    async def _tell(self, message: Mapping[str, Any]) -> None:
+        """Sends a message. Closes the connection where the client does not read for too long. Raises ``_Gone``."""
+        try:
+            async with asyncio.timeout(self._limits.patience), self._turn:
+                if self._closed:
+                    raise _Gone
+                await self._send({"type": "websocket.send", "text": encode(message).decode()})
+        except TimeoutError:
+            await self.close(1013, _RESUME)
+            raise _Gone from None
+        except (OSError, RuntimeError):
+            raise _Gone from None  # servers have two ways to say that it is closed
+
+
+def _understood(message: Message) -> _Init | _Ping | _Pong | _Subscribe | _Complete:
+    text = message.get("text")
+    if text is None:
+        raise _Close(4400, "Invalid message: send text, not bytes")
+    try:
+        found: _Init | _Ping | _Pong | _Subscribe | _Complete = _messages.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise _Close(4400, f"Invalid message: {error}") from None
+    return found
+
+
+def _closing(code: int, reason: str) -> Message:
+    short = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+    return {"type": "websocket.close", "code": code, "reason": short}
+
+
+async def _ended(tasks: set[asyncio.Task[None]]) -> None:
+    for task in (ending := tuple(tasks)):
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)

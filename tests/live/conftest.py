@@ -1,0 +1,33 @@
+"""Subscriptions over real sockets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from theatre import Theatre
+from theatre import theatre as playing
+
+from providers.authority import Authority
+
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("graphql", "distributed")]
+from apart import Nursery, nursery
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture(scope="session")
+def ours() -> Iterator[Nursery]:
+    with nursery() as ours:
+        yield ours
+
+
+@pytest.fixture
+async def theatre() -> AsyncIterator[Theatre]:
+    async with playing() as theatre:
+        yield theatre

@@ -1,0 +1,248 @@
+"""The protocol graphql-transport-ws, message by message."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from liveclient import PROTOCOL, Failed, live
+from theatre import Theatre
+from theatre import theatre as playing
+
+from providers.transport import MAX_MESSAGE
+
+SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": "subscription { idle }"}}
+INVALID = {
+    "an array": [],
+    "null": None,
+    "a string": '"connection_init"',
+    "a number": 7,
+    "no JSON": "{",
+    "bytes": b'{"type": "ping"}',
+    "nothing": "",
+    "no type": {"id": "1"},
+    "a type of its own": {"type": "start", "id": "1"},
+    "a type that is no string": {"type": 1},
+    "a server's message": {"type": "next", "id": "1", "payload": {}},
+    "no id": {"type": "subscribe", "payload": {"query": "{ answer }"}},
+    "an id that is a number": {"type": "subscribe", "id": 1, "payload": {"query": "{ answer }"}},
+    "no payload": {"type": "subscribe", "id": "1"},
+    "no query": {"type": "subscribe", "id": "1", "payload": {}},
+    "variables in a list": {"type": "subscribe", "id": "1", "payload": {"query": "{ answer }", "variables": []}},
+    "a payload that is no object": {"type": "ping", "payload": "now"},
+    "deep nesting": '{"type":"ping","payload":{"a":' + "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("message", INVALID.values(), ids=INVALID)
+@pytest.mark.parametrize("greeted", [True, False])
+async def test_an_invalid_message_closes_with_4400(theatre: Theatre, message: object, greeted: bool) -> None:
+    async with live(theatre.address, greeted=greeted) as client:
+        await client.say(message)
+        code, reason = await client.end()
+        assert code == 4400
+        assert reason.startswith("Invalid message")
+
+
+async def test_subscribing_before_the_acknowledgement_closes_with_4401(theatre: Theatre) -> None:
+    async with live(theatre.address, greeted=False) as client:
+        await client.say(SUBSCRIBE)
+        assert await client.end() == (4401, "Unauthorized")
+    assert not theatre.ledger.begun
+
+
+async def test_a_page_of_elsewhere_is_closed_with_4403(theatre: Theatre) -> None:
+    async with live(theatre.address, greeted=False, origin="https://elsewhere.example") as client:
+        assert await client.end() == (4403, "Forbidden")
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:8000", None])
+async def test_a_page_of_ours_may_connect(theatre: Theatre, origin: str | None) -> None:
+    async with live(theatre.address, origin=origin or theatre.address) as client:
+        assert [each async for each in client.subscribe("{ answer }")] == [{"data": {"answer": 42}}]
+
+
+@pytest.mark.parametrize("protocols", [[], ["graphql-ws"], ["graphql-sse", "soap"]])
+async def test_any_other_protocol_closes_with_4406(theatre: Theatre, protocols: list[str]) -> None:
+    async with live(theatre.address, greeted=False, protocols=protocols) as client:
+        assert client.socket.subprotocol is None
+        assert await client.end() == (4406, "Subprotocol not acceptable")
+
+
+async def test_the_protocol_is_chosen_among_others(theatre: Theatre) -> None:
+    async with live(theatre.address, protocols=["graphql-ws", PROTOCOL]) as client:
+        assert client.socket.subprotocol == PROTOCOL
+
+
+async def test_a_client_that_says_nothing_is_closed_with_4408(theatre: Theatre) -> None:
+    async with live(theatre.address, greeted=False) as client:
+        await client.say({"type": "ping"})
+        assert (await client.hear())["type"] == "pong"
+        assert await client.end() == (4408, "Connection initialisation timeout")
+
+
+async def test_an_id_in_use_closes_with_4409(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.start("subscription { idle }")
+        await client.next()
+        await client.say(SUBSCRIBE)
+        assert await client.end() == (4409, "Subscriber for 1 already exists")
+    await theatre.until(theatre.ledger.ended, "idle")
+
+
+async def test_greeting_twice_closes_with_4429(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.say({"type": "connection_init"})
+        assert await client.end() == (4429, "Too many initialisation requests")
+
+
+async def test_a_message_beyond_the_bound_closes_with_1009(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.say({"type": "ping", "payload": {"text": "x" * MAX_MESSAGE}})
+        assert (await client.end())[0] == 1009
+
+
+async def test_a_ping_is_answered_with_its_payload(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.say({"type": "ping"})
+        assert await client.hear() == {"type": "pong"}
+        await client.say({"type": "ping", "payload": {"at": 7}})
+        assert await client.hear() == {"type": "pong", "payload": {"at": 7}}
+
+
+async def test_a_subscription_gives_every_event_and_completes(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        found = [each async for each in client.subscribe("subscription($to: Int!) { count(to: $to) }", {"to": 4})]
+        assert found == [{"data": {"count": number}} for number in range(4)]
+
+
+async def test_queries_and_mutations_have_one_result(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        assert [each async for each in client.subscribe("{ answer }")] == [{"data": {"answer": 42}}]
+        assert [each async for each in client.subscribe("mutation { add }")] == [{"data": {"add": 1}}]
+    assert theatre.ledger.mutations == 1
+
+
+REFUSALS = {
+    "syntax": ("subscription {", "GRAPHQL_VALIDATION_FAILED"),
+    "an unknown field": ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),
+    "two fields": ("subscription { idle count }", "GRAPHQL_VALIDATION_FAILED"),
+    "a variable that is missing": ("subscription($to: Int!) { count(to: $to) }", "GRAPHQL_VALIDATION_FAILED"),
+    "several operations": ("query A { answer } query B { answer }", "GRAPHQL_VALIDATION_FAILED"),
+    "what its resolver raises": ("subscription { refused }", "NOT_FOUND"),
+}
+
+
+@pytest.mark.parametrize(("query", "code"), REFUSALS.values(), ids=REFUSALS)
+async def test_what_cannot_begin_is_an_error_message(theatre: Theatre, query: str, code: str) -> None:
+    async with live(theatre.address) as client:
+        with pytest.raises(Failed) as failed:
+            [each async for each in client.subscribe(query)]
+        assert failed.value.args[0][0]["extensions"]["code"] == code
+        assert [each async for each in client.subscribe("{ answer }")], "the connection and the id are good still"
+
+
+async def test_a_source_that_breaks_says_so_after_what_it_gave(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.start("subscription { it: breaks }")
+        assert (await client.next())["payload"] == {"data": {"it": 1}}
+        last = await client.next()
+        assert last["type"] == "error"
+        assert last["payload"][0]["message"] == "It is gone."
+        assert last["payload"][0]["path"] == ["it"]
+
+
+async def test_a_bug_in_a_source_is_not_shown(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.start("subscription { bug }")
+        await client.next()
+        last = await client.next()
+        assert last["payload"][0]["extensions"]["code"] == "INTERNAL"
+        assert "secret" not in json.dumps(last)
+
+
+async def test_an_id_is_free_again_after_either_side_completed(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        for _ in range(3):
+            assert len([each async for each in client.subscribe("subscription { count }")]) == 3
+        for _ in range(3):
+            await client.start("subscription { idle }")
+            await client.next()
+            await client.stop()
+    assert theatre.ledger.ended["idle"] == 3
+
+
+async def test_completing_ends_the_source_and_nothing_more_is_said(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.start("subscription { tick }")
+        await client.next()
+        await client.stop()
+        await client.say({"type": "ping"})
+        await client.hear()
+        said = client.operations["1"].qsize()
+        await asyncio.sleep(0.1)
+        assert client.operations["1"].qsize() == said
+
+
+async def test_completing_what_is_not_there_changes_nothing(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.stop("nobody")
+        assert [each async for each in client.subscribe("{ answer }")]
+
+
+async def test_leaving_ends_every_source(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        for number in range(5):
+            await client.start("subscription { idle }", key=str(number))
+            await client.next(str(number))
+        client.socket.transport.abort()
+    await theatre.until(theatre.ledger.ended, "idle", 5)
+    assert len(theatre.connections) == 0
+
+
+async def test_operations_share_a_connection(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        await client.start("subscription { idle }", key="a")
+        await client.next("a")
+        assert len([each async for each in client.subscribe("subscription { count }", key="b")]) == 3
+
+
+async def test_each_event_has_a_context_of_its_own(theatre: Theatre) -> None:
+    async with live(theatre.address) as client:
+        query = "subscription { numbered { number context again: context } }"
+        found = [each["data"]["numbered"] async for each in client.subscribe(query)]
+    assert all(each["context"] == each["again"] for each in found)
+    assert [each["number"] for each in found] == [0, 1, 2]
+
+
+async def test_the_operations_of_a_connection_are_bounded() -> None:
+    async with playing(per_connection=2) as theatre, live(theatre.address) as client:
+        for key in ("a", "b"):
+            await client.start("subscription { idle }", key=key)
+            await client.next(key)
+        with pytest.raises(Failed) as failed:
+            [each async for each in client.subscribe("subscription { count }", key="c")]
+        assert failed.value.args[0][0]["extensions"]["code"] == "TOO_LARGE"
+        await client.stop("a")
+        assert len([each async for each in client.subscribe("subscription { count }", key="c")]) == 3
+        assert theatre.ledger.ended["idle"] == 1
+
+
+async def test_the_server_pings_at_every_heartbeat_and_whoever_answers_stays() -> None:
+    async with playing(heartbeat=0.05) as theatre, live(theatre.address) as client:
+        await client.start("subscription { idle }")
+        await client.next()
+        await asyncio.sleep(0.5)
+        assert 5 <= client.pings <= 11
+        assert [each async for each in client.subscribe("{ answer }", key="2")]
+
+
+async def test_a_client_that_is_silent_for_three_heartbeats_is_closed() -> None:
+    async with playing(heartbeat=0.1) as theatre, live(theatre.address, pongs=False) as client:
+        await client.start("subscription { idle }")
+        begun = asyncio.get_running_loop().time()
+        code, _ = await client.end()
+        assert code == 3008
+        assert 0.3 <= asyncio.get_running_loop().time() - begun < 1
+        await theatre.until(theatre.ledger.ended, "idle")
