@@ -106,7 +106,7 @@ TAKING = {"webhook": {"secrets": [SECRET]}}
 
 async def test_two_gateways_take_each_delivery_once_and_share_the_work(tmp_path: Path, front: Front) -> None:
     table = front.table | TAKING
-    async with inside(tmp_path, Clock(), [table], **LEASE) as one, inside(tmp_path, Clock(), [table], **LEASE) as two:
+    async with inside(tmp_path, Clock(), [table]) as one, inside(tmp_path, Clock(), [table]) as two:
         sessions = [await make(one) for _ in range(20)]
         keys = [session["participants"][0]["key"] for session in sessions]
         bodies = [envelope(key, datetime.now(UTC)) for key in keys for _ in range(4)]
