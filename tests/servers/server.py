@@ -20,11 +20,13 @@ DEADLINE = 30.0
 _SELDOM = (15_000, 32_000)
 """Ports below those that Linux gives to outgoing connections by default."""
 _GUARD = """
+lives() { kill -0 "$server" && ! grep -q "^State:.Z" "/proc/$server/status"; }
 while read -r line; do server=$line; done
 if [ -n "$server" ]; then
   kill -s "$0" "$server"
-  for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$server" || break; sleep 0.3; done
-  kill -KILL "$server"
+  tries=0
+  while lives && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  lives && kill -KILL "$server"
 fi 2>/dev/null
 rm -rf "$@"
 """
@@ -47,6 +49,7 @@ class Server(ABC):
         self.folder = Path(tempfile.mkdtemp(prefix="countersign-", dir="/tmp"))
         self.memory = Path(tempfile.mkdtemp(prefix="countersign-", dir=_MEMORY)) if _roomy() else self.folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._known = False
         self._guard = subprocess.Popen(
             ["/bin/sh", "-c", _GUARD, self.ends.name.removeprefix("SIG"), str(self.folder), str(self.memory)],
             stdin=subprocess.PIPE,
@@ -80,10 +83,12 @@ class Server(ABC):
             self._launch()
             while self.running and time.monotonic() < end:
                 if self._ready():
+                    self._known = True
                     return self
                 time.sleep(0.01)
             self.kill()
             time.sleep(0.1)  # whoever was killed holds its port and its memory for another moment
+            self.port = self.port if self._known else free_port()
         raise RuntimeError(f"{type(self).__name__} does not start:\n{self._log.read_text(errors='replace')[-2000:]}")
 
     def stop(self) -> None:
@@ -100,7 +105,11 @@ class Server(ABC):
         self._guard.communicate(timeout=DEADLINE)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.remove()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.remove()

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
-from stage import Hands, Template, fresh_store
+from stage import Copied, Emptied, Hands, Template, fresh_store
 
 from gateway.store import Store
 from tests.servers import Databases
@@ -26,26 +27,35 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def template(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> Template:
-    """A database that is migrated and empty, for every example of a property anew."""
-    return Template(request.getfixturevalue(f"{dialect}_template"), tmp_path)
+def template(dialect: str, request: pytest.FixtureRequest) -> Template:
+    """Makes a store that is empty, for every example of a property anew."""
+    template: Template = request.getfixturevalue(f"{dialect}_template")
+    return template
+
+
+@pytest.fixture
+async def sqlite_template(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
+    file = tmp_path_factory.getbasetemp() / "template.db"
+    if not file.exists():
+        await (await Store.open(SecretStr(f"sqlite:///{file}"))).close()
+    return Copied(file, tmp_path)
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(databases: Databases) -> Iterator[str]:
-    """The address of a database that is migrated, to be emptied."""
+def postgresql_database(databases: Databases) -> Iterator[str]:
+    """The address of a database that tests use one after the other."""
     url = asyncio.run(databases.create())
     yield url
     asyncio.run(databases.drop(url))
 
 
 @pytest.fixture
-async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a file that is migrated, to be copied."""
-    file = tmp_path_factory.getbasetemp() / "template.db"
-    if not file.exists():
-        await (await Store.open(SecretStr(f"sqlite:///{file}"))).close()
-    return f"sqlite:///{file}"
+async def postgresql_template(postgresql_database: str, tmp_path: Path) -> AsyncIterator[Emptied]:
+    store = await Store.open(SecretStr(postgresql_database))
+    connection = await asyncpg.connect(postgresql_database)
+    yield Emptied(store, connection, tmp_path)
+    await connection.close()
+    await store.close()
 
 
 @pytest.fixture

@@ -63,43 +63,47 @@ def examples(count: int) -> settings:
 
 
 @dataclass(frozen=True)
-class Template:
-    """A database that is migrated: a file to be copied, or a server's that is emptied. ``folder`` is for all else."""
+class Copied:
+    """A file that is migrated, of which every store has a copy. ``folder`` is for all else."""
 
-    url: str
+    file: Path
     folder: Path
 
     @asynccontextmanager
-    async def copied(self) -> AsyncIterator[str]:
-        """The address of a database with the tables, all empty."""
-        if self.url.startswith("postgresql:"):
-            await _empty(self.url)
-            yield self.url
-            return
+    async def fresh(self) -> AsyncIterator[Store]:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "store.db"
-            shutil.copy(self.url.removeprefix("sqlite:///"), copy)
-            yield f"sqlite:///{copy}"
+            shutil.copy(self.file, copy)
+            store = await Store.open(SecretStr(f"sqlite:///{copy}"))
+            try:
+                yield store
+            finally:
+                await store.close()
 
 
-async def _empty(url: str) -> None:
-    statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each is not table.log]
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(";".join([*statements, "UPDATE log SET head = 0, trimmed = 0"]))
-    finally:
-        await connection.close()
+@dataclass(frozen=True)
+class Emptied:
+    """A store over a server, which is emptied again and again through another connection. ``folder`` is for all else."""
+
+    store: Store
+    connection: asyncpg.Connection
+    folder: Path
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[Store]:
+        statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each is not table.log]
+        await self.connection.execute(";".join([*statements, "UPDATE log SET head = 0, trimmed = 0"]))
+        yield self.store
+
+
+Template = Copied | Emptied
 
 
 @asynccontextmanager
 async def fresh_store(template: Template) -> AsyncIterator[Store]:
     """An empty store. There is one at a time."""
-    async with template.copied() as url:
-        store = await Store.open(SecretStr(url))
-        try:
-            yield store
-        finally:
-            await store.close()
+    async with template.fresh() as store:
+        yield store
 
 
 async def keep(store: Store, seen: Session, at: datetime, digests: Mapping[str, bytes] | None = None) -> None:
