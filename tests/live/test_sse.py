@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from liveclient import EVENTS, Frame, events
 from theatre import Theatre
 from theatre import theatre as playing
+
+from tests.liveclient import EVENTS, Frame, events
 
 URQL = "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed"
 COUNT = "subscription { count(to: 2) }"

@@ -11,9 +11,10 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
-from liveclient import PROTOCOL, live
 from theatre import Theatre
 from theatre import theatre as playing
+
+from tests.liveclient import PROTOCOL, live
 
 PATIENCE = 0.5
 SIZE = 16_384

@@ -6,11 +6,11 @@ import asyncio
 import json
 
 import pytest
-from liveclient import PROTOCOL, Failed, live
 from theatre import Theatre
 from theatre import theatre as playing
 
 from providers.transport import MAX_MESSAGE
+from tests.liveclient import PROTOCOL, Failed, live
 
 SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": "subscription { idle }"}}
 INVALID = {
