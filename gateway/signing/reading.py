@@ -16,6 +16,7 @@ from gateway.flight import Flight
 from gateway.hub import Hub
 from gateway.links import Link, Links
 from gateway.listing import Listing, SourceReport
+from gateway.schedule import Schedule
 from gateway.settings import Settings
 from gateway.signing.inspection import Inspection
 from gateway.signing.observation import Observation
@@ -111,8 +112,19 @@ class Reading:
         self._cache = SessionCache(settings.freshness)
         self._wake = Wake(clock, settings.redis.url)
         self._hub = Hub(store.events, self._cache, self._wake, settings.events, clock)
-        self._observation = Observation(store, self._cache, clock, told=self._wake.ring, poll_in=self._poll_in)
-        self._listing = Listing(store, settings.freshness, clock, observe=self.observe, fetch=self._fetch)
+        self._schedule = Schedule(store, directory, clock)
+        self._observation = Observation(
+            store, self._cache, clock, told=self._wake.ring, soon=lambda name: self._schedule.soon(name)
+        )
+        self._listing = Listing(
+            store,
+            self._schedule,
+            settings.freshness,
+            clock,
+            observe=self.observe,
+            fetch=self._fetch,
+            watched=settings.watch.enabled,
+        )
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
         self._reads: Flight[Session] = Flight()
         self._inspections: Flight[SignatureReport] = Flight()
@@ -308,9 +320,6 @@ class Reading:
             if not overtaken or found.source is not ChangeSource.MUTATION:
                 break
         return found
-
-    def _poll_in(self, name: str) -> timedelta:
-        return timedelta(seconds=self.directory.get(name).settings.poll_interval)
 
     async def _completed(self, rows: Sequence[Row]) -> list[Row]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""

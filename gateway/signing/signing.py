@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.signing.following import Following
+from gateway.signing.watching import Watching
 
 
-class Signing(Following):
+class Signing(Watching):
     """What can be done with sessions, whoever asks. Every method may raise any ``SigningError``.
 
     ``Reading`` has what is known, ``Writing`` whole sessions, ``Editing`` what is inside one, ``Consent`` the people who
-    let us act for them, ``Following`` what happens.
+    let us act for them, ``Following`` what happens, ``Watching`` what is looked for.
     """

@@ -16,11 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.store.events import Events
+from gateway.store.leases import Leases
+from gateway.store.polls import Polls
 from gateway.store.promises import Promises
 from gateway.store.sagas import Sagas
 from gateway.store.secrets import Secrets
 from gateway.store.sessions import Sessions
 from gateway.store.signatures import Signatures
+from gateway.store.syncs import Syncs
 from gateway.store.uploads import StagedFiles
 from providers.errors import ConfigurationError
 
@@ -34,6 +37,9 @@ class Store:
         self._engine = engine
         self.sessions = Sessions(engine)
         self.events = Events(engine)
+        self.polls = Polls(engine)
+        self.syncs = Syncs(engine)
+        self.leases = Leases(engine)
         self.sagas = Sagas(engine)
         self.promises = Promises(engine)
         self.secrets = Secrets(engine, cipher)

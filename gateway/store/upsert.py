@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import ColumnElement, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,21 @@ async def insert_new(connection: AsyncConnection, into: Table, values: Mapping[s
     """Inserts a row unless one like it, by any unique index, is there; gives whether it did."""
     statement = _insert(connection, into).values(**values).on_conflict_do_nothing()
     return (await connection.execute(statement)).rowcount == 1
+
+
+async def upsert_where(
+    connection: AsyncConnection,
+    into: Table,
+    rows: Sequence[Mapping[str, Any]],
+    condition: ColumnElement[bool],
+    key: ColumnElement[str],
+) -> Sequence[str]:
+    """Inserts rows, or replaces those that are there and fulfil a condition; gives the keys of all that it wrote."""
+    statement = _insert(connection, into).values(list(rows))
+    keys = [column.name for column in into.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=condition)
+    return (await connection.execute(statement.returning(key))).scalars().all()
 
 
 def _insert(connection: AsyncConnection, into: Table) -> postgresql.Insert | sqlite.Insert:

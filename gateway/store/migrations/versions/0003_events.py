@@ -25,6 +25,11 @@ def upgrade() -> None:
         session.alter_column("version", existing_type=sa.Integer(), existing_nullable=False, server_default=None)
         session.create_index("session_by_poll", ["provider", "poll_at"])
         session.create_index("session_by_watch", ["provider", "watched_until"])
+    with op.batch_alter_table("sync") as sync:
+        sync.alter_column("synced_at", existing_type=sa.BigInteger(), nullable=True)
+        sync.add_column(sa.Column("looked_at", sa.BigInteger(), nullable=True))
+        sync.add_column(sa.Column("swept_at", sa.BigInteger(), nullable=True))
+        sync.add_column(sa.Column("sweep", sa.BigInteger(), nullable=True))
     op.create_table(
         "event",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -96,6 +101,11 @@ def downgrade() -> None:
     op.drop_index("event_by_time", table_name="event")
     op.drop_index("event_by_session", table_name="event")
     op.drop_table("event")
+    op.execute(sa.text("DELETE FROM sync WHERE synced_at IS NULL"))
+    with op.batch_alter_table("sync") as sync:
+        for column in ("sweep", "swept_at", "looked_at"):
+            sync.drop_column(column)
+        sync.alter_column("synced_at", existing_type=sa.BigInteger(), nullable=False)
     with op.batch_alter_table("session") as session:
         session.drop_index("session_by_watch")
         session.drop_index("session_by_poll")
