@@ -9,6 +9,7 @@ from enum import IntEnum
 from providers.clock import Clock
 
 _BURST_SHARE = 0.25
+_SHORTEST_WAIT = 0.001
 
 
 class Rank(IntEnum):
@@ -55,7 +56,7 @@ class Budget:
     async def ready(self, rank: Rank) -> None:
         """Waits until a call may go out."""
         while (wait := self.wait(rank)) > 0:
-            await self._clock.sleep(wait)
+            await self._clock.sleep(max(wait, _SHORTEST_WAIT))
         self._granted[rank] = self._at
 
     @asynccontextmanager
