@@ -20,8 +20,8 @@ class Rank(IntEnum):
     REST = 2
 
 
-_RESERVED = {Rank.FOLLOWED: 0.0, Rank.LIST: 0.25, Rank.REST: 0.5}
-"""The share of a burst that is left to those who are more urgent."""
+_RESERVED = {Rank.FOLLOWED: 0.0, Rank.LIST: 2.0, Rank.REST: 6.0}
+"""The calls that are left to those who are more urgent, at most half of a burst."""
 
 
 class Budget:
@@ -47,7 +47,7 @@ class Budget:
     def wait(self, rank: Rank) -> float:
         """Seconds until a call may go out; 0 where it may now."""
         self._settle()
-        needed = 1 + _RESERVED[rank] * (self._burst - 1) + self._under_way
+        needed = 1 + min(_RESERVED[rank], (self._burst - 1) * rank / 4) + self._under_way
         if self._left >= needed:
             return 0
         patience = self._granted[rank] + self._patience - self._at
