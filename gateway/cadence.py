@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from providers.settings import ProviderSettings
 
 _SHORTEST_SHARE = 0.8
+_FOLLOWED_SHARE = 0.9
 _QUIET_SHARE = 0.1
 _SLOWEST = 20
 _AFTER_DUE = timedelta(seconds=1)
@@ -19,6 +20,7 @@ class Cadence:
 
     One that has been quiet is looked at after a tenth of that time, at most twenty intervals. What is promised is the
     longest time: ``luck``, from 0 to 1, only ever shortens it, by up to a fifth, so that looks do not come all at once.
+    Whoever follows one is promised to hear of a change within the time, so a tenth of it is left for the looking.
     """
 
     interval: float
@@ -35,7 +37,7 @@ class Cadence:
 
     def followed_at(self, now: datetime, luck: float) -> datetime:
         """When to look at a session that is followed."""
-        return now + _shortened(self.followed, luck)
+        return now + _shortened(self.followed * _FOLLOWED_SHARE, luck)
 
     def next_at(self, now: datetime, changed_at: datetime, due_at: datetime | None, luck: float) -> datetime:
         """When to look at a session that nobody follows: also right after it is due, which counts as a change."""

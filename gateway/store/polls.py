@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import ColumnElement, Update, bindparam, case, func, literal, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Update,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
@@ -19,6 +32,9 @@ _P = table.part.c
 _AT_ONCE = 500
 _CAN_CHANGE = or_(_S.settled.is_(False), _S.kind == SessionKind.RECORD.value)
 """A record is settled from the start, and may get another version all the same."""
+
+_at = type_coerce(_S.poll_at, BigInteger) + 0
+"""The same instant, but not for an index: those that are followed are few, and found by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +67,13 @@ class Polls:
 
     async def followed(self, provider: str, now: datetime, limit: int) -> list[str]:
         """Sessions that somebody follows and that are due, most overdue first."""
-        return await self._keys(limit, _S.provider == provider, _S.watched_until > now, _S.poll_at <= now)
+        query = select(_S.key).where(_S.provider == provider, _S.watched_until > now, _at <= literal(now, table.Instant()))
+        return await self._keys(query.order_by(_at).limit(limit))
 
     async def due(self, provider: str, now: datetime, limit: int) -> list[str]:
         """Sessions that nobody follows and that are due, most overdue first."""
-        return await self._keys(limit, _S.provider == provider, _S.poll_at <= now, _alone(now))
+        query = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _alone(now))
+        return await self._keys(query.order_by(_S.poll_at).limit(limit))
 
     async def due_rows(self, provider: str, now: datetime, limit: int) -> Mapping[str, str]:
         """The same as the rows of the provider's list that tell of them, and the session each belongs to."""
@@ -67,7 +85,7 @@ class Polls:
 
     async def next_followed(self, provider: str, now: datetime) -> datetime | None:
         """When the next of those that somebody follows is due."""
-        query = select(func.min(_S.poll_at)).where(_S.provider == provider, _S.watched_until > now)
+        query = select(type_coerce(func.min(_at), table.Instant())).where(_S.provider == provider, _S.watched_until > now)
         async with self._engine.connect() as connection:
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
@@ -124,8 +142,7 @@ class Polls:
         query = query.where(_S.provider == provider, _S.key.in_(keys), *([_CAN_CHANGE] if can_change else []))
         return [Course(*row) for row in await connection.execute(query.order_by(_S.key).with_for_update())]
 
-    async def _keys(self, limit: int, *conditions: ColumnElement[bool]) -> list[str]:
-        query = select(_S.key).where(*conditions).order_by(_S.poll_at).limit(limit)
+    async def _keys(self, query: Select[str]) -> list[str]:
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 

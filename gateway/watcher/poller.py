@@ -21,7 +21,7 @@ from providers.deadline import deadline
 from providers.errors import NotFound, SigningError, expected
 from providers.model import ChangeSource, SessionRef
 
-_AT_ONCE = 4
+_AT_ONCE = {Rank.FOLLOWED: 8, Rank.LIST: 4, Rank.REST: 4}
 _ROUND = 32
 _SWEEP_EVERY = timedelta(hours=1)
 _LOOK_SECONDS = 60.0
@@ -87,7 +87,7 @@ class Poller:
         if sync and sync.looked_at and (wait := self._until_next(sync)) > 0:
             return wait
         next_at = self._schedule.soon(self._name)
-        manner = Manner(lambda: self._budget.ready(Rank.LIST), _AT_ONCE, lenient=True)
+        manner = Manner(lambda: self._budget.ready(Rank.LIST), _AT_ONCE[Rank.LIST], lenient=True)
         hidden = await self._listing.look(self._provider, manner)
         self._backoff.succeeded()
         await self._read(hidden, Rank.REST)
@@ -113,7 +113,7 @@ class Poller:
             wait = (sync.swept_at + _SWEEP_EVERY - self._clock.now()).total_seconds()
             if wait > 0:
                 return wait
-        manner = Manner(lambda: self._budget.ready(Rank.REST), _AT_ONCE, lenient=True)
+        manner = Manner(lambda: self._budget.ready(Rank.REST), _AT_ONCE[Rank.REST], lenient=True)
         await self._listing.sweep(self._provider, manner)
         self._backoff.succeeded()
         return _SWEEP_EVERY.total_seconds()
@@ -125,14 +125,14 @@ class Poller:
 
     async def _read(self, keys: Collection[str], rank: Rank) -> None:
         """Reads sessions side by side. Where the provider has trouble, those that it was not asked for stay due."""
-        turn = asyncio.Semaphore(_AT_ONCE)
+        turn = asyncio.Semaphore(_AT_ONCE[rank])
         begun: dict[str, datetime] = {}
 
         async def read(key: str) -> None:
             async with turn, self._budget.look(rank):
                 if self._backoff.left() == 0:
                     begun[key] = self._clock.now()
-                    await self._look(key)
+                    await self._look(key, rank)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -141,9 +141,11 @@ class Poller:
         finally:
             await self._schedule.looked(self._name, begun)
 
-    async def _look(self, key: str) -> None:
+    async def _look(self, key: str, rank: Rank) -> None:
+        # One that does not answer must not keep the others that are followed waiting for all that it is tried.
+        patience = self._provider.settings.timeout if rank is Rank.FOLLOWED else _LOOK_SECONDS
         try:
-            with deadline(self._clock, _LOOK_SECONDS), suppress(NotFound):
+            with deadline(self._clock, patience), suppress(NotFound):
                 await self._fetch(SessionRef(self._name, key), ChangeSource.POLL, {})
         except SigningError as error:
             if not concerns_one_session(error):
