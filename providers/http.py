@@ -53,6 +53,8 @@ class Http:
     ) -> None:
         self.provider = settings.name
         self.clock = clock or Clock()
+        self.sent = 0
+        """How many calls have gone out, each attempt and each request for a token counted."""
         self._settings = settings
         self._authorization = authorization
         self._fault = fault
@@ -278,6 +280,7 @@ class Http:
         )
         # A streamed body may take as long as the whole request may.
         patience = time_left(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
+        self.sent += 1
         try:
             async with asyncio.timeout(patience):
                 return await self._client.send(request, stream=True)

@@ -28,8 +28,10 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 class ProviderSettings(BaseModel):
     """One ``[[providers]]`` table.
 
-    ``timeout`` and ``poll_interval`` are seconds. ``paths`` overrides entries of the path table, for
-    paths that the vendor does not publish.
+    ``timeout`` and the poll intervals are seconds: ``poll_interval`` is how often its list is read, and sessions that
+    have changed lately; ``poll_interval_watched`` is for those that somebody follows. ``poll_budget`` is how many calls
+    a minute the watcher may leave the provider with. ``paths`` overrides entries of the path table, for paths that the
+    vendor does not publish.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -44,6 +46,8 @@ class ProviderSettings(BaseModel):
     timeout: float = Field(default=10.0, gt=0, le=300)
     max_concurrency: int = Field(default=16, ge=1, le=1000)
     poll_interval: float = Field(default=30.0, ge=0.05)
+    poll_interval_watched: float = Field(default=2.0, ge=0.05)
+    poll_budget: int = Field(default=240, ge=1)
     max_answer_bytes: int = Field(default=32 * 2**20, ge=1024)
     paths: dict[str, str] = Field(default_factory=dict)
 

@@ -7,6 +7,7 @@ from enum import EnumMeta
 import strawberry
 
 from gateway.listing import SourceOutcome
+from gateway.signing.watching import SyncStrategy
 from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from providers import model
 from providers.adapter import ConnectionState
@@ -44,6 +45,7 @@ _ENUMS: tuple[EnumMeta, ...] = (
     model.ChangeSource,
     SessionOrder,
     SourceOutcome,
+    SyncStrategy,
     Operation,
     Support,
     ConnectionState,

@@ -17,27 +17,27 @@ from providers.errors import Conflict
 from providers.model import ChangeSource, Session, SessionRef
 
 _TRIES = 20
-_SOON = timedelta(seconds=1)
+_AFTER_DUE = timedelta(seconds=1)
 
 Told = Callable[[], None]
-PollIn = Callable[[str], timedelta]
+Soon = Callable[[str], datetime]
 
 
 class Observation:
     """Compares what was seen with what is known, keeps the newer, and has the log tell what happened.
 
-    ``told`` is called once the log has grown; ``poll_in`` says how soon a provider's open sessions are looked at again.
+    ``told`` is called once the log has grown; ``soon`` says when a provider's open sessions are looked at again.
     """
 
     def __init__(
-        self, store: Store, cache: SessionCache, confirmations: Confirmations, clock: Clock, *, told: Told, poll_in: PollIn
+        self, store: Store, cache: SessionCache, confirmations: Confirmations, clock: Clock, *, told: Told, soon: Soon
     ) -> None:
         self._store = store
         self._cache = cache
         self._confirmations = confirmations
         self._clock = clock
         self._told = told
-        self._poll_in = poll_in
+        self._soon = soon
         self._locks: WeakValueDictionary[SessionRef, asyncio.Lock] = WeakValueDictionary()
 
     async def observe(
@@ -61,7 +61,7 @@ class Observation:
             for _ in range(_TRIES):
                 stored = await self._store.sessions.stored(seen.ref)
                 known, version = (stored.session, stored.version) if stored else (None, None)
-                if known is not None and _newer(known, begun_at):
+                if known is not None and _newer(known, seen, begun_at):
                     return known
                 as_of = begun_at or self._clock.now()
                 session = replace(_merged(known, seen), observed_at=as_of, source=source, stale=False)
@@ -98,13 +98,15 @@ class Observation:
         if session.settled:
             return None
         now = self._clock.now()
-        soon = now + self._poll_in(session.provider)
-        return min(soon, session.due_at + _SOON) if session.due_at and session.due_at > now else soon
+        soon = self._soon(session.provider)
+        return min(soon, session.due_at + _AFTER_DUE) if session.due_at and session.due_at > now else soon
 
 
-def _newer(known: Session, begun_at: datetime | None) -> bool:
-    """Whether all of what is known was seen after a reading had begun."""
-    return begun_at is not None and known.observed_at is not None and known.observed_at > begun_at and not known.partial
+def _newer(known: Session, seen: Session, begun_at: datetime | None) -> bool:
+    """Whether what is known was seen after a reading had begun. A full one completes what a newer row has told."""
+    if begun_at is None or known.observed_at is None or known.observed_at <= begun_at:
+        return False
+    return seen.partial or not known.partial
 
 
 def _merged(known: Session | None, seen: Session) -> Session:

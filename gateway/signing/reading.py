@@ -18,6 +18,7 @@ from gateway.hub import Hub
 from gateway.links import Link, Links
 from gateway.listing import Listing, SourceReport
 from gateway.redis import connect
+from gateway.schedule import Schedule
 from gateway.settings import Settings
 from gateway.signing.inspection import Inspection
 from gateway.signing.observation import Observation
@@ -117,10 +118,19 @@ class Reading:
         self._confirmations = Confirmations(self._redis, settings.freshness.open, clock)
         self._hub = Hub(store.events, self._cache, self._wake, settings.events, clock)
         self._vigil = Vigil(directory, clock)
+        self._schedule = Schedule(store, directory, clock)
         self._observation = Observation(
-            store, self._cache, self._confirmations, clock, told=self._wake.ring, poll_in=self._poll_in
+            store, self._cache, self._confirmations, clock, told=self._wake.ring, soon=self._schedule.soon
         )
-        self._listing = Listing(store, settings.freshness, clock, observe=self.observe, fetch=self._fetch)
+        self._listing = Listing(
+            store,
+            self._schedule,
+            settings.freshness,
+            clock,
+            observe=self.observe,
+            fetch=self._fetch,
+            watched=settings.watch.enabled,
+        )
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
         self._reads: Flight[Session] = Flight()
         self._inspections: Flight[SignatureReport] = Flight()
@@ -332,9 +342,6 @@ class Reading:
             if not overtaken or found.source is not ChangeSource.MUTATION:
                 break
         return found
-
-    def _poll_in(self, name: str) -> timedelta:
-        return timedelta(seconds=self.directory.get(name).settings.poll_interval)
 
     async def _completed(self, rows: Sequence[Row]) -> list[Row]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gateway.signing.inbox import Inbox
+from gateway.signing.watching import Watching
 
 
-class Signing(Inbox):
+class Signing(Watching):
     """What can be done with sessions, whoever asks. Every method may raise any ``SigningError``.
 
     ``Reading`` has what is known, ``Writing`` whole sessions, ``Editing`` what is inside one, ``Consent`` the people who
     let us act for them, ``Following`` what happens, ``Inbox`` what providers
-    send by themselves.
+    send by themselves, ``Watching`` what is looked for.
     """

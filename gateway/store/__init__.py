@@ -6,10 +6,11 @@ from gateway.store.events import ALL, Event, EventFilter
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice
 from gateway.store.promises import Promise
 from gateway.store.sagas import Saga, SagaState
-from gateway.store.sessions import ListedRow, Sessions, State, Stored, Sync
+from gateway.store.sessions import ListedRow, Sessions, State, Stored
 from gateway.store.settlement import Settlement
 from gateway.store.signatures import SignatureFilter, SignaturePosition
 from gateway.store.store import Store
+from gateway.store.syncs import Sync
 from gateway.store.uploads import StagedFile, StagedFiles
 
 __all__ = [

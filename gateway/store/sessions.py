@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,7 +19,7 @@ from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
 from gateway.store.upsert import insert_new, insert_or_lock, upsert
 from providers.change import Change
-from providers.model import Session, SessionRef
+from providers.model import Session, SessionKind, SessionRef
 
 _decoder = msgspec.msgpack.Decoder(Session)
 _encoder = msgspec.msgpack.Encoder()
@@ -28,14 +28,6 @@ _LOST_RACES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected: it has rolled back, and the same may go well now."""
 _LONGEST = 320
 """No address of e-mail has more characters, and an index has to hold it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sync:
-    """When a provider's list was last read, and whether it has ever been read to its end."""
-
-    synced_at: datetime
-    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +144,11 @@ class Sessions:
             return dict((await connection.execute(query)).all())
 
     async def unfinished_rows(self, provider: str) -> Mapping[str, str]:
-        """The rows of a provider's list that can still change, and the session each belongs to."""
+        """The rows of a provider's list that can still change, and the session each belongs to, most overdue first."""
         parts = table.part.c
         same = (_S.provider == parts.provider) & (_S.key == parts.session_key)
         query = select(parts.key, parts.session_key).join(table.session, same)
-        query = query.where(_S.provider == provider, _S.settled.is_(False)).order_by(_S.observed_at)
+        query = query.where(_S.provider == provider, _S.settled.is_(False)).order_by(_S.poll_at)
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
@@ -167,19 +159,6 @@ class Sessions:
         async with self._engine.connect() as connection:
             return {key: ListedRow(session_key, digest) for key, session_key, digest in await connection.execute(query)}
 
-    async def sync(self, provider: str) -> Sync | None:
-        """When a provider's list was last read."""
-        query = select(table.sync.c.synced_at, table.sync.c.complete).where(table.sync.c.provider == provider)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else Sync(row.synced_at, row.complete)
-
-    async def save_sync(self, provider: str, sync: Sync) -> None:
-        """Notes that a provider's list was read."""
-        async with self._engine.begin() as connection:
-            values = {"provider": provider, "synced_at": sync.synced_at, "complete": sync.complete}
-            await upsert(connection, table.sync, values)
-
     async def _replace(self, connection: AsyncConnection, session: Session, state: State) -> bool:
         """Whether the state that this one replaces was still there."""
         row = _row(session, state)
@@ -189,6 +168,13 @@ class Sessions:
         kept |= set[str]() if state.changes else {"changed_at"}
         mine = (_S.provider == session.provider, _S.key == session.key, _S.version == state.replaces)
         values = {name: value for name, value in row.items() if name not in kept}
+        poll_at = literal(row["poll_at"], table.Instant())
+        # Whoever follows it expects it to be looked at as often as before.
+        followed = _S.watched_until > state.seen_at
+        if row["poll_at"] is not None:
+            values["poll_at"] = case((followed & (_S.poll_at < poll_at), _S.poll_at), else_=poll_at)
+        elif session.kind is SessionKind.RECORD:
+            values["poll_at"] = case((followed, _S.poll_at), else_=poll_at)
         return (await connection.execute(update(table.session).where(*mine).values(**values))).rowcount == 1
 
     async def _is_part(self, connection: AsyncConnection, session: Session) -> bool:

@@ -20,11 +20,14 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from gateway.store.deliveries import Deliveries
 from gateway.store.events import Events
+from gateway.store.leases import Leases
+from gateway.store.polls import Polls
 from gateway.store.promises import Promises
 from gateway.store.sagas import Sagas
 from gateway.store.secrets import Secrets
 from gateway.store.sessions import Sessions
 from gateway.store.signatures import Signatures
+from gateway.store.syncs import Syncs
 from gateway.store.uploads import StagedFiles
 from providers.errors import ConfigurationError
 
@@ -57,6 +60,9 @@ class Store:
         self._engine = engine
         self.sessions = Sessions(engine)
         self.events = Events(engine)
+        self.polls = Polls(engine)
+        self.syncs = Syncs(engine)
+        self.leases = Leases(engine)
         self.sagas = Sagas(engine)
         self.promises = Promises(engine)
         self.secrets = Secrets(engine, cipher)

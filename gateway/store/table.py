@@ -228,10 +228,18 @@ sync = Table(
     "sync",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("synced_at", Instant, nullable=False),
+    Column("synced_at", Instant),
     Column("complete", Boolean, nullable=False),
+    Column("looked_at", Instant),
+    Column("swept_at", Instant),
+    Column("sweep", BigInteger),
 )
-"""When a provider's list was last read, and whether it has ever been read to its end."""
+"""How far a provider's list was read.
+
+``synced_at`` is when everything in it that can still change was last seen, ``looked_at`` when the watcher had last seen
+what was due. ``complete`` says that no news can be behind a page without news. ``swept_at`` is when it was last read
+from end to end, and ``sweep`` how far that has come this time.
+"""
 
 upload = Table(
     "upload",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, ColumnElement, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,6 +36,21 @@ async def insert_or_lock(connection: AsyncConnection, into: Table, values: Mappi
     locking = statement.on_conflict_do_update(index_elements=keys, set_={shown.name: shown}).returning(shown)
     found: T = (await connection.execute(locking)).scalar_one()
     return found
+
+
+async def upsert_where(
+    connection: AsyncConnection,
+    into: Table,
+    rows: Sequence[Mapping[str, Any]],
+    condition: ColumnElement[bool],
+    key: ColumnElement[str],
+) -> Sequence[str]:
+    """Inserts rows, or replaces those that are there and fulfil a condition; gives the keys of all that it wrote."""
+    statement = _insert(connection, into).values(list(rows))
+    keys = [column.name for column in into.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=condition)
+    return (await connection.execute(statement.returning(key))).scalars().all()
 
 
 def _insert(connection: AsyncConnection, into: Table) -> postgresql.Insert | sqlite.Insert:

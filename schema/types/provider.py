@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from gateway.directory import Connected
+from gateway.signing.watching import SyncState, SyncStrategy
 from providers.adapter import ConnectionState
 from providers.capability import Capability as ModelCapability
 from providers.capability import Operation, Support
@@ -83,6 +84,20 @@ class SessionCounts:
     native: bool
 
 
+def _lag_ms(root: strawberry.Parent[SyncState]) -> int | None:
+    return None if root.lag is None else max(0, round(root.lag.total_seconds() * 1000))
+
+
+@strawberry.type
+class Sync:
+    """How the gateway learns of changes at a provider, and how far it is behind."""
+
+    strategy: SyncStrategy
+    last_sync_at: datetime | None
+    lag_ms: int | None = resolved(_lag_ms)
+    open_sessions: int
+
+
 def _id(root: strawberry.Parent[Connected]) -> strawberry.ID:
     return node_id("Provider", root.name)
 
@@ -125,6 +140,10 @@ def _health(root: strawberry.Parent[Connected]) -> ModelHealth:
     return root.adapter.health
 
 
+async def _sync(root: strawberry.Parent[Connected], info: Info) -> SyncState:
+    return await info.context.signing.sync(root.name)
+
+
 async def _session_counts(root: strawberry.Parent[Connected], info: Info) -> SessionCounts:
     counts = await info.context.signing.statistics(root.name)
     return SessionCounts(
@@ -152,6 +171,7 @@ class Provider(Node):
     limits: list[Limit] = resolved(_limits)
     connection: Connection = resolved(_connection)
     health: Health = resolved(_health)
+    sync: Sync = resolved(_sync)
     session_counts: SessionCounts = resolved(
         _session_counts, "The provider's own count where it keeps one, else the gateway's."
     )

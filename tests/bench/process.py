@@ -60,6 +60,7 @@ def _toml(provider: dict[str, object], folder: Path, port: int, address: str) ->
         f'[server]\nport = {port}\npublic_url = "{address}"\n'
         f'[database]\nurl = "sqlite:///{folder}/countersign.db"\n'
         f'[uploads]\nfolder = "{folder}/uploads"\n'
+        "[watch]\nenabled = false\n"
         f"[[providers]]\ntimeout = 60\n{rows}\n"
     )
 

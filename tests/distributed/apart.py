@@ -240,6 +240,7 @@ def configuration(
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}"},
         "database": {"url": f"sqlite:///{folder / 'countersign.db'}"},
         "uploads": {"folder": str(folder / "uploads")},
+        "watch": {"enabled": False},
     }
     for section, values in sections.items():
         table[section] = {**table.get(section, {}), **values}

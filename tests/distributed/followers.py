@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 from base64 import urlsafe_b64encode
@@ -119,5 +120,5 @@ def verdict(told: Sequence[Told], log: Sequence[int]) -> tuple[int, int, int]:
     return (
         len(set(log) - set(numbers)),
         len(numbers) - len(set(numbers)),
-        sum(a > b for a, b in zip(numbers, numbers[1:], strict=False)),
+        sum(a > b for a, b in itertools.pairwise(numbers)),
     )

@@ -43,10 +43,8 @@ class World:
     acts: Counter[str] = field(default_factory=Counter)
 
     async def act(self, session: Mapping[str, Any]) -> bool:
-        """Somebody signs or declines, by chance; False once nothing more can happen to a session."""
+        """Somebody signs or declines, by chance; whether more can happen to a session."""
         kind, done = session["provider"]["name"], self.steps[session["id"]]
-        if done and done[-1] in {"COMPLETED", "DECLINED"}:
-            return False
         sandbox = self.sandboxes[kind]
         people = session["participants"]
         turn = len(done)
@@ -95,7 +93,9 @@ async def let_happen(world: World, sessions: Sequence[dict[str, Any]]) -> None:
 
     async def go(session: dict[str, Any]) -> None:
         await asyncio.sleep(world.chance.uniform(0, SECONDS - 2 * APART))
-        while await world.act(session):
+        for _ in session["participants"] or (None,):
+            if not await world.act(session):
+                return
             await asyncio.sleep(APART)
 
     await asyncio.gather(*(go(session) for session in sessions))

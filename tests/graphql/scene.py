@@ -300,6 +300,7 @@ def configuration(
         "database": {"url": f"sqlite:///{folder / 'countersign.db'}"},
         "uploads": {"folder": str(folder / "uploads")},
         "freshness": {"list": 0},
+        "watch": {"enabled": False},
         "sagas": {"lease": 3600},
         "trust": {"roots": [str(roots)]},
     }

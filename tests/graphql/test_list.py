@@ -507,3 +507,17 @@ async def test_a_deleted_signature_leaves_the_list(scene):
     await scene.done("deleteSignature", signature=signature["id"])
     assert (await signatures(scene))["nodes"] == []
     assert signature["id"] == node_id("Signature", "persist", record["key"], signature["key"])
+
+
+async def test_a_provider_says_how_the_gateway_learns_of_changes_and_how_far_it_is_behind(scene):
+    query = "{ providers { name sync { strategy lastSyncAt lagMs openSessions } } }"
+    made = await scene.create("seal")
+    before = {each["name"]: each["sync"] for each in (await scene.data(query))["providers"]}
+    assert before["seal"] == {"strategy": "NONE", "lastSyncAt": None, "lagMs": None, "openSessions": 1}
+    await scene.list()
+    await scene.sign(made)
+    await scene.settle(made)
+    after = {each["name"]: each["sync"] for each in (await scene.data(query))["providers"]}
+    assert after["seal"]["openSessions"] == 0
+    assert after["seal"]["lagMs"] >= 5000, "the list was read before the hands were moved on"
+    assert after["seal"]["lastSyncAt"]

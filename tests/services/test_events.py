@@ -39,7 +39,7 @@ async def gateways(template: Template, count: int = 2) -> AsyncIterator[Sequence
 def observation(store: Store) -> Observation:
     cache = SessionCache(FreshnessSettings(open=0, final=0))
     return Observation(
-        store, cache, Confirmations(None, 5, Hands()), Hands(), told=lambda: None, poll_in=lambda name: HALF_A_MINUTE
+        store, cache, Confirmations(None, 5, Hands()), Hands(), told=lambda: None, soon=lambda name: START + HALF_A_MINUTE
     )
 
 

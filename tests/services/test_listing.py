@@ -21,7 +21,7 @@ from stage import START, Hands, Template, examples, fresh_store
 
 from gateway.directory import Connected, Directory
 from gateway.listing import SourceOutcome, SourceReport
-from gateway.settings import FreshnessSettings, Settings, UploadSettings
+from gateway.settings import FreshnessSettings, Settings, UploadSettings, WatchSettings
 from gateway.signing import Signing
 from gateway.store import SessionFilter, SessionOrder, Slice, Store
 from gateway.uploads import Uploads
@@ -191,7 +191,7 @@ async def opened(store: Store, folder: Path, *kinds: type[Shelf], wait: float = 
     directory = Directory(connected)
     uploads = Uploads(UploadSettings(folder=folder), store.uploads, clock)
     freshness = FreshnessSettings(open=0, final=0, list=10, list_wait=wait)
-    signing = Signing(Settings(freshness=freshness), directory, store, uploads, clock)
+    signing = Signing(Settings(freshness=freshness, watch=WatchSettings(enabled=False)), directory, store, uploads, clock)
     try:
         yield Scene(signing, store, clock, shelves)
     finally:

@@ -23,6 +23,7 @@ from gateway.store import (
     SignaturePosition,
     Slice,
     StagedFile,
+    State,
     Store,
     Sync,
     table,
@@ -61,7 +62,7 @@ async def test_saving_replaces_all_that_was_known(template: Template, first: Ses
 
 async def test_what_is_unknown_is_none(store: Store) -> None:
     assert await store.sessions.get(SessionRef("acme", "nothing")) is None
-    assert await store.sessions.sync("acme") is None
+    assert await store.syncs.get("acme") is None
 
 
 async def test_a_session_without_a_date_stays_where_it_was_first_seen(store: Store) -> None:
@@ -123,17 +124,18 @@ async def test_only_rows_of_sessions_that_can_still_change_are_unfinished(store:
     assert await store.sessions.tally("acme") == {status.value: 1 for status in SessionStatus}
 
 
-async def test_the_longest_unseen_come_first_among_the_unfinished(store: Store) -> None:
+async def test_the_most_overdue_come_first_among_the_unfinished(store: Store) -> None:
     for hours in (2, 0, 3, 1):
-        await keep(store, session(f"h{hours}", observed_at=NOW + timedelta(hours=hours)), NOW)
+        state = State(seen_at=NOW, poll_at=NOW + timedelta(hours=hours))
+        assert await store.sessions.save(session(f"h{hours}"), state)
     assert list(await store.sessions.unfinished_rows("acme")) == ["h0", "h1", "h2", "h3"]
 
 
 async def test_what_was_synced_is_remembered_per_provider(store: Store) -> None:
-    await store.sessions.save_sync("acme", Sync(NOW, complete=False))
-    await store.sessions.save_sync("acme", Sync(NOW + timedelta(microseconds=1), complete=True))
-    assert await store.sessions.sync("acme") == Sync(NOW + timedelta(microseconds=1), complete=True)
-    assert await store.sessions.sync("umbrella") is None
+    await store.syncs.news("acme")
+    await store.syncs.walked("acme", NOW + timedelta(microseconds=1))
+    assert await store.syncs.get("acme") == Sync(NOW + timedelta(microseconds=1), complete=True)
+    assert await store.syncs.get("umbrella") is None
 
 
 async def test_many_can_save_at_once(store: Store) -> None:

@@ -28,6 +28,11 @@ def upgrade() -> None:
         session.create_index("session_by_watch", ["provider", "watched_until"])
     with op.batch_alter_table("mailbox") as mailbox:
         mailbox.alter_column("email", existing_type=sa.String(length=320), existing_nullable=False, type_=sa.Text())
+    with op.batch_alter_table("sync") as sync:
+        sync.alter_column("synced_at", existing_type=sa.BigInteger(), nullable=True)
+        sync.add_column(sa.Column("looked_at", sa.BigInteger(), nullable=True))
+        sync.add_column(sa.Column("swept_at", sa.BigInteger(), nullable=True))
+        sync.add_column(sa.Column("sweep", sa.BigInteger(), nullable=True))
     op.create_table(
         "event",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -99,6 +104,11 @@ def downgrade() -> None:
     op.drop_index("event_by_time", table_name="event")
     op.drop_index("event_by_session", table_name="event")
     op.drop_table("event")
+    op.execute(sa.text("DELETE FROM sync WHERE synced_at IS NULL"))
+    with op.batch_alter_table("sync") as sync:
+        for column in ("sweep", "swept_at", "looked_at"):
+            sync.drop_column(column)
+        sync.alter_column("synced_at", existing_type=sa.BigInteger(), nullable=False)
     with op.batch_alter_table("session") as session:
         session.drop_index("session_by_watch")
         session.drop_index("session_by_poll")

@@ -1,0 +1,105 @@
+"""How many calls a watcher makes, and how long it waits after failures."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lookout import Leap
+
+from gateway.watcher.backoff import Backoff
+from gateway.watcher.budget import Budget, Rank
+from providers.adapter import Connection, ConnectionState
+from providers.errors import AuthorizationRequired, Busy, Unavailable
+
+FOREVER = 1e9
+UP = Connection(ConnectionState.CONNECTED)
+
+
+class Meter:
+    """A budget, and the instants of the calls that went out under it."""
+
+    def __init__(self, per_minute: int, patience: float = FOREVER) -> None:
+        self.clock = Leap()
+        self.calls: list[float] = []
+        self.others = 0
+        self.budget = Budget(per_minute, lambda: len(self.calls) + self.others, self.clock, patience)
+
+    async def call(self, rank: Rank) -> None:
+        async with self.budget.look(rank):
+            self.calls.append(self.clock.at)
+
+    def busiest_minute(self) -> int:
+        return max((sum(start <= each < start + 60 for each in self.calls) for start in self.calls), default=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    per_minute=st.integers(1, 300),
+    pauses=st.lists(st.tuples(st.floats(0, 90), st.sampled_from(Rank), st.integers(1, 40)), max_size=20),
+)
+async def test_no_minute_has_more_calls_than_are_allowed(per_minute: int, pauses: list[tuple[float, Rank, int]]) -> None:
+    meter = Meter(per_minute)
+    for pause, rank, calls in pauses:
+        meter.clock.at += pause
+        for _ in range(calls):
+            await meter.call(rank)
+    assert meter.busiest_minute() <= max(per_minute, 1) + 1
+
+
+async def test_nearly_all_that_is_allowed_is_used_where_it_is_needed() -> None:
+    meter = Meter(240)
+    while meter.clock.at < 600:
+        await meter.call(Rank.FOLLOWED)
+    assert 0.7 * 240 * 10 < len(meter.calls) <= 240 * 10
+
+
+async def test_the_more_urgent_come_first_when_calls_are_short() -> None:
+    meter = Meter(60)
+    for _ in range(5):
+        await meter.call(Rank.FOLLOWED)
+    waits = [meter.budget.wait(rank) for rank in Rank]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[1] < waits[2]
+
+
+async def test_what_users_call_counts_but_the_watcher_is_never_silenced() -> None:
+    meter = Meter(240, patience=120)
+    while meter.clock.at < 600:
+        meter.others += 10
+        meter.clock.at += 1
+        for rank in Rank:
+            if meter.budget.wait(rank) == 0:
+                await meter.call(rank)
+    assert len(meter.calls) == len(Rank) * 5
+
+
+async def test_a_failing_provider_is_asked_ever_more_seldom_and_at_once_after_a_success() -> None:
+    clock = Leap()
+    backoff = Backoff(clock, lambda: UP, luck=lambda: 1.0)
+    waits = []
+    for _ in range(12):
+        backoff.failed(Unavailable("no"))
+        backoff.failed(Unavailable("no"))  # at the same time
+        waits.append(backoff.left())
+        clock.at += backoff.left()
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    backoff.failed(Unavailable("no"))
+    backoff.succeeded()
+    assert backoff.left() == 0
+
+
+@given(luck=st.floats(0, 1), asked=st.floats(0, 3000))
+def test_a_provider_is_left_alone_for_as_long_as_it_asks(luck: float, asked: float) -> None:
+    backoff = Backoff(Leap(), lambda: UP, luck=lambda: luck)
+    backoff.failed(Busy("later", retry_after=asked))
+    assert backoff.left() >= asked
+
+
+def test_refused_credentials_are_tried_rarely_until_there_are_others() -> None:
+    clock, now = Leap(), [Connection(ConnectionState.REFUSED)]
+    backoff = Backoff(clock, lambda: now[0], luck=lambda: 0.0)
+    backoff.failed(AuthorizationRequired("no"))
+    assert backoff.left() >= 150
+    now[0] = UP
+    assert backoff.left() == pytest.approx(0)

@@ -1,0 +1,264 @@
+"""What one poller asks its provider, turn by turn, under a clock of ours; the provider is a sandbox on a real port."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from lookout import START, lookout, pass_, through
+from sqlalchemy.event import listen
+
+from gateway.listing import Manner
+from gateway.store import EventFilter
+from providers.authority import Authority
+from providers.change import ChangeType
+from providers.errors import Unavailable
+from providers.model import SessionStatus
+from providers.sandbox import Fault
+
+MINUTE, HOUR = 60.0, 3600.0
+LISTED = ("signicat", "easyink", "persist")
+KINDS = ("seal", *LISTED)
+PLENTY = 100_000
+
+
+async def test_a_followed_session_is_looked_at_more_often_than_others(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
+        followed, other = await out.make("seal"), await out.make("seal")
+        poller, before = out.poller("seal"), out.count("seal")
+        for _ in range(12):
+            await out.follow(followed)
+            await through(out.clock, 10, poller.look_at_followed, poller.look_at_rest)
+        looks = [out.reads("seal", each, before) for each in (followed, other)]
+        assert 60 <= looks[0] <= 90, "every two seconds at the latest, for two minutes"
+        assert 4 <= looks[1] <= 6, "every half minute at the latest"
+
+
+async def test_whom_nobody_follows_any_more_is_looked_at_as_others_are(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
+        session, poller = await out.make("seal"), out.poller("seal")
+        await out.follow(session)
+        await through(out.clock, 40, poller.look_at_followed, poller.look_at_rest)
+        before = out.count("seal")
+        await through(out.clock, 60, poller.look_at_followed, poller.look_at_rest)
+        assert 1 <= out.reads("seal", session, before) <= 3
+
+
+async def test_what_is_settled_is_not_looked_at(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
+        session, poller = await out.make("seal"), out.poller("seal")
+        await out.happen(session)
+        await out.follow(session)
+        await through(out.clock, 35, poller.look_at_followed, poller.look_at_rest)
+        assert (await out.known(session.ref)).settled
+        before = out.count("seal")
+        await out.follow(session)
+        await through(out.clock, HOUR, poller.look_at_followed, poller.look_at_rest)
+        assert out.calls("seal", before) == []
+
+
+async def test_a_quiet_session_is_looked_at_ever_more_seldom(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
+        session, poller = await out.make("seal"), out.poller("seal")
+        looks = []
+        for _ in range(3):
+            before = out.count("seal")
+            await through(out.clock, HOUR, poller.look_at_rest)
+            looks.append(out.reads("seal", session, before))
+        assert looks[0] > looks[1] >= looks[2]
+        assert 6 <= looks[2] <= 8, "every ten minutes at the latest"
+
+
+@pytest.mark.parametrize("kind", LISTED)
+async def test_where_there_is_a_list_nobody_is_read_by_themselves_but_who_is_followed(
+    tmp_path: Path, authority: Authority, kind: str
+) -> None:
+    async with lookout(tmp_path, authority, kind, poll_budget=PLENTY) as out:
+        followed, other = await out.make(kind), await out.make(kind)
+        poller = out.poller(kind)
+        await through(out.clock, MINUTE, poller.look_at_list)
+        before = out.count(kind)
+        for _ in range(6):
+            await out.follow(followed)
+            await through(out.clock, 10, poller.look_at_followed, poller.look_at_list)
+        key = {"signicat": lambda each: each.parts[0], "persist": lambda each: "document"}.get(kind, lambda each: each.key)
+        alone = [path for path in out.calls(kind, before) if key(other) in path]
+        lists = [
+            path for path in out.calls(kind, before) if path.endswith(("/signing-sessions", "/signatures", "/signingSessions"))
+        ]
+        assert alone == []
+        assert 1 <= len(lists) <= 4, "every half minute"
+        assert len(out.calls(kind, before)) >= 30, "every two seconds for a minute"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_happened_while_the_gateway_was_down_is_found(tmp_path: Path, authority: Authority, kind: str) -> None:
+    async with lookout(tmp_path, authority, kind) as out:
+        session = await out.make(kind)
+        await out.happen(session)
+        new = await out.make(kind, known=False)
+        await pass_(out.clock, HOUR)
+        poller = out.poller(kind)
+        turn = poller.look_at_rest if kind == "seal" else poller.look_at_list
+        await through(out.clock, MINUTE, turn, *([] if kind == "seal" else [poller.sweep]))
+        events = [event async for event in _events(out, session)]
+        assert events, "the change is told"
+        assert {event.source for event in events} == {"POLL"}
+        if kind != "seal":
+            keys = new.parts or (new.key,)
+            assert await out.store.sessions.listed(kind, keys), "so is what others have made"
+
+
+async def _events(out, session):
+    for event in await out.store.events.page(0, 100, EventFilter(sessions=[session.ref])):
+        if event.change.type is not ChangeType.CREATED:
+            yield event
+
+
+async def test_after_a_restart_not_everything_is_looked_at_at_once(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=60) as out:
+        sessions = [await out.make("seal") for _ in range(30)]
+        await pass_(out.clock, HOUR)
+        poller, before, begun = out.poller("seal"), out.count("seal"), out.clock.monotonic()
+        await through(out.clock, 10, poller.look_at_rest)
+        assert out.clock.monotonic() - begun > 30, "a round of thirty took its time"
+        assert len(out.calls("seal", before)) <= 60
+        assert all(out.reads("seal", each, before) == 1 for each in sessions)
+        before = out.count("seal")
+        poller = out.poller("seal")
+        await through(out.clock, 5, poller.look_at_rest)
+        assert out.calls("seal", before) == [], "after another restart it goes on where it stood"
+
+
+async def test_the_budget_holds_at_the_provider_and_the_followed_go_first(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=60, poll_interval=10, poll_interval_watched=1) as out:
+        followed, others = [await out.make("seal") for _ in range(3)], [await out.make("seal") for _ in range(30)]
+        poller, before, begun = out.poller("seal"), out.count("seal"), out.clock.monotonic()
+        while out.clock.monotonic() - begun < 300:
+            await out.follow(*followed)
+            await through(out.clock, 5, poller.look_at_followed)
+            await through(out.clock, 1, poller.look_at_followed)
+        calls = len(out.calls("seal", before))
+        minutes = (out.clock.monotonic() - begun) / 60
+        assert 0.6 * 60 * minutes < calls <= 60 * (minutes + 1)
+        assert sum(out.reads("seal", each, before) for each in others) == 0
+        looks = [out.reads("seal", each, before) for each in followed]
+        assert max(looks) - min(looks) <= 8, "and they take turns"
+
+
+async def test_all_are_looked_at_in_turn_where_calls_are_short(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=30, poll_interval=1) as out:
+        sessions = [await out.make("seal") for _ in range(40)]
+        poller, before = out.poller("seal"), out.count("seal")
+        await through(out.clock, 600, poller.look_at_rest)
+        looks = [out.reads("seal", each, before) for each in sessions]
+        assert min(looks) >= 1
+        assert max(looks) - min(looks) <= 2
+
+
+async def test_a_provider_in_trouble_is_asked_ever_more_seldom_and_nothing_is_missed(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
+        session, poller = await out.make("seal"), out.poller("seal")
+        out.sandboxes["seal"].faults.append(Fault(count=100_000, status=503))
+        before = out.count("seal")
+        for _ in range(60):
+            await out.follow(session)
+            await through(out.clock, 20, poller.look_at_followed, poller.look_at_rest)
+        failed = len(out.calls("seal", before))
+        assert 3 <= failed <= 60, "where 600 looks were due in twenty minutes"
+        out.sandboxes["seal"].faults.clear()
+        await out.happen(session)
+        for _ in range(30):
+            await out.follow(session)
+            await through(out.clock, 10, poller.look_at_followed, poller.look_at_rest)
+        assert (await out.known(session.ref)).status is SessionStatus.COMPLETED
+
+
+async def test_a_session_that_cannot_be_read_does_not_stand_in_the_way_of_others(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
+        bad, good = await out.make("seal"), await out.make("seal")
+        out.sandboxes["seal"].faults.append(Fault(kind="html", count=100_000, path=f"/api/BatchStatus/{bad.key}"))
+        await out.happen(good)
+        poller = out.poller("seal")
+        await out.follow(bad, good)
+        await through(out.clock, 10, poller.look_at_followed)
+        assert (await out.known(good.ref)).status is SessionStatus.COMPLETED
+
+
+async def test_a_new_version_of_an_old_record_is_found_by_a_sweep(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "persist", poll_budget=PLENTY, poll_interval=600) as out:
+        old = await out.make("persist")
+        for _ in range(110):
+            await pass_(out.clock, 1)
+            await out.make("persist", known=False)
+        poller = out.poller("persist")
+        await through(out.clock, 30, poller.sweep, poller.look_at_list)
+        await out.happen(old)
+        await through(out.clock, 30 * MINUTE, poller.look_at_list)
+        assert (await out.known(old.ref)).signatures[0].version == 1, "no walk goes so far"
+        await through(out.clock, HOUR, poller.look_at_list, poller.sweep)
+        assert (await out.known(old.ref)).signatures[0].version == 2
+        sync = await out.store.syncs.get("persist")
+        assert sync is not None
+        assert sync.swept_at is not None
+        assert sync.sweep is None
+
+
+async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "persist", poll_budget=PLENTY) as out:
+        for _ in range(250):
+            await out.make("persist", known=False)
+        provider, pages = out.directory.get("persist"), 0
+
+        async def twice() -> None:
+            nonlocal pages
+            pages += 1
+            if pages > 2:
+                raise Unavailable("no")
+
+        with pytest.raises(Unavailable):
+            await out.signing._listing.sweep(provider, Manner(twice))
+        before = out.count("persist")
+        await out.poller("persist").sweep()
+        assert len(out.calls("persist", before)) == 1, "two pages of three were read before"
+        sync = await out.store.syncs.get("persist")
+        assert sync == replace(sync, complete=True, sweep=None, swept_at=out.clock.now())
+
+
+async def test_what_is_due_is_found_without_looking_at_the_rest(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal") as out:
+        asked: list[tuple[str, object]] = []
+        engine = out.store._engine.sync_engine
+        listen(engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+        now, polls = out.clock.now(), out.store.polls
+        await polls.followed("seal", now, 9)
+        await polls.next_followed("seal", now)
+        await polls.due("seal", now, 9)
+        await polls.next_due("seal", now)
+        await polls.due_rows("seal", now, 9)
+        await polls.count_open("seal")
+        asked = [(query, values) for query, values in asked if query.startswith("SELECT")]
+        wanted = ["session_by_watch"] * 2 + ["session_by_poll"] * 3 + ["session_by_provider"]
+        assert len(asked) == len(wanted)
+        async with out.store._engine.connect() as connection:
+            for (query, values), index in zip(list(asked), wanted, strict=True):
+                steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)
+                plan = " ".join(step[3] for step in steps)
+                assert index in plan
+                assert "SCAN session" not in plan
+
+
+async def test_how_far_the_gateway_is_behind_is_told(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal", "signicat") as out:
+        await out.make("seal")
+        assert (await out.signing.sync("seal")).last_sync_at is None
+        await out.poller("seal").look_at_rest()
+        await pass_(out.clock, 5)
+        state = await out.signing.sync("seal")
+        assert (state.strategy, state.open_sessions, state.lag) == ("POLL", 1, timedelta(seconds=5))
+        assert state.last_sync_at == START
+        assert (await out.signing.sync("signicat")).open_sessions == 0
