@@ -100,7 +100,7 @@ async def test_a_session_that_becomes_known_while_it_is_followed_is_watched_as_c
         session = await out.make("seal", known=False)
 
         async def sealed() -> list[SessionStatus]:
-            async with aclosing(out.signing.follow(session.ref)) as states:
+            async with aclosing(await out.signing.follow(session.ref)) as states:
                 return [state.status async for state in states]
 
         following = asyncio.ensure_future(sealed())
@@ -159,7 +159,7 @@ async def test_one_provider_in_trouble_delays_no_other(tmp_path: Path, authority
         await watched(out)
         stuck, session = await out.make("easyink"), await out.make("seal")
         out.sandboxes["easyink"].faults.append(Fault(count=100_000, delay_ms=60_000))
-        events = out.signing.events(EventFilter(sessions=[stuck.ref]))
+        events = await out.signing.events(EventFilter(sessions=[stuck.ref]))
         async with aclosing(events):
             waiting = asyncio.ensure_future(anext(events))
             await asyncio.sleep(0.5)
