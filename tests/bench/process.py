@@ -1,18 +1,23 @@
-"""A gateway in a process of its own, so that its memory is its own; the sandbox stays in this one."""
+"""A gateway in a process of its own, so that what it costs is its own; the sandboxes stay in this one."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
-from providers.signicat.sandbox import SANDBOX
+from providers.registry import load_sandbox
+from providers.sandbox import Sandbox
 
 MEGABYTE = 2**20
 
@@ -25,10 +30,14 @@ class Process:
         self._clear = Path(f"/proc/{pid}/clear_refs")
         self._process = psutil.Process(pid)
 
+    def memory(self) -> float:
+        """What is held now."""
+        return self._process.memory_info().rss / MEGABYTE
+
     def start_peak(self) -> float:
         """Forgets the peak so far; gives what is held now."""
         self._clear.write_text("5")
-        return self._process.memory_info().rss / MEGABYTE
+        return self.memory()
 
     def peak(self) -> float:
         """The most that was held since."""
@@ -36,32 +45,49 @@ class Process:
         return int(line.split()[1]) * 1024 / MEGABYTE
 
 
+@dataclass(frozen=True)
+class Running:
+    """A gateway that runs, and the sandboxes that it is in front of."""
+
+    address: str
+    process: Process
+    sandboxes: Mapping[str, Sandbox]
+    urls: Mapping[str, str]
+
+
 @asynccontextmanager
-async def gateway_and_sandbox(folder: Path) -> AsyncIterator[tuple[str, Process]]:
-    """A gateway in front of one sandbox; gives its address and its process."""
+async def running(providers: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[Running]:
+    """A gateway in front of sandboxes of these kinds, each with some settings of its own."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    async with SANDBOX().serving() as sandbox:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-bench-")))
+        sandboxes = {kind: load_sandbox(kind)() for kind in providers}
+        urls = {kind: await stack.enter_async_context(sandbox.serving()) for kind, sandbox in sandboxes.items()}
+        tables = [{**sandboxes[kind].settings(urls[kind]), **changes} for kind, changes in providers.items()]
         config = folder / "countersign.toml"
-        config.write_text(_toml(SANDBOX().settings(sandbox), folder, port, address))
+        config.write_text(_toml(tables, folder, port, address))
         child = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", "serve", "--config", str(config))
         try:
             await _answering(address)
-            yield address, Process(child.pid)
+            yield Running(address, Process(child.pid), sandboxes, urls)
         finally:
             child.terminate()
             await child.wait()
 
 
-def _toml(provider: dict[str, object], folder: Path, port: int, address: str) -> str:
-    rows = "\n".join(f'{key} = "{value}"' for key, value in provider.items() if isinstance(value, str))
-    return (
-        f'[server]\nport = {port}\npublic_url = "{address}"\n'
-        f'[database]\nurl = "sqlite:///{folder}/countersign.db"\n'
-        f'[uploads]\nfolder = "{folder}/uploads"\n'
-        "[watch]\nenabled = false\n"
-        f"[[providers]]\ntimeout = 60\n{rows}\n"
+def _toml(providers: list[dict[str, Any]], folder: Path, port: int, address: str) -> str:
+    tables = [
+        "\n".join(["[[providers]]", *(f"{key} = {json.dumps(value)}" for key, value in each.items())]) for each in providers
+    ]
+    return "\n".join(
+        [
+            f'[server]\nport = {port}\npublic_url = "{address}"',
+            f'[database]\nurl = "sqlite:///{folder}/countersign.db"',
+            f'[uploads]\nfolder = "{folder}/uploads"',
+            *tables,
+        ]
     )
 
 
