@@ -17,6 +17,7 @@ from gateway.directory import Connected
 from gateway.schedule import Schedule
 from gateway.settings import FreshnessSettings
 from gateway.store import ListedRow, Store, Sync
+from gateway.stranger import Strangers
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
@@ -126,6 +127,7 @@ class Listing:
         self._observe = observe
         self._fetch = fetch
         self._watched = watched
+        self._strangers = Strangers(store.sagas, clock)
         self._walks: dict[str, asyncio.Task[datetime]] = {}
 
     async def close(self) -> None:
@@ -257,11 +259,12 @@ class Listing:
             offset = page.next_offset
 
     async def _news(self, provider: Connected, rows: Sequence[Session]) -> list[_News]:
-        """The rows that are new or have changed."""
+        """The rows that are new or have changed, but for what may be our own doing and is not known as that yet."""
         digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
         known = await self._store.sessions.listed(provider.name, digests)
         seen = [_News(row, digests[row.key], known.get(row.key)) for row in rows]
-        return [each for each in seen if each.known is None or each.known.digest != each.digest]
+        strange = await self._strangers.accepted(provider.name, frozenset(digests.keys() - known.keys()))
+        return [each for each in seen if (each.known.digest != each.digest if each.known else each.row.key in strange)]
 
     async def _take(self, provider: Connected, news: Iterable[_News], asked_at: datetime, manner: Manner) -> None:
         """Observes rows. A known session is read itself where its row does not tell all of it, once for all its rows.

@@ -5,7 +5,7 @@ from gateway.store.deliveries import Claim, Delivery, DeliveryFilter, WebhookOut
 from gateway.store.events import ALL, Event, EventFilter
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice
 from gateway.store.promises import Promise
-from gateway.store.sagas import Saga, SagaState
+from gateway.store.sagas import Saga, Sagas, SagaState
 from gateway.store.sessions import ListedRow, Sessions, State, Stored
 from gateway.store.settlement import Settlement
 from gateway.store.signatures import SignatureFilter, SignaturePosition
@@ -26,6 +26,7 @@ __all__ = [
     "Row",
     "Saga",
     "SagaState",
+    "Sagas",
     "SessionFilter",
     "SessionOrder",
     "Sessions",

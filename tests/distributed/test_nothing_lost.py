@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class World:
     sandboxes: Mapping[str, Sandbox]
     chance: random.Random = field(default_factory=lambda: random.Random(20_261_125))
     steps: dict[str, Steps] = field(default_factory=lambda: defaultdict(list))
-    acts: Counter[str] = field(default_factory=Counter)
+    acted_at: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
 
     async def act(self, session: Mapping[str, Any]) -> bool:
         """Somebody signs or declines, by chance; whether more can happen to a session."""
@@ -57,7 +58,7 @@ class World:
             await sandbox.sign(key, who)
             last = kind == "seal" or turn == len(people) - 1
             done.append("COMPLETED" if last else "IN_PROGRESS")
-        self.acts[kind] += 1
+        self.acted_at[session["id"]].append(datetime.now(UTC))
         return done[-1] == "IN_PROGRESS"
 
 
@@ -152,6 +153,16 @@ def told_steps(log: Sequence[Mapping[str, Any]], ref: tuple[str, str]) -> list[t
     return [(row["from_status"], row["to_status"]) for row in mine if row["to_status"]]
 
 
+def late(log: Sequence[Mapping[str, Any]], ref: tuple[str, str], acted_at: Sequence[datetime]) -> str:
+    """When something was done at a session, and when the log tells of it: in seconds since the first of both."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    mine = [row for row in log if (row["provider"], row["session_key"]) == ref and row["to_status"]]
+    seen = [(epoch + timedelta(microseconds=row["observed_at"]), row["to_status"], row["source"]) for row in mine]
+    first = min([*acted_at, *(at for at, *_ in seen)])
+    done = [f"{(at - first).total_seconds():.1f}" for at in acted_at]
+    return f"{ref}: done at {done}, told {[(f'{(at - first).total_seconds():.1f}', *rest) for at, *rest in seen]}"
+
+
 def lasting(kind: str, steps: Sequence[str]) -> list[str]:
     """The statuses that stay long enough to be seen by everybody."""
     passing = PASSING if kind == "seal" else {"PROCESSING"}
@@ -206,7 +217,8 @@ async def test_nobody_who_follows_loses_an_event_or_gets_one_twice(
     reconnects = {each.name: each.reconnects for each in followers}
     record_property(
         "figure",
-        f"nothing lost: {len(log)} events of {len(sessions)} sessions in {SECONDS:.0f} s, {sum(world_.acts.values())} acts; "
+        f"nothing lost: {len(log)} events of {len(sessions)} sessions in {SECONDS:.0f} s, "
+        f"{sum(map(len, world_.acted_at.values()))} acts; "
         f"reconnects {reconnects}, kills {disturbed['kills']}, Redis stopped {disturbed['Redis stopped']}; "
         f"lost {lost}, duplicated {duplicated}, out of order {disordered}",
     )
@@ -219,6 +231,8 @@ async def test_nobody_who_follows_loses_an_event_or_gets_one_twice(
         kind, ref = session["provider"]["name"], (session["provider"]["name"], session["key"])
         steps = told_steps(log, ref)
         assert [a for a, _ in steps] == [None, *(b for _, b in steps[:-1])], f"{ref} is no chain: {steps}"
-        assert lasting(kind, [to for _, to in steps]) == lasting(kind, ["PENDING", *world_.steps[session["id"]]]), ref
+        assert lasting(kind, [to for _, to in steps]) == lasting(kind, ["PENDING", *world_.steps[session["id"]]]), late(
+            log, ref, world_.acted_at[session["id"]]
+        )
     known = {(session["provider"]["name"], session["key"]) for session in sessions}
     assert {(row["provider"], row["session_key"]) for row in log} == known, "nothing is told of sessions that nobody made"
