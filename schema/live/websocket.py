@@ -137,13 +137,13 @@ class Socket:
         await _ended(self._tasks)
 
     def beat(self) -> None:
-        """Pings, unless a message is on its way; gives up on a client that was silent for three heartbeats."""
+        """Pings, unless the client does not read; gives up on a client that was silent for three heartbeats."""
         if self._closed or not self._acknowledged:
             return
         if asyncio.get_running_loop().time() - self._heard_at > _SILENT_BEATS * self._limits.heartbeat:
             self._closed = True
             at_once(self._send(_closing(3008, "Nothing was heard from this client, not even a pong.")))
-        elif not self._turn.locked():
+        else:
             at_once(self._send(_PING))
 
     async def _carry(self) -> None:

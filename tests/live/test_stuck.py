@@ -170,3 +170,13 @@ async def test_a_request_that_goes_on_slowly_is_answered() -> None:
             await asyncio.sleep(PATIENCE * 0.6)
             await idler.say(body[place : place + 5])
         assert b'{"data":{"answer":42}}' in await idler.ended()
+
+
+async def test_the_heartbeat_waits_for_nobody_who_is_stuck() -> None:
+    async with playing(patience=2, heartbeat=0.2) as theatre, live(theatre.address) as other, Idler(theatre.address) as idler:
+        await idler.flood()
+        await theatre.until(theatre.ledger.given, "stuck")
+        pings = other.pings
+        await asyncio.sleep(0.45)
+        assert not theatre.ledger.ended["stuck"], "it is stuck still"
+        assert other.pings - pings >= 2

@@ -27,11 +27,12 @@ from schema.root import Schema
 
 @dataclass
 class Ledger:
-    """What the sources have done."""
+    """What the sources have done. Those that are ``kept`` are not ended by being forgotten."""
 
     begun: Counter[str] = field(default_factory=Counter)
     given: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
+    kept: list[Any] = field(default_factory=list)
     mutations: int = 0
 
 
@@ -94,6 +95,11 @@ async def _idle(info: Info, name: str = "idle") -> AsyncIterator[int]:
 
 async def _flood(info: Info, size: int, name: str = "flood") -> AsyncIterator[str]:
     ledger = _ledger(info)
+    ledger.kept.append(_flooding(ledger, size, name))
+    return ledger.kept[-1]
+
+
+async def _flooding(ledger: Ledger, size: int, name: str) -> AsyncIterator[str]:
     try:
         while True:
             ledger.given[name] += 1
