@@ -185,3 +185,11 @@ async def test_a_reading_completes_what_a_row_has_told_meanwhile(observation: Ob
     clock.pass_(seconds=1)
     await observation.observe(row(SessionStatus.PENDING), POLL)
     assert not (await observation.observe(full(), READ, begun_at=begun_at)).partial
+
+
+async def test_a_row_of_an_older_page_is_dropped_with_its_digest(observation: Observation, store: Store, clock: Hands) -> None:
+    asked_at = clock.now()
+    clock.pass_(seconds=1)
+    newer = await observation.observe(row(SessionStatus.IN_PROGRESS), POLL, {REF.key: b"newer"}, begun_at=clock.now())
+    assert await observation.observe(row(SessionStatus.PENDING), POLL, {REF.key: b"older"}, begun_at=asked_at) == newer
+    assert (await store.sessions.listed("acme", [REF.key]))[REF.key].digest == b"newer"

@@ -15,7 +15,7 @@ from gateway.store import EventFilter
 from providers.authority import Authority
 from providers.change import ChangeType
 from providers.errors import Unavailable
-from providers.model import SessionStatus
+from providers.model import ChangeSource, SessionStatus
 from providers.sandbox import Fault
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -34,6 +34,19 @@ async def test_a_followed_session_is_looked_at_more_often_than_others(tmp_path: 
         looks = [out.reads("seal", each, before) for each in (followed, other)]
         assert 60 <= looks[0] <= 90, "every two seconds at the latest, for two minutes"
         assert 4 <= looks[1] <= 6, "every half minute at the latest"
+
+
+async def test_a_change_that_others_have_told_of_does_not_make_a_followed_session_wait(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
+        session, poller = await out.make("seal"), out.poller("seal")
+        await out.follow(session)
+        await through(out.clock, 5, poller.look_at_followed)
+        await out.signing.observe(replace(session, title="Another"), ChangeSource.MUTATION)
+        before = out.count("seal")
+        await through(out.clock, 2, poller.look_at_followed)
+        assert out.reads("seal", session, before) >= 1
 
 
 async def test_whom_nobody_follows_any_more_is_looked_at_as_others_are(tmp_path: Path, authority: Authority) -> None:
