@@ -28,6 +28,7 @@ from gateway.task import end
 from gateway.uploads import Uploads
 from gateway.viewer import NOBODY
 from providers.clock import Clock
+from providers.errors import ConfigurationError
 from schema.context import Context
 from schema.endpoint import Endpoint
 from schema.live.connections import Connections
@@ -55,7 +56,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.signing = await _open(settings, time, stack)
+            try:
+                app.state.signing = await _open(settings, time, stack)
+            except ConfigurationError as error:
+                app.state.refusal = error
+                raise
             connections.open()
             stack.push_async_callback(connections.close)
             yield
@@ -68,6 +73,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Masking)
     app.state.connections = connections
+    app.state.refusal = None
     endpoint = Endpoint(schema, context, connections, settings, time)
     app.state.endpoint = endpoint
     app.router.routes.append(Route("/graphql", endpoint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,10 @@ from providers.transport import Config
 
 
 def run(app: FastAPI, settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then says farewell to every subscription and stops within five seconds."""
+    """Serves until SIGTERM or SIGINT, then says farewell to every subscription and stops within five seconds.
+
+    Raises ``ConfigurationError`` for what only shows when it starts, as a database that is not there.
+    """
     config = Config(
         app,
         limit=_limit(settings),
@@ -23,7 +27,13 @@ def run(app: FastAPI, settings: Settings) -> None:
         access_log=False,
     )
     running = server.Server(config, farewell=app.state.connections.close)
-    running.run()
+    logging.getLogger("uvicorn.error").addFilter(lambda record: app.state.refusal is None)
+    try:
+        running.run()
+    except SystemExit:
+        if app.state.refusal is not None:
+            raise app.state.refusal from None
+        raise
     if not running.started:
         raise SystemExit(3)
 

@@ -1,10 +1,20 @@
-"""What is logged, and how. Clients of HTTP libraries log addresses, which may hold tokens: they are silenced."""
+"""What is logged, and how. Libraries of HTTP log addresses, which may hold tokens: they are silenced."""
 
 from __future__ import annotations
 
 import logging
 
-_TOO_TALKATIVE = ("httpx", "httpcore", "aiocache", "aiosqlite", "alembic", "pyhanko", "pyhanko_certvalidator", "asyncio")
+_TOO_TALKATIVE = (
+    "httpx",
+    "httpcore",
+    "aiocache",
+    "aiosqlite",
+    "alembic",
+    "pyhanko",
+    "pyhanko_certvalidator",
+    "asyncio",
+    "uvicorn.error",
+)
 
 
 def configure(level: int = logging.INFO) -> None:
