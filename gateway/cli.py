@@ -40,7 +40,7 @@ def serve(config: ConfigFile) -> None:
     """Run the gateway."""
     settings = load(config)
     telemetry.configure()
-    out.print(f"Countersign at http://{settings.server.host}:{settings.server.port}/graphql. Ctrl+C ends.", markup=False)
+    err.print(f"Countersign at http://{settings.server.host}:{settings.server.port}/graphql. Ctrl+C ends.", markup=False)
     server.run(create_app(settings), settings)
 
 
