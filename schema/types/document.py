@@ -33,10 +33,9 @@ async def _signatures(root: strawberry.Parent[model.Document], info: Info) -> li
 
 
 def _download(root: strawberry.Parent[model.Document], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
-    if not info.context.signing.has_bytes(root):
-        return None
+    # Made first: a time that it cannot last is wrong whether or not there are bytes yet.
     link = info.context.signing.link("document", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in)
-    return Linked(link, root.filename or root.title, root.media_type)
+    return Linked(link, root.filename or root.title, root.media_type) if info.context.signing.has_bytes(root) else None
 
 
 @strawberry.type

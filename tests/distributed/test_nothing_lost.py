@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median_low as median
 from typing import Any
 
 import asyncpg
@@ -163,6 +164,19 @@ def late(log: Sequence[Mapping[str, Any]], ref: tuple[str, str], acted_at: Seque
     return f"{ref}: done at {done}, told {[(f'{(at - first).total_seconds():.1f}', *rest) for at, *rest in seen]}"
 
 
+def lags(log: Sequence[Mapping[str, Any]], sessions: Sequence[Mapping[str, Any]], world: World) -> list[tuple[float, str, str]]:
+    """How long after each act the log tells of it, in seconds, with how it came to be known; the longest first."""
+    found = []
+    for session in sessions:
+        ref = (session["provider"]["name"], session["key"])
+        seen = [row for row in log if (row["provider"], row["session_key"]) == ref and row["to_status"]]
+        for step, at in zip(world.steps[session["id"]], world.acted_at[session["id"]], strict=True):
+            row = next((row for row in seen if row["to_status"] == step), None)
+            if row is not None:
+                found.append((row["observed_at"] / 1e6 - at.timestamp(), ref[0], str(row["source"])))
+    return sorted(found, reverse=True)
+
+
 def lasting(kind: str, steps: Sequence[str]) -> list[str]:
     """The statuses that stay long enough to be seen by everybody."""
     passing = PASSING if kind == "seal" else {"PROCESSING"}
@@ -222,6 +236,8 @@ async def test_nobody_who_follows_loses_an_event_or_gets_one_twice(
         f"reconnects {reconnects}, kills {disturbed['kills']}, Redis stopped {disturbed['Redis stopped']}; "
         f"lost {lost}, duplicated {duplicated}, out of order {disordered}",
     )
+    delays = lags(log, sessions, world_)
+    record_property("figure", f"nothing lost: seen {median(delays)[0]:.2f} s after it was done, the last after {delays[0]}")
     assert (lost, duplicated, disordered) == (0, 0, 0)
     assert reconnects["steady"] == 0
     assert reconnects["cut"] > SECONDS / 10
