@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
 
+from gateway.store import sqlite
 from gateway.store.deliveries import Deliveries
 from gateway.store.events import Events
 from gateway.store.leases import Leases
@@ -38,7 +39,7 @@ _STATEMENT_SECONDS: Final = 30.0
 _MIGRATION_SECONDS: Final = 25
 _MIGRATION_LOCK: Final = int.from_bytes(b"migrated")
 _POOLS: Final[dict[str, dict[str, Any]]] = {
-    "sqlite": {},
+    "sqlite": {"connect_args": {"async_creator_fn": sqlite.connect}},
     "postgresql": {
         "pool_size": 16,
         "max_overflow": 0,

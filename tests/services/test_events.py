@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -173,3 +174,19 @@ async def test_old_events_and_too_many_events_go(store: Store) -> None:
     assert await everything(store) == []
     assert await store.sessions.save(session("one more"), State(seen_at=START, changes=(Change(type=ChangeType.CREATED),)))
     assert [event.seq for event in await everything(store)] == [31], "numbers are never given out again"
+
+
+async def test_whoever_leaves_in_the_midst_of_a_write_locks_out_nobody(store: Store) -> None:
+    """Cancelled at any point, a write is whole or undone, and the next one need not wait for it."""
+    chance = random.Random(7)
+    for number in range(150):
+        change = State(seen_at=START, changes=(Change(type=ChangeType.CREATED),))
+        leaving = asyncio.create_task(store.sessions.save(session(f"leaving {number}"), change))
+        await asyncio.sleep(chance.uniform(0, 0.004))
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        async with asyncio.timeout(5):
+            assert await store.sessions.save(session(f"staying {number}"), change)
+    told = {event.session.key for event in await everything(store)}
+    kept = [f"leaving {n}" for n in range(150) if await store.sessions.get(session(f"leaving {n}").ref)]
+    assert told == {*kept, *(f"staying {n}" for n in range(150))}
