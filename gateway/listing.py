@@ -16,7 +16,7 @@ from typing import Protocol
 from gateway.directory import Connected
 from gateway.schedule import Schedule
 from gateway.settings import FreshnessSettings
-from gateway.store import ListedRow, Store, Sync
+from gateway.store import ListedRow, Store, Sync, table
 from gateway.stranger import Strangers
 from providers.capability import Operation
 from providers.clock import Clock
@@ -145,7 +145,7 @@ class Listing:
         return list(await asyncio.gather(*(self._report(provider, max_age) for provider in providers)))
 
     async def look(self, provider: Connected, manner: Manner) -> list[str]:
-        """Reads a list for what is new and what is due; gives the sessions that are due and were not on it."""
+        """Reads a list for what is new and what is due; gives those that are due and that it did not tell all of."""
         begun, sync = self._clock.now(), await self._store.syncs.get(provider.name)
         due = dict(await self._schedule.due_rows(provider.name, _DUE))
         marked = sync is not None and sync.complete
@@ -162,7 +162,8 @@ class Listing:
                 if not news and barren * _WORTH_A_PAGE >= len(due):
                     break
         await self._store.syncs.looked(provider.name, begun, complete=True if marked else None)
-        return list(dict.fromkeys(due.values()))[:_ALONE]
+        awaiting = await self._schedule.awaiting(provider.name, _ALONE)
+        return list(dict.fromkeys([*awaiting, *due.values()]))[:_ALONE]
 
     async def sweep(self, provider: Connected, manner: Manner) -> None:
         """Reads a list from end to end, or on from where the last sweep was cut off."""
@@ -215,7 +216,8 @@ class Listing:
             with deadline(self._clock, _WALK_SECONDS):
                 if provider.can(Operation.LIST_SESSIONS):
                     await self._read(provider, unseen, whole=sync is not None and sync.whole)
-                await self._alone(provider, list(dict.fromkeys(unseen.values()))[:_ALONE])
+                awaiting = await self._store.polls.awaiting(provider.name, table.FAR_FUTURE, _ALONE)
+                await self._alone(provider, list(dict.fromkeys([*awaiting, *unseen.values()]))[:_ALONE])
         except ExceptionGroup as group:
             if failures := expected(group):
                 raise failures[0] from group

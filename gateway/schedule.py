@@ -39,6 +39,10 @@ class Schedule:
         """The same as rows of the provider's list, and the session each belongs to."""
         return await self._polls.due_rows(provider, self._clock.now(), limit)
 
+    async def awaiting(self, provider: str, limit: int) -> list[str]:
+        """Sessions that are due and whose results are still being made, which no list need show."""
+        return await self._polls.awaiting(provider, self._clock.now(), limit)
+
     async def next_followed(self, provider: str) -> datetime | None:
         """When the next of those that somebody follows is due."""
         return await self._polls.next_followed(provider, self._clock.now())

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Update,
+    and_,
     bindparam,
     case,
     func,
@@ -25,13 +26,19 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
-from providers.model import SessionKind, SessionRef
+from providers.model import SessionKind, SessionRef, SessionStatus
 
 _S = table.session.c
 _P = table.part.c
 _AT_ONCE = 500
 _CAN_CHANGE = or_(_S.settled.is_(False), _S.kind == SessionKind.RECORD.value)
 """A record is settled from the start, and may get another version all the same."""
+
+_AWAITS_RESULTS = and_(
+    _S.settled.is_(False),
+    or_(_S.status == SessionStatus.PROCESSING.value, _S.status.in_(sorted(each.value for each in SessionStatus if each.final))),
+)
+"""Nobody acts any more, but a result is still being made. That need not show in a row of a list."""
 
 _at = type_coerce(_S.poll_at, BigInteger) + 0
 """The same instant, but not for an index: those that are followed are few, and found by that."""
@@ -83,6 +90,11 @@ class Polls:
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
+    async def awaiting(self, provider: str, now: datetime, limit: int) -> list[str]:
+        """Sessions that are due and whose results are still being made, most overdue first."""
+        query = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _AWAITS_RESULTS)
+        return await self._keys(query.order_by(_S.poll_at).limit(limit))
+
     async def next_followed(self, provider: str, now: datetime) -> datetime | None:
         """When the next of those that somebody follows is due."""
         query = select(type_coerce(func.min(_at), table.Instant())).where(_S.provider == provider, _S.watched_until > now)
@@ -103,10 +115,10 @@ class Polls:
             return (await connection.execute(query)).scalar_one()
 
     async def of_rows(self, provider: str, rows: Collection[str]) -> list[str]:
-        """The sessions that can still change and that rows of the provider's list tell of."""
+        """The sessions that can still change and that rows of the provider's list tell everything of."""
         whole = (_S.provider == _P.provider) & (_S.key == _P.session_key)
         query = select(_S.key).distinct().select_from(table.part.join(table.session, whole))
-        query = query.where(_P.provider == provider, _P.key.in_(list(rows)), _S.poll_at.is_not(None))
+        query = query.where(_P.provider == provider, _P.key.in_(list(rows)), _S.poll_at.is_not(None), ~_AWAITS_RESULTS)
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
