@@ -131,14 +131,7 @@ def nursery() -> Iterator[Nursery]:
     command = [sys.executable, str(Path(__file__).with_name("nursery.py"))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(
-        command,
-        stdin=pipe,
-        stdout=pipe,
-        stderr=nothing,
-        env=environment,
-        text=True,
-    ) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nothing, env=environment, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
