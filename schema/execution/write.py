@@ -1,0 +1,199 @@
+"""Writes, as Python, the function that makes the answer's object of a value.
+
+What is expected costs what a person would have written by hand: an attribute read, a look at the class, a dictionary.
+Whatever is not as expected is handed to ``Field``, which knows all the rules. No text of a client becomes part of the
+code, but for names that GraphQL's grammar has let through.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import CodeType, CoroutineType
+from typing import Any
+
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLString,
+    is_leaf_type,
+)
+
+from schema.execution.field import Field
+from schema.execution.known import Known
+from schema.execution.resolve import Attribute, Event, Function, Manner
+from schema.execution.run import Select, hold, join
+
+Member = tuple[str, "Field | str", "Manner | None"]
+"""A key of the object, the field under it or else its constant value, and how the field's value is had."""
+
+_SHARED = {"CORO": CoroutineType, "UTC": UTC, "datetime": datetime, "hold": hold, "join": join}
+_LEAVES = {
+    GraphQLString.name: "type({v}) is str",
+    GraphQLID.name: "type({v}) is str",
+    GraphQLBoolean.name: "{v} is True or {v} is False",
+    GraphQLInt.name: "type({v}) is int and -2147483648 <= {v} <= 2147483647",
+    GraphQLFloat.name: "type({v}) is float and {v} - {v} == 0.0",
+    "DateTime": "type({v}) is datetime and {v}.tzinfo is UTC",
+}
+
+
+class Writer:
+    """Writes the functions of one schema."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def select(self, members: Sequence[Member]) -> Select:
+        """The function for an object of these members."""
+        space: dict[str, Any] = dict(_SHARED)
+        body: list[str] = []
+        shown: list[str] = []
+        for place, (key, field, how) in enumerate(members):
+            if isinstance(field, str):
+                shown.append(f"{key!r}: {field!r}")
+                continue
+            space[f"F{place}"] = field
+            body += self._member(place, field, how, space)
+            shown.append(f"{key!r}: v{place}")
+        text = _FUNCTION.format(body="\n".join(f"        {line}" for line in body or ["pass"]), shown=", ".join(shown))
+        exec(_compiled(text), space)  # noqa: S102 - written above, of names alone
+        select: Select = space["select"]
+        return select
+
+    def _member(self, place: int, field: Field, how: Manner | None, space: dict[str, Any]) -> list[str]:
+        v, key = f"v{place}", field.key
+        late = [f"if type({v}) is CORO: w = hold(w, {key!r}, {v})"]
+        value = self._value(place, how, space)
+        if value is None:
+            return [f"{v} = F{place}.execute(o, x, p)", *late]
+        if isinstance(how, Function) and how.coroutine:
+            lines = [f"{v} = F{place}.awaited({value}, x, (p, {key!r}))", f"w = hold(w, {key!r}, {v})"]
+        else:
+            lines = [f"{v} = {value}", *self._shown(place, field, space, late)]
+        return [
+            "try:",
+            *(f"    {line}" for line in lines),
+            "except Exception as e:",
+            f"    {v} = F{place}.fail(e, x, (p, {key!r}))",
+        ]
+
+    def _value(self, place: int, how: Manner | None, space: dict[str, Any]) -> str | None:
+        """The expression that has the value; None where it takes more than an expression."""
+        if isinstance(how, Attribute):
+            return f"o.{how.name}" if how.name.isidentifier() and not keyword.iskeyword(how.name) else None
+        if isinstance(how, Event):
+            return "o"
+        if not isinstance(how, Function):
+            return None
+        space[f"R{place}"] = how.function
+        taken: dict[str, str] = {}
+        if how.source is not None:
+            taken[how.source] = "o"
+        if how.info is not None:
+            taken[how.info] = "x.info"
+        constant = how.arguments.constant
+        if constant is None:
+            space[f"A{place}"] = how.arguments.make
+            return f"R{place}({_named(taken)}**A{place}(x.variables))"
+        for number, (name, given) in enumerate(constant.items()):
+            space[f"X{place}_{number}"] = given
+            taken[name] = f"X{place}_{number}"
+        order = list(inspect.signature(how.function).parameters.values())
+        if [each.name for each in order if each.kind is each.POSITIONAL_OR_KEYWORD] == [each.name for each in order]:
+            names = [each.name for each in order]
+            if set(names[: len(taken)]) == set(taken):
+                return f"R{place}({', '.join(taken[name] for name in names[: len(taken)])})"
+        return f"R{place}({_named(taken)})"
+
+    def _shown(self, place: int, field: Field, space: dict[str, Any], late: list[str]) -> list[str]:
+        """What becomes of the value that is in the variable."""
+        v, key = f"v{place}", field.key
+        type_ = field.definition.type
+        inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        other = [f"{v} = F{place}.finish({v}, x, p)", *late]
+        unless_none = f"elif {v} is not None:" if field.nullable else "else:"
+        rest = [unless_none, *(f"    {line}" for line in other)]
+        settled = [f"if type({v}) is CORO:", f"    {v} = F{place}.settled({v}, x, (p, {key!r}))"]
+        settled.append(f"    w = hold(w, {key!r}, {v})")
+        if is_leaf_type(inner):
+            return self._leaf(place, inner, field, space, other)
+        if isinstance(inner, GraphQLObjectType):
+            space[f"G{place}"] = field.selecting(inner)
+            expected = self._expected(place, inner, space)
+            lines = [f"{v} = G{place}({v}, x, (p, {key!r}))", *settled]
+            return [f"if {expected}:", *(f"    {line}" for line in lines), *rest]
+        if isinstance(inner, GraphQLList):
+            space[f"L{place}"] = field.complete
+            lines = [f"{v} = L{place}({v}, x, (p, {key!r}))", *settled]
+            return [f"if type({v}) is tuple or type({v}) is list:", *(f"    {line}" for line in lines), *rest]
+        return other
+
+    def _leaf(self, place: int, type_: Any, field: Field, space: dict[str, Any], other: list[str]) -> list[str]:
+        v = f"v{place}"
+        if isinstance(type_, GraphQLEnumType):
+            members = _named_members(type_)
+            if members is None:
+                return other
+            space[f"E{place}"] = members
+            unless_none = f"elif {v} is not None:" if field.nullable else "else:"
+            return [
+                f"if type({v}) is E{place}:",
+                f"    {v} = {v}._name_",
+                unless_none,
+                *(f"    {line}" for line in other),
+            ]
+        expected = _LEAVES.get(type_.name)
+        if expected is None:
+            return [f"if {v} is not None:", *(f"    {line}" for line in other)] if field.nullable else other
+        test = f"if not ({expected.format(v=v)})" + (f" and {v} is not None" if field.nullable else "")
+        return [f"{test}:", *(f"    {line}" for line in other)]
+
+    def _expected(self, place: int, type_: GraphQLObjectType, space: dict[str, Any]) -> str:
+        described = self._known.described(type_)
+        if described is not None:
+            space[f"C{place}"] = described
+            return f"type(v{place}) is C{place}"
+        space[f"C{place}"] = self._known.classes(type_)
+        return f"type(v{place}) in C{place}"
+
+
+_FUNCTION = """\
+def select(o, x, p):
+    w = None
+    try:
+{body}
+    except Exception:
+        if w is not None:
+            x.leave(list(w.values()))
+        raise
+    r = {{{shown}}}
+    return r if w is None else join(r, w)
+"""
+
+
+def _named(taken: dict[str, str]) -> str:
+    return "".join(f"{name}={given}, " for name, given in taken.items())
+
+
+def _named_members(type_: GraphQLEnumType) -> type | None:
+    """The class of an enum whose members are shown by their own names."""
+    members: Any = getattr(type_, "wrapped_cls", None)
+    if members is None or any(type_.coerce_output_value(each) != each.name for each in members):
+        return None
+    found: type = members
+    return found
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> CodeType:
+    return compile(text, "<selection>", "exec")
