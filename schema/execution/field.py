@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, TypeAlias
 
@@ -65,6 +65,16 @@ class Field:
         """What the answer shows of a value that is still to come."""
         try:
             completed = self.complete(await value, run, path)
+            return await completed if type(completed) is CoroutineType else completed
+        except Exception as error:
+            return self.fail(error, run, path)
+
+    async def called(
+        self, function: Callable[..., Any], source: Sequence[Any], given: Mapping[str, Any], run: Run, path: Path
+    ) -> Any:
+        """What the answer shows of what a coroutine function gives. It is called when its turn comes, so never in vain."""
+        try:
+            completed = self.complete(await function(*source, **given), run, path)
             return await completed if type(completed) is CoroutineType else completed
         except Exception as error:
             return self.fail(error, run, path)

@@ -77,7 +77,9 @@ class Writer:
         if value is None:
             return [f"{v} = F{place}.execute(o, x, p)", *late]
         if isinstance(how, Function) and how.coroutine:
-            lines = [f"{v} = F{place}.awaited({value}, x, (p, {key!r}))", f"w = hold(w, {key!r}, {v})"]
+            before, named = self._given(place, how, space)
+            call = f"F{place}.called(R{place}, ({before}), dict({named}), x, (p, {key!r}))"
+            lines = [f"{v} = {call}", f"w = hold(w, {key!r}, {v})"]
         else:
             lines = [f"{v} = {value}", *self._shown(place, field, space, late)]
         return [
@@ -95,6 +97,11 @@ class Writer:
             return "o"
         if not isinstance(how, Function):
             return None
+        before, named = self._given(place, how, space)
+        return f"R{place}({before}{named})"
+
+    def _given(self, place: int, how: Function, space: dict[str, Any]) -> tuple[str, str]:
+        """What a function is called with: in order, as far as that is known, and by name."""
         space[f"R{place}"] = how.function
         taken: dict[str, str] = {}
         if how.source is not None:
@@ -104,16 +111,17 @@ class Writer:
         constant = how.arguments.constant
         if constant is None:
             space[f"A{place}"] = how.arguments.make
-            return f"R{place}({_named(taken)}**A{place}(x.variables))"
-        for number, (name, given) in enumerate(constant.items()):
+        for number, (name, given) in enumerate((constant or {}).items()):
             space[f"X{place}_{number}"] = given
             taken[name] = f"X{place}_{number}"
-        order = list(inspect.signature(how.function).parameters.values())
-        if [each.name for each in order if each.kind is each.POSITIONAL_OR_KEYWORD] == [each.name for each in order]:
-            names = [each.name for each in order]
-            if set(names[: len(taken)]) == set(taken):
-                return f"R{place}({', '.join(taken[name] for name in names[: len(taken)])})"
-        return f"R{place}({_named(taken)})"
+        order = [
+            each.name for each in inspect.signature(how.function).parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD
+        ]
+        names = order[: len(taken)]
+        rest = f"**A{place}(x.variables)" if constant is None else ""
+        if set(names) == set(taken):
+            return "".join(f"{taken[name]}, " for name in names), rest
+        return "", "".join(f"{name}={given}, " for name, given in taken.items()) + rest
 
     def _shown(self, place: int, field: Field, space: dict[str, Any], late: list[str]) -> list[str]:
         """What becomes of the value that is in the variable."""
@@ -179,10 +187,6 @@ def select(o, x, p):
     r = {{{shown}}}
     return r if w is None else join(r, w)
 """
-
-
-def _named(taken: dict[str, str]) -> str:
-    return "".join(f"{name}={given}, " for name, given in taken.items())
 
 
 def _named_members(type_: GraphQLEnumType) -> type | None:
