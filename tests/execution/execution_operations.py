@@ -58,7 +58,7 @@ class Made:
     declared: list[str] = field(default_factory=list)
     fragments: dict[str, str] = field(default_factory=dict)
     aliases: int = 0
-    room: int = 40
+    room: int = 14
 
     def variable(self, type_: Any, *, wrong: float = 0.04) -> str:
         """A variable of a type, declared and mostly given."""
@@ -130,7 +130,7 @@ class Made:
 
     def selection(self, type_: GraphQLNamedType, depth: int) -> str:
         """What is selected of a type."""
-        parts = [self._part(type_, depth) for _ in range(self.dice.randrange(1, 6))]
+        parts = [self._part(type_, depth) for _ in range(self.dice.randrange(1, 5))]
         return "{ " + " ".join(parts) + " }"
 
     def _part(self, type_: GraphQLNamedType, depth: int) -> str:
@@ -141,8 +141,9 @@ class Made:
             inner = self.dice.choice(list(self.schema.get_possible_types(type_)))
             return f"... on {inner.name}{self.directives()} {self.selection(inner, depth)}"
         if chance < 0.16 and depth > 0:
-            condition = self.dice.choice(["", f" on {type_.name}", *(f" on {each.name}" for each in _above(type_))])
-            return f"...{condition}{self.directives()} {self.selection(type_, depth - 1)}"
+            inner = self.dice.choice([None, type_, *_above(type_)])
+            condition = "" if inner is None else f" on {inner.name}"
+            return f"...{condition}{self.directives()} {self.selection(inner or type_, depth - 1)}"
         if chance < 0.24 and depth > 0:
             return f"...{self._fragment(type_, depth - 1)}{self.directives()}"
         if isinstance(type_, GraphQLUnionType):
