@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from types import CoroutineType
 from typing import Any, cast
 
 from graphql import (
-    GraphQLError,
+    GraphQLEnumType,
+    GraphQLID,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLString,
     GraphQLUnionType,
-    Undefined,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
-    located_error,
 )
 from graphql.execution import Executor
 from graphql.execution.executor import invalid_return_type_error
-from graphql.pyutils import is_iterable
-from strawberry.execution import optimized_is_awaitable as is_awaitable
 
 from schema.execution.field import Complete, Field
+from schema.execution.items import Items, absent, leave
 from schema.execution.known import Known
-from schema.execution.run import Path, Run, Select, hold, join, keys
+from schema.execution.run import Path, Run, Select, hold, join
 
 
 def completion(type_: GraphQLOutputType, field: Field, known: Known) -> Complete:
@@ -35,7 +33,7 @@ def completion(type_: GraphQLOutputType, field: Field, known: Known) -> Complete
     if is_non_null_type(type_):
         return _present(completion(type_.of_type, field, known), field)
     if is_list_type(type_):
-        return _List(type_.of_type, field, completion(type_.of_type, field, known), known)
+        return _list(type_.of_type, field, completion(type_.of_type, field, known), known)
     if is_leaf_type(type_):
         return _leaf(Executor.complete_leaf_value, type_)
     if is_abstract_type(type_):
@@ -58,7 +56,7 @@ def _present(inner: Complete, field: Field) -> Complete:
 
 def _leaf(by: Callable[[Any, Any], Any], type_: Any) -> Complete:
     def complete(value: Any, run: Run, path: Path) -> Any:
-        return None if _absent(value) else by(type_, value)
+        return None if absent(value) else by(type_, value)
 
     return complete
 
@@ -69,7 +67,7 @@ def _object(type_: GraphQLObjectType, field: Field, select: Select, known: Known
     def complete(value: Any, run: Run, path: Path) -> Any:
         if type(value) in accepted:
             return select(value, run, path)
-        if _absent(value):
+        if absent(value):
             return None
         _check(type_, value, field, run, path)
         known.accept(type_, type(value))
@@ -82,7 +80,7 @@ def _abstract(type_: GraphQLInterfaceType | GraphQLUnionType, field: Field, know
     def complete(value: Any, run: Run, path: Path) -> Any:
         found = known.member(type_, type(value))
         if found is None:
-            if _absent(value):
+            if absent(value):
                 return None
             info = field.core_info(run, path)
             name = (type_.resolve_type or run.core.type_resolver)(value, info, type_)
@@ -108,112 +106,70 @@ def _check(type_: GraphQLObjectType, value: Any, field: Field, run: Run, path: P
         raise invalid_return_type_error(type_, value, details)
 
 
-def _absent(value: Any) -> bool:
-    """Whether there is no value. An exception in place of a value is raised."""
-    if isinstance(value, Exception):
-        raise value
-    return value is None or value is Undefined
+def _list(type_: GraphQLOutputType, field: Field, item: Complete, known: Known) -> Complete:
+    items = Items(type_, field, item)
+    if not is_non_null_type(type_):
+        return items.complete
+    inner = type_.of_type
+    if isinstance(inner, GraphQLObjectType):
+        return _objects(items, field.selecting(inner), known.classes(inner))
+    if isinstance(inner, GraphQLEnumType) and (members := enumerated(inner)) is not None:
+        return _alike(items, members, lambda values: [each._name_ for each in values])
+    if inner in (GraphQLString, GraphQLID):
+        return _alike(items, str, list)
+    return items.complete
 
 
-class _List:
-    """Lists of a type of item. Called with a list, it completes it."""
+def _alike(items: Items, class_: type, show: Callable[[Any], list[Any]]) -> Complete:
+    """Lists of leaves of one class, which need no more than a look."""
 
-    def __init__(self, type_: GraphQLOutputType, field: Field, item: Complete, known: Known) -> None:
-        self._field = field
-        self._item = item
-        self._nullable = not is_non_null_type(type_)
-        self._accepted: Collection[type] = ()
-        self._select: Select | None = None
-        if is_non_null_type(type_) and isinstance(type_.of_type, GraphQLObjectType):
-            self._accepted = known.classes(type_.of_type)
-            self._select = field.selecting(type_.of_type)
+    def complete(value: Any, run: Run, path: Path) -> Any:
+        if type(value) is tuple or type(value) is list:
+            for item in value:
+                if type(item) is not class_:
+                    break
+            else:
+                return show(value)
+        return items.complete(value, run, path)
 
-    def __call__(self, value: Any, run: Run, path: Path) -> Any:
+    return complete
+
+
+def _objects(items: Items, select: Select, accepted: set[type]) -> Complete:
+    """Lists of objects of a type, without nulls."""
+
+    def complete(value: Any, run: Run, path: Path) -> Any:
         if type(value) is not tuple and type(value) is not list:
-            if _absent(value):
-                return None
-            if isinstance(value, AsyncIterable):
-                return self._from_async(value, run, path)
-            if not is_iterable(value):
-                raise GraphQLError(f"Expected Iterable, but did not find one for field '{self._field.label}'.")
-        accepted, select = self._accepted, self._select
+            return items.complete(value, run, path)
         done: list[Any] = []
         pending: dict[Any, Any] | None = None
-        items = iter(value)
+        place = 0
+        rest = iter(value)
         try:
-            for item in items:
-                place = len(done)
-                if select is not None and type(item) in accepted:
+            for item in rest:
+                if type(item) in accepted:
                     shown = select(item, run, (path, place))
                     if type(shown) is CoroutineType:
-                        shown = self._settled(shown, run, (path, place))
+                        shown = items.settled(shown, run, (path, place))
+                        pending = hold(pending, place, shown)
                 else:
-                    shown = self._show(item, run, (path, place))
-                if type(shown) is CoroutineType:
-                    pending = hold(pending, place, shown)
+                    shown = items.show(item, run, (path, place))
+                    if type(shown) is CoroutineType:
+                        pending = hold(pending, place, shown)
                 done.append(shown)
+                place += 1
         except Exception:
-            left = [*(pending or {}).values(), *_awaitables(items)]
-            if left:
-                run.leave(left)
+            leave(run, pending, rest)
             raise
         return done if pending is None else join(done, pending)
 
-    async def _from_async(self, values: AsyncIterable[Any], run: Run, path: Path) -> Any:
-        done: list[Any] = []
-        pending: dict[Any, Any] | None = None
-        items = aiter(values)
-        try:
-            while True:
-                try:
-                    item = await anext(items)
-                except StopAsyncIteration:
-                    break
-                except Exception as error:
-                    raise located_error(error, self._field.nodes, keys(path)) from error
-                shown = self._show(item, run, (path, len(done)))
-                if type(shown) is CoroutineType:
-                    pending = hold(pending, len(done), shown)
-                done.append(shown)
-        except Exception:
-            with suppress(Exception):
-                await items.aclose()  # type: ignore[attr-defined]
-            if pending:
-                run.leave(list(pending.values()))
-            raise
-        return done if pending is None else await join(done, pending)
-
-    def _show(self, item: Any, run: Run, path: Path) -> Any:
-        if is_awaitable(item):
-            return self._awaited(item, run, path)
-        try:
-            shown = self._item(item, run, path)
-        except Exception as error:
-            return self._fail(error, run, path)
-        return self._settled(shown, run, path) if type(shown) is CoroutineType else shown
-
-    async def _awaited(self, item: Any, run: Run, path: Path) -> Any:
-        try:
-            shown = self._item(await item, run, path)
-            return await shown if type(shown) is CoroutineType else shown
-        except Exception as error:
-            return self._fail(error, run, path)
-
-    async def _settled(self, shown: Any, run: Run, path: Path) -> Any:
-        try:
-            return await shown
-        except Exception as error:
-            return self._fail(error, run, path)
-
-    def _fail(self, error: Exception, run: Run, path: Path) -> None:
-        located = located_error(error, self._field.nodes, keys(path))
-        if not self._nullable:
-            raise located
-        run.add(located, path)
+    return complete
 
 
-def _awaitables(items: Iterator[Any]) -> list[Any]:
-    found: list[Any] = []
-    with suppress(Exception):
-        found.extend(item for item in items if is_awaitable(item))
+def enumerated(type_: GraphQLEnumType) -> type | None:
+    """The class of an enum whose members are shown by their own names."""
+    members: Any = getattr(type_, "wrapped_cls", None)
+    if members is None or any(type_.coerce_output_value(each) != each.name for each in members):
+        return None
+    found: type = members
     return found

@@ -28,6 +28,7 @@ from graphql import (
     is_leaf_type,
 )
 
+from schema.execution.complete import enumerated
 from schema.execution.field import Field
 from schema.execution.known import Known
 from schema.execution.resolve import Attribute, Event, Function, Manner
@@ -142,14 +143,14 @@ class Writer:
             return [f"if {expected}:", *(f"    {line}" for line in lines), *rest]
         if isinstance(inner, GraphQLList):
             space[f"L{place}"] = field.complete
-            lines = [f"{v} = L{place}({v}, x, (p, {key!r}))", *settled]
+            lines = [f"{v} = L{place}({v}, x, (p, {key!r})) if {v} else []", *settled]
             return [f"if type({v}) is tuple or type({v}) is list:", *(f"    {line}" for line in lines), *rest]
         return other
 
     def _leaf(self, place: int, type_: Any, field: Field, space: dict[str, Any], other: list[str]) -> list[str]:
         v = f"v{place}"
         if isinstance(type_, GraphQLEnumType):
-            members = _named_members(type_)
+            members = enumerated(type_)
             if members is None:
                 return other
             space[f"E{place}"] = members
@@ -187,15 +188,6 @@ def select(o, x, p):
     r = {{{shown}}}
     return r if w is None else join(r, w)
 """
-
-
-def _named_members(type_: GraphQLEnumType) -> type | None:
-    """The class of an enum whose members are shown by their own names."""
-    members: Any = getattr(type_, "wrapped_cls", None)
-    if members is None or any(type_.coerce_output_value(each) != each.name for each in members):
-        return None
-    found: type = members
-    return found
 
 
 @lru_cache(maxsize=512)
