@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CoroutineType
 from typing import Any, cast
 
 from graphql import (
@@ -25,7 +24,7 @@ from graphql.execution.executor import invalid_return_type_error
 from schema.execution.field import Complete, Field
 from schema.execution.items import Items, absent, leave
 from schema.execution.known import Known
-from schema.execution.run import Path, Run, Select, hold, join
+from schema.execution.run import Path, Pending, Run, Select, hold, join
 
 
 def completion(type_: GraphQLOutputType, field: Field, known: Known) -> Complete:
@@ -149,19 +148,19 @@ def _objects(items: Items, select: Select, accepted: set[type]) -> Complete:
             for item in rest:
                 if type(item) in accepted:
                     shown = select(item, run, (path, place))
-                    if type(shown) is CoroutineType:
-                        shown = items.settled(shown, run, (path, place))
+                    if type(shown) is Pending:
+                        shown = Pending(items.settled, shown, run, (path, place))
                         pending = hold(pending, place, shown)
                 else:
                     shown = items.show(item, run, (path, place))
-                    if type(shown) is CoroutineType:
+                    if type(shown) is Pending:
                         pending = hold(pending, place, shown)
                 done.append(shown)
                 place += 1
         except Exception:
             leave(run, pending, rest)
             raise
-        return done if pending is None else join(done, pending)
+        return done if pending is None else Pending(join, done, pending)
 
     return complete
 

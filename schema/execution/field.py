@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import CoroutineType
 from typing import Any, TypeAlias
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, is_non_null_type, located_error
 from strawberry.execution import optimized_is_awaitable as is_awaitable
 
-from schema.execution.run import Path, Run, Select, core_path, keys
+from schema.execution.run import Path, Pending, Run, Select, core_path, keys
 
 Complete: TypeAlias = Callable[[Any, Run, Path], Any]
-"""Makes what the answer shows of a value; a coroutine where that is still to come. Raises what makes it null."""
+"""Makes what the answer shows of a value; ``Pending`` where that is still to come. Raises what makes it null."""
 
 Resolve: TypeAlias = Callable[[Any, Run, Path], Any]
 """Has the value of a field from what it is a field of."""
@@ -44,7 +43,7 @@ class Field:
         return f"{self.parent.name}.{self.nodes[0].name.value}"
 
     def execute(self, source: Any, run: Run, before: Path | None) -> Any:
-        """What the answer shows; a coroutine where that is still to come. Raises where an error goes on upwards."""
+        """What the answer shows; ``Pending`` where that is still to come. Raises where an error goes on upwards."""
         path = (before, self.key)
         try:
             return self._finish(self.resolve(source, run, path), run, path)
@@ -57,25 +56,25 @@ class Field:
 
     def _finish(self, value: Any, run: Run, path: Path) -> Any:
         if is_awaitable(value):
-            return self.awaited(value, run, path)
+            return Pending(self.awaited, value, run, path)
         completed = self.complete(value, run, path)
-        return self.settled(completed, run, path) if type(completed) is CoroutineType else completed
+        return Pending(self.settled, completed, run, path) if type(completed) is Pending else completed
 
     async def awaited(self, value: Any, run: Run, path: Path) -> Any:
         """What the answer shows of a value that is still to come."""
         try:
             completed = self.complete(await value, run, path)
-            return await completed if type(completed) is CoroutineType else completed
+            return await completed if type(completed) is Pending else completed
         except Exception as error:
             return self.fail(error, run, path)
 
     async def called(
         self, function: Callable[..., Any], source: Sequence[Any], given: Mapping[str, Any], run: Run, path: Path
     ) -> Any:
-        """What the answer shows of what a coroutine function gives. It is called when its turn comes, so never in vain."""
+        """What the answer shows of what a coroutine function gives. It is called when its turn comes."""
         try:
             completed = self.complete(await function(*source, **given), run, path)
-            return await completed if type(completed) is CoroutineType else completed
+            return await completed if type(completed) is Pending else completed
         except Exception as error:
             return self.fail(error, run, path)
 

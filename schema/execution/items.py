@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
 from contextlib import suppress
-from types import CoroutineType
 from typing import Any
 
 from graphql import GraphQLError, GraphQLOutputType, Undefined, is_non_null_type, located_error
@@ -12,7 +11,7 @@ from graphql.pyutils import is_iterable
 from strawberry.execution import optimized_is_awaitable as is_awaitable
 
 from schema.execution.field import Complete, Field
-from schema.execution.run import Path, Run, hold, join, keys
+from schema.execution.run import Path, Pending, Run, hold, join, keys
 
 
 def absent(value: Any) -> bool:
@@ -44,7 +43,7 @@ class Items:
         if absent(value):
             return None
         if isinstance(value, AsyncIterable):
-            return self._from_async(value, run, path)
+            return Pending(self._from_async, value, run, path)
         if not is_iterable(value):
             raise GraphQLError(f"Expected Iterable, but did not find one for field '{self._field.label}'.")
         done: list[Any] = []
@@ -53,13 +52,13 @@ class Items:
         try:
             for item in rest:
                 shown = self.show(item, run, (path, len(done)))
-                if type(shown) is CoroutineType:
+                if type(shown) is Pending:
                     pending = hold(pending, len(done), shown)
                 done.append(shown)
         except Exception:
             leave(run, pending, rest)
             raise
-        return done if pending is None else join(done, pending)
+        return done if pending is None else Pending(join, done, pending)
 
     async def _from_async(self, values: AsyncIterable[Any], run: Run, path: Path) -> Any:
         done: list[Any] = []
@@ -74,7 +73,7 @@ class Items:
                 except Exception as error:
                     raise located_error(error, self._field.nodes, keys(path)) from error
                 shown = self.show(item, run, (path, len(done)))
-                if type(shown) is CoroutineType:
+                if type(shown) is Pending:
                     pending = hold(pending, len(done), shown)
                 done.append(shown)
         except Exception:
@@ -85,19 +84,19 @@ class Items:
         return done if pending is None else await join(done, pending)
 
     def show(self, item: Any, run: Run, path: Path) -> Any:
-        """What the answer shows of an item; a coroutine where that is still to come."""
+        """What the answer shows of an item; ``Pending`` where that is still to come."""
         if is_awaitable(item):
-            return self._awaited(item, run, path)
+            return Pending(self._awaited, item, run, path)
         try:
             shown = self._item(item, run, path)
         except Exception as error:
             return self._fail(error, run, path)
-        return self.settled(shown, run, path) if type(shown) is CoroutineType else shown
+        return Pending(self.settled, shown, run, path) if type(shown) is Pending else shown
 
     async def _awaited(self, item: Any, run: Run, path: Path) -> Any:
         try:
             shown = self._item(await item, run, path)
-            return await shown if type(shown) is CoroutineType else shown
+            return await shown if type(shown) is Pending else shown
         except Exception as error:
             return self._fail(error, run, path)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future, gather
-from collections.abc import Awaitable, Callable, Sequence
-from types import CoroutineType
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeAlias
 
 from graphql import GraphQLError
@@ -17,7 +16,7 @@ Path: TypeAlias = "tuple[Path | None, str | int]"
 """Where a value stands in the answer: the place that it is in, and its key there."""
 
 Select: TypeAlias = Callable[[Any, "Run", "Path | None"], Any]
-"""Makes the answer's object of a value; a coroutine where some of it is still to come. Raises what makes it null."""
+"""Makes the answer's object of a value; ``Pending`` where some of it is still to come. Raises what makes it null."""
 
 
 Core: TypeAlias = CoreExecutor[Any]
@@ -95,7 +94,20 @@ def core_path(path: Path) -> CorePath:
     return CorePath(None if before is None else core_path(before), key, None)
 
 
-def hold(pending: dict[Any, CoroutineType[Any, Any, Any]] | None, key: Any, value: Any) -> dict[Any, Any]:
+class Pending:
+    """A part of an answer that is still to come: work that begins when somebody awaits it, and leaves nothing behind if not."""
+
+    __slots__ = ("_given", "_work")
+
+    def __init__(self, work: Callable[..., Coroutine[Any, Any, Any]], *given: Any) -> None:
+        self._work = work
+        self._given = given
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._work(*self._given).__await__()
+
+
+def hold(pending: dict[Any, Any] | None, key: Any, value: Any) -> dict[Any, Any]:
     """Notes that the value of a key is still to come."""
     if pending is None:
         return {key: value}

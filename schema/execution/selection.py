@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import CoroutineType
 from typing import Any, cast
 
 from graphql import FragmentDefinitionNode, GraphQLObjectType, OperationDefinitionNode, OperationType, TypeNameMetaFieldDef
@@ -15,7 +14,7 @@ from schema.execution.complete import completion
 from schema.execution.field import Field, Selecting
 from schema.execution.known import Known
 from schema.execution.resolve import manner, resolution
-from schema.execution.run import Path, Run, Select
+from schema.execution.run import Path, Pending, Run, Select
 from schema.execution.write import Member, Writer
 
 _DEEPEST = 12
@@ -55,11 +54,11 @@ class Selection:
         """The answer's data. Raises the error that leaves nothing of it."""
         if self._serial is None:
             shown = self._select(run.root, run, None)
-            return await shown if type(shown) is CoroutineType else shown
+            return await shown if type(shown) is Pending else shown
         data: dict[str, Any] = {}
         for key, field, _ in self._serial:
             shown = field if isinstance(field, str) else field.execute(run.root, run, None)
-            data[key] = await shown if type(shown) is CoroutineType else shown
+            data[key] = await shown if type(shown) is Pending else shown
         return data
 
     def _members(self, parent: GraphQLObjectType, collected: Mapping[str, list[FieldDetails]]) -> list[Member]:

@@ -12,7 +12,7 @@ import keyword
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from types import CodeType, CoroutineType
+from types import CodeType
 from typing import Any
 
 from graphql import (
@@ -32,12 +32,12 @@ from schema.execution.complete import enumerated
 from schema.execution.field import Field
 from schema.execution.known import Known
 from schema.execution.resolve import Attribute, Event, Function, Manner
-from schema.execution.run import Select, hold, join
+from schema.execution.run import Pending, Select, hold, join
 
 Member = tuple[str, "Field | str", "Manner | None"]
 """A key of the object, the field under it or else its constant value, and how the field's value is had."""
 
-_SHARED = {"CORO": CoroutineType, "UTC": UTC, "datetime": datetime, "hold": hold, "join": join}
+_SHARED = {"Pending": Pending, "UTC": UTC, "datetime": datetime, "hold": hold, "join": join}
 _LEAVES = {
     GraphQLString.name: "type({v}) is str",
     GraphQLID.name: "type({v}) is str",
@@ -73,13 +73,13 @@ class Writer:
 
     def _member(self, place: int, field: Field, how: Manner | None, space: dict[str, Any]) -> list[str]:
         v, key = f"v{place}", field.key
-        late = [f"if type({v}) is CORO: w = hold(w, {key!r}, {v})"]
+        late = [f"if type({v}) is Pending: w = hold(w, {key!r}, {v})"]
         value = self._value(place, how, space)
         if value is None:
             return [f"{v} = F{place}.execute(o, x, p)", *late]
         if isinstance(how, Function) and how.coroutine:
             before, named = self._given(place, how, space)
-            call = f"F{place}.called(R{place}, ({before}), dict({named}), x, (p, {key!r}))"
+            call = f"Pending(F{place}.called, R{place}, ({before}), dict({named}), x, (p, {key!r}))"
             lines = [f"{v} = {call}", f"w = hold(w, {key!r}, {v})"]
         else:
             lines = [f"{v} = {value}", *self._shown(place, field, space, late)]
@@ -132,7 +132,7 @@ class Writer:
         other = [f"{v} = F{place}.finish({v}, x, p)", *late]
         unless_none = f"elif {v} is not None:" if field.nullable else "else:"
         rest = [unless_none, *(f"    {line}" for line in other)]
-        settled = [f"if type({v}) is CORO:", f"    {v} = F{place}.settled({v}, x, (p, {key!r}))"]
+        settled = [f"if type({v}) is Pending:", f"    {v} = Pending(F{place}.settled, {v}, x, (p, {key!r}))"]
         settled.append(f"    w = hold(w, {key!r}, {v})")
         if is_leaf_type(inner):
             return self._leaf(place, inner, field, space, other)
@@ -186,7 +186,7 @@ def select(o, x, p):
             x.leave(list(w.values()))
         raise
     r = {{{shown}}}
-    return r if w is None else join(r, w)
+    return r if w is None else Pending(join, r, w)
 """
 
 

@@ -97,10 +97,10 @@ async def test_every_operation_of_the_tests(record_property: Callable[[str, obje
 async def test_introspection() -> None:
     comparison = Comparison()
     full = get_introspection_query(input_value_deprecation=True, directive_is_repeatable=True, specified_by_url=True)
-    narrow = 'query Q($deprecated: Boolean) { __typename __type(name: "Session") { fields(includeDeprecated: $deprecated) { name } } }'
+    narrow = 'query Q($all: Boolean) { __typename __type(name: "Session") { fields(includeDeprecated: $all) { name } } }'
     for text, variables in (
         (full, None),
-        (narrow, {"deprecated": True}),
+        (narrow, {"all": True}),
         (narrow, {}),
         ('{ __type(name: "Nobody") { name } }', None),
     ):
