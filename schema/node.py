@@ -23,12 +23,16 @@ _KEYS = {"Session": 2, "Document": 3, "Participant": 3, "SignatureField": 3, "Si
 
 def node_id(kind: str, *keys: str) -> strawberry.ID:
     """The id of a node of this type."""
-    return cast(strawberry.ID, b2a_base64(_encode((kind, *keys)), newline=False).translate(_SAFE_IN_URLS, b"=").decode())
+    return _written((kind, *keys))
 
 
 def child_id(kind: str, session: SessionRef, key: str) -> strawberry.ID:
     """The id of something that belongs to a session."""
-    return node_id(kind, session.provider, session.key, key)
+    return _written((kind, session.provider, session.key, key))
+
+
+def _written(parts: tuple[str, ...]) -> strawberry.ID:
+    return cast(strawberry.ID, b2a_base64(_encode(parts), newline=False).translate(_SAFE_IN_URLS, b"=").decode())
 
 
 def parse_any(text: str, path: Sequence[str] = ("id",)) -> list[str]:

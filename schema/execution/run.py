@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future, gather
+from asyncio import AbstractEventLoop, Future, Task, gather, get_running_loop
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeAlias
 
@@ -10,7 +10,6 @@ from graphql import GraphQLError
 from graphql.execution import Executor as CoreExecutor
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as CorePath
-from graphql.pyutils import gather_with_cancel
 
 Path: TypeAlias = "tuple[Path | None, str | int]"
 """Where a value stands in the answer: the place that it is in, and its key there."""
@@ -106,6 +105,10 @@ class Pending:
     def __await__(self) -> Generator[Any, None, Any]:
         return self._work(*self._given).__await__()
 
+    def begin(self, loop: AbstractEventLoop) -> Task[Any]:
+        """Begins the work by itself."""
+        return loop.create_task(self._work(*self._given))
+
 
 def hold(pending: dict[Any, Any] | None, key: Any, value: Any) -> dict[Any, Any]:
     """Notes that the value of a key is still to come."""
@@ -115,13 +118,21 @@ def hold(pending: dict[Any, Any] | None, key: Any, value: Any) -> dict[Any, Any]
     return pending
 
 
-async def join(done: Any, pending: dict[Any, Awaitable[Any]]) -> Any:
+async def join(done: Any, pending: dict[Any, Pending]) -> Any:
     """What was made, once its missing values are there as well: side by side where there are several."""
     if len(pending) == 1:
         [(key, value)] = pending.items()
         done[key] = await value
         return done
-    found = await gather_with_cancel(*pending.values())
+    loop = get_running_loop()
+    tasks = [each.begin(loop) for each in pending.values()]
+    try:
+        found = await gather(*tasks)
+    except Exception:
+        for task in tasks:
+            task.cancel()
+        await gather(*tasks, return_exceptions=True)
+        raise
     for key, value in zip(pending, found, strict=True):
         done[key] = value
     return done
