@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +15,9 @@ from graphql import ExecutionResult, GraphQLError, execute, subscribe
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
-from schema import schema
+from schema import schema as whole
 from schema.execution import Answer, Plan, Plans, encode
+from schema.root import Schema
 
 _TRACE = re.compile(rb"[0-9a-f]{32}")
 
@@ -25,8 +26,13 @@ _TRACE = re.compile(rb"[0-9a-f]{32}")
 class Comparison:
     """Compares, and counts what was compared."""
 
-    plans: Plans = field(default_factory=lambda: Plans(schema, size=64))
+    schema: Schema = whole
+    context: Callable[[int, float], Any] = lambda seed, faults: World(seed, faults).context()
+    plans: Plans = field(init=False)
     counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.plans = Plans(self.schema, size=64)
 
     async def holds(self, text: str, variables: Mapping[str, Any] | None, name: str | None, seed: int, faults: float) -> bool:
         """Asserts that both say the same. Says whether there was anything to execute."""
@@ -40,8 +46,8 @@ class Comparison:
         if plan.kind == "subscription":
             await self._same_stream(plan, given, seed, faults)
             return True
-        theirs = await _by_core(plan, World(seed, faults).context(), given)
-        await self._same(plan.execute(World(seed, faults).context(), given), theirs)
+        theirs = await by_core(self.schema, plan, self.context(seed, faults), given)
+        await self._same(plan.execute(self.context(seed, faults), given), theirs)
         return True
 
     async def _same(self, answering: Awaitable[Answer], theirs: ExecutionResult) -> None:
@@ -54,7 +60,7 @@ class Comparison:
                 encode(theirs.data)
             return
         assert [_cause(each) for each in ours.errors] == [_cause(each) for each in errors]
-        schema.process_errors(errors)
+        self.schema.process_errors(errors)
         assert _shown(ours.body) == _shown(_told(theirs))
         self.counts["errors"] += len(errors)
         self.counts["failed"] += bool(errors)
@@ -63,7 +69,7 @@ class Comparison:
         self, text: str, variables: Mapping[str, Any] | None, name: str | None, ours: list[GraphQLError]
     ) -> None:
         try:
-            theirs = await schema.execute(text, dict(variables or {}), context_value=None, operation_name=name)
+            theirs = await self.schema.execute(text, dict(variables or {}), context_value=None, operation_name=name)
         except CannotGetOperationTypeError:
             assert [each.message for each in ours] == [f"Unknown operation named '{name}'."]
             return
@@ -72,21 +78,21 @@ class Comparison:
 
     async def _same_stream(self, plan: Plan, given: dict[str, Any], seed: int, faults: float) -> None:
         theirs = subscribe(
-            schema._schema,
+            self.schema._schema,
             plan.document,
-            context_value=World(seed, faults).context(),
+            context_value=self.context(seed, faults),
             variable_values=given,
             operation_name=plan.operation.name.value if plan.operation.name else None,
-            executor_class=schema.execution_context_class,
+            executor_class=self.schema.execution_context_class,
             operation_extensions=None,
         )
         theirs = await theirs if optimized_is_awaitable(theirs) else theirs
         bound = plan.bind(given)
-        context = World(seed, faults).context()
+        context = self.context(seed, faults)
         stream = bound if isinstance(bound, list) else await bound.subscribe(context)
         if isinstance(theirs, ExecutionResult):
             assert isinstance(stream, list)
-            schema.process_errors(theirs.errors or [])
+            self.schema.process_errors(theirs.errors or [])
             assert [each.formatted for each in stream] == [each.formatted for each in theirs.errors or ()]
             return
         assert not isinstance(stream, list)
@@ -112,7 +118,7 @@ async def _next(stream: Any) -> Any:
         return error
 
 
-async def _by_core(plan: Plan, context: object, given: dict[str, Any]) -> ExecutionResult:
+async def by_core(schema: Schema, plan: Plan, context: object, given: dict[str, Any]) -> ExecutionResult:
     found: Any = execute(
         schema._schema,
         plan.document,

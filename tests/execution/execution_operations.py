@@ -191,7 +191,7 @@ def operation(seed: int, schema: GraphQLSchema) -> tuple[str, dict[str, Any], st
     declared = f"({', '.join(made.declared)})" if made.declared else ""
     whole = f"{kind} Q{declared} {text} " + " ".join(made.fragments.values())
     if dice.random() < 0.05:
-        return f"{whole} query Other {{ viewer {{ id }} }}", made.variables, dice.choice(["Q", "Q", "Other", "Nobody", None])
+        return f"{whole} query Other {{ __typename }}", made.variables, dice.choice(["Q", "Q", "Other", "Nobody", None])
     return whole, made.variables, None
 
 

@@ -10,6 +10,7 @@ import pytest
 from execution_comparison import Comparison
 from execution_documents import documents
 from execution_operations import Made, operation
+from execution_puzzle import context, puzzle
 from graphql import OperationDefinitionNode, get_introspection_query, parse, type_from_ast
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ pytestmark = [
 
 OPERATIONS = 5_000
 PARTS = 5
+PUZZLES = 1_500
 FAULTS = (0.03, 0.15)
 
 
@@ -38,7 +40,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 async def test_generated_operations(part: int, record_property: Callable[[str, object], None]) -> None:
     comparison = Comparison()
     executed = 0
-    for seed in range(part, OPERATIONS + OPERATIONS // 10, PARTS):
+    for seed in range(part, OPERATIONS + OPERATIONS // 25, PARTS):
         text, variables, name = operation(seed, schema._schema)
         for place, faults in enumerate(FAULTS):
             try:
@@ -51,6 +53,20 @@ async def test_generated_operations(part: int, record_property: Callable[[str, o
             executed += 1
     assert executed >= OPERATIONS // PARTS
     record_property("figure", f"{executed} generated operations, each in {len(FAULTS)} worlds: {_counted(comparison)}")
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_operations_over_hard_cases(part: int, record_property: Callable[[str, object], None]) -> None:
+    comparison = Comparison(puzzle, context)
+    for seed in range(part, PUZZLES, PARTS):
+        text, variables, name = operation(seed, puzzle._schema)
+        for place, faults in enumerate((0, 0.02, 0.1)):
+            try:
+                await comparison.holds(text, variables, name, seed + place, faults)
+            except Exception as error:
+                error.add_note(f"seed {seed} in maze {seed + place} with faults {faults}:\n{text}\n{variables}")
+                raise
+    record_property("figure", f"{PUZZLES // PARTS} operations over hard cases, each in 3 mazes: {_counted(comparison)}")
 
 
 _SCALARS = {
