@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 
@@ -36,16 +36,28 @@ from schema.execution.selection import Selection
 from schema.execution.variables import Variables
 
 _MOST_SELECTIONS = 16
+_MOST_SETTLED = 8
 _CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What the plans of one schema share. ``fallbacks`` counts, by reason, what graphql-core executed for them."""
+    """What the plans of one schema share.
+
+    ``fallbacks`` counts, by reason, what graphql-core executed for them. ``settled`` are the answers of the operations that
+    ask about the schema alone: those that were asked for last.
+    """
 
     schema: Schema
     known: Known
-    fallbacks: Counter[str]
+    fallbacks: Counter[str] = field(default_factory=Counter)
+    settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
+
+    def settle(self, plan: Plan, answer: Answer) -> None:
+        """Keeps an answer that will always be the same."""
+        self.settled[plan] = answer
+        if len(self.settled) > _MOST_SETTLED:
+            self.settled.popitem(last=False)
 
 
 class Plan:
@@ -55,7 +67,7 @@ class Plan:
         self.kind = operation.operation.value
         self.document = document
         self.operation = operation
-        self._workshop = workshop
+        self.workshop = workshop
         self._fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
         self._variables = Variables(workshop.schema._schema, operation.variable_definitions or ())
         own = {each.variable.name.value for each in operation.variable_definitions or ()}
@@ -70,7 +82,7 @@ class Plan:
         """The operation with its variables. Errors, fit to be shown, where they are not what it wants."""
         values = self._variables.read(variables)
         if isinstance(values, list):
-            self._workshop.schema.process_errors(values)
+            self.workshop.schema.process_errors(values)
             return values
         return Bound(self, values)
 
@@ -89,7 +101,7 @@ class Plan:
 
     def core(self, run: Run) -> Core:
         """The same execution as graphql-core would have it."""
-        schema = self._workshop.schema
+        schema = self.workshop.schema
         make: Any = schema.execution_context_class
         executor: Core = make(
             schema._schema,
@@ -110,11 +122,11 @@ class Plan:
     def answer(self, data: object, errors: list[GraphQLError]) -> Answer:
         """What the client is told."""
         if errors:
-            self._workshop.schema.process_errors(errors)
+            self.workshop.schema.process_errors(errors)
         return answer(data, errors)
 
     def _make(self, asked: tuple[object, ...]) -> Selection:
-        workshop = self._workshop
+        workshop = self.workshop
         conditions = VariableValues({}, dict(zip(self._asked, asked, strict=True)))
         made = Selection(workshop.schema, workshop.known, self.operation, self._fragments, conditions)
         self._selections[asked] = made
@@ -123,7 +135,7 @@ class Plan:
         return made
 
     async def _by_core(self, run: Run, reason: str) -> Any:
-        self._workshop.fallbacks[reason] += 1
+        self.workshop.fallbacks[reason] += 1
         # The field of a subscription is no step of a series, whatever graphql-core's default for it is.
         serially = self.operation.operation is OperationType.MUTATION
         found: Any = run.core.execute_operation(serially)
@@ -141,6 +153,19 @@ class Bound:
 
     async def execute(self, context: object, root: object = None) -> Answer:
         """Executes it; nothing of it goes on when this has ended. ``root`` is the event, where it is a subscription."""
+        if self.plan.static:
+            return await self._settled(context)
+        return await self._execute(context, root)
+
+    async def _settled(self, context: object) -> Answer:
+        found = self.plan.workshop.settled.get(self.plan)
+        if found is None:
+            found = await self._execute(context, None)
+            if not found.errors:
+                self.plan.workshop.settle(self.plan, found)
+        return found
+
+    async def _execute(self, context: object, root: object) -> Answer:
         run = Run(context, root, self.variables, self.plan.core)
         try:
             data = await self.plan.run(run)

@@ -30,7 +30,7 @@ class Plans:
     """
 
     def __init__(self, schema: Schema, size: int = 1_000, check: Check = unlimited) -> None:
-        self._workshop = Workshop(schema, Known(schema._schema), Counter())
+        self._workshop = Workshop(schema, Known(schema._schema))
         self._size = size
         self._check = check
         self._kept: OrderedDict[tuple[str, str | None], Plan | list[GraphQLError]] = OrderedDict()

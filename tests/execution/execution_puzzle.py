@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import strawberry
-from execution_world import Later, failures
+from execution_fault import Later, failures
 from strawberry.schema.config import StrawberryConfig
 
 from schema.describes import describes, followed, resolved
@@ -65,7 +65,7 @@ class Spot:
         good: dict[str, list[Any]] = {
             "number": [0, 7, -1],
             "text": ["", "x"],
-            "ratio": [0.5, 2, -0.0],
+            "ratio": [0.5, 2, -0.0, float("inf"), float("nan")],
             "when": [datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=timezone(timedelta(hours=2)))],
             "colour": [Colour.RED, Colour.BLUE, 1, "blue"],
             "words": [["a", "b"], ("c",), [], ["a", 1, None]],
@@ -155,7 +155,7 @@ class Stain(Place):
 class Thing(Place):
     number: int | None
     sure_number: int
-    ratio: float
+    ratio: float | None
     when: datetime
     colour: Colour | None
     sure_colour: Colour

@@ -11,15 +11,15 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import AsyncIterator, Collection, Generator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from graphql import Undefined
+from execution_fault import NOW, oddities
 
 from gateway.directory import Connected, Directory
 from gateway.links import Link
@@ -35,87 +35,16 @@ from providers import model, registry
 from providers.adapter import Connection
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.errors import Busy, Invalid, NotFound, SigningError
+from providers.errors import Busy, NotFound, SigningError
 from providers.health import Health
 from providers.verification import SignatureReport
 from schema.context import Context
 
-NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 PROVIDERS = ("acme", "umbrella")
 KEYS = ("k0", "k1", "k2")
 _WORDS = ("", "Lease of the north field", "Čeština ✓", 'quotes " and \\ and \n', "x" * 40, "a")
 _TIMES = (NOW, NOW + timedelta(microseconds=7), datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, UTC))
-
-
-class Later:
-    """A value that is still to come, for whoever awaits it, as often as they like."""
-
-    def __init__(self, value: object, turns: int) -> None:
-        self._value = value
-        self._turns = turns
-
-    def __repr__(self) -> str:
-        return "<later>"
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        for _ in range(self._turns):
-            yield from asyncio.sleep(0).__await__()
-        if isinstance(self._value, Exception):
-            raise self._value
-        return self._value
-
-
-class Odd:
-    """Nothing that anybody expects."""
-
-    def __repr__(self) -> str:
-        return "<odd>"
-
-
-@dataclasses.dataclass(frozen=True)
-class Lesser(model.Archive):
-    """A value of a class that is derived from the one that is described."""
-
-
-def failures() -> list[Exception]:
-    return [
-        NotFound("There is no such thing.", path=("id",)),
-        Busy("Patience.", provider="acme", provider_code="429", retry_after=1.5),
-        RuntimeError("This must not be seen."),
-        ExceptionGroup("several", [Invalid("One."), Busy("Two.")]),
-        ExceptionGroup("mixed", [Invalid("One."), KeyError("two")]),
-    ]
-
-
-def oddities(good: object, turns: int) -> list[Any]:
-    """What may stand where a good value is expected."""
-    failing = failures()
-    return [
-        None,
-        Undefined,
-        Odd(),
-        5,
-        -0.0,
-        True,
-        float("nan"),
-        2**40,
-        "text",
-        b"bytes",
-        [good],
-        (good, None, good),
-        {"a": good},
-        {1: 2},
-        iter([good, good]),
-        NOW.replace(tzinfo=timezone(timedelta(hours=2))),
-        timedelta(minutes=3),
-        model.SessionStatus.DRAFT,
-        Lesser(requested=True),
-        *failing,
-        [good, failing[0], Later(good, turns), failing[2]],
-        *(Later(each, turns) for each in (good, None, failing[0], failing[2], [good])),
-        [Later(good, turns), Later(failing[1], 0), Later(good, 1)],
-    ]
 
 
 @cache

@@ -15,8 +15,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from execution_fault import NOW
 from execution_operations import operation
-from execution_world import KEYS, NOW, World
+from execution_world import KEYS, World
 from graphql import DocumentNode, GraphQLError
 
 from providers import model
@@ -203,6 +204,16 @@ def _with(native: bytes) -> Any:
         return World(1, 0).made(model.Session, provider=ref.provider, key=ref.key, native=native, created_at=NOW)
 
     return session
+
+
+async def test_what_is_asked_about_the_schema_alone_is_answered_once() -> None:
+    plans = Plans(schema)
+    plan = planned(plans, '{ __type(name: "Session") { name kind } __typename }')
+    first = await plan.execute(World(1, 0).context())
+    assert told(first)["data"] == {"__type": {"name": "Session", "kind": "OBJECT"}, "__typename": "Query"}
+    assert await plan.execute(World(1, 0).context()) is first
+    both = planned(plans, "{ __typename viewer { id } }")
+    assert await both.execute(World(1, 0).context()) is not await both.execute(World(1, 0).context())
 
 
 def test_a_resolver_asks_its_info_for_the_context_alone() -> None:
