@@ -17,6 +17,7 @@ def describes(values: type) -> Callable[[type[T]], type[T]]:
         def is_type_of(owner: object, value: object, info: object) -> bool:
             return isinstance(value, values)
 
+        is_type_of.values = values  # type: ignore[attr-defined]
         cls.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]
         return cls
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from binascii import b2a_base64
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 import strawberry
@@ -13,6 +15,8 @@ from providers.errors import Invalid
 from providers.model import SessionRef
 
 _LONGEST = 6000
+_SAFE_IN_URLS = bytes.maketrans(b"+/", b"-_")
+_encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(list[str])
 _KEYS = {
     "Session": 2,
@@ -28,12 +32,16 @@ _KEYS = {
 
 def node_id(kind: str, *keys: str) -> strawberry.ID:
     """The id of a node of this type."""
-    return strawberry.ID(urlsafe_b64encode(msgspec.json.encode([kind, *keys])).rstrip(b"=").decode())
+    return _written((kind, *keys))
 
 
 def child_id(kind: str, session: SessionRef, key: str) -> strawberry.ID:
     """The id of something that belongs to a session."""
-    return node_id(kind, session.provider, session.key, key)
+    return _written((kind, session.provider, session.key, key))
+
+
+def _written(parts: tuple[str, ...]) -> strawberry.ID:
+    return cast(strawberry.ID, b2a_base64(_encode(parts), newline=False).translate(_SAFE_IN_URLS, b"=").decode())
 
 
 def parse_any(text: str, path: Sequence[str] = ("id",)) -> list[str]:

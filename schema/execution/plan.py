@@ -1,0 +1,206 @@
+"""An operation, ready to be executed any number of times."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterable, Mapping
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLIncludeDirective,
+    GraphQLSkipDirective,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    visit,
+)
+from graphql.execution import create_source_event_stream, default_field_resolver, default_type_resolver
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.values import VariableValues
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema import Schema
+
+from schema.execution.answer import Answer, answer, refusal
+from schema.execution.known import Known
+from schema.execution.run import Core, Run
+from schema.execution.selection import Selection
+from schema.execution.variables import Variables
+
+_MOST_SELECTIONS = 16
+_MOST_SETTLED = 8
+_CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What the plans of one schema share.
+
+    ``fallbacks`` counts, by reason, what graphql-core executed for them. ``settled`` are the answers of the operations that
+    ask about the schema alone: those that were asked for last.
+    """
+
+    schema: Schema
+    known: Known
+    fallbacks: Counter[str] = field(default_factory=Counter)
+    settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
+
+    def settle(self, plan: Plan, answer: Answer) -> None:
+        """Keeps an answer that will always be the same."""
+        self.settled[plan] = answer
+        if len(self.settled) > _MOST_SETTLED:
+            self.settled.popitem(last=False)
+
+
+class Plan:
+    """One operation of one document. ``kind`` is query, mutation or subscription."""
+
+    def __init__(self, workshop: Workshop, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        self.kind = operation.operation.value
+        self.document = document
+        self.operation = operation
+        self.workshop = workshop
+        self._fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+        self._variables = Variables(workshop.schema._schema, operation.variable_definitions or ())
+        own = {each.variable.name.value for each in operation.variable_definitions or ()}
+        self._asked = tuple(sorted(_conditions(document) & own))
+        self._selections: OrderedDict[tuple[object, ...], Selection] = OrderedDict()
+        # An operation with no condition is one selection, and made now: what cannot be made is no plan.
+        if not self._asked:
+            self._make(())
+        self.static = _introspective(operation) and not own
+
+    def bind(self, variables: Mapping[str, Any] | None = None) -> Bound | list[GraphQLError]:
+        """The operation with its variables. Errors, fit to be shown, where they are not what it wants."""
+        values = self._variables.read(variables)
+        if isinstance(values, list):
+            self.workshop.schema.process_errors(values)
+            return values
+        return Bound(self, values)
+
+    async def execute(self, context: object, variables: Mapping[str, Any] | None = None, root: object = None) -> Answer:
+        """Executes it. ``root`` is the event, where it is a subscription."""
+        bound = self.bind(variables)
+        return refusal(bound) if isinstance(bound, list) else await bound.execute(context, root)
+
+    async def run(self, run: Run) -> Any:
+        """The answer's data. Raises the error that leaves nothing of it."""
+        asked = tuple(run.variables.coerced.get(name) for name in self._asked)
+        if None in asked:
+            return await self._by_core(run, "condition without a value")
+        selection = self._selections.get(asked) or self._make(asked)
+        return await selection.execute(run)
+
+    def core(self, run: Run) -> Core:
+        """The same execution as graphql-core would have it."""
+        schema = self.workshop.schema
+        make: Any = schema.execution_context_class
+        executor: Core = make(
+            schema._schema,
+            self._fragments,
+            {name: FragmentDetails(each) for name, each in self._fragments.items()},
+            run.root,
+            run.context,
+            self.operation,
+            run.variables,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+            operation_extensions=None,
+        )
+        return executor
+
+    def answer(self, data: object, errors: list[GraphQLError]) -> Answer:
+        """What the client is told."""
+        if errors:
+            self.workshop.schema.process_errors(errors)
+        return answer(data, errors)
+
+    def _make(self, asked: tuple[object, ...]) -> Selection:
+        workshop = self.workshop
+        conditions = VariableValues({}, dict(zip(self._asked, asked, strict=True)))
+        made = Selection(workshop.schema, workshop.known, self.operation, self._fragments, conditions)
+        self._selections[asked] = made
+        if len(self._selections) > _MOST_SELECTIONS:
+            self._selections.popitem(last=False)
+        return made
+
+    async def _by_core(self, run: Run, reason: str) -> Any:
+        self.workshop.fallbacks[reason] += 1
+        # The field of a subscription is no step of a series, whatever graphql-core's default for it is.
+        serially = self.operation.operation is OperationType.MUTATION
+        found: Any = run.core.execute_operation(serially)
+        result: ExecutionResult = await found if isawaitable(found) else found
+        run.errors.extend(result.errors or ())
+        return result.data
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An operation and its variables."""
+
+    plan: Plan
+    variables: VariableValues
+
+    async def execute(self, context: object, root: object = None) -> Answer:
+        """Executes it; nothing of it goes on when this has ended. ``root`` is the event, where it is a subscription."""
+        if self.plan.static:
+            return await self._settled(context)
+        return await self._execute(context, root)
+
+    async def _settled(self, context: object) -> Answer:
+        found = self.plan.workshop.settled.get(self.plan)
+        if found is None:
+            found = await self._execute(context, None)
+            if not found.errors:
+                self.plan.workshop.settle(self.plan, found)
+        return found
+
+    async def _execute(self, context: object, root: object) -> Answer:
+        run = Run(context, root, self.variables, self.plan.core)
+        try:
+            data = await self.plan.run(run)
+        except GraphQLError as error:
+            run.add(error, None)
+            data = None
+        finally:
+            await run.close()
+        return self.plan.answer(data, run.errors)
+
+    async def subscribe(self, context: object) -> AsyncIterable[Any] | list[GraphQLError]:
+        """The events, each to be executed with a context of its own. Errors, fit to be shown, where there are none to come."""
+        executor = self.plan.core(Run(context, None, self.variables, self.plan.core))
+        found: Any = create_source_event_stream(executor)
+        stream: AsyncIterable[Any] | ExecutionResult = await found if isawaitable(found) else found
+        if not isinstance(stream, ExecutionResult):
+            return stream
+        errors = list(stream.errors or ())
+        return list(self.plan.answer(None, errors).errors)
+
+
+def _conditions(document: DocumentNode) -> set[str]:
+    """The variables that decide what is selected."""
+    found: set[str] = set()
+
+    class Search(Visitor):
+        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+            if node.name.value in _CONDITIONS:
+                found.update(each.value.name.value for each in node.arguments or () if isinstance(each.value, VariableNode))
+
+    visit(document, Search())
+    return found
+
+
+def _introspective(operation: OperationDefinitionNode) -> bool:
+    """Whether it asks about the schema alone."""
+    selected = operation.selection_set.selections
+    return all(isinstance(each, FieldNode) and each.name.value.startswith("__") for each in selected)

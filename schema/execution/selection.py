@@ -1,0 +1,115 @@
+"""The selection of an operation as functions: one for every object in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from graphql import FragmentDefinitionNode, GraphQLObjectType, OperationDefinitionNode, OperationType, TypeNameMetaFieldDef
+from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
+from graphql.execution.values import VariableValues
+from strawberry.schema import Schema
+
+from schema.execution.complete import completion
+from schema.execution.field import Field, Selecting
+from schema.execution.known import Known
+from schema.execution.resolve import manner, resolution
+from schema.execution.run import Path, Pending, Run, Select
+from schema.execution.write import Member, Writer
+
+_DEEPEST = 12
+_MOST = 1_000
+
+
+class Selection:
+    """An operation under one set of conditions: ``conditions`` are the variables that ``@skip`` and ``@include`` ask.
+
+    So much is made at once as an operation that people write has; what is deeper, larger, or behind an abstract type is made
+    when a value first comes there.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        known: Known,
+        operation: OperationDefinitionNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        conditions: VariableValues,
+    ) -> None:
+        self._schema = schema
+        self._core = schema._schema
+        self._known = known
+        self._writer = Writer(known)
+        self._operation = operation
+        self._fragments = {name: FragmentDetails(each) for name, each in fragments.items()}
+        self._conditions = conditions
+        self._made = 0
+        self._depth = 0
+        root = cast(GraphQLObjectType, self._core.get_root_type(operation.operation))
+        members = self._members(root, collect_fields(self._core, self._fragments, conditions, root, operation)[0])
+        self._serial = members if operation.operation is OperationType.MUTATION else None
+        self._select = self._writer.select(members)
+
+    async def execute(self, run: Run) -> Any:
+        """The answer's data. Raises the error that leaves nothing of it."""
+        if self._serial is None:
+            shown = self._select(run.root, run, None)
+            return await shown if type(shown) is Pending else shown
+        data: dict[str, Any] = {}
+        for key, field, _ in self._serial:
+            shown = field if isinstance(field, str) else field.execute(run.root, run, None)
+            data[key] = await shown if type(shown) is Pending else shown
+        return data
+
+    def _members(self, parent: GraphQLObjectType, collected: Mapping[str, list[FieldDetails]]) -> list[Member]:
+        members: list[Member] = []
+        for key, details in collected.items():
+            node = details[0].node
+            definition = self._core.get_field(parent, node.name.value)
+            if definition is None:
+                continue
+            if definition is TypeNameMetaFieldDef:
+                members.append((key, parent.name, None))
+                continue
+            self._made += 1
+            field = Field(key, [each.node for each in details], definition, parent, self._selecting(details))
+            how = manner(self._schema, definition, node)
+            field.resolve = resolution(how, definition, node, field)
+            field.complete = completion(definition.type, field, self._known)
+            members.append((key, field, how))
+        return members
+
+    def _selecting(self, details: list[FieldDetails]) -> Selecting:
+        made: dict[str, Select] = {}
+
+        def selecting(type_: GraphQLObjectType) -> Select:
+            found = made.get(type_.name)
+            if found is None:
+                found = made[type_.name] = self._child(type_, details)
+            return found
+
+        return selecting
+
+    def _child(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> Select:
+        if self._depth < _DEEPEST and self._made < _MOST:
+            return self._make(type_, details)
+        made: Select | None = None
+
+        def select(source: Any, run: Run, path: Path | None) -> Any:
+            nonlocal made
+            if made is None:
+                self._made = 0
+                made = self._make(type_, details)
+            return made(source, run, path)
+
+        return select
+
+    def _make(self, type_: GraphQLObjectType, details: Sequence[FieldDetails]) -> Select:
+        depth, self._depth = self._depth, self._depth + 1
+        try:
+            collected = collect_subfields(
+                self._core, self._fragments, self._conditions, self._operation, type_, list(details)
+            ).grouped_field_set
+            return self._writer.select(self._members(type_, collected))
+        finally:
+            self._depth = depth

@@ -1,0 +1,225 @@
+"""Plans: kept within bounds, checked before they are validated, and nothing goes on when they have ended."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import json
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from execution_fault import NOW
+from execution_operations import operation
+from execution_world import KEYS, World
+from graphql import DocumentNode, GraphQLError
+
+from providers import model
+from schema import schema
+from schema.execution import Answer, Plan, Plans
+from schema.node import node_id
+
+SESSION = node_id("Session", "acme", KEYS[0])
+ASKED: ContextVar[str] = ContextVar("asked", default="nobody")
+
+
+class Slow:
+    """A gateway whose calls last until they are let go; it knows which are on their way."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.ended = 0
+        self.go = asyncio.Event()
+        self.asked: list[str] = []
+
+    async def session(self, ref: model.SessionRef, max_age: object = None) -> model.Session:
+        self.running += 1
+        self.asked.append(ASKED.get())
+        try:
+            if ref.key != "broken":
+                await self.go.wait()
+                return World(1, 0).session(ref)
+            raise RuntimeError("broken")
+        finally:
+            self.running -= 1
+            self.ended += 1
+
+    def context(self) -> Any:
+        return SimpleNamespace(signing=self, first=100)
+
+
+def planned(plans: Plans, text: str, name: str | None = None) -> Plan:
+    plan = plans.plan(text, name)
+    assert isinstance(plan, Plan), plan
+    return plan
+
+
+async def turns(done: Callable[[], bool]) -> None:
+    """Lets the loop turn until something has come to pass, a hundred times at most."""
+    for _ in range(100):
+        if done():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("never")
+
+
+def told(answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(answer.body)
+    return found
+
+
+def test_a_document_is_read_once_for_as_long_as_it_is_kept() -> None:
+    plans = Plans(schema, size=2)
+    first = plans.plan("{ viewer { id } }")
+    assert plans.plan("{ viewer { id } }") is first
+    refused = plans.plan("{ nothing }")
+    assert plans.plan("{ nothing }") is refused
+    plans.plan("{ viewer { subject } }")
+    assert len(plans) == 2
+    assert plans.plan("{ viewer { id } }") is not first
+
+
+def test_all_that_is_kept_together_has_a_bound() -> None:
+    plans = Plans(schema, size=100)
+    for number in range(12):
+        plans.plan("{ viewer { id } } #" + "x" * 1_000_000 + str(number))
+    assert len(plans) <= 4
+
+
+def test_an_operation_is_found_by_its_name() -> None:
+    plans = Plans(schema)
+    text = 'query A { viewer { id } } mutation B { beginAuthorization(provider: "x") { url } }'
+    assert (planned(plans, text, "A").kind, planned(plans, text, "B").kind) == ("query", "mutation")
+    assert [each.message for each in plans.plan(text, "C")] == ["Unknown operation named 'C'."]  # type: ignore[union-attr]
+    assert [each.message for each in plans.plan(text)] == ["Name the operation that is meant: there are several."]  # type: ignore[union-attr]
+
+
+def test_what_is_too_much_is_said_before_anything_is_validated() -> None:
+    seen: list[DocumentNode] = []
+
+    def check(document: DocumentNode) -> list[GraphQLError]:
+        seen.append(document)
+        return [GraphQLError("Too much.")]
+
+    plans = Plans(schema, check=check)
+    errors = plans.plan("{ nothing }")
+    assert isinstance(errors, list)
+    assert [(each.message, each.extensions) for each in errors] == [("Too much.", {"code": "GRAPHQL_VALIDATION_FAILED"})]
+    plans.plan("{ nothing }")
+    assert len(seen) == 1
+
+
+async def test_what_is_not_asynchronous_takes_no_task() -> None:
+    plan = planned(Plans(schema), "{ viewer { id scopes } providers { name capabilities { operation } } }")
+    answering = plan.execute(World(1, 0).context())
+    with pytest.raises(StopIteration) as ended:
+        answering.send(None)
+    assert told(ended.value.value)["data"]["viewer"]["id"]
+
+
+async def test_a_failed_field_leaves_its_sibling_alone() -> None:
+    slow = Slow()
+    plan = planned(Plans(schema), "query Q($a: ID!, $b: ID!) { a: session(id: $a) { id } b: session(id: $b) { id } }")
+    asked = {"a": SESSION, "b": node_id("Session", "acme", "broken")}
+    answering = asyncio.create_task(plan.execute(slow.context(), asked))
+    await turns(lambda: slow.ended == 1)
+    assert slow.running == 1
+    slow.go.set()
+    answer = told(await answering)
+    assert answer["data"] == {"a": {"id": SESSION}, "b": None}
+    assert slow.running == 0
+
+
+async def test_nothing_goes_on_when_a_request_is_given_up() -> None:
+    slow = Slow()
+    plan = planned(Plans(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
+    answering = asyncio.create_task(plan.execute(slow.context(), {"id": SESSION}))
+    await turns(lambda: slow.running == 2)
+    answering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answering
+    assert slow.running == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_nothing_goes_on_and_nothing_is_left_when_operations_have_failed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "countersign.schema")
+    plans = Plans(schema, size=10)
+    for seed in range(300):
+        text, variables, name = operation(seed, schema._schema)
+        plan = plans.plan(text, name)
+        if isinstance(plan, Plan) and plan.kind != "subscription":
+            with suppress(TypeError):  # a value of JSON that is none
+                await plan.execute(World(seed, 0.2).context(), variables)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_surrounds_a_request_surrounds_its_calls() -> None:
+    slow = Slow()
+    slow.go.set()
+    ASKED.set("Ada")
+    plan = planned(Plans(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
+    await plan.execute(slow.context(), {"id": SESSION})
+    assert slow.asked == ["Ada", "Ada"]
+
+
+async def test_an_operation_whose_conditions_have_no_value_is_left_to_graphql_core() -> None:
+    plans = Plans(schema)
+    plan = planned(plans, "query Q($b: Boolean = true) { viewer { id @include(if: $b) scopes } }")
+    assert "id" in told(await plan.execute(World(1, 0).context()))["data"]["viewer"]
+    assert "id" not in told(await plan.execute(World(1, 0).context(), {"b": False}))["data"]["viewer"]
+    assert not plans.fallbacks
+    answer = told(await plan.execute(World(1, 0).context(), {"b": None}))
+    assert answer["errors"][0]["path"] == ["viewer"]
+    assert plans.fallbacks == {"condition without a value": 1}
+
+
+async def test_variables_that_do_not_fit_execute_nothing() -> None:
+    plan = planned(Plans(schema), "query Q($id: ID!) { session(id: $id) { id } }")
+    answer = await plan.execute(World(1, 0).context(), {"id": None})
+    assert not answer.executed
+    assert told(answer)["data"] is None
+    assert told(answer)["errors"][0]["message"].startswith("Variable '$id' has invalid value")
+
+
+async def test_numbers_that_orjson_has_no_room_for_are_told() -> None:
+    plan = planned(Plans(schema), "query Q($id: ID!) { session(id: $id) { native createdAt } }")
+    signing = SimpleNamespace(session=_with(b'{"number": 123456789012345678901234567890}'))
+    context: Any = SimpleNamespace(signing=signing, viewer=SimpleNamespace(scopes={"native:read"}), first=1)
+    answer = await plan.execute(context, {"id": SESSION})
+    assert told(answer)["data"]["session"] == {
+        "native": {"number": 123456789012345678901234567890},
+        "createdAt": "2026-05-01T12:00:00Z",
+    }
+
+
+def _with(native: bytes) -> Any:
+    async def session(ref: model.SessionRef, max_age: object) -> model.Session:
+        return World(1, 0).made(model.Session, provider=ref.provider, key=ref.key, native=native, created_at=NOW)
+
+    return session
+
+
+async def test_what_is_asked_about_the_schema_alone_is_answered_once() -> None:
+    plans = Plans(schema)
+    plan = planned(plans, '{ __type(name: "Session") { name kind } __typename }')
+    first = await plan.execute(World(1, 0).context())
+    assert told(first)["data"] == {"__type": {"name": "Session", "kind": "OBJECT"}, "__typename": "Query"}
+    assert await plan.execute(World(1, 0).context()) is first
+    both = planned(plans, "{ __typename viewer { id } }")
+    assert await both.execute(World(1, 0).context()) is not await both.execute(World(1, 0).context())
+
+
+def test_a_resolver_asks_its_info_for_the_context_alone() -> None:
+    """Which is all that a plan gives it."""
+    folder = Path(inspect.getfile(type(schema))).parent
+    for path in [*folder.glob("*.py"), *(folder / "types").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "info":
+                assert node.attr == "context", f"{path.name}:{node.lineno}"
