@@ -20,6 +20,9 @@ class Masking:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, whatever happens."""
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)  # which answers for itself, and would hold our frame for as long as it lasts
+            return
         begun = False
 
         async def watched(message: Message) -> None:

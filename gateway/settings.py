@@ -154,10 +154,11 @@ class InboxSettings(_Section):
 
 
 class LimitSettings(_Section):
-    """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation."""
+    """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation, ``body`` bytes of a request."""
 
     first: int = Field(default=100, ge=1)
     deadline: float = Field(default=60.0, gt=0)
+    body: int = Field(default=2 * 2**20, ge=1)
 
 
 class Settings(_Section):

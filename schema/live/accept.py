@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 EVENTS: Final = "text/event-stream"
-_JSON: Final = ("application/json", "application/graphql-response+json")
+JSON: Final = "application/json"
+GRAPHQL: Final = "application/graphql-response+json"
+_LONGEST: Final = 2_000
 
 
-def weights(accept: str | None) -> tuple[float, float]:
-    """How much a client wants an event stream, and how much JSON: 0 for not at all, at most 1."""
-    ranges = dict(_range(each) for each in (accept or "*/*").split(",") if each.strip())
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """How much a client wants each kind of answer: 0 for not at all, at most 1."""
 
-    def weight(kind: str) -> float:
-        for known in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
+    events: float
+    json: float
+    graphql: float
+
+    @property
+    def streams(self) -> bool:
+        """Whether it would rather have a stream of events, of whatever it asks."""
+        return self.events > max(self.json, self.graphql)
+
+    @property
+    def graphql_rather(self) -> bool:
+        """Whether it knows the newer media type, and does not like the older one more."""
+        return self.graphql > 0 and self.graphql >= self.json
+
+
+@lru_cache(256)
+def accepted(header: bytes | None) -> Accepted:
+    """What a header says. One that only says ``*/*``, or nothing, is of before the newer media type."""
+    text = (header or b"*/*").decode("latin-1")[:_LONGEST]
+    ranges = dict(_range(each) for each in text.split(",") if each.strip())
+
+    def weight(kind: str, *, named: bool = False) -> float:
+        for known in (kind,) if named else (kind, f"{kind.partition('/')[0]}/*", "*/*"):
             if known in ranges:
                 return ranges[known]
         return 0.0
 
-    return weight(EVENTS), max(map(weight, _JSON))
+    return Accepted(weight(EVENTS), weight(JSON), weight(GRAPHQL, named=True))
 
 
 def _range(text: str) -> tuple[str, float]:

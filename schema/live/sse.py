@@ -12,9 +12,9 @@ from typing import Final
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.settings import LiveSettings
-from schema.encoding import encode
+from schema.execution import encode
 from schema.live.connections import Connections, at_once
-from schema.live.stream import Answer, Answers, Refused
+from schema.operations import Answer, Answers, Refused
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -71,10 +71,10 @@ class EventStream:
         await self._tell(_body(_RETRY))
         try:
             async for answer in self._answers:
-                await self._tell(_body(_next(answer.shown(), answer)))
+                await self._tell(_body(_next(answer.body, answer)))
                 del answer
         except Refused as refused:
-            return _next({"errors": refused.shown()}) + _COMPLETE
+            return _next(encode({"errors": refused.shown()})) + _COMPLETE
         return _COMPLETE
 
     async def _finish(self, gone: asyncio.Task[None], events: asyncio.Task[bytes]) -> None:
@@ -101,9 +101,9 @@ def _body(content: bytes, *, more: bool = True) -> Message:
     return {"type": "http.response.body", "body": content, "more_body": more}
 
 
-def _next(result: object, answer: Answer | None = None) -> bytes:
+def _next(result: bytes, answer: Answer | None = None) -> bytes:
     cursor = b"" if answer is None or answer.cursor is None else b"id: %s\n" % answer.cursor.encode()
-    return b"event: next\n%sdata: %s\n\n" % (cursor, encode(result))
+    return b"event: next\n%sdata: %s\n\n" % (cursor, result)
 
 
 async def _gone(receive: Receive) -> None:

@@ -18,9 +18,10 @@ from starlette.types import Message, Receive, Send
 
 from gateway.settings import LiveSettings
 from providers.errors import TooLarge
-from schema.encoding import encode
+from schema.execution import encode
 from schema.live.connections import Connections, at_once
-from schema.live.stream import Operations, Refused, Request
+from schema.operations import Operations, Refused, Request
+from schema.problems import render
 
 PROTOCOL: Final = "graphql-transport-ws"
 GREETING: Final = 3.0
@@ -193,8 +194,9 @@ class Socket:
             raise _Close(4409, f"Subscriber for {asked.id} already exists")
         if len(self._tasks) >= self._limits.per_connection:
             what = f"One connection carries {self._limits.per_connection} operations. End one, or open another connection."
-            full = Refused([GraphQLError(what, original_error=TooLarge(what))])
-            await self._tell({"type": "error", "id": asked.id, "payload": full.shown()})
+            full = GraphQLError(what, original_error=TooLarge(what))
+            render(full)
+            await self._tell({"type": "error", "id": asked.id, "payload": [full.formatted]})
             return
         operation = asked.payload
         request = Request(operation.query, operation.variables, operation.operation_name)
@@ -219,19 +221,23 @@ class Socket:
         try:
             async with aclosing(await self._operations.operate(request)) as answers:
                 async for answer in answers:
-                    await self._tell({"type": "next", "id": key, "payload": answer.shown()})
+                    await self._tell_raw(_next(key, answer.body))
                     del answer  # or thousands that wait for their next event would each keep the last
         except Refused as refused:
             return {"type": "error", "id": key, "payload": refused.shown()}
         return {"type": "complete", "id": key}
 
     async def _tell(self, message: Mapping[str, Any]) -> None:
-        """Sends a message. Closes the connection where the client does not read for too long. Raises ``_Gone``."""
+        """Sends a message. Raises ``_Gone``."""
+        await self._tell_raw(encode(message).decode())
+
+    async def _tell_raw(self, text: str) -> None:
+        """Sends what is JSON already. Closes the connection where the client does not read for too long."""
         try:
             async with asyncio.timeout(self._limits.patience), self._turn:
                 if self._closed:
                     raise _Gone
-                await self._send({"type": "websocket.send", "text": encode(message).decode()})
+                await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
             await self.close(1013, _RESUME)
             raise _Gone from None
@@ -248,6 +254,10 @@ def _understood(message: Message) -> _Init | _Ping | _Pong | _Subscribe | _Compl
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise _Close(4400, f"Invalid message: {error}") from None
     return found
+
+
+def _next(key: str, body: bytes) -> str:
+    return f'{{"type":"next","id":{encode(key).decode()},"payload":{body.decode()}}}'
 
 
 def _closing(code: int, reason: str) -> Message:

@@ -684,6 +684,12 @@ async def test_what_is_no_graphql_of_this_schema_is_an_error_with_a_code(stock, 
     assert stock.scene.calls() == before
 
 
+async def test_a_name_that_no_operation_has_is_an_error_with_a_code(stock):
+    asked = {"query": "query A { viewer { id } }", "operationName": "B"}
+    [error] = (await stock.scene.client.post("/graphql", json=asked)).json()["errors"]
+    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
 @pytest.mark.parametrize("file", ["lease.pdf", 17, {"read": 1}, ["lease.pdf"]])
 async def test_a_file_that_is_none_is_a_problem(stock, file):
     [problem] = (await stock.scene.data(UPLOAD, file=file))["uploadFile"]["problems"]
@@ -713,7 +719,6 @@ async def test_a_get_request_that_cannot_be_read_is_refused_in_json(stock, varia
         (b'{"variables": {}}', {"content-type": "application/json"}),
         (b'{"query": "{ viewer { id } }", "variables": 17}', {"content-type": "application/json"}),
         (b'{"query": "{ viewer { id } }", "extensions": 17}', {"content-type": "application/json"}),
-        (b'{"query": "query A { viewer { id } }", "operationName": "B"}', {"content-type": "application/json"}),
         (b'{"query": "query A { viewer { id } }", "operationName": 17}', {"content-type": "application/json"}),
         (b'[{"query": "{ viewer { id } }"}]', {"content-type": "application/json"}),
         (b'{"query": "{ viewer { id } }"}', {"content-type": "text/plain"}),
@@ -725,7 +730,8 @@ async def test_a_get_request_that_cannot_be_read_is_refused_in_json(stock, varia
 )
 async def test_a_request_that_cannot_be_read_is_refused_in_json(stock, content, headers):
     reply = await stock.scene.client.post("/graphql", content=content, headers=headers)
-    assert reply.status_code == 400, reply.text
+    read = headers["content-type"].startswith(("application/json", "multipart/form-data"))
+    assert reply.status_code == (400 if read else 415), reply.text
     [error] = reply.json()["errors"]
     assert error["extensions"]["code"] == "BAD_REQUEST"
     assert error["message"]

@@ -403,5 +403,5 @@ async def test_queries_can_be_asked_by_get_and_mutations_can_not(scene):
     reply = await scene.client.get(
         "/graphql", params={"query": 'mutation { deleteSession(input: {session: "x"}) { deletedIds } }'}
     )
-    assert reply.status_code == 400
+    assert reply.status_code == 405
     assert reply.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"

@@ -1,0 +1,155 @@
+"""Runs operations: a subscription gives one answer for each of its events, a query or a mutation gives one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from graphql import FieldNode, GraphQLError, located_error
+from starlette.datastructures import FormData
+from strawberry.schema import Schema
+
+from providers.clock import Clock
+from providers.deadline import deadline
+from schema.context import Context
+from schema.execution import Answer as Executed
+from schema.execution import Bound, Plan, Plans
+from schema.problems import render
+
+SUBSCRIPTION = "subscription"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An operation that somebody asks for. ``resume_after`` is the cursor of the last event that they have seen.
+
+    ``form`` holds the files that came with it, and is closed once it is done.
+    """
+
+    query: str
+    variables: Mapping[str, Any] | None = None
+    operation: str | None = None
+    resume_after: str | None = None
+    form: FormData | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One result as JSON; ``cursor`` is that of the event which it shows, where the event has one."""
+
+    body: bytes
+    cursor: str | None = None
+
+
+class Refused(Exception):
+    """An operation that was not begun, or that cannot go on: there is no more data of it. ``errors`` are fit to be shown."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+    def shown(self) -> list[Any]:
+        """The errors as GraphQL has them."""
+        return [error.formatted for error in self.errors]
+
+
+class Answers(AsyncIterator[Answer]):
+    """The answers of one operation, in order. Whoever holds it closes it, which ends what it comes from.
+
+    Iterating raises ``Refused`` where the operation cannot go on.
+    """
+
+    def __init__(self, one: Callable[[Any], Awaitable[Answer]], source: AsyncIterator[Any], field: FieldNode | None) -> None:
+        self._one = one
+        self._source = source
+        self._field = field
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Answer:
+        try:
+            event = await anext(self._source)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            raise _failed(error, self._field) from error
+        return await self._one(event)
+
+    async def aclose(self) -> None:
+        """Ends the source; returns when it has ended."""
+        close = getattr(self._source, "aclose", None)
+        if close is not None:
+            await close()
+
+
+class Operations:
+    """Runs operations of a schema. Each event has surroundings and a deadline (in seconds) of its own."""
+
+    def __init__(self, schema: Schema, context: Callable[[], Context], clock: Clock, seconds: float) -> None:
+        self._plans = Plans(schema)
+        self._context = context
+        self._clock = clock
+        self._seconds = seconds
+
+    def plan(self, request: Request) -> Plan:
+        """What is to be done. Raises ``Refused`` for what is no valid operation."""
+        plan = self._plans.plan(request.query, request.operation)
+        if isinstance(plan, list):
+            raise Refused(plan)
+        return plan
+
+    async def answer(self, plan: Plan, request: Request) -> Executed:
+        """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
+        return await self._execute(_bound(plan, request), request)
+
+    async def operate(self, request: Request) -> Answers:
+        """Begins an operation, whatever it is. Raises ``Refused`` where it cannot begin."""
+        plan = self.plan(request)
+        bound = _bound(plan, request)
+
+        async def one(event: Any) -> Answer:
+            cursor = getattr(event, "cursor", None)
+            return Answer((await self._execute(bound, request, event)).body, cursor)
+
+        if plan.kind != SUBSCRIPTION:
+            return Answers(one, _once(), None)
+        with deadline(self._clock, self._seconds):
+            source = await bound.subscribe(self._surroundings(request))
+        if isinstance(source, list):
+            raise Refused(source)
+        return Answers(one, aiter(source), _field(plan))
+
+    async def _execute(self, bound: Bound, request: Request, event: object = None) -> Executed:
+        with deadline(self._clock, self._seconds):
+            return await bound.execute(self._surroundings(request), event)
+
+    def _surroundings(self, request: Request) -> Context:
+        context = self._context()
+        context.resume_after = request.resume_after
+        return context
+
+
+def _bound(plan: Plan, request: Request) -> Bound:
+    bound = plan.bind(request.variables)
+    if isinstance(bound, list):
+        raise Refused(bound)
+    return bound
+
+
+async def _once() -> AsyncIterator[None]:
+    yield None
+
+
+def _field(plan: Plan) -> FieldNode | None:
+    nodes = plan.operation.selection_set.selections
+    return nodes[0] if nodes and isinstance(nodes[0], FieldNode) else None
+
+
+def _failed(error: Exception, field: FieldNode | None) -> Refused:
+    """The end of a source, shown at the field that it belongs to."""
+    name = None if field is None else field.alias or field.name
+    located = located_error(error) if field is None or name is None else located_error(error, [field], [name.value])
+    render(located)
+    return Refused([located])
