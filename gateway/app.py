@@ -24,6 +24,7 @@ from gateway.settings import EventSettings, ServerSettings, Settings
 from gateway.signing import Signing
 from gateway.store import Store
 from gateway.task import end
+from gateway.trouble import Trouble
 from gateway.uploads import Uploads
 from gateway.viewer import NOBODY
 from providers.clock import Clock
@@ -107,12 +108,11 @@ def _cipher(settings: ServerSettings) -> Fernet | None:
 
 async def _sweep(uploads: Uploads, store: Store, events: EventSettings, clock: Clock) -> None:
     """Removes what is past its time: staged files, and events."""
+    trouble = Trouble(_log, "what is past its time could not be removed")
     while True:
-        try:
+        with trouble.survived():
             await uploads.sweep()
             await store.events.trim(clock.now() - timedelta(seconds=events.keep), events.keep_count)
-        except Exception:
-            _log.exception("what is past its time could not be removed")
         await clock.sleep(_SWEEP_SECONDS)
 
 

@@ -14,6 +14,7 @@ from gateway.cache import SessionCache
 from gateway.settings import EventSettings
 from gateway.store.events import ALL, Event, EventFilter, Events
 from gateway.task import end
+from gateway.trouble import Trouble
 from gateway.wake import Wake
 from providers.clock import Clock
 from providers.errors import CursorExpired
@@ -66,6 +67,7 @@ class Hub:
         self._head = 0
         self._followers: dict[SessionRef | None, set[Follower]] = defaultdict(set)
         self._tail: asyncio.Task[None] | None = None
+        self._trouble = Trouble(_log, "the log could not be read")
         self.followed: Callable[[], None] = lambda: None
         """Called when a session is followed that was not."""
 
@@ -164,13 +166,10 @@ class Hub:
 
     async def _run(self) -> None:
         while True:
-            try:
-                await self._wake.wait(self._settings.poll)
+            await self._wake.wait(self._settings.poll)
+            with self._trouble.survived():
                 while events := await self._events.page(self._head, _BATCH):
                     await self._pass_on(events)
-            except Exception:
-                _log.exception("the log could not be read")
-                await self._clock.sleep(self._settings.poll)
 
     async def _pass_on(self, events: Sequence[Event]) -> None:
         """What another gateway has seen is not what is at hand here: that goes before anybody is told."""

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from gateway.settings import InboxSettings, SagaSettings
 from gateway.store import Claim, Store, WebhookOutcome
+from gateway.trouble import Trouble
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.errors import Misbehaved, NotFound, SigningError, expected
@@ -48,6 +49,7 @@ class Processing:
         self._clock = clock
         self._read = read
         self._keep = max(timedelta(seconds=inbox.keep), 2 * window)
+        self._trouble = Trouble(_log, "deliveries could not be looked after")
         self._woken = asyncio.Event()
         self._reading: dict[SessionRef, asyncio.Task[None]] = {}
         self._following: Groups = defaultdict(list)
@@ -86,10 +88,8 @@ class Processing:
         while True:
             self._woken.clear()
             pause = longest
-            try:
+            with self._trouble.survived():
                 pause = min(longest, await self._turn())
-            except Exception:
-                _log.exception("deliveries could not be looked after")
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._woken.wait()

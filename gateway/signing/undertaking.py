@@ -17,6 +17,7 @@ from gateway.settings import SagaSettings
 from gateway.store import Store
 from gateway.store.sagas import Overtaken, Saga
 from gateway.task import end
+from gateway.trouble import Trouble
 from providers.adapter import Steps
 from providers.clock import Clock
 from providers.deadline import deadline
@@ -108,6 +109,8 @@ class Undertakings:
         self._settings = settings
         self._clock = clock
         self._keep = keep
+        self._silence = Trouble(_log, "this gateway could not say that it is alive")
+        self._neglect = Trouble(_log, "abandoned sagas could not be looked after")
         self._running: set[str] = set()
         self._undoing: set[asyncio.Task[_Outcome]] = set()
         self._keeper: asyncio.Task[None] | None = None
@@ -165,21 +168,17 @@ class Undertakings:
         async with asyncio.TaskGroup() as tasks:
             looking: asyncio.Task[None] | None = None
             while True:
-                try:
+                with self._silence.survived():
                     await self._store.sagas.beat(self.owner, self._clock.now())
-                except Exception:
-                    _log.exception("this gateway could not say that it is alive")
                 if looking is None or looking.done():
                     looking = tasks.create_task(self._look_after(), name="recovery of sagas")
                 await self._clock.sleep(self._settings.lease / 3)
 
     async def _look_after(self) -> None:
-        try:
+        with self._neglect.survived():
             await self.recover()
             await self._store.promises.sweep(self._clock.now())
             await self._store.secrets.sweep(self._clock.now())
-        except Exception:
-            _log.exception("abandoned sagas could not be looked after")
 
     def _undo(self, provider: Connected, saga: Saga, steps: Steps, error: BaseException) -> asyncio.Task[_Outcome]:
         """Undoes a saga that failed, even where nobody waits for it any more; it has its own time for that."""

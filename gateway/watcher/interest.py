@@ -33,20 +33,15 @@ class Interest:
         self._news = asyncio.Event()
         self._written: set[SessionRef] = set()
         self._renewed_at = 0.0
-        self._failed = False
+        self._trouble = Trouble(_log, "who is followed could not be written down")
 
     async def run(self) -> None:
         """Writes until it is cancelled, and is told by the hub of those who are new."""
         self._hub.followed = self._news.set
         while True:
             wait = _RETRIED
-            try:
+            with self._trouble.survived():
                 wait = await self.write()
-                self._failed = False
-            except Exception:
-                if not self._failed:
-                    _log.exception("who is followed could not be written down; it is tried again")
-                self._failed = True
             await self._pause(wait)
 
     async def write(self) -> float:

@@ -1,0 +1,36 @@
+"""A loop that goes on says once that something fails, and once that it works again."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from gateway.trouble import Trouble
+
+LOG = logging.getLogger("countersign.test")
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_it_is_said_once_while_it_lasts_and_once_that_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    trouble = Trouble(LOG, "the log could not be read")
+    for _ in range(3):
+        with trouble.survived():
+            raise OSError
+    assert told(caplog) == ["the log could not be read; it is tried again, and this is said once"]
+    for _ in range(3):
+        with trouble.survived():
+            pass
+    assert told(caplog)[1:] == ["that is over: the log could not be read"]
+    with trouble.survived():
+        raise OSError
+    assert len(told(caplog)) == 3
+
+
+def test_a_loop_that_is_ended_ends(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(KeyboardInterrupt), Trouble(LOG, "nothing").survived():
+        raise KeyboardInterrupt
+    assert told(caplog) == []
