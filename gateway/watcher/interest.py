@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from gateway.hub import Hub
 from gateway.schedule import Schedule
+from gateway.trouble import Trouble
 from providers.clock import Clock
 from providers.model import SessionRef
 
