@@ -31,10 +31,18 @@ query Signatures {
 }
 `;
 
+const events = `# Everything that happens, as it happens. Give a cursor as after to continue behind it.
+subscription Events {
+  sessionEvents { cursor type from to observedAt session { id title status provider { name } } }
+}
+`;
+
+const subscriptionUrl = `${location.protocol.replace("http", "ws")}//${location.host}/graphql`;
+
 ReactDOM.createRoot(document.getElementById("graphiql")).render(
   React.createElement(GraphiQL, {
-    fetcher: GraphiQL.createFetcher({ url: "/graphql" }),
-    defaultTabs: [sessions, providers, signatures].map((query) => ({ query })),
+    fetcher: GraphiQL.createFetcher({ url: "/graphql", subscriptionUrl }),
+    defaultTabs: [sessions, providers, signatures, events].map((query) => ({ query })),
     shouldPersistHeaders: false,
   }),
 );
