@@ -236,14 +236,20 @@ class Stand:
         return await self._later("complete", provider, lambda: self.directory.get(provider))
 
     async def follow(self, ref: model.SessionRef) -> AsyncIterator[Any]:
+        async def states() -> AsyncIterator[Any]:
+            for turn in range(3):
+                yield self._world.made(model.Session, ref, turn, provider=ref.provider, key=ref.key)
+
         if self._world.dice("follow", ref).random() < 0.2:
             raise NotFound("There is no such session.")
-        for turn in range(3):
-            yield self._world.made(model.Session, ref, turn, provider=ref.provider, key=ref.key)
+        return states()
 
     async def events(self, wanted: object, after: int | None) -> AsyncIterator[Any]:
-        for number in range(3):
-            yield self._world.made(Event, number, seq=number)
+        async def told() -> AsyncIterator[Any]:
+            for number in range(3):
+                yield self._world.made(Event, number, seq=number)
+
+        return told()
 
     def __getattr__(self, name: str) -> Any:
         """The mutations: those inside a session answer with it and its part, all others with it alone."""

@@ -314,10 +314,15 @@ def configuration(
 
 @asynccontextmanager
 async def scene(
-    folder: Path, authority: Authority, changes: Mapping[str, Any] | None = None, relayed: tuple[str, ...] = ()
+    folder: Path,
+    authority: Authority,
+    changes: Mapping[str, Any] | None = None,
+    relayed: tuple[str, ...] = (),
+    still: datetime | None = None,
 ) -> AsyncIterator[Scene]:
-    """Everything, running. ``relayed`` are the providers that are reached through a ``Relay``."""
+    """Everything, running. ``relayed`` are the providers that are reached through a ``Relay``; time may stand ``still``."""
     clock = Hurry()
+    clock.still = still
     sandboxes = {kind: load_sandbox(kind)(clock=Patience(clock), authority=authority) for kind in NAMES}
     async with AsyncExitStack() as stack:
         urls: dict[str, str] = {}

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from providers.easyink.sandbox.dossier import Dossier
 from providers.registry import NAMES
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHOLE = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -27,7 +28,6 @@ def heard(text):
 
 async def furnish(scene: Scene):
     """Ten sessions, at least two at every provider, a minute apart but for two pairs."""
-    scene.clock.still = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
     async def later(minutes, work):
         scene.clock.ahead += 60 * minutes
@@ -53,7 +53,7 @@ async def furnish(scene: Scene):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def market(tmp_path_factory, authority):
-    async with running(tmp_path_factory.mktemp("gateway"), authority) as scene:
+    async with running(tmp_path_factory.mktemp("gateway"), authority, still=NOON) as scene:
         await furnish(scene)
         yield scene
 
@@ -399,7 +399,7 @@ async def signatures(scene, wanted=None, **arguments):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def signed(tmp_path_factory, authority):
-    async with running(tmp_path_factory.mktemp("gateway"), authority) as scene:
+    async with running(tmp_path_factory.mktemp("gateway"), authority, still=NOON) as scene:
         for place, (document, thread, tags) in enumerate(
             [
                 ("lease", "tenant", ["2026", "barn"]),

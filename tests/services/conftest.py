@@ -53,7 +53,7 @@ def postgresql_database(databases: Databases) -> Iterator[str]:
 async def postgresql_template(postgresql_database: str, tmp_path: Path) -> AsyncIterator[Emptied]:
     store = await Store.open(SecretStr(postgresql_database))
     connection = await asyncpg.connect(postgresql_database)
-    yield Emptied(store, connection, tmp_path)
+    yield Emptied(postgresql_database, store, connection, tmp_path)
     await connection.close()
     await store.close()
 

@@ -70,11 +70,17 @@ class Copied:
     folder: Path
 
     @asynccontextmanager
-    async def fresh(self) -> AsyncIterator[Store]:
+    async def copied(self) -> AsyncIterator[str]:
+        """The address of an empty database, for gateways to share."""
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "store.db"
             shutil.copy(self.file, copy)
-            store = await Store.open(SecretStr(f"sqlite:///{copy}"))
+            yield f"sqlite:///{copy}"
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[Store]:
+        async with self.copied() as url:
+            store = await Store.open(SecretStr(url))
             try:
                 yield store
             finally:
@@ -85,15 +91,22 @@ class Copied:
 class Emptied:
     """A store over a server, which is emptied again and again through another connection. ``folder`` is for all else."""
 
+    url: str
     store: Store
     connection: asyncpg.Connection
     folder: Path
 
     @asynccontextmanager
-    async def fresh(self) -> AsyncIterator[Store]:
+    async def copied(self) -> AsyncIterator[str]:
+        """The address of an empty database, for gateways to share."""
         statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each is not table.log]
         await self.connection.execute(";".join([*statements, "UPDATE log SET head = 0, trimmed = 0"]))
-        yield self.store
+        yield self.url
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[Store]:
+        async with self.copied():
+            yield self.store
 
 
 Template = Copied | Emptied
