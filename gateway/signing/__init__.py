@@ -1,7 +1,8 @@
 """Every use case of the gateway: ``Signing`` has one method for each."""
 
 from gateway.signing.inbox import DeliveryList
-from gateway.signing.reading import SessionList, SignatureList
+from gateway.signing.reading import SessionList
+from gateway.signing.showing import SignatureList
 from gateway.signing.signing import Signing
 from gateway.signing.writing import Eligibility
 

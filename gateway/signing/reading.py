@@ -1,87 +1,48 @@
-"""What is known: sessions and signatures, read through to their providers where that is too old."""
+"""What is known of sessions, read through to their providers where that is too old."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from mimetypes import guess_type
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from gateway.cache import SessionCache
 from gateway.confirmation import Confirmations
 from gateway.directory import Connected, Directory
 from gateway.flight import Flight
 from gateway.hub import Hub
-from gateway.links import Link, Links
 from gateway.listing import Listing, SourceReport
 from gateway.redis import connect
 from gateway.schedule import Schedule
 from gateway.settings import Settings
-from gateway.signing.inspection import Inspection
 from gateway.signing.observation import Observation
 from gateway.store import (
     Row,
     SessionFilter,
     SessionOrder,
     Settlement,
-    SignatureFilter,
-    SignaturePosition,
     Slice,
-    StagedFile,
     Store,
 )
 from gateway.uploads import Uploads
-from gateway.viewer import Viewer
 from gateway.vigil import Vigil
 from gateway.wake import Wake
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.errors import NotFound, SigningError, WrongState
+from providers.errors import NotFound, SigningError
 from providers.model import (
     ChangeSource,
-    Content,
-    Document,
-    DocumentStatus,
     Session,
     SessionRef,
     SessionStatus,
-    Signature,
     Statistics,
 )
-from providers.verification import SignatureReport
 
 T = TypeVar("T")
 
-_ACTIONS: Final = dict.fromkeys(
-    (
-        Operation.UPDATE_SESSION,
-        Operation.START_SESSION,
-        Operation.CANCEL_SESSION,
-        Operation.DELETE_SESSION,
-        Operation.DUPLICATE_SESSION,
-        Operation.RECREATE_SESSION,
-        Operation.SET_SIGNING_ORDER,
-        Operation.ADD_DOCUMENT,
-        Operation.UPDATE_DOCUMENT,
-        Operation.REMOVE_DOCUMENT,
-        Operation.ADD_PARTICIPANT,
-        Operation.ADD_SELF,
-        Operation.UPDATE_PARTICIPANT,
-        Operation.REMOVE_PARTICIPANT,
-        Operation.ADD_FIELD,
-        Operation.UPDATE_FIELD,
-        Operation.REMOVE_FIELD,
-        Operation.SAVE_SIGNATURE,
-        Operation.DELETE_SIGNATURE,
-    ),
-    "sessions:write",
-) | {Operation.DOWNLOAD_DOCUMENT: "documents:read"}
-"""What can be done with one session, and the scope that it needs."""
 _LOOKS: Final = 3
-_WITHOUT_BYTES: Final = frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED, DocumentStatus.DELETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +54,8 @@ class SessionList:
     sources: Sequence[SourceReport]
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureList:
-    """A slice of the list of signatures; ``more`` says whether it goes on in the direction that was read."""
-
-    rows: Sequence[tuple[Signature, SignaturePosition]]
-    more: bool
-    sources: Sequence[SourceReport]
-
-
 class Reading:
-    """Sessions and signatures as they are, the bytes behind them, and the one door for change."""
+    """Sessions as they are, and the one door for change."""
 
     def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
         self.directory = directory
@@ -111,7 +63,6 @@ class Reading:
         self._freshness = settings.freshness
         self._store = store
         self._clock = clock
-        self._links = Links(settings.server, clock)
         self._cache = SessionCache(settings.freshness)
         self._redis = connect(settings.redis.url)
         self._wake = Wake(self._redis, clock)
@@ -131,9 +82,7 @@ class Reading:
             fetch=self._fetch,
             watched=settings.watch.enabled,
         )
-        self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
         self._reads: Flight[Session] = Flight()
-        self._inspections: Flight[SignatureReport] = Flight()
 
     async def open(self) -> None:
         """Begins to follow the log."""
@@ -151,7 +100,6 @@ class Reading:
         await self._vigil.close()
         await self._listing.close()
         await self._reads.close()
-        await self._inspections.close()
         await self._cache.close()
 
     def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
@@ -213,7 +161,7 @@ class Reading:
         """A slice of one list over all providers, and how fresh each provider's share is."""
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
         found = await self._store.sessions.page(wanted, order, replace(part, limit=part.limit + 1))
-        rows, more = _trimmed(found, part.limit, backwards=part.backwards)
+        rows, more = trimmed(found, part.limit, backwards=part.backwards)
         return SessionList(await self._completed(rows), more, sources)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
@@ -227,79 +175,6 @@ class Reading:
             return await provider.adapter.fetch_statistics()
         tally = await self._store.sessions.tally(name)
         return Statistics(by_status={SessionStatus(status): count for status, count in tally.items()})
-
-    def actions(self, session: Session, viewer: Viewer) -> list[Operation]:
-        """What a viewer can do with a session now: what its provider can, in its state, with the viewer's scopes."""
-        can = self.directory.get(session.provider).capabilities
-        possible = [each for each, scope in _ACTIONS.items() if scope in viewer.scopes and can.possible(each, session.status)]
-        nothing = not any(map(self.has_bytes, session.documents))
-        return [each for each in possible if not (nothing and each is Operation.DOWNLOAD_DOCUMENT)]
-
-    def has_bytes(self, document: Document) -> bool:
-        """Whether there are bytes of a document that its provider gives back."""
-        returns = self.directory.get(document.session.provider).capabilities.returns
-        return document.role in returns and document.status not in _WITHOUT_BYTES
-
-    async def signatures(
-        self,
-        wanted: SignatureFilter,
-        limit: int,
-        *,
-        after: SignaturePosition | None = None,
-        before: SignaturePosition | None = None,
-        backwards: bool = False,
-    ) -> SignatureList:
-        """A slice of one list of signatures over all providers, newest first."""
-        able = [each for each in self._asked(wanted.providers) if each.can(Operation.LIST_SIGNATURES)]
-        sources = await self._listing.refresh(able, None)
-        found = await self._store.signatures.page(wanted, limit + 1, after, before, backwards=backwards)
-        places, more = _trimmed(found, limit, backwards=backwards)
-        sessions = await asyncio.gather(*(self._store.sessions.get(place.session) for place in places))
-        pairs = (
-            (session.signature(place.key) if session else None, place) for session, place in zip(sessions, places, strict=True)
-        )
-        return SignatureList([(each, place) for each, place in pairs if each is not None], more, sources)
-
-    async def count_signatures(self, wanted: SignatureFilter) -> int:
-        """How many signatures match."""
-        return await self._store.signatures.count(wanted)
-
-    async def upload(self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None) -> StagedFile:
-        """Stages a file, to be named by a later mutation."""
-        return await self.uploads.stage(chunks, filename=filename, media_type=media_type)
-
-    def link(self, kind: Literal["document", "signature"], session: SessionRef, key: str, lasting: timedelta) -> Link:
-        """A link to the bytes of a document or a signature that needs no other credential."""
-        return self._links.make(kind, session.provider, session.key, key, lasting)
-
-    @asynccontextmanager
-    async def download(self, token: str) -> AsyncIterator[Content]:
-        """Opens what a link leads to."""
-        target = self._links.open(token)
-        ref = SessionRef(target.provider, target.session)
-        session = await self.session(ref)
-        provider = self.directory.get(ref.provider)
-        adapter = provider.adapter
-        document, signature = session.document(target.key), session.signature(target.key)
-        if target.kind == "document" and document is not None:
-            if not provider.capabilities.possible(Operation.DOWNLOAD_DOCUMENT, session.status):
-                raise WrongState(f"{provider.name} gives back no documents while the session is {session.status}.")
-            async with adapter.download_document(session, document) as content:
-                yield _named(content, document.filename or document.title)
-        elif target.kind == "signature" and signature is not None:
-            async with adapter.download_signature(session, signature) as content:
-                yield content
-        else:
-            raise NotFound("What this link leads to is gone.")
-
-    async def inspect(self, signature: Signature) -> SignatureReport:
-        """Reads and checks a signature, once for all who ask at a time; the provider's word is not taken for it."""
-
-        async def look() -> SignatureReport:
-            adapter = self.directory.get(signature.session.provider).adapter
-            return await self._inspection.inspect(adapter, await self.session(signature.session), signature)
-
-        return await self._inspections.do(signature, look)
 
     async def _recall(self, ref: SessionRef, max_age: timedelta | None) -> Session | None:
         """A session from the store, taken at hand where it is fresh, also by what another gateway has found."""
@@ -374,14 +249,8 @@ def deleted(session: Session) -> Session:
     return replace(session, status=SessionStatus.DELETED, provider_status=None, documents=(), signatures=(), partial=False)
 
 
-def _trimmed(found: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
+def trimmed(found: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:
     """A slice that was read one too far, cut to its limit, and whether there was more."""
     if len(found) <= limit:
         return found, False
     return (found[1:] if backwards else found[:-1]), True
-
-
-def _named(content: Content, name: str | None) -> Content:
-    """Under the name that we know, as the provider's may have lost letters; unless it made another type of the file."""
-    ours = name and (not content.filename or guess_type(name)[0] == content.media_type)
-    return replace(content, filename=name) if ours else content

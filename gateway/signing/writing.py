@@ -13,7 +13,8 @@ from gateway.drafts import SessionDraft
 from gateway.settings import Settings
 from gateway.signing.once import CameOf, Once, Receipt
 from gateway.signing.ordering import Ordering
-from gateway.signing.reading import Reading, deleted
+from gateway.signing.reading import deleted
+from gateway.signing.showing import Showing
 from gateway.signing.undertaking import Undertakings
 from gateway.store import Settlement, Store
 from gateway.uploads import Uploads
@@ -45,7 +46,7 @@ class Eligibility:
     problems: Sequence[SigningError]
 
 
-class Writing(Reading):
+class Writing(Showing):
     """What can be done with whole sessions. ``once`` is an idempotency key."""
 
     def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:

@@ -1,0 +1,157 @@
+"""What is shown of a session: what can be done with it, its signatures, and the bytes behind both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from mimetypes import guess_type
+from typing import Final, Literal
+
+from gateway.directory import Directory
+from gateway.flight import Flight
+from gateway.links import Link, Links
+from gateway.listing import SourceReport
+from gateway.settings import Settings
+from gateway.signing.inspection import Inspection
+from gateway.signing.reading import Reading, trimmed
+from gateway.store import SignatureFilter, SignaturePosition, StagedFile, Store
+from gateway.uploads import Uploads
+from gateway.viewer import Viewer
+from providers.capability import Operation
+from providers.clock import Clock
+from providers.errors import NotFound, WrongState
+from providers.model import Content, Document, DocumentStatus, Session, SessionRef, Signature
+from providers.verification import SignatureReport
+
+_ACTIONS: Final = dict.fromkeys(
+    (
+        Operation.UPDATE_SESSION,
+        Operation.START_SESSION,
+        Operation.CANCEL_SESSION,
+        Operation.DELETE_SESSION,
+        Operation.DUPLICATE_SESSION,
+        Operation.RECREATE_SESSION,
+        Operation.SET_SIGNING_ORDER,
+        Operation.ADD_DOCUMENT,
+        Operation.UPDATE_DOCUMENT,
+        Operation.REMOVE_DOCUMENT,
+        Operation.ADD_PARTICIPANT,
+        Operation.ADD_SELF,
+        Operation.UPDATE_PARTICIPANT,
+        Operation.REMOVE_PARTICIPANT,
+        Operation.ADD_FIELD,
+        Operation.UPDATE_FIELD,
+        Operation.REMOVE_FIELD,
+        Operation.SAVE_SIGNATURE,
+        Operation.DELETE_SIGNATURE,
+    ),
+    "sessions:write",
+) | {Operation.DOWNLOAD_DOCUMENT: "documents:read"}
+"""What can be done with one session, and the scope that it needs."""
+_WITHOUT_BYTES: Final = frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED, DocumentStatus.DELETED})
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureList:
+    """A slice of the list of signatures; ``more`` says whether it goes on in the direction that was read."""
+
+    rows: Sequence[tuple[Signature, SignaturePosition]]
+    more: bool
+    sources: Sequence[SourceReport]
+
+
+class Showing(Reading):
+    """What a viewer sees of sessions beyond their state."""
+
+    def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
+        super().__init__(settings, directory, store, uploads, clock)
+        self._links = Links(settings.server, clock)
+        self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
+        self._inspections: Flight[SignatureReport] = Flight()
+
+    async def close(self) -> None:
+        """Ends everything that is under way."""
+        await self._inspections.close()
+        await super().close()
+
+    def actions(self, session: Session, viewer: Viewer) -> list[Operation]:
+        """What a viewer can do with a session now: what its provider can, in its state, with the viewer's scopes."""
+        can = self.directory.get(session.provider).capabilities
+        possible = [each for each, scope in _ACTIONS.items() if scope in viewer.scopes and can.possible(each, session.status)]
+        nothing = not any(map(self.has_bytes, session.documents))
+        return [each for each in possible if not (nothing and each is Operation.DOWNLOAD_DOCUMENT)]
+
+    def has_bytes(self, document: Document) -> bool:
+        """Whether there are bytes of a document that its provider gives back."""
+        returns = self.directory.get(document.session.provider).capabilities.returns
+        return document.role in returns and document.status not in _WITHOUT_BYTES
+
+    async def signatures(
+        self,
+        wanted: SignatureFilter,
+        limit: int,
+        *,
+        after: SignaturePosition | None = None,
+        before: SignaturePosition | None = None,
+        backwards: bool = False,
+    ) -> SignatureList:
+        """A slice of one list of signatures over all providers, newest first."""
+        able = [each for each in self._asked(wanted.providers) if each.can(Operation.LIST_SIGNATURES)]
+        sources = await self._listing.refresh(able, None)
+        found = await self._store.signatures.page(wanted, limit + 1, after, before, backwards=backwards)
+        places, more = trimmed(found, limit, backwards=backwards)
+        sessions = await asyncio.gather(*(self._store.sessions.get(place.session) for place in places))
+        pairs = (
+            (session.signature(place.key) if session else None, place) for session, place in zip(sessions, places, strict=True)
+        )
+        return SignatureList([(each, place) for each, place in pairs if each is not None], more, sources)
+
+    async def count_signatures(self, wanted: SignatureFilter) -> int:
+        """How many signatures match."""
+        return await self._store.signatures.count(wanted)
+
+    async def upload(self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None) -> StagedFile:
+        """Stages a file, to be named by a later mutation."""
+        return await self.uploads.stage(chunks, filename=filename, media_type=media_type)
+
+    def link(self, kind: Literal["document", "signature"], session: SessionRef, key: str, lasting: timedelta) -> Link:
+        """A link to the bytes of a document or a signature that needs no other credential."""
+        return self._links.make(kind, session.provider, session.key, key, lasting)
+
+    @asynccontextmanager
+    async def download(self, token: str) -> AsyncIterator[Content]:
+        """Opens what a link leads to."""
+        target = self._links.open(token)
+        ref = SessionRef(target.provider, target.session)
+        session = await self.session(ref)
+        provider = self.directory.get(ref.provider)
+        adapter = provider.adapter
+        document, signature = session.document(target.key), session.signature(target.key)
+        if target.kind == "document" and document is not None:
+            if not provider.capabilities.possible(Operation.DOWNLOAD_DOCUMENT, session.status):
+                raise WrongState(f"{provider.name} gives back no documents while the session is {session.status}.")
+            async with adapter.download_document(session, document) as content:
+                yield _named(content, document.filename or document.title)
+        elif target.kind == "signature" and signature is not None:
+            async with adapter.download_signature(session, signature) as content:
+                yield content
+        else:
+            raise NotFound("What this link leads to is gone.")
+
+    async def inspect(self, signature: Signature) -> SignatureReport:
+        """Reads and checks a signature, once for all who ask at a time; the provider's word is not taken for it."""
+
+        async def look() -> SignatureReport:
+            adapter = self.directory.get(signature.session.provider).adapter
+            return await self._inspection.inspect(adapter, await self.session(signature.session), signature)
+
+        return await self._inspections.do(signature, look)
+
+
+def _named(content: Content, name: str | None) -> Content:
+    """Under the name that we know, as the provider's may have lost letters; unless it made another type of the file."""
+    ours = name and (not content.filename or guess_type(name)[0] == content.media_type)
+    return replace(content, filename=name) if ours else content
