@@ -8,7 +8,7 @@ from gateway.signing.watching import Watching
 class Signing(Watching):
     """What can be done with sessions, whoever asks. Every method may raise any ``SigningError``.
 
-    ``Reading`` has what is known, ``Showing`` what is seen of it, ``Writing`` whole sessions, ``Editing`` what is inside one, ``Consent`` the people who
-    let us act for them, ``Following`` what happens, ``Inbox`` what providers
-    send by themselves, ``Watching`` what is looked for.
+    Layer upon layer: ``Reading`` has what is known, ``Showing`` what is seen of it, ``Writing`` whole sessions, ``Editing``
+    what is inside one, ``Consent`` the people who let us act for them, ``Following`` what happens, ``Inbox`` what providers
+    send by themselves, and ``Watching`` what is looked for.
     """
