@@ -23,6 +23,7 @@ Body = bytes | AsyncIterator[bytes]
 
 _IDLE_SECONDS = 5.0
 _READ_BYTES, _HEADER_BYTES = 65_536, 65_536
+_NO_TYPE = frozenset({"content-type"})
 _BROKEN = (aiohttp.ClientError, OSError)
 
 
@@ -52,6 +53,9 @@ class Answer(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """Its headers."""
+
+    def whole(self) -> bytes | None:
+        """All of its body, where that is here already: a few kilobytes. Raises ``Lost``."""
 
     async def read(self) -> bytes:
         """The next piece of its body, decompressed; nothing at the end. Raises ``Lost``."""
@@ -97,6 +101,8 @@ class SocketCarrier:
                 headers=headers,
                 data=sent,
                 allow_redirects=False,
+                # Where there is no content, aiohttp names its type all the same.
+                skip_auto_headers=_NO_TYPE if method != "GET" else None,
                 proxy=self._proxy(address) if self._proxies else None,
                 timeout=self._patience_with_stream if streamed else self._patience,
             )
@@ -116,7 +122,6 @@ class SocketCarrier:
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_SECONDS, ssl=_tls()),
             # Cookies would carry what one caller did into the calls of another.
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=["content-type"],
             read_bufsize=_READ_BYTES,
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
@@ -137,6 +142,13 @@ class _Response:
         self.status = response.status
         self.headers = _Headers(response)
         self._response = response
+
+    def whole(self) -> bytes | None:
+        content = self._response.content
+        try:
+            return content.read_nowait() if content.is_eof() else None
+        except _BROKEN as error:
+            raise _lost(error) from None
 
     async def read(self) -> bytes:
         try:

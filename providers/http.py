@@ -212,11 +212,11 @@ class Http:
         """Headers that prove who we are; none where there are no others than the rejected ones."""
         if authorization is None:
             return {}
+        if rejected is None and (held := authorization.headers()) is not None:
+            return held
         try:
             async with asyncio.timeout(self._rest()):
-                if rejected is not None and not await authorization.renew(rejected):
-                    return {}
-                return await authorization.headers()
+                return await authorization.renew(rejected)
         except TimeoutError as error:
             raise TimedOut(f"No credentials for {self.provider} were to be had in time.", provider=self.provider) from error
         finally:
@@ -293,17 +293,24 @@ class Http:
             raise call.silence(error) from error
 
     async def _read(self, call: Call, answer: Answer) -> Reply:
-        pieces, size = [], 0
         try:
-            async with asyncio.timeout(min(self._settings.timeout, self._rest())):
-                while piece := await answer.read():
-                    pieces.append(piece)
-                    size += len(piece)
-                    if size > self._settings.max_answer_bytes:
-                        raise call.oversized(self._settings.max_answer_bytes)
+            body = answer.whole()
+            if body is None:
+                async with asyncio.timeout(min(self._settings.timeout, self._rest())):
+                    body = await self._gathered(call, answer)
         except (Lost, TimeoutError) as error:
             raise call.silence(error) from error
-        return Reply(answer.status, answer.headers, b"".join(pieces))
+        if len(body) > self._settings.max_answer_bytes:
+            raise call.oversized(self._settings.max_answer_bytes)
+        return Reply(answer.status, answer.headers, body)
+
+    async def _gathered(self, call: Call, answer: Answer) -> bytes:
+        body = bytearray()
+        while piece := await answer.read():
+            body += piece
+            if len(body) > self._settings.max_answer_bytes:
+                raise call.oversized(self._settings.max_answer_bytes)
+        return bytes(body)
 
     def _refusal(self, call: Call, reply: Reply, proof: Mapping[str, str]) -> SigningError:
         secrets = [secret.get_secret_value() for secret in self._settings.secrets()]

@@ -198,6 +198,9 @@ class Reworded:
     def __init__(self, status, headers, body):
         self.status, self.headers, self._body = status, headers, body
 
+    def whole(self):
+        return self._body
+
     async def read(self):
         body, self._body = self._body, b""
         return body
