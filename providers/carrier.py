@@ -6,6 +6,7 @@ aiohttp carries calls over sockets. Its errors name addresses, whose queries may
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache, lru_cache
@@ -22,7 +23,8 @@ from yarl import URL
 Body = bytes | AsyncIterator[bytes]
 
 _IDLE_SECONDS = 5.0
-_READ_BYTES, _HEADER_BYTES = 65_536, 65_536
+_READ_BYTES, _HEADER_BYTES, _HEADERS = 65_536, 65_536, 1_000
+_BODILESS = frozenset({"GET", "HEAD"})
 _NO_TYPE = frozenset({"content-type"})
 _BROKEN = (aiohttp.ClientError, OSError)
 
@@ -41,6 +43,10 @@ class Late(Lost):
 
 class Garbled(Lost):
     """What came cannot be decompressed."""
+
+
+class _HungUp(Exception):
+    """A connection that was kept was closed by the peer before anything was sent."""
 
 
 class Answer(Protocol):
@@ -92,29 +98,36 @@ class SocketCarrier:
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
         """The beginning of the answer, to be closed. Raises ``Lost``, or what ``body`` raises."""
         address = URL(url, encoded=True)
-        sent = None if body is None else _Sent(body, headers, self._stall)
-        streamed = sent is not None and not isinstance(body, bytes)
-        try:
-            response = await (self._session or self._open()).request(
-                method,
-                address,
-                headers=headers,
-                data=sent,
-                allow_redirects=False,
-                # Where there is no content, aiohttp names its type all the same.
-                skip_auto_headers=_NO_TYPE if method != "GET" else None,
-                proxy=self._proxy(address) if self._proxies else None,
-                timeout=self._patience_with_stream if streamed else self._patience,
-            )
-        except (Lost, *_BROKEN) as error:
-            raise (sent and sent.error) or _lost(error) from None
-        return _Response(response)
+        while True:
+            sent = None if body is None and method in _BODILESS else _Sent(body or b"", headers, self._stall)
+            try:
+                return _Response(await self._request(method, address, headers, sent))
+            except (Lost, *_BROKEN) as error:
+                if sent is None or sent.error is None:
+                    raise _lost(error) from None
+                if not isinstance(sent.error, _HungUp):
+                    raise sent.error from None
 
     async def close(self) -> None:
         """Closes every connection; another call would open new ones."""
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
+
+    async def _request(
+        self, method: str, address: URL, headers: Mapping[str, str], sent: _Sent | None
+    ) -> aiohttp.ClientResponse:
+        return await (self._session or self._open()).request(
+            method,
+            address,
+            headers=headers,
+            data=sent,
+            allow_redirects=False,
+            # Where there is no content, aiohttp would name its type all the same.
+            skip_auto_headers=_NO_TYPE if sent else None,
+            proxy=self._proxy(address) if self._proxies else None,
+            timeout=self._patience_with_stream if sent and sent.streamed else self._patience,
+        )
 
     def _open(self) -> aiohttp.ClientSession:
         """The pool, which belongs to the event loop of whoever calls first."""
@@ -125,6 +138,7 @@ class SocketCarrier:
             read_bufsize=_READ_BYTES,
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
+            max_headers=_HEADERS,
             middlewares=[_once],
         )
         return self._session
@@ -182,6 +196,7 @@ class _Sent(Payload):
     def __init__(self, body: Body, headers: Mapping[str, str], stall: float) -> None:
         super().__init__(body)
         self.error: Exception | None = None
+        self.streamed = not isinstance(body, bytes)
         self._body = body
         self._stall = stall
         length = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
@@ -195,8 +210,11 @@ class _Sent(Payload):
         await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        # Up to the first piece of the body the headers are held back too.
         transport = writer.transport
         try:
+            if transport is not None and _hung_up(transport):
+                raise _HungUp
             if isinstance(self._body, bytes):
                 await writer.write(self._body)
             else:
@@ -222,6 +240,16 @@ class _Sent(Payload):
                 raise Late("The body was not taken in time.") from error
         if self._left:
             raise Lost("The body is not as long as its headers say.")
+
+
+def _hung_up(transport: asyncio.WriteTransport) -> bool:
+    """Whether the peer has closed the connection, which the event loop may not have come to yet."""
+    held = transport.get_extra_info("socket")
+    if held is None or held.fileno() < 0:
+        return transport.is_closing()
+    poll = select.poll()
+    poll.register(held.fileno(), getattr(select, "POLLRDHUP", select.POLLHUP))
+    return bool(poll.poll(0))
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
