@@ -15,7 +15,7 @@ import httpx
 
 from providers.adapter import Adapter, Steps
 from providers.authority import Authority, sample_pdf
-from providers.carrier import Answer, SocketCarrier
+from providers.carrier import Answer, Body, SocketCarrier
 from providers.clock import Clock
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
@@ -70,9 +70,7 @@ class Wiretap(SocketCarrier):
         super().__init__(connect=5, stall=5, connections=100)
         self.sent: list[tuple[str, object]] = []
 
-    async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | AsyncIterator[bytes] | None
-    ) -> Answer:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
         kind, noted = headers.get("content-type", ""), None
         if kind == "application/json":
             noted = json.loads(body)
