@@ -23,6 +23,7 @@ from yarl import URL
 Body = bytes | AsyncIterator[bytes]
 
 _IDLE_SECONDS = 5.0
+_CONNECTIONS_TRIED = 4
 _READ_BYTES, _HEADER_BYTES, _HEADERS = 65_536, 65_536, 1_000
 _BODILESS = frozenset({"GET", "HEAD"})
 _NO_TYPE = frozenset({"content-type"})
@@ -94,11 +95,14 @@ class SocketCarrier:
         self._patience_with_stream = aiohttp.ClientTimeout(total=None, connect=connect, sock_read=stall)
         self._proxies = getproxies()
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
         """The beginning of the answer, to be closed. Raises ``Lost``, or what ``body`` raises."""
+        if self._closed:
+            raise Unreached("Connections are no longer made.")
         address = URL(url, encoded=True)
-        while True:
+        for _ in range(_CONNECTIONS_TRIED):
             sent = None if body is None and method in _BODILESS else _Sent(body or b"", headers, self._stall)
             try:
                 return _Response(await self._request(method, address, headers, sent))
@@ -107,12 +111,13 @@ class SocketCarrier:
                     raise _lost(error) from None
                 if not isinstance(sent.error, _HungUp):
                     raise sent.error from None
+        raise Unreached("Every connection was closed before anything was sent.")
 
     async def close(self) -> None:
-        """Closes every connection; another call would open new ones."""
+        """Closes every connection; nothing can be sent any more."""
+        self._closed = True
         if self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+            await self._session.close()
 
     async def _request(
         self, method: str, address: URL, headers: Mapping[str, str], sent: _Sent | None
@@ -167,7 +172,7 @@ class _Response:
     async def read(self) -> bytes:
         try:
             return await self._response.content.readany()
-        except _BROKEN as error:
+        except (RuntimeError, *_BROKEN) as error:  # a RuntimeError where the connection was closed from our side
             raise _lost(error) from None
 
     def close(self) -> None:

@@ -308,7 +308,8 @@ async def test_an_answer_before_the_body_is_whole_is_heard(connect):
         await http.close()
 
 
-async def test_closing_ends_a_download_that_waits(connect):
+@pytest.mark.parametrize("waits", [True, False])
+async def test_closing_ends_a_download(connect, waits):
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nabc")
@@ -318,11 +319,14 @@ async def test_closing_ends_a_download_that_waits(connect):
         http = await connect(url, timeout=0.5)
         async with http.download("/things/1") as content:
             assert await anext(content.chunks) == b"abc"
-            waiting = asyncio.ensure_future(anext(content.chunks))
+            waiting = asyncio.ensure_future(anext(content.chunks)) if waits else None
             await asyncio.sleep(0.01)
             await http.close()
+            await asyncio.sleep(0.01)
             with pytest.raises(Unavailable):
-                await asyncio.wait_for(waiting, 2)
+                await asyncio.wait_for(waiting or anext(content.chunks), 2)
+        with pytest.raises(Unavailable):
+            await http.request("GET", "/things")
 
 
 async def test_an_answer_of_several_hundred_headers_or_a_long_one_is_read(connect):
