@@ -13,11 +13,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Self
 
-import httpx
 from pydantic import BaseModel
 
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities, Operation
+from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
@@ -90,13 +90,11 @@ class Adapter:
 
     capabilities: ClassVar[Capabilities]
 
-    def __init__(
-        self, settings: ProviderSettings, *, transport: httpx.AsyncBaseTransport | None = None, clock: Clock | None = None
-    ) -> None:
-        """``transport`` is how bytes travel (a socket unless given), ``clock`` the time (the machine's unless given)."""
+    def __init__(self, settings: ProviderSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
+        """``carrier`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""
         self.settings = settings
         self.clock = clock or Clock()
-        self.http = Http(settings, authorization=self.authorization(), fault=self.fault, transport=transport, clock=self.clock)
+        self.http = Http(settings, authorization=self.authorization(), fault=self.fault, carrier=carrier, clock=self.clock)
 
     def authorization(self) -> Authorization | None:
         """How calls prove who we are; None where the provider asks for nothing."""

@@ -15,11 +15,11 @@ from providers.clock import Clock
 class Authorization(Protocol):
     """Proof of who we are, for one provider."""
 
-    async def headers(self) -> Mapping[str, str]:
-        """Headers for the next call; may have to fetch a token first."""
+    def headers(self) -> Mapping[str, str] | None:
+        """Headers for the next call; None where ``renew`` has to fetch them first."""
 
-    async def renew(self, rejected: Mapping[str, str]) -> bool:
-        """The provider answered 401 to these headers: True where another attempt has a chance."""
+    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
+        """Headers in place of these, which the provider answered with 401; none where others have no chance."""
 
 
 class Headers:
@@ -28,13 +28,13 @@ class Headers:
     def __init__(self, headers: Mapping[str, SecretStr]) -> None:
         self._headers = headers
 
-    async def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, str]:
         """The headers."""
         return {name: value.get_secret_value() for name, value in self._headers.items()}
 
-    async def renew(self, rejected: Mapping[str, str]) -> bool:
+    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """A fixed key that was refused stays refused."""
-        return False
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +63,23 @@ class Bearer:
         self._value: SecretStr | None = None
         self._until = 0.0
 
-    async def headers(self) -> Mapping[str, str]:
-        """The Authorization header, with a token that is good for a while."""
-        if self._value is None or self._clock.monotonic() >= self._until:
-            async with self._lock:
-                if self._value is None or self._clock.monotonic() >= self._until:
-                    await self._replace()
-        return self._header()
+    def headers(self) -> Mapping[str, str] | None:
+        """The Authorization header, where there is a token that is good for a while."""
+        return None if self._value is None or self._clock.monotonic() >= self._until else self._header(self._value)
 
-    async def renew(self, rejected: Mapping[str, str]) -> bool:
-        """Fetches another token, unless somebody has already done so since the rejected one."""
+    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
+        """Fetches a token, unless somebody has already done so since the rejected one."""
         async with self._lock:
-            if self._value is not None and self._header() == rejected:
-                await self._replace()
-        return True
+            held = self.headers()
+            return held if held is not None and held != rejected else await self._replace()
 
-    def _header(self) -> Mapping[str, str]:
-        return {"authorization": f"Bearer {self._value.get_secret_value()}"} if self._value else {}
+    def _header(self, value: SecretStr) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {value.get_secret_value()}"}
 
-    async def _replace(self) -> None:
+    async def _replace(self) -> Mapping[str, str]:
         self._value = None
         token = await self._fetch()
         self._value = token.value
         life = self._default if token.expires_in is None else token.expires_in
         self._until = self._clock.monotonic() + life - min(self._early, life / 2)
+        return self._header(token.value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import httpx
 import msgspec
 
+from providers.carrier import Answer, Garbled, Late, Lost, Unreached
 from providers.errors import InDoubt, Misbehaved, SigningError, TimedOut, Unavailable
 from providers.reply import Reply
 
@@ -25,7 +26,6 @@ class Call:
     method: str
     path: str
     url: str
-    query: Query | None
     headers: Mapping[str, str]
     body: Body | None
     repeatable: bool
@@ -35,24 +35,31 @@ class Call:
         """The body to send, read anew from its beginning."""
         return self.body() if callable(self.body) else self.body
 
-    async def chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """The body of an answer as it comes; raises as ``silence`` says where it breaks off."""
-        try:
-            async for chunk in response.aiter_bytes():
-                yield chunk
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise self.silence(error) from error
+    async def chunks(self, answer: Answer, patience: float) -> AsyncIterator[bytes]:
+        """The body of an answer as it comes; raises as ``silence`` says where it breaks off.
+
+        Each piece may take ``patience`` seconds.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(patience):
+                    piece = await answer.read()
+            except (Lost, TimeoutError) as error:
+                raise self.silence(error) from error
+            if not piece:
+                return
+            yield piece
 
     def silence(self, error: Exception) -> SigningError:
         """The error where no answer came, or only a part of one."""
         name = f"{self.provider} {self.method} {self.path}"
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        if isinstance(error, Unreached):
             return Unavailable(f"{self.provider} cannot be reached.", provider=self.provider)
         if not self.repeatable:
             return InDoubt(f"{name} was sent and not answered: it may or may not have happened.", provider=self.provider)
-        if isinstance(error, TimeoutError | httpx.TimeoutException):
+        if isinstance(error, TimeoutError | Late):
             return TimedOut(f"{name} was not answered in time.", provider=self.provider)
-        if isinstance(error, httpx.DecodingError):
+        if isinstance(error, Garbled):
             return Misbehaved(f"{name} was answered in a broken encoding.", provider=self.provider)
         return Unavailable(f"{name} was not answered: the connection broke.", provider=self.provider)
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeVar
+from urllib.parse import quote, urlencode
 
-import httpx
 import msgspec
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from providers.authorization import Authorization
 from providers.call import READS, Body, Call, Query, unreadable
+from providers.carrier import Answer, Carrier, Lost, SocketCarrier, spelled
+from providers.circuit import CircuitState
 from providers.clock import Clock
 from providers.deadline import time_left
 from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
@@ -30,9 +28,13 @@ from providers.reply import Fault, Reply, content, refusal
 from providers.settings import ProviderSettings
 
 T = TypeVar("T")
+Exchange = Callable[[Call, Mapping[str, str]], Awaitable[T]]
+"""One attempt at a call, with the headers that prove who we are."""
 
 ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_AS_IT_IS = "%/:?#[]@!$&'()*+,;=~"
+"""What stays as it is in the path and the query of an address."""
 
 
 class Http:
@@ -48,7 +50,7 @@ class Http:
         *,
         authorization: Authorization | None = None,
         fault: Callable[[Reply], Fault] = lambda reply: Fault(),
-        transport: httpx.AsyncBaseTransport | None = None,
+        carrier: Carrier | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.provider = settings.name
@@ -60,15 +62,11 @@ class Http:
         self._fault = fault
         self._pulse = Pulse(self.clock)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            verify=_tls(),
-            follow_redirects=False,
-            # Cookies would carry what one caller did into the calls of another.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        self._carrier = carrier or SocketCarrier(
             # Connecting gives up first, so that a write which never left is not taken for one in doubt.
-            timeout=httpx.Timeout(settings.timeout, connect=settings.timeout / 2),
-            limits=httpx.Limits(max_connections=settings.max_concurrency, max_keepalive_connections=settings.max_concurrency),
+            connect=settings.timeout / 2,
+            stall=settings.timeout,
+            connections=settings.max_concurrency,
         )
 
     @property
@@ -86,7 +84,7 @@ class Http:
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._client.aclose()
+        await self._carrier.close()
 
     async def fetch(
         self,
@@ -131,11 +129,7 @@ class Http:
         call = self._call(
             method, path, query=query, json=json, body=body, headers=headers, repeatable=repeatable, base_url=base_url
         )
-        async for attempt in self._attempts(call):
-            with attempt:
-                async with self._exchange(call, authorized=authorized) as response:
-                    return await self._read(call, response)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        return await self._tried(call, self._whole, authorized=authorized)
 
     @asynccontextmanager
     async def download(
@@ -143,11 +137,14 @@ class Http:
     ) -> AsyncIterator[Content]:
         """Opens an answer to be read in pieces; retried until its headers are here, not afterwards."""
         call = self._call("GET", path, query=query, headers=headers)
-        async with AsyncExitStack() as exchange:
-            async for attempt in self._attempts(call):
-                with attempt:
-                    response = await exchange.enter_async_context(self._exchange(call))
-            yield content(response.headers, call.chunks(response))
+        answer = await self._tried(call, self._open)
+        try:
+            yield content(answer.headers, call.chunks(answer, self._settings.timeout))
+        except BaseException as error:
+            self._pulse.note(error)
+            raise
+        finally:
+            self._leave(answer)
 
     def unreadable(self, method: str, path: str, reply: Reply, cause: Exception | None = None) -> SigningError:
         """The error for an answer that should have been readable and is not; shows nothing of its body."""
@@ -171,39 +168,43 @@ class Http:
             sent["content-type"] = "application/json"
         if repeatable is None:
             repeatable = method in READS or method in {"PUT", "DELETE"}
-        url = (base_url or self._settings.base_url) + path
-        return Call(self.provider, method, path, url, query, sent, body, repeatable)
+        target = f"{path}?{urlencode(query, doseq=True)}" if query else path
+        url = spelled(base_url or self._settings.base_url) + quote(target, safe=_AS_IT_IS)
+        return Call(self.provider, method, path, url, sent, body, repeatable)
 
-    def _attempts(self, call: Call) -> AsyncRetrying:
-        def again(error: BaseException) -> bool:
-            if not isinstance(error, SigningError) or not error.retryable or self._pulse.circuit.wait() > 0:
-                return False
-            return call.repeatable or error.status in {None, 429} or isinstance(error, Busy)
+    async def _tried(self, call: Call, once: Exchange[T], *, authorized: bool = True) -> T:
+        """What the first attempt comes to that is not worth another."""
+        attempt = 1
+        while True:
+            try:
+                return await self._authorized(call, once, self._authorization if authorized else None)
+            except SigningError as error:
+                pause = _pause(error, attempt)
+                if attempt >= ATTEMPTS or not self._again(call, error) or pause >= self._rest():
+                    raise
+            attempt += 1
+            await self.clock.sleep(pause)
 
-        def enough(state: RetryCallState) -> bool:
-            return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= self._rest()
-
-        return AsyncRetrying(stop=enough, retry=retry_if_exception(again), wait=_pause, sleep=self.clock.sleep, reraise=True)
+    def _again(self, call: Call, error: SigningError) -> bool:
+        if not error.retryable or self._pulse.circuit.wait() > 0:
+            return False
+        return call.repeatable or error.status in {None, 429} or isinstance(error, Busy)
 
     def _rest(self) -> float:
         """Seconds left of the whole request, or a call's own timeout where nobody set a deadline."""
         left = time_left(self.clock)
         return self._settings.timeout if left is None else left
 
-    @asynccontextmanager
-    async def _exchange(self, call: Call, *, authorized: bool = True) -> AsyncIterator[httpx.Response]:
-        """One answer with a 2xx status, credentials renewed once on the way where they were refused."""
-        authorization = self._authorization if authorized else None
+    async def _authorized(self, call: Call, once: Exchange[T], authorization: Authorization | None) -> T:
+        """One exchange, and another with renewed credentials where they were refused."""
         proof = await self._proof(authorization)
-        async with AsyncExitStack() as answer:
-            try:
-                response = await answer.enter_async_context(self._answer(call, proof))
-            except AuthorizationRequired:
-                # The refused call has left its slot by now: fetching a token takes one.
-                if not (renewed := await self._proof(authorization, rejected=proof)):
-                    raise
-                response = await answer.enter_async_context(self._answer(call, renewed))
-            yield response
+        try:
+            return await once(call, proof)
+        except AuthorizationRequired:
+            # The refused call has left its place by now: fetching a token takes one.
+            if not (renewed := await self._proof(authorization, rejected=proof)):
+                raise
+        return await once(call, renewed)
 
     async def _proof(
         self, authorization: Authorization | None, *, rejected: Mapping[str, str] | None = None
@@ -211,57 +212,68 @@ class Http:
         """Headers that prove who we are; none where there are no others than the rejected ones."""
         if authorization is None:
             return {}
+        if rejected is None and (held := authorization.headers()) is not None:
+            return held
         try:
             async with asyncio.timeout(self._rest()):
-                if rejected is not None and not await authorization.renew(rejected):
-                    return {}
-                return await authorization.headers()
+                return await authorization.renew(rejected)
         except TimeoutError as error:
             raise TimedOut(f"No credentials for {self.provider} were to be had in time.", provider=self.provider) from error
         finally:
             self._pulse.stir()
 
-    @asynccontextmanager
-    async def _answer(self, call: Call, proof: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        async with self._slot():
-            response: httpx.Response | None = None
-            try:
-                response = await self._send(call, proof)
-                if not response.is_success:
-                    raise self._refusal(call, await self._read(call, response), proof)
-                self._pulse.note(None)
-                yield response
-            except BaseException as error:
-                self._pulse.note(error)
-                raise
-            finally:
-                if response is not None:
-                    await response.aclose()
+    async def _whole(self, call: Call, proof: Mapping[str, str]) -> Reply:
+        answer = await self._open(call, proof)
+        try:
+            return await self._read(call, answer)
+        except BaseException as error:
+            self._pulse.note(error)
+            raise
+        finally:
+            self._leave(answer)
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """A place among the calls under way. Raises where a call had better not go out."""
+    async def _open(self, call: Call, proof: Mapping[str, str]) -> Answer:
+        """An answer with a 2xx status, which keeps its place until ``_leave``."""
+        await self._enter()
+        answer: Answer | None = None
+        try:
+            answer = await self._send(call, proof)
+            if not 200 <= answer.status < 300:
+                raise self._refusal(call, await self._read(call, answer), proof)
+            self._pulse.note(None)
+        except BaseException as error:
+            self._pulse.note(error)
+            self._leave(answer)
+            raise
+        return answer
+
+    async def _enter(self) -> None:
+        """Takes a place among the calls under way. Raises where a call had better not go out."""
         self._admit()
+        if self._slots.locked() or self._pulse.circuit.state is not CircuitState.CLOSED:
+            await self._queue()
+        else:
+            await self._slots.acquire()
+        self._pulse.circuit.begin()
+
+    def _leave(self, answer: Answer | None) -> None:
+        if answer is not None:
+            answer.close()
+        self._slots.release()
+
+    async def _queue(self) -> None:
         try:
             async with asyncio.timeout(self._rest()):
-                await self._place()
+                await self._slots.acquire()
+                try:
+                    await self._pulse.circuit.verdict()
+                    self._admit()
+                except BaseException:
+                    self._slots.release()
+                    raise
         except TimeoutError as error:
             what = f"No call to {self.provider} could begin in time: too many are under way."
             raise TimedOut(what, provider=self.provider) from error
-        try:
-            self._admit()
-            self._pulse.circuit.begin()
-            yield
-        finally:
-            self._slots.release()
-
-    async def _place(self) -> None:
-        await self._slots.acquire()
-        try:
-            await self._pulse.circuit.verdict()
-        except BaseException:
-            self._slots.release()
-            raise
 
     def _admit(self) -> None:
         if (wait := self._pulse.circuit.wait()) > 0:
@@ -270,34 +282,35 @@ class Http:
         if self._rest() <= 0:
             raise TimedOut(f"The request's deadline passed before {self.provider} was asked.", provider=self.provider)
 
-    async def _send(self, call: Call, proof: Mapping[str, str]) -> httpx.Response:
-        request = self._client.build_request(
-            call.method,
-            call.url,
-            params=dict(call.query) if call.query else None,
-            headers={**call.headers, **proof},
-            content=call.content,
-        )
+    async def _send(self, call: Call, proof: Mapping[str, str]) -> Answer:
         # A streamed body may take as long as the whole request may.
         patience = time_left(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
         self.sent += 1
         try:
             async with asyncio.timeout(patience):
-                return await self._client.send(request, stream=True)
-        except (httpx.HTTPError, TimeoutError) as error:
+                return await self._carrier.send(call.method, call.url, {**call.headers, **proof}, call.content)
+        except (Lost, TimeoutError) as error:
             raise call.silence(error) from error
 
-    async def _read(self, call: Call, response: httpx.Response) -> Reply:
-        body = bytearray()
+    async def _read(self, call: Call, answer: Answer) -> Reply:
         try:
-            async with asyncio.timeout(min(self._settings.timeout, self._rest())):
-                async for chunk in call.chunks(response):
-                    body += chunk
-                    if len(body) > self._settings.max_answer_bytes:
-                        raise call.oversized(self._settings.max_answer_bytes)
-        except TimeoutError as error:
+            body = answer.whole()
+            if body is None:
+                async with asyncio.timeout(min(self._settings.timeout, self._rest())):
+                    body = await self._gathered(call, answer)
+        except (Lost, TimeoutError) as error:
             raise call.silence(error) from error
-        return Reply(response.status_code, response.headers, bytes(body))
+        if len(body) > self._settings.max_answer_bytes:
+            raise call.oversized(self._settings.max_answer_bytes)
+        return Reply(answer.status, answer.headers, body)
+
+    async def _gathered(self, call: Call, answer: Answer) -> bytes:
+        body = bytearray()
+        while piece := await answer.read():
+            body += piece
+            if len(body) > self._settings.max_answer_bytes:
+                raise call.oversized(self._settings.max_answer_bytes)
+        return bytes(body)
 
     def _refusal(self, call: Call, reply: Reply, proof: Mapping[str, str]) -> SigningError:
         secrets = [secret.get_secret_value() for secret in self._settings.secrets()]
@@ -308,15 +321,8 @@ class Http:
         )
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """Whom to trust; reading that takes 50 ms, so it is read once for all providers."""
-    return httpx.create_ssl_context()
-
-
-def _pause(state: RetryCallState) -> float:
+def _pause(error: SigningError, attempt: int) -> float:
     """Full jitter, or what the provider asks for."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, SigningError) and error.retry_after is not None:
+    if error.retry_after is not None:
         return error.retry_after
-    return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**state.attempt_number))
+    return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))

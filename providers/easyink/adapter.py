@@ -10,11 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import ClassVar
 
-import httpx
-
 from providers.adapter import Adapter, Connection, ConnectionState, Steps
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities
+from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.easyink import session as translation
 from providers.easyink import wire
@@ -69,12 +68,10 @@ class EasyInkAdapter(Adapter):
     settings: wire.EasyInkSettings
     capabilities: ClassVar[Capabilities] = CAPABILITIES
 
-    def __init__(
-        self, settings: wire.EasyInkSettings, *, transport: httpx.AsyncBaseTransport | None = None, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, settings: wire.EasyInkSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
         clock = clock or Clock()
         self._token = PersonalToken(settings.name, clock, settings.access_token)
-        super().__init__(settings, transport=transport, clock=clock)
+        super().__init__(settings, carrier=carrier, clock=clock)
         self._api = EasyInkApi(self.http, settings)
         self._drafts = Drafts(self._api, clock)
         self._lifecycle = Lifecycle(self._api, self._drafts, clock)

@@ -49,20 +49,18 @@ class PersonalToken:
             ends_at = self._clock.now() + timedelta(seconds=token.expires_in)
         self._value, self._expires_at, self._refused = token.value, ends_at, False
 
-    async def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, str]:
         """The Authorization header. Raises ``AuthorizationRequired`` where nobody gave a token."""
         if self._value is None:
             raise AuthorizationRequired(f"{self._provider} needs the token of a person: {REMEDY}.", provider=self._provider)
         return self._header(self._value)
 
-    async def renew(self, rejected: Mapping[str, str]) -> bool:
+    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """EasyInk gives no refresh token: only one that was given in the meantime has a chance."""
-        if self._value is None:
-            return False
-        if self._header(self._value) != rejected:
-            return True
-        self._refused = True
-        return False
+        if self._value is not None and (held := self._header(self._value)) != rejected:
+            return held
+        self._refused = self._value is not None
+        return {}
 
     def _header(self, value: SecretStr) -> Mapping[str, str]:
         return {"authorization": f"Bearer {value.get_secret_value()}"}

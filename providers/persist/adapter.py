@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
-import httpx
 import msgspec
 
 from providers.adapter import Adapter
 from providers.call import Query
 from providers.capability import Capabilities, Capability, Operation, Support, operations
+from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
 from providers.model import Content, Document, Page, Session, SessionKind, SessionStatus, Signature
@@ -57,10 +57,8 @@ class PersistAdapter(Adapter):
         participants=False,
     )
 
-    def __init__(
-        self, settings: PersistSettings, *, transport: httpx.AsyncBaseTransport | None = None, clock: Clock | None = None
-    ) -> None:
-        super().__init__(settings, transport=transport, clock=clock)
+    def __init__(self, settings: PersistSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
+        super().__init__(settings, carrier=carrier, clock=clock)
         self._turns: WeakValueDictionary[Pair, asyncio.Lock] = WeakValueDictionary()
 
     def fault(self, reply: Reply) -> Fault:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-import httpx
-
 from providers.adapter import Adapter, Connection, ConnectionState, Steps
 from providers.authorization import Authorization, Bearer, Token
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
+from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Invalid, NotFound, SigningError, WrongState
 from providers.model import (
@@ -87,10 +86,8 @@ class SignicatAdapter(Adapter):
 
     settings: SignicatSettings
 
-    def __init__(
-        self, settings: SignicatSettings, *, transport: httpx.AsyncBaseTransport | None = None, clock: Clock | None = None
-    ) -> None:
-        super().__init__(settings, transport=transport, clock=clock)
+    def __init__(self, settings: SignicatSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
+        super().__init__(settings, carrier=carrier, clock=clock)
         self.api = SignApi(self.http, settings)
         self._reader = Reader(self.api, settings.name, self.clock)
         self._opening = Opening(self.api, settings.name, self.clock)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -186,7 +186,7 @@ class SignApi:
         limit = min(limit, MOST_ROWS)
         query = {**self.query(offset=offset, limit=limit), **search.query}
         page, reply = await self._get(SigningSessions, "list_sessions", query=query)
-        rows = [self._part(row, "GET", "list_sessions", reply) for row in page.data or ()]
+        rows = self._parts(page.data or (), "GET", "list_sessions", reply)
         end = offset + len(rows)
         more = end < page.total if page.total is not None else len(rows) == limit
         return rows, page.total, end if rows and more and end <= MOST_OFFSET else None
@@ -230,7 +230,7 @@ class SignApi:
     async def create_sessions(self, payloads: Sequence[Mapping[str, object]]) -> Sequence[Part]:
         """Opens native sessions, all or none; they come back in any order."""
         rows, reply = await self._post(list[msgspec.Raw], "create_sessions", payloads)
-        return [self._part(row, "POST", "create_sessions", reply) for row in rows]
+        return self._parts(rows, "POST", "create_sessions", reply)
 
     async def delete(self, kind: str, key: str) -> bool:
         """Deletes a ``document``, ``document_collection`` or ``signing_session``; says whether there was one."""
@@ -255,9 +255,11 @@ class SignApi:
         reply = await self._http.request("POST", path, query=self.query(), json=payload)
         return self._read(into, "POST", path, reply), reply
 
-    def _part(self, raw: msgspec.Raw, method: str, name: str, reply: Reply) -> Part:
-        wire = self._read(SigningSession, method, self._settings.path(name), replace(reply, body=bytes(raw)))
-        return Part(wire.id, wire, bytes(raw))
+    def _parts(self, rows: Iterable[msgspec.Raw], method: str, name: str, reply: Reply) -> list[Part]:
+        path = self._settings.path(name)
+        found = [Reply(reply.status, reply.headers, bytes(row)) for row in rows]
+        wires = [self._read(SigningSession, method, path, row) for row in found]
+        return [Part(wire.id, wire, row.body) for wire, row in zip(wires, found, strict=True)]
 
     def _read(self, into: type[T], method: str, path: str, reply: Reply) -> T:
         try:

@@ -31,6 +31,8 @@ from providers.signicat.part import Part, missing, reference_of
 from providers.signicat.wire import SIGNATURE_FORMAT, Collection, Metadata, Output, SigningSession, instant
 
 _PROCESSED = frozenset({ParticipantStatus.SIGNED, ParticipantStatus.DECLINED})
+_ORIGINALS = (DocumentRole.TO_SIGN, DocumentRole.ATTACHMENT)
+_RESULTS = (DocumentRole.SIGNED, DocumentRole.EVIDENCE)
 _GONE = "A signing session of it was deleted at Signicat."
 
 
@@ -39,7 +41,8 @@ class Reading:
     """All that was read of one session, and what was known of it before.
 
     ``parts`` are in signing order. ``collections`` are those read, ``collection_raw`` the one of a composed session.
-    ``metadata`` holds None for a document that Signicat no longer has. ``now`` decides what is overdue.
+    ``metadata`` holds None for a document that Signicat no longer has. ``now`` decides what is overdue. ``statuses`` are
+    those of the participants.
     """
 
     ref: SessionRef
@@ -51,10 +54,15 @@ class Reading:
     collection_raw: bytes = field(default=b"null", repr=False)
     metadata: Mapping[str, Metadata | None] = field(default_factory=dict)
     known: Session | None = None
+    statuses: tuple[ParticipantStatus, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "statuses", tuple(map(self._status_of, self.parts)))
 
     def session(self) -> Session:
         """The session that all of it amounts to."""
-        documents = self._documents()
+        signatures = tuple(self._signatures())
+        documents = self._documents(signatures)
         known = self.known
         status = self.status
         made_at = self._created_at(documents)
@@ -74,7 +82,7 @@ class Reading:
             signing_order=self._signing_order(),
             documents=documents,
             participants=tuple(self._participants()),
-            signatures=tuple(self._signatures()),
+            signatures=signatures,
             archive=self._archive(),
             parts=tuple(part.key for part in self.parts) if self.composed else (),
             partial=self.partial,
@@ -84,7 +92,7 @@ class Reading:
     @property
     def status(self) -> SessionStatus:
         """Our status: who declines ends it, who is late too, and signed is not complete until packages are there."""
-        people = [self._status_of(part) for part in self.parts]
+        people = self.statuses
         if ParticipantStatus.DECLINED in people:
             return SessionStatus.DECLINED
         if ParticipantStatus.FAILED in people:
@@ -100,17 +108,18 @@ class Reading:
     @property
     def all_signed(self) -> bool:
         """Nobody's signature is missing; packages may be."""
-        return all(self._status_of(part) is ParticipantStatus.SIGNED for part in self.parts)
+        return all(status is ParticipantStatus.SIGNED for status in self.statuses)
 
     def unread(self) -> set[str]:
         """Keys of documents whose metadata nobody has read yet."""
-        return {item.key for item in self._documents() if item.created_at is None and item.status is not DocumentStatus.DELETED}
+        documents = self._documents(self._signatures())
+        return {item.key for item in documents if item.created_at is None and item.status is not DocumentStatus.DELETED}
 
     def _status_of(self, part: Part) -> ParticipantStatus:
         known = self.known.participant(part.key) if self.known else None
         if part.wire is None and known and known.status in _PROCESSED:
             return known.status
-        waits = part.status in {ParticipantStatus.WAITING, ParticipantStatus.INVITED}
+        waits = part.status is ParticipantStatus.INVITED or part.status is ParticipantStatus.WAITING
         return ParticipantStatus.EXPIRED if waits and part.due_at and part.due_at < self.now else part.status
 
     def _outstanding(self) -> bool:
@@ -120,7 +129,8 @@ class Reading:
         outstanding, unless it shows a package or was signed by PKI, which is never packaged: it is better
         said late than too early that a file is ready. Text is never packaged, whatever was asked.
         """
-        originals = [item for item in self._documents() if item.role is DocumentRole.TO_SIGN]
+        documents = self._documents(self._signatures())
+        originals = [item for item in documents if item.role is DocumentRole.TO_SIGN]
         if originals and all((item.media_type or "").startswith("text/") for item in originals):
             return False
         asked = [(item.package_to, item.output) for item in self.collections]
@@ -135,7 +145,10 @@ class Reading:
         return ", ".join(dict.fromkeys(part.word for part in chosen if part.word)) or None
 
     def _first(self, read: Callable[[SigningSession], str | None]) -> str | None:
-        return next((value for part in self.parts if part.wire and (value := read(part.wire))), None)
+        for part in self.parts:
+            if part.wire is not None and (value := read(part.wire)):
+                return value
+        return None
 
     def _reference(self) -> str | None:
         if self.known and self.known.reference:
@@ -148,15 +161,15 @@ class Reading:
             return said
         if self.known and self.known.created_at:
             return self.known.created_at
-        originals = (item for item in documents if item.role in {DocumentRole.TO_SIGN, DocumentRole.ATTACHMENT})
-        return min((item.created_at for item in originals if item.created_at), default=None)
+        made = (item.created_at for item in documents if item.created_at and item.role in _ORIGINALS)
+        return min(made, default=None)
 
     def _completed_at(self, documents: Iterable[Document]) -> datetime | None:
         """When the last result was made, as Signicat does not say when the session was complete."""
         if self.known and self.known.completed_at:
             return self.known.completed_at
-        results = (item for item in documents if item.role in {DocumentRole.SIGNED, DocumentRole.EVIDENCE})
-        return max((item.created_at for item in results if item.created_at), default=None)
+        made = (item.created_at for item in documents if item.created_at and item.role in _RESULTS)
+        return max(made, default=None)
 
     def _signing_order(self) -> SigningOrder:
         if self.known and not self.known.partial:
@@ -166,29 +179,42 @@ class Reading:
 
     def _participants(self) -> Iterator[Participant]:
         in_turn = self._signing_order() is SigningOrder.SEQUENTIAL
-        for place, part in enumerate(self.parts, start=1):
-            status = self._status_of(part)
+        for place, (part, status) in enumerate(zip(self.parts, self.statuses, strict=True), start=1):
             known = self.known.participant(part.key) if self.known else None
-            person = known or Participant(session=self.ref, key=part.key, role=ParticipantRole.SIGNER, status=status)
-            wire = part.wire
-            yield replace(
-                person,
-                session=self.ref,
-                order=place if in_turn else None,
-                status=status,
-                provider_status=part.word,
-                language=person.language or (wire.ui.language if wire and wire.ui else None),
-                signing_url=(wire.signature_url if wire else None) or person.signing_url,
-                signing_url_expires_at=instant(wire.signature_url_expires_at if wire else None)
-                or person.signing_url_expires_at,
-            )
+            wire, order = part.wire, place if in_turn else None
+            language = wire.ui.language if wire and wire.ui else None
+            url = wire.signature_url if wire else None
+            until = instant(wire.signature_url_expires_at) if wire else None
+            if known is None:
+                yield Participant(
+                    session=self.ref,
+                    key=part.key,
+                    role=ParticipantRole.SIGNER,
+                    order=order,
+                    status=status,
+                    provider_status=part.word,
+                    language=language,
+                    signing_url=url,
+                    signing_url_expires_at=until,
+                )
+            else:
+                yield replace(
+                    known,
+                    session=self.ref,
+                    order=order,
+                    status=status,
+                    provider_status=part.word,
+                    language=known.language or language,
+                    signing_url=url or known.signing_url,
+                    signing_url_expires_at=until or known.signing_url_expires_at,
+                )
 
-    def _documents(self) -> tuple[Document, ...]:
+    def _documents(self, signatures: Iterable[Signature]) -> tuple[Document, ...]:
         found = {item.key: item for item in self._uses()}
-        found |= {item.key: item for item in self._results()}
-        kept = self.known.documents if self.known and any(part.wire is None for part in self.parts) else ()
-        found = {item.key: item for item in kept if item.key not in found} | found
-        return tuple(self._described(item) for item in found.values())
+        found.update((item.key, item) for item in self._results(signatures))
+        if self.known and any(part.wire is None for part in self.parts):
+            found = {item.key: item for item in self.known.documents if item.key not in found} | found
+        return tuple(map(self._described, found.values()) if self.metadata else found.values())
 
     def _uses(self) -> Iterator[Document]:
         status = DocumentStatus.SIGNED if self.all_signed else DocumentStatus.READY
@@ -199,8 +225,8 @@ class Reading:
                 elif use.document_id:
                     yield self._document(use.document_id, DocumentRole.TO_SIGN, status)
 
-    def _results(self) -> Iterator[Document]:
-        for signature in self._signatures():
+    def _results(self, signatures: Iterable[Signature]) -> Iterator[Document]:
+        for signature in signatures:
             pdf = signature.format is SignatureFormat.PADES
             role, status = (
                 (DocumentRole.SIGNED, DocumentStatus.SIGNED) if pdf else (DocumentRole.EVIDENCE, DocumentStatus.READY)

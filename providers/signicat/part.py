@@ -17,28 +17,29 @@ _MARK = re.compile(rf"#[0-9a-f]{{12,{LONGEST_MARKER}}}-\d{{1,3}}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A native session as it was read; ``wire`` is None where Signicat no longer has it."""
+    """A native session as it was read; ``wire`` is None where Signicat no longer has it.
+
+    ``status`` is its state, before the calendar has its say, and ``due_at`` the last moment at which it can be signed.
+    """
 
     key: str
     wire: SigningSession | None
     raw: bytes = field(default=b"null", repr=False)
+    status: ParticipantStatus = field(init=False)
+    due_at: datetime | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        status, due_at = ParticipantStatus.FAILED, None
+        if self.wire is not None:
+            status = PARTICIPANT_STATUS.get((self.word or "").upper(), ParticipantStatus.UNKNOWN)
+            due_at = instant(self.wire.due_date)
+        object.__setattr__(self, "status", status)
+        object.__setattr__(self, "due_at", due_at)
 
     @property
     def word(self) -> str | None:
         """Signicat's word for its state."""
         return self.wire.lifecycle.state if self.wire and self.wire.lifecycle else None
-
-    @property
-    def status(self) -> ParticipantStatus:
-        """Its state, before the calendar has its say."""
-        if self.wire is None:
-            return ParticipantStatus.FAILED
-        return PARTICIPANT_STATUS.get((self.word or "").upper(), ParticipantStatus.UNKNOWN)
-
-    @property
-    def due_at(self) -> datetime | None:
-        """The last moment at which it can be signed."""
-        return instant(self.wire.due_date) if self.wire else None
 
     @property
     def output(self) -> Output:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
 from providers.adapter import Adapter, Steps
 from providers.authority import Authority, sample_pdf
+from providers.carrier import Answer, Body, SocketCarrier
 from providers.clock import Clock
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
@@ -62,21 +63,22 @@ class Patience(Clock):
         await asyncio.sleep(0)
 
 
-class Wiretap(httpx.AsyncHTTPTransport):
+class Wiretap(SocketCarrier):
     """A socket like any other, which also notes what is sent through it: a body where it is JSON or a form."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(connect=5, stall=5, connections=100)
         self.sent: list[tuple[str, object]] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        kind, body = request.headers.get("content-type", ""), None
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
+        kind, noted = headers.get("content-type", ""), None
         if kind == "application/json":
-            body = json.loads(request.content)
+            noted = json.loads(body)
         elif kind == "application/x-www-form-urlencoded":
-            body = dict(parse_qsl(request.content.decode()))
-        self.sent.append((f"{request.method} {request.url.raw_path.decode()}", body))
-        return await super().handle_async_request(request)
+            noted = dict(parse_qsl(body.decode()))
+        address = urlsplit(url)
+        self.sent.append((f"{method} {address.path}{address.query and '?'}{address.query}", noted))
+        return await super().send(method, url, headers, body)
 
 
 @dataclass
@@ -125,7 +127,7 @@ async def opened() -> AsyncIterator[Desk]:
         url = await stack.enter_async_context(sandbox.serving())
         settings = sandbox.settings(url)
         wiretap = Wiretap()
-        record = PROVIDER.adapter(PROVIDER.settings(**settings), transport=wiretap, clock=patience)
+        record = PROVIDER.adapter(PROVIDER.settings(**settings), carrier=wiretap, clock=patience)
         adapter = await stack.enter_async_context(record)
         headers = {"authorization": f"Bearer {settings['access_token']}"}
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers))
@@ -154,7 +156,7 @@ async def scripted(
 
     async with serving(lives) as url:
         table = SANDBOX().settings(url) | settings
-        async with PROVIDER.adapter(PROVIDER.settings(**table), transport=wiretap, clock=Patience(Time())) as adapter:
+        async with PROVIDER.adapter(PROVIDER.settings(**table), carrier=wiretap, clock=Patience(Time())) as adapter:
             yield adapter
 
 
