@@ -1,0 +1,211 @@
+"""What this gateway costs beside its peers: the same queries over the same constant upstream, in interleaved rounds.
+
+``BENCH_SECONDS`` is how long each round asks each of them each query (5), ``BENCH_ROUNDS`` how many there are (3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from tests.bench.contender import CEILING, OURS, STRAIGHT, Contender, Cores, contenders, listening
+from tests.bench.process import free_port
+from tests.bench.query import LIVE, NAMES, difference
+from tests.bench.recording import Recording, record
+from tests.bench.standing import Place, show
+
+SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+IN_FLIGHT = 32
+DELAYS = (0, 20)
+_PATIENCE = 60
+_WARM_UP = 1.5
+"""Seconds for each query before anything counts: what compiles while it runs has done so by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One contender, one query, one round. Times are milliseconds, ``cpu`` is microseconds for each request."""
+
+    cpu: float
+    rate: float
+    p50: float
+    p99: float
+    calls: float
+
+
+class Track:
+    """The upstream, and what is asked through each contender."""
+
+    def __init__(self, upstream: str, recording: Recording, cores: Cores) -> None:
+        self._upstream = upstream
+        self._recording = recording
+        self._cores = cores
+        self.http = httpx.AsyncClient(timeout=_PATIENCE)
+        self.sizes: dict[str, int] = {}
+
+    async def delay(self, milliseconds: int) -> None:
+        """Has the upstream take so long for each answer."""
+        (await self.http.get(f"{self._upstream}/_bench/delay/{milliseconds}")).raise_for_status()
+
+    async def calls(self) -> int:
+        """How many calls the upstream was left with since this was last asked."""
+        told = (await self.http.get(f"{self._upstream}/_bench/calls")).raise_for_status().json()
+        return sum(told.values())
+
+    async def agree(self, found: Sequence[Contender]) -> None:
+        """Everyone answers every query with the same values as we do. Raises ``SystemExit`` where one does not."""
+        ours = next(each for each in found if each.name == OURS)
+        for query in NAMES:
+            expected = await self._settled(ours, query)
+            self.sizes[query] = len(json.dumps({"data": expected[0]}, separators=(",", ":")))
+            for contender in found:
+                if contender.dialect is not None and contender is not ours:
+                    for one, other in zip(expected, await self._answers(contender, query), strict=True):
+                        if (found_one := difference(one, other)) is not None:
+                            raise SystemExit(f"{contender.name} disagrees on {query}: {found_one}")
+
+    async def warm_up(self, contender: Contender) -> None:
+        """Asks everything for a while, and counts nothing."""
+        for query in NAMES:
+            await self._load({**self._asked(contender, query), "seconds": _WARM_UP})
+
+    async def lap(self, contender: Contender, query: str) -> Lap:
+        """Asks for a while."""
+        asked = self._asked(contender, query)
+        await self._load({**asked, "seconds": 0.2})
+        await self.calls()
+        before = contender.process.cpu()
+        said = await self._load({**asked, "seconds": SECONDS})
+        spent = contender.process.cpu() - before
+        if said["failures"]:
+            raise SystemExit(f"{contender.name} failed {said['failures']} times at {query}: {said['sample']}")
+        count = said["requests"]
+        calls = await self.calls() / count
+        return Lap(spent / count * 1e6, count / said["seconds"], said["p50"], said["p99"], calls)
+
+    def _asked(self, contender: Contender, query: str) -> dict[str, Any]:
+        if contender.dialect is None:
+            path, dialect = f"/{self.sizes[query]}", LIVE
+        else:
+            path, dialect = "/graphql", contender.dialect
+        return {"address": contender.address, "path": path, "bodies": dialect.bodies(query, self._recording)}
+
+    async def straight(self, query: str) -> Lap:
+        """Asks the upstream itself for what a query needs first."""
+        keys = self._recording.signicat
+        paths = ["/sign/signing-sessions"] if query == "q2" else [f"/sign/signing-sessions/{key}" for key in keys]
+        said = await self._load({"get": paths, "address": self._upstream, "seconds": min(SECONDS, 2)})
+        return Lap(0.0, said["requests"] / said["seconds"], said["p50"], said["p99"], 1.0)
+
+    async def _settled(self, ours: Contender, query: str) -> list[dict[str, Any]]:
+        """Our answers, once a list has been read in full."""
+        for _ in range(_PATIENCE):
+            answers = await self._answers(ours, query)
+            whole = query != "q2" or len(answers[0]["sessions"]["nodes"]) == len(self._recording.signicat)
+            if whole and answers == await self._answers(ours, query):
+                return answers
+            await asyncio.sleep(0.5)
+        raise SystemExit(f"our answers to {query} do not settle")
+
+    async def _answers(self, contender: Contender, query: str) -> list[dict[str, Any]]:
+        assert contender.dialect is not None
+        read = []
+        for body in contender.dialect.bodies(query, self._recording):
+            headers = {"content-type": "application/json"}
+            reply = await self.http.post(f"{contender.address}/graphql", content=body, headers=headers)
+            answer = reply.json()
+            if reply.status_code != 200 or answer.get("errors"):
+                raise SystemExit(f"{contender.name} cannot answer {query}: {reply.text[:500]}")
+            read.append(contender.dialect.read(answer["data"]))
+        return read
+
+    async def _load(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        command = [*self._cores.rest, sys.executable, "-m", "tests.bench.load"]
+        pipe = asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+        said, _ = await child.communicate(json.dumps({**asked, "connections": IN_FLIGHT}).encode())
+        if child.returncode:
+            raise SystemExit(f"the load on {asked['address']} broke off")
+        told: dict[str, Any] = json.loads(said)
+        return told
+
+
+@asynccontextmanager
+async def constant_upstream(answers: Mapping[str, str], cores: Cores, folder: Path) -> AsyncIterator[str]:
+    """The upstream in a process of its own; gives its address."""
+    path, port = folder / "answers.json", free_port()
+    path.write_text(json.dumps(dict(answers)))
+    child = await asyncio.create_subprocess_exec(
+        *cores.rest, sys.executable, "-m", "tests.bench.upstream", str(path), str(port)
+    )
+    try:
+        await listening(port, "the upstream did not start")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.terminate()
+        await child.wait()
+
+
+async def race(track: Track, found: Sequence[Contender], console: Console) -> list[Place]:
+    """Everyone's medians, by delay and query."""
+    laps: dict[tuple[int, str, str], list[Lap]] = defaultdict(list)
+    for contender in found:
+        await track.warm_up(contender)
+    for delay in DELAYS:
+        await track.delay(delay)
+        for number in range(ROUNDS):
+            for query in NAMES:
+                laps[delay, query, STRAIGHT].append(await track.straight(query))
+                for contender in found:
+                    if delay == 0 or contender.name != CEILING:
+                        laps[delay, query, contender.name].append(await track.lap(contender, query))
+            console.print(f"Upstream at {delay} ms: round {number + 1} of {ROUNDS}.")
+    memory = {contender.name: contender.process.memory() for contender in found}
+    return [_place(*where, each, memory.get(where[2], 0.0)) for where, each in laps.items()]
+
+
+def _place(delay: int, query: str, name: str, laps: Sequence[Lap], memory: float) -> Place:
+    def middle(what: str) -> float:
+        return median(getattr(lap, what) for lap in laps)
+
+    return Place(
+        delay=delay,
+        query=query,
+        name=name,
+        cpu=middle("cpu"),
+        rate=middle("rate"),
+        p50=middle("p50"),
+        p99=middle("p99"),
+        calls=middle("calls"),
+        memory=memory,
+    )
+
+
+async def main(console: Console) -> int:
+    """Measures, prints and writes the results; 1 where a bound does not hold."""
+    cores, recording = Cores.split(), await record()
+    with tempfile.TemporaryDirectory(prefix="countersign-race-") as name:
+        folder = Path(name)
+        async with (
+            constant_upstream(recording.answers, cores, folder) as upstream,
+            contenders(console, upstream, recording, cores, folder) as found,
+        ):
+            track = Track(upstream, recording, cores)
+            async with track.http:
+                await track.agree(found)
+                places = await race(track, found, console)
+    return show(console, places)
