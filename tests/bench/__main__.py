@@ -7,9 +7,9 @@ import sys
 
 from rich.console import Console
 
-from tests.bench import files, live, race
+from tests.bench import files, growth, live, race
 
-PARTS = {"files": files.main, "live": live.main, "race": race.main}
+PARTS = {"files": files.main, "live": live.main, "race": race.main, "growth": growth.main}
 
 
 async def main(names: list[str]) -> int:

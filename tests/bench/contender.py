@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from tests.bench.course import Cores, listening
 from tests.bench.process import Process, free_port, gateway
 from tests.bench.query import LIVE, NATIVE, SERVED, Dialect
 from tests.bench.recording import Recording
@@ -23,9 +24,8 @@ FOLDER = Path(__file__).parent / "peers"
 STRAIGHT = "the upstream, asked directly"
 OURS, OURS_SERVED, CEILING = "countersign, live", "countersign, as served", "static answer (ceiling)"
 PLAIN, MERCURIUS, YOGA, HIVE = "strawberry + FastAPI + httpx", "Mercurius with JIT", "graphql-yoga with JIT", "Hive Gateway"
-_CONCURRENCY = 64
+CONCURRENCY = 64
 """Connections to the upstream; each peer has as many."""
-_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +38,13 @@ class Contender:
     dialect: Dialect | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cores:
-    """Where servers run, and where everything else does: on cores of their own, where there are two."""
-
-    server: Sequence[str]
-    rest: Sequence[str]
-
-    @classmethod
-    def split(cls) -> Cores:
-        """The first core for servers and the last for the rest."""
-        cores = os.cpu_count() or 1
-        if shutil.which("taskset") is None or cores < 2:
-            return cls((), ())
-        return cls(("taskset", "-c", "0"), ("taskset", "-c", str(cores - 1)))
-
-
 @asynccontextmanager
 async def contenders(
     console: Console, upstream: str, recording: Recording, cores: Cores, folder: Path
 ) -> AsyncIterator[list[Contender]]:
     """All that there are on this machine; what is missing is said."""
     async with AsyncExitStack() as stack:
-        tables = [{**recording.settings(kind, upstream), "max_concurrency": _CONCURRENCY} for kind in ("signicat", "easyink")]
+        tables = [{**recording.settings(kind, upstream), "max_concurrency": CONCURRENCY} for kind in ("signicat", "easyink")]
         address, process = await stack.enter_async_context(gateway(tables, cores.server))
         found = [Contender(OURS, address, process, LIVE), Contender(OURS_SERVED, address, process, SERVED)]
         surroundings = {
@@ -133,22 +117,3 @@ async def _server(
         for each in (*psutil.Process(child.pid).children(recursive=True), child):
             each.terminate()
         await child.wait()
-
-
-async def listening(port: int, otherwise: str, log: Path | None = None) -> None:
-    """Waits until somebody listens at a port."""
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + _SECONDS
-    while loop.time() < ends:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
-    raise SystemExit(f"{otherwise}: {_end_of(log) if log else ''}")
-
-
-def _end_of(log: Path) -> str:
-    return log.read_text(errors="replace")[-2000:]

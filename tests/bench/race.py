@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -21,15 +19,14 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from tests.bench.contender import CEILING, OURS, STRAIGHT, Contender, Cores, contenders, listening
-from tests.bench.process import free_port
+from tests.bench.contender import CEILING, OURS, STRAIGHT, Contender, contenders
+from tests.bench.course import Cores, constant_upstream, drive
 from tests.bench.query import LIVE, NAMES, difference
 from tests.bench.recording import Recording, record
 from tests.bench.standing import Place, show
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-IN_FLIGHT = 32
 DELAYS = (0, 20)
 _PATIENCE = 60
 _WARM_UP = 1.5
@@ -81,18 +78,16 @@ class Track:
     async def warm_up(self, contender: Contender) -> None:
         """Asks everything for a while, and counts nothing."""
         for query in NAMES:
-            await self._load({**self._asked(contender, query), "seconds": _WARM_UP})
+            await drive({**self._asked(contender, query), "seconds": _WARM_UP}, self._cores)
 
     async def lap(self, contender: Contender, query: str) -> Lap:
         """Asks for a while."""
         asked = self._asked(contender, query)
-        await self._load({**asked, "seconds": 0.2})
+        await drive({**asked, "seconds": 0.2}, self._cores)
         await self.calls()
         before = contender.process.cpu()
-        said = await self._load({**asked, "seconds": SECONDS})
+        said = await drive({**asked, "seconds": SECONDS}, self._cores)
         spent = contender.process.cpu() - before
-        if said["failures"]:
-            raise SystemExit(f"{contender.name} failed {said['failures']} times at {query}: {said['sample']}")
         count = said["requests"]
         calls = await self.calls() / count
         return Lap(spent / count * 1e6, count / said["seconds"], said["p50"], said["p99"], calls)
@@ -108,7 +103,7 @@ class Track:
         """Asks the upstream itself for what a query needs first."""
         keys = self._recording.signicat
         paths = ["/sign/signing-sessions"] if query == "q2" else [f"/sign/signing-sessions/{key}" for key in keys]
-        said = await self._load({"get": paths, "address": self._upstream, "seconds": min(SECONDS, 2)})
+        said = await drive({"get": paths, "address": self._upstream, "seconds": min(SECONDS, 2)}, self._cores)
         return Lap(0.0, said["requests"] / said["seconds"], said["p50"], said["p99"], 1.0)
 
     async def _settled(self, ours: Contender, query: str) -> list[dict[str, Any]]:
@@ -132,32 +127,6 @@ class Track:
                 raise SystemExit(f"{contender.name} cannot answer {query}: {reply.text[:500]}")
             read.append(contender.dialect.read(answer["data"]))
         return read
-
-    async def _load(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        command = [*self._cores.rest, sys.executable, "-m", "tests.bench.load"]
-        pipe = asyncio.subprocess.PIPE
-        child = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
-        said, _ = await child.communicate(json.dumps({**asked, "connections": IN_FLIGHT}).encode())
-        if child.returncode:
-            raise SystemExit(f"the load on {asked['address']} broke off")
-        told: dict[str, Any] = json.loads(said)
-        return told
-
-
-@asynccontextmanager
-async def constant_upstream(answers: Mapping[str, str], cores: Cores, folder: Path) -> AsyncIterator[str]:
-    """The upstream in a process of its own; gives its address."""
-    path, port = folder / "answers.json", free_port()
-    path.write_text(json.dumps(dict(answers)))
-    child = await asyncio.create_subprocess_exec(
-        *cores.rest, sys.executable, "-m", "tests.bench.upstream", str(path), str(port)
-    )
-    try:
-        await listening(port, "the upstream did not start")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.terminate()
-        await child.wait()
 
 
 async def race(track: Track, found: Sequence[Contender], console: Console) -> list[Place]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from tests.bench.chart import Bar, bars
 from tests.bench.contender import CEILING, HIVE, MERCURIUS, OURS, OURS_SERVED, STRAIGHT, YOGA
+from tests.bench.course import IN_FLIGHT
+from tests.bench.grid import RESULTS, Grid, drawn, write
 from tests.bench.query import NAMES
-
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +47,21 @@ class Bound:
         return self.measured <= self.most
 
 
-Grid = tuple[str, Sequence[str], Sequence[Sequence[str]]]
+_ABOUT = (
+    "# Beside its peers\n\n"
+    + "; ".join(f"{query}: {name}" for query, name in NAMES.items())
+    + f". {IN_FLIGHT} requests in flight, one core for each server, medians of interleaved rounds; in brackets the CPU beside"
+    " that of this gateway, live."
+)
 
 
 def show(console: Console, places: Sequence[Place]) -> int:
     """Prints and writes how it ended; 1 where a bound does not hold."""
     found = list(bounds(places))
     grids = [*_grids(places), _bounds(found)]
-    for title, columns, rows in grids:
-        table = Table(title=title)
-        for column in columns:
-            table.add_column(column, justify="left" if column == columns[0] else "right")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "race.md").write_text(_markdown(grids))
+    for grid in grids:
+        console.print(drawn(grid))
+    write("race.md", _ABOUT, grids)
     (RESULTS / "race.svg").write_text(_picture(places))
     return int(not all(bound.holds for bound in found))
 
@@ -103,21 +99,19 @@ def _grids(places: Sequence[Place]) -> Iterator[Grid]:
             cells = [(at.get((delay, query, name)), at[delay, query, OURS]) for query in NAMES]
             return [word(place, ours) if place else "" for place, ours in cells]
 
-        cost = [[name, *row(name, _cost)] for name in servers]
-        yield f"CPU for each request, µs, and beside ours; upstream at {delay} ms", ("", *NAMES), cost
-        pace = [[name, *row(name, _pace)] for name in names]
-        yield f"Requests a second, and p50 / p99 in ms; 32 in flight, upstream at {delay} ms", ("", *NAMES), pace
+        cost = [[name, *row(name, _cost)] for name in servers if delay == 0 or name != CEILING]
+        yield Grid(f"CPU for each request, µs, and beside ours; upstream at {delay} ms", ("", *NAMES), cost)
+        pace = [[name, *row(name, _pace)] for name in names if delay == 0 or name != CEILING]
+        title = f"Requests a second, and p50 / p99 in ms; {IN_FLIGHT} in flight, upstream at {delay} ms"
+        yield Grid(title, ("", *NAMES), pace)
     calls = [[name, *row(name, lambda place, _: f"{place.calls:.2f}", 0)] for name in servers]
-    memory = {each.name: each.memory for each in places}
-    yield (
-        "Upstream calls for each request, and memory in the end, MB",
-        ("", *NAMES, "MB"),
-        [[*cells, f"{memory[cells[0]]:.0f}"] for cells in calls],
-    )
+    memory = {each.name: f"{each.memory:.0f}" for each in places}
+    title = "Upstream calls for each request, and memory in the end, MB"
+    yield Grid(title, ("", *NAMES, "MB"), [[*cells, memory[cells[0]]] for cells in calls])
 
 
 def _cost(place: Place, ours: Place) -> str:
-    return f"{place.cpu:,.0f} ({place.cpu / ours.cpu:.2f})"
+    return f"{place.cpu:,.0f} ({place.cpu / ours.cpu:.3g})"
 
 
 def _pace(place: Place, ours: Place) -> str:
@@ -126,23 +120,7 @@ def _pace(place: Place, ours: Place) -> str:
 
 def _bounds(found: Sequence[Bound]) -> Grid:
     rows = [[each.what, f"{each.measured:.2f}", f"{each.most:g}", "yes" if each.holds else "no"] for each in found]
-    return "What has to hold", ("", "measured", "at most", "holds"), rows
-
-
-def _markdown(grids: Sequence[Grid]) -> str:
-    about = "; ".join(f"{query}: {name}" for query, name in NAMES.items())
-    parts = [
-        "# Beside its peers\n",
-        f"{about}. 32 requests in flight, one core for each server, medians of interleaved rounds; in brackets the"
-        " CPU beside that of this gateway, live.\n",
-        f"Measured by `make bench` on {platform.machine()}, CPython {platform.python_version()}.\n",
-    ]
-    for title, columns, rows in grids:
-        parts.append(f"## {title}\n")
-        parts.append("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-        parts += ["| " + " | ".join(row) + " |" for row in rows]
-        parts.append("")
-    return "\n".join(parts)
+    return Grid("What has to hold", ("", "measured", "at most", "holds"), rows)
 
 
 def _picture(places: Sequence[Place]) -> str:
