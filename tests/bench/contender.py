@@ -23,7 +23,12 @@ from tests.bench.recording import Recording
 FOLDER = Path(__file__).parent / "peers"
 STRAIGHT = "the upstream, asked directly"
 OURS, OURS_SERVED, CEILING = "countersign, live", "countersign, as served", "static answer (ceiling)"
-PLAIN, MERCURIUS, YOGA, HIVE = "strawberry + FastAPI + httpx", "Mercurius with JIT", "graphql-yoga with JIT", "Hive Gateway"
+PLAIN, MERCURIUS, YOGA, HIVE = (
+    "strawberry + FastAPI + httpx",
+    "Mercurius with JIT",
+    "graphql-yoga with JIT",
+    "Hive Gateway with JIT",
+)
 CONCURRENCY = 64
 """Connections to the upstream; each peer has as many."""
 
@@ -65,7 +70,7 @@ async def contenders(
             await add(MERCURIUS, ["node", "mercurius.mjs"], LIVE, FOLDER)
             await add(YOGA, ["node", "yoga.mjs"], LIVE, FOLDER)
             supergraph = await _composed(surroundings, folder)
-            hive = ["node", "node_modules/@graphql-hive/gateway/dist/bin.js", "supergraph", str(supergraph)]
+            hive = ["node", "node_modules/@graphql-hive/gateway/dist/bin.js", "supergraph", str(supergraph), "--jit"]
             await add(HIVE, [*hive, "--host", "127.0.0.1", "--port", "PORT"], NATIVE, FOLDER)
         await add(PLAIN, [*uvicorn, "tests.bench.peers.plain:app"], LIVE, root)
         await add(CEILING, [*uvicorn, "tests.bench.peers.static:app"], None, root)

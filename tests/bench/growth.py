@@ -1,6 +1,6 @@
 """How cost grows: with sessions on a page, with providers in a query, and with sessions in the store.
 
-``BENCH_SESSIONS`` is how many sessions the larger store has (100,000); ``BENCH_SECONDS`` how long each is asked (5).
+``BENCH_SESSIONS`` is how many sessions the larger store has (100,000); ``BENCH_SECONDS`` how long each is asked (3).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.bench.stock import PROVIDERS, sizes, stocked, windows
 from tests.servers import Databases, Postgres
 
 SESSIONS = int(os.environ.get("BENCH_SESSIONS", "100000"))
-SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 BOUND = 1.5
 _PAGE = 50
 _PAGES = (10, 100, 1_000)
@@ -39,8 +39,8 @@ _WARM_UP = 1.5
 _TRIES, _AT_MOST = 15, 2.0
 _ABOUT = (
     f"# How cost grows\n\nCPU with {IN_FLIGHT} requests in flight; the time of a list page is the least of"
-    f" {_TRIES} tries at the store, {_PAGE} sessions a page; one that costs more than {BOUND:g} times as much in the large store"
-    " has a !"
+    f" {_TRIES} tries at the store, {_PAGE} sessions a page; one that costs more than {BOUND:g} times as much in the large"
+    " store has a !"
 )
 _ONE = "key kind title reference status final providerStatus dueAt signingOrder progress { required signed pending }"
 

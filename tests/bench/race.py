@@ -1,6 +1,6 @@
 """What this gateway costs beside its peers: the same queries over the same constant upstream, in interleaved rounds.
 
-``BENCH_SECONDS`` is how long each round asks each of them each query (5), ``BENCH_ROUNDS`` how many there are (3).
+``BENCH_SECONDS`` is how long each round asks each of them each query (3), ``BENCH_ROUNDS`` how many there are (3).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.bench.query import LIVE, NAMES, difference
 from tests.bench.recording import Recording, record
 from tests.bench.standing import Place, show
 
-SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 DELAYS = (0, 20)
 _PATIENCE = 60
@@ -77,8 +77,17 @@ class Track:
 
     async def warm_up(self, contender: Contender) -> None:
         """Asks everything for a while, and counts nothing."""
-        for query in NAMES:
-            await drive({**self._asked(contender, query), "seconds": _WARM_UP}, self._cores)
+        for _ in range(2):
+            for query in NAMES:
+                await drive({**self._asked(contender, query), "seconds": _WARM_UP}, self._cores)
+
+    async def alone(self, contender: Contender, query: str) -> float:
+        """Upstream calls for a request that no other is beside."""
+        if contender.dialect is None:
+            return 0.0
+        await self.calls()
+        answers = await self._answers(contender, query)
+        return await self.calls() / len(answers)
 
     async def lap(self, contender: Contender, query: str) -> Lap:
         """Asks for a while."""
@@ -132,8 +141,10 @@ class Track:
 async def race(track: Track, found: Sequence[Contender], console: Console) -> list[Place]:
     """Everyone's medians, by delay and query."""
     laps: dict[tuple[int, str, str], list[Lap]] = defaultdict(list)
+    alone: dict[tuple[str, str], float] = {}
     for contender in found:
         await track.warm_up(contender)
+        alone |= {(query, contender.name): await track.alone(contender, query) for query in NAMES}
     for delay in DELAYS:
         await track.delay(delay)
         for number in range(ROUNDS):
@@ -144,10 +155,10 @@ async def race(track: Track, found: Sequence[Contender], console: Console) -> li
                         laps[delay, query, contender.name].append(await track.lap(contender, query))
             console.print(f"Upstream at {delay} ms: round {number + 1} of {ROUNDS}.")
     memory = {contender.name: contender.process.memory() for contender in found}
-    return [_place(*where, each, memory.get(where[2], 0.0)) for where, each in laps.items()]
+    return [_place(*where, each, alone.get(where[1:], 0.0), memory.get(where[2], 0.0)) for where, each in laps.items()]
 
 
-def _place(delay: int, query: str, name: str, laps: Sequence[Lap], memory: float) -> Place:
+def _place(delay: int, query: str, name: str, laps: Sequence[Lap], alone: float, memory: float) -> Place:
     def middle(what: str) -> float:
         return median(getattr(lap, what) for lap in laps)
 
@@ -160,6 +171,7 @@ def _place(delay: int, query: str, name: str, laps: Sequence[Lap], memory: float
         p50=middle("p50"),
         p99=middle("p99"),
         calls=middle("calls"),
+        alone=alone,
         memory=memory,
     )
 

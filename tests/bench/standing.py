@@ -19,7 +19,7 @@ class Place:
     """The medians of one contender at one query, the upstream being so many milliseconds away.
 
     ``cpu`` is microseconds for each request, ``rate`` requests a second, ``p50`` and ``p99`` milliseconds, ``calls``
-    upstream calls for each request, ``memory`` megabytes.
+    upstream calls for each request, ``alone`` those of one that no other is beside, ``memory`` megabytes.
     """
 
     delay: int
@@ -30,6 +30,7 @@ class Place:
     p50: float
     p99: float
     calls: float
+    alone: float
     memory: float
 
 
@@ -104,14 +105,19 @@ def _grids(places: Sequence[Place]) -> Iterator[Grid]:
         pace = [[name, *row(name, _pace)] for name in names if delay == 0 or name != CEILING]
         title = f"Requests a second, and p50 / p99 in ms; {IN_FLIGHT} in flight, upstream at {delay} ms"
         yield Grid(title, ("", *NAMES), pace)
-    calls = [[name, *row(name, lambda place, _: f"{place.calls:.2f}", 0)] for name in servers]
     memory = {each.name: f"{each.memory:.0f}" for each in places}
-    title = "Upstream calls for each request, and memory in the end, MB"
-    yield Grid(title, ("", *NAMES, "MB"), [[*cells, memory[cells[0]]] for cells in calls])
+    calls = [[name, *row(name, _calls, 0), memory[name]] for name in servers]
+    title = f"Upstream calls for each request, alone and with {IN_FLIGHT} in flight, and memory in the end, MB"
+    yield Grid(title, ("", *NAMES, "MB"), calls)
 
 
 def _cost(place: Place, ours: Place) -> str:
-    return f"{place.cpu:,.0f} ({place.cpu / ours.cpu:.3g})"
+    ratio = place.cpu / ours.cpu
+    return f"{place.cpu:,.0f} ({ratio:.{3 if ratio >= 1 else 2}g})"
+
+
+def _calls(place: Place, ours: Place) -> str:
+    return f"{place.alone:.1f} / {place.calls:.2f}"
 
 
 def _pace(place: Place, ours: Place) -> str:
