@@ -55,7 +55,7 @@ async def drive(asked: Mapping[str, Any], cores: Cores) -> dict[str, Any]:
     """Asks for a while, as ``load`` is told to; gives what came of it. Raises ``SystemExit`` where an answer is none."""
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(*cores.rest, sys.executable, "-m", "tests.bench.load", stdin=pipe, stdout=pipe)
-    said, _ = await child.communicate(json.dumps({**asked, "connections": IN_FLIGHT}).encode())
+    said, _ = await child.communicate(json.dumps({"connections": IN_FLIGHT, **asked}).encode())
     if child.returncode:
         raise SystemExit(f"the load on {asked['address']} broke off")
     told: dict[str, Any] = json.loads(said)
