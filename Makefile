@@ -18,7 +18,7 @@ test: .venv/ready  ## Everything that has to hold
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 bench: .venv/ready  ## What it costs
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 schema: .venv/ready  ## Export the SDL after a change
 	$(BIN)/countersign schema > schema/schema.graphql
@@ -30,7 +30,7 @@ lock: .venv/ready  ## Choose the newest versions of everything
 		--generate-hashes --no-emit-index-url --no-header --output-file deploy/requirements.lock
 
 clean:  ## Forget the environment
-	rm -rf .venv
+	rm -rf .venv tests/bench/peers/node_modules
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

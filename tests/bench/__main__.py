@@ -7,9 +7,16 @@ import sys
 
 from rich.console import Console
 
-from tests.bench import execution, files, live, outgoing
+from tests.bench import execution, files, growth, live, outgoing, race
 
-PARTS = {"files": files.main, "live": live.main, "outgoing": outgoing.main}
+PARTS = {
+    "files": files.main,
+    "live": live.main,
+    "execution": execution.main,
+    "outgoing": outgoing.main,
+    "race": race.main,
+    "growth": growth.main,
+}
 
 
 async def main(names: list[str]) -> int:

@@ -6,7 +6,6 @@ requests of a hundred distinct operations with random variables.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import time

@@ -7,7 +7,7 @@ import json
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,11 @@ class Process:
         self._status = Path(f"/proc/{pid}/status")
         self._clear = Path(f"/proc/{pid}/clear_refs")
         self._process = psutil.Process(pid)
+
+    def cpu(self) -> float:
+        """Seconds of processor time that it and its children have taken so far."""
+        times = [each.cpu_times() for each in (self._process, *self._process.children(recursive=True))]
+        return sum(each.user + each.system for each in times)
 
     def memory(self) -> float:
         """What is held now."""
@@ -58,36 +63,53 @@ class Running:
 @asynccontextmanager
 async def running(providers: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[Running]:
     """A gateway in front of sandboxes of these kinds, each with some settings of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-bench-")))
         sandboxes = {kind: load_sandbox(kind)() for kind in providers}
         urls = {kind: await stack.enter_async_context(sandbox.serving()) for kind, sandbox in sandboxes.items()}
         tables = [{**sandboxes[kind].settings(urls[kind]), **changes} for kind, changes in providers.items()]
-        config = folder / "countersign.toml"
-        config.write_text(_toml(tables, folder, port, address))
-        child = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", "serve", "--config", str(config))
+        address, process = await stack.enter_async_context(gateway(tables))
+        yield Running(address, process, sandboxes, urls)
+
+
+@asynccontextmanager
+async def gateway(
+    providers: Sequence[Mapping[str, Any]], prefix: Sequence[str] = (), sections: Mapping[str, Mapping[str, Any]] | None = None
+) -> AsyncIterator[tuple[str, Process]]:
+    """A gateway in front of providers with these tables, and its address.
+
+    ``prefix`` goes before its command, ``sections`` are tables of its configuration that differ from the usual.
+    """
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="countersign-bench-") as name:
+        config = Path(name) / "countersign.toml"
+        usual = {
+            "server": {"port": port, "public_url": address},
+            "database": {"url": f"sqlite:///{name}/countersign.db"},
+            "uploads": {"folder": f"{name}/uploads"},
+        }
+        config.write_text(_toml({**usual, **(sections or {})}, providers))
+        command = [*prefix, sys.executable, "-m", "gateway", "serve", "--config", str(config)]
+        child = await asyncio.create_subprocess_exec(*command)
         try:
             await _answering(address)
-            yield Running(address, Process(child.pid), sandboxes, urls)
+            yield address, Process(child.pid)
         finally:
             child.terminate()
             await child.wait()
 
 
-def _toml(providers: list[dict[str, Any]], folder: Path, port: int, address: str) -> str:
-    tables = [
-        "\n".join(["[[providers]]", *(f"{key} = {json.dumps(value)}" for key, value in each.items())]) for each in providers
-    ]
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+def _toml(sections: Mapping[str, Mapping[str, Any]], providers: Sequence[Mapping[str, Any]]) -> str:
+    tables = [(f"[{name}]", table) for name, table in sections.items()] + [("[[providers]]", table) for table in providers]
     return "\n".join(
-        [
-            f'[server]\nport = {port}\npublic_url = "{address}"',
-            f'[database]\nurl = "sqlite:///{folder}/countersign.db"',
-            f'[uploads]\nfolder = "{folder}/uploads"',
-            *tables,
-        ]
+        "\n".join([title, *(f"{key} = {json.dumps(value)}" for key, value in table.items())]) for title, table in tables
     )
 
 

@@ -1,0 +1,1 @@
+"""Gateways that the bench compares this one with, and what bounds them all."""
