@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Protocol
 from urllib.request import getproxies, proxy_bypass
@@ -233,6 +233,14 @@ class _Sent(Payload):
             raise
 
     async def _stream(self, writer: AbstractStreamWriter, pieces: AsyncIterator[bytes]) -> None:
+        try:
+            await self._pump(writer, pieces)
+        finally:
+            # A source that is left to the garbage collector may still hold a file open.
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+
+    async def _pump(self, writer: AbstractStreamWriter, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
             if self._left is not None:
                 self._left -= len(piece)

@@ -119,6 +119,7 @@ async def _server(
         await listening(port, f"{name} did not start", log)
         yield Contender(name, f"http://127.0.0.1:{port}", Process(child.pid), dialect)
     finally:
-        for each in (*psutil.Process(child.pid).children(recursive=True), child):
-            each.terminate()
-        await child.wait()
+        if child.returncode is None:
+            for each in (*psutil.Process(child.pid).children(recursive=True), child):
+                each.terminate()
+            await child.wait()

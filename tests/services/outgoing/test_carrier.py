@@ -293,18 +293,32 @@ async def test_giving_up_an_upload_that_nobody_takes_closes_its_connection_and_i
         await asyncio.wait_for(ended.wait(), 2)
 
 
-async def test_an_answer_before_the_body_is_whole_is_heard(connect):
+async def test_an_answer_before_the_body_is_whole_is_heard_and_the_source_closed(connect):
+    sources, left = [], asyncio.Event()
+
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
         await reader.read()
 
+    async def pour() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 65_536
+        finally:
+            left.set()
+
+    def body() -> AsyncIterator[bytes]:
+        sources.append(pour())  # held, so that nothing but closing ends it
+        return sources[-1]
+
     async with peer(refuse) as url:
         http = await connect(url)
         with pytest.raises(Invalid) as caught:
-            await http.request("POST", "/things", body=endless)
+            await http.request("POST", "/things", body=body)
         assert caught.value.status == 413
+        await asyncio.wait_for(left.wait(), 1)
         await http.close()
 
 
