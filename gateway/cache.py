@@ -24,19 +24,28 @@ class SessionCache:
     def __init__(self, freshness: FreshnessSettings, *, most: int = 10_000) -> None:
         self._freshness = freshness
         self._most = most
-        self._memory: Any = SimpleMemoryCache()
+        self._memory: Any = SimpleMemoryCache(timeout=0)  # or each look would be a task of its own
         self._used: OrderedDict[SessionRef, None] = OrderedDict()
         self._floors: OrderedDict[SessionRef, int] = OrderedDict()
 
     async def get(self, ref: SessionRef) -> Session | None:
         """The session, if it is here."""
-        held = await self._held(ref)
+        held = await self.stored(ref)
         return held.session if held else None
+
+    async def stored(self, ref: SessionRef) -> Stored | None:
+        """The session and its version, if they are here."""
+        stored: Stored | None = await self._memory.get(ref)
+        if stored is None:
+            self._used.pop(ref, None)
+        else:
+            self._used.move_to_end(ref)
+        return stored
 
     async def put(self, stored: Stored) -> None:
         """Keeps a session, an open one for seconds, a final one for long, unless a newer state of it is here."""
         session = stored.session
-        held = await self._held(session.ref)
+        held = await self.stored(session.ref)
         if (held and _order(held) > _order(stored)) or stored.version < self._floors.get(session.ref, 0):
             return
         life = self._freshness.final if session.settled else self._freshness.open
@@ -57,7 +66,7 @@ class SessionCache:
             self._floors.move_to_end(ref)
             if len(self._floors) > self._most:
                 self._floors.popitem(last=False)
-            if (held := await self._held(ref)) and held.version >= before:
+            if (held := await self.stored(ref)) and held.version >= before:
                 return
         self._used.pop(ref, None)
         await self._memory.delete(ref)
@@ -67,14 +76,6 @@ class SessionCache:
         for ref in list(self._used):
             await self.drop(ref)  # unlike clearing, this ends the timers too
         await self._memory.close()
-
-    async def _held(self, ref: SessionRef) -> Stored | None:
-        stored: Stored | None = await self._memory.get(ref)
-        if stored is None:
-            self._used.pop(ref, None)
-        else:
-            self._used.move_to_end(ref)
-        return stored
 
 
 def _order(stored: Stored) -> tuple[int, datetime]:

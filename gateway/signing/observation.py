@@ -56,31 +56,56 @@ class Observation:
         ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
         read of the session itself does.
         """
+        if settlement is None and (at_hand := await self._cache.stored(seen.ref)) is not None:
+            session = self._made(at_hand.session, seen, source, begun_at)
+            if session is None:
+                return at_hand.session
+            if same(at_hand.session, session):
+                return await self._confirmed(Stored(session, at_hand.version), digests)
         lock = self._locks.setdefault(seen.ref, asyncio.Lock())
         async with lock:
             for _ in range(_TRIES):
-                stored = await self._store.sessions.stored(seen.ref)
-                known, version = (stored.session, stored.version) if stored else (None, None)
-                if known is not None and _newer(known, seen, begun_at):
-                    return known
-                as_of = begun_at or self._clock.now()
-                session = replace(_merged(known, seen), observed_at=as_of, source=source, stale=False)
-                if known is not None and settlement is None and same(known, session):
-                    return await self._confirmed(Stored(session, version or 0), digests)
-                state = State(
-                    seen_at=self._clock.now(),
-                    replaces=version,
-                    changes=changes(known, session),
-                    digests=digests or {},
-                    settlement=settlement,
-                    poll_at=self._poll_at(session),
-                )
-                if await self._store.sessions.save(session, state):
-                    await self._at_hand(Stored(session, state.version))
-                    if state.changes:
-                        self._told()
-                    return session
+                if (kept := await self._keep(seen, source, digests, settlement, begun_at)) is not None:
+                    return kept
         raise Conflict("Too many change this session at once. Try again in a while.", provider=seen.provider)
+
+    async def _keep(
+        self,
+        seen: Session,
+        source: ChangeSource,
+        digests: Mapping[str, bytes] | None,
+        settlement: Settlement | None,
+        begun_at: datetime | None,
+    ) -> Session | None:
+        """The session as it is known afterwards; None where another gateway was faster: then it is compared again."""
+        stored = await self._store.sessions.stored(seen.ref)
+        known, version = (stored.session, stored.version) if stored else (None, None)
+        session = self._made(known, seen, source, begun_at)
+        if session is None:
+            return known
+        if known is not None and settlement is None and same(known, session):
+            return await self._confirmed(Stored(session, version or 0), digests)
+        state = State(
+            seen_at=self._clock.now(),
+            replaces=version,
+            changes=changes(known, session),
+            digests=digests or {},
+            settlement=settlement,
+            poll_at=self._poll_at(session),
+        )
+        if not await self._store.sessions.save(session, state):
+            return None
+        await self._at_hand(Stored(session, state.version))
+        if state.changes:
+            self._told()
+        return session
+
+    def _made(self, known: Session | None, seen: Session, source: ChangeSource, begun_at: datetime | None) -> Session | None:
+        """What a sighting makes of what is known; None where that is newer."""
+        if known is not None and _newer(known, seen, begun_at):
+            return None
+        as_of = begun_at or self._clock.now()
+        return replace(_merged(known, seen), observed_at=as_of, source=source, stale=False)
 
     async def _confirmed(self, stored: Stored, digests: Mapping[str, bytes] | None) -> Session:
         """What was known already, seen again. Nothing is written for it but what its rows were like."""

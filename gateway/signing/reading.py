@@ -205,7 +205,8 @@ class Reading:
         A reading that a mutation has overtaken may tell what was before it, or what came after: then it is read again.
         """
         for _ in range(_LOOKS):
-            known, begun_at = await self._store.sessions.get(ref), self._clock.now()
+            known = await self._cache.get(ref) or await self._store.sessions.get(ref)
+            begun_at = self._clock.now()
             try:
                 seen = await self.directory.get(ref.provider).adapter.fetch_session(ref.key, known)
             except NotFound:

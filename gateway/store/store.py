@@ -39,7 +39,7 @@ _STATEMENT_SECONDS: Final = 30.0
 _MIGRATION_SECONDS: Final = 25
 _MIGRATION_LOCK: Final = int.from_bytes(b"migrated")
 _POOLS: Final[dict[str, dict[str, Any]]] = {
-    "sqlite": {"connect_args": {"async_creator_fn": sqlite.connect}},
+    "sqlite": {"pool_size": 16, "max_overflow": 0, "connect_args": {"async_creator_fn": sqlite.connect}},
     "postgresql": {
         "pool_size": 16,
         "max_overflow": 0,
