@@ -52,7 +52,9 @@ _ABOUT = (
     "# Beside its peers\n\n"
     + "; ".join(f"{query}: {name}" for query, name in NAMES.items())
     + f". {IN_FLIGHT} requests in flight, one core for each server, medians of interleaved rounds; in brackets the CPU beside"
-    " that of this gateway, live."
+    " that of this gateway, live. All have 64 connections to the upstream, which for this gateway is max_concurrency = 64"
+    " instead of 16. Hive Gateway answers in the providers' own words; what the others derive from those, it does not."
+    " Where several ask this gateway for one list at a time, they share its calls: see the calls for each request."
 )
 
 
