@@ -24,9 +24,9 @@ from execution_fault import NOW, oddities
 from gateway.directory import Connected, Directory
 from gateway.links import Link
 from gateway.listing import SourceReport
+from gateway.signing import SessionList, SignatureList
 from gateway.signing.consent import Authorization
 from gateway.signing.following import EventList
-from gateway.signing.reading import SessionList, SignatureList
 from gateway.signing.writing import Eligibility
 from gateway.store import Event
 from gateway.store.uploads import StagedFile

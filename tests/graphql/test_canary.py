@@ -272,6 +272,7 @@ async def test_one_failure_does_not_hide_what_else_was_asked(scene):
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"INTERNAL"}
 
 
+@pytest.mark.parametrize("changes", [{"freshness": {"list": 0, "open": 0}}])
 @pytest.mark.parametrize(("table", "method", "path"), [("upload", "PUT", "/uploads"), ("session", "GET", None)])
 async def test_an_unexpected_failure_outside_graphql_is_masked_too(scene, log, table, method, path):
     made, _ = await make(scene, "easyink")
