@@ -491,3 +491,14 @@ async def test_staged_files_are_forgotten_in_time(store: Store) -> None:
     assert used is not None
     assert used.used_at == NOW
     assert await store.uploads.get("new") == file("new", 1)
+
+
+async def test_what_awaits_its_result_is_read_by_itself_as_its_row_need_not_change_for_that(store: Store) -> None:
+    """Once everyone has signed, a row may stay as it is until the end, while the package that was asked for is made."""
+    making = session("making", SessionStatus.PROCESSING, parts=("p1", "p2"))
+    await keep(store, making, NOW)
+    await keep(store, session("open"), NOW)
+    await keep(store, session("done", SessionStatus.COMPLETED), NOW)
+    assert await store.polls.awaiting("acme", NOW, 10) == ["making"]
+    assert await store.polls.awaiting("acme", NOW - timedelta(seconds=1), 10) == []
+    assert await store.polls.of_rows("acme", ["p1", "p2", "open", "done"]) == ["open"]
