@@ -18,6 +18,7 @@ from gateway.schedule import Schedule
 from gateway.settings import FreshnessSettings
 from gateway.store import ListedRow, Store, Sync, table
 from gateway.stranger import Strangers
+from gateway.task import end
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
@@ -132,10 +133,7 @@ class Listing:
 
     async def close(self) -> None:
         """Ends the walks that are under way."""
-        walks = list(self._walks.values())
-        for walk in walks:
-            walk.cancel()
-        await asyncio.gather(*walks, return_exceptions=True)
+        await end(*self._walks.values())
 
     async def refresh(self, providers: Iterable[Connected], max_age: timedelta | None) -> list[SourceReport]:
         """Asks every provider whose list is older than ``max_age``, side by side, and waits so long as is configured.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Final
 
 from gateway.directory import Connected, Directory
+from gateway.task import end
 from providers.adapter import ConnectionState
 from providers.circuit import CircuitState
 from providers.clock import Clock
@@ -52,11 +53,8 @@ class Vigil:
 
     async def close(self) -> None:
         """Ends the watch."""
-        if self._task is not None:
-            task, self._task = self._task, None
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        task, self._task = self._task, None
+        await end(task)
 
     async def _watch(self, names: Sequence[str]) -> AsyncIterator[Connected]:
         watcher = _Watcher(names)

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from gateway.settings import InboxSettings, SagaSettings
 from gateway.store import Claim, Store, WebhookOutcome
+from gateway.task import end
 from gateway.trouble import Trouble
 from providers.clock import Clock
 from providers.deadline import deadline
@@ -75,10 +76,7 @@ class Processing:
 
     async def close(self) -> None:
         """Ends; what is under way is left to others at once."""
-        tasks = [*([self._task] if self._task else []), *self._reading.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._task, *self._reading.values())
         if self._held:
             await self._store.deliveries.release(list(self._held.values()), self._clock.now())
 

@@ -12,6 +12,8 @@ from gateway.hub import Hub
 from gateway.schedule import Schedule
 from gateway.settings import WatchSettings
 from gateway.store import Store
+from gateway.task import end
+from gateway.trouble import Trouble
 from gateway.watcher.interest import Interest
 from gateway.watcher.poller import Poller
 from providers.clock import Clock
@@ -54,7 +56,8 @@ class Watcher:
         self._attempt: asyncio.Task[Mapping[str, datetime]] | None = None
         self._begun = (clock.monotonic(), clock.now())
         self._tasks: list[asyncio.Task[None]] = []
-        self._failed = False
+        self._ending: set[asyncio.Task[None]] = set()
+        self._trouble = Trouble(_log, "the leases of the watcher could not be renewed")
 
     async def open(self) -> None:
         """Begins, where it is wanted."""
@@ -69,10 +72,8 @@ class Watcher:
         if not self._tasks:
             return
         pollers = [task for _, task in self._pollers.values()]
-        tasks = [*self._tasks, *pollers, *([self._attempt] if self._attempt else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._tasks, *pollers, self._attempt)
+        await asyncio.gather(*self._ending)
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._store.leases.release(self._names, self._owner)
@@ -106,16 +107,10 @@ class Watcher:
         if not self._attempt.done():
             return
         attempt, self._attempt = self._attempt, None
-        try:
-            held_until = attempt.result()
-        except Exception:
-            if not self._failed:
-                _log.exception("the leases of the watcher could not be renewed; it is tried again")
-            self._failed = True
-            return
-        self._failed = False
         monotonic, now = self._begun
-        self._until = {self._names[lease]: monotonic + (until - now).total_seconds() for lease, until in held_until.items()}
+        with self._trouble.survived():
+            answered = attempt.result().items()
+            self._until = {self._names[lease]: monotonic + (until - now).total_seconds() for lease, until in answered}
 
     def _adjust(self, margin: float) -> None:
         """Looks after the providers whose lease will surely be ours when this is asked again, and no others."""
@@ -124,7 +119,9 @@ class Watcher:
             ours = self._until.get(name, 0.0) - now > margin
             poller = self._pollers.get(name)
             if poller is not None and (not ours or poller[1].done()):
-                poller[1].cancel()
+                ending = asyncio.create_task(end(poller[1]), name=f"end of the poller of {name}")
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
                 del self._pollers[name]
             if ours and name not in self._pollers:
                 made = self._make(name)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Protocol
+
+from gateway.task import end
 
 _BATCH = 200
 
@@ -41,11 +43,7 @@ class Connections:
     async def close(self) -> None:
         """Dismisses everybody, all at once; nobody is let in afterwards. Does nothing the second time."""
         self.closing = True
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
         await asyncio.gather(*(each.dismiss() for each in self._live), return_exceptions=True)
 
     @contextmanager
