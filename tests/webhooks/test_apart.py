@@ -147,10 +147,10 @@ async def test_what_a_dead_gateway_had_in_hand_is_done_by_another(tmp_path: Path
         session = await make(one)
         key = session["participants"][0]["key"]
         await front.sandbox.sign(key)
+        front.open.clear()
+        assert await post(one, envelope(key, datetime.now(UTC))) == 202
+        await front.until_waiting()
         async with inside(tmp_path, Clock(), [front.table | TAKING], **LEASE) as two:
-            front.open.clear()
-            assert await post(one, envelope(key, datetime.now(UTC))) == 202
-            await front.until_waiting()
             await asyncio.sleep(2)
             assert one.rows("select attempts from delivery") == [(1,)], "one that is only slow keeps what it has"
             one.kill()
