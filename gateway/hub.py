@@ -42,7 +42,7 @@ class Follower:
         self._news.set()
 
     def lose(self) -> None:
-        """There were events that nobody has read before they were removed."""
+        """There were events that this gateway has not read before they were removed."""
         self.lost = True
         self._news.set()
 
@@ -101,7 +101,8 @@ class Hub:
                 await self.check(after)
             while True:
                 if follower.lost:
-                    raise _expired()
+                    follower.lost = False
+                    await self.check(cursor)  # of what this gateway missed, this follower may be behind
                 batch, cursor = await self._next(cursor, wanted)
                 for event in batch:
                     yield event
@@ -184,7 +185,7 @@ class Hub:
                 follower.tell(event.seq)
 
     def _lose(self) -> None:
-        """Retention was faster than this gateway: everybody finds out that there was something that they cannot have."""
+        """Retention was faster than this gateway: everybody looks whether there was something that they cannot have."""
         self._recent.clear()
         for follower in {each for followers in self._followers.values() for each in followers}:
             follower.lose()
