@@ -100,15 +100,15 @@ class Hub:
             if after is not None:
                 await self.check(after)
             while True:
-                if follower.lost:
-                    follower.lost = False
-                    await self.check(cursor)  # of what this gateway missed, this follower may be behind
                 batch, cursor = await self._next(cursor, wanted)
                 for event in batch:
                     yield event
                 if batch or cursor < self._head:
                     continue
                 since = await follower.wait()
+                if follower.lost:
+                    follower.lost = False
+                    await self.check(cursor)  # what this gateway has missed may be what this follower was to have
                 # What came in between was not meant: nothing of it is missed, and none of it is read again.
                 if since is not None and since - 1 > cursor:
                     await self.check(since - 1)
