@@ -65,6 +65,8 @@ class Hub:
         self._clock = clock
         self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._head = 0
+        self._looked_at = float("-inf")
+        self._turn = asyncio.Lock()
         self._followers: dict[SessionRef | None, set[Follower]] = defaultdict(set)
         self._tail: asyncio.Task[None] | None = None
         self._trouble = Trouble(_log, "the log could not be read")
@@ -73,6 +75,7 @@ class Hub:
 
     async def open(self) -> None:
         """Begins at the present end of the log."""
+        self._looked_at = self._clock.monotonic()
         self._head = (await self._events.span()).head
         self._tail = asyncio.create_task(self._run(), name="tail of the log")
 
@@ -84,6 +87,14 @@ class Hub:
     def head(self) -> int:
         """The number of the last event that was told here."""
         return self._head
+
+    async def look(self, since: float) -> None:
+        """Reads the log to its end, unless that was done since an instant of the clock's ``monotonic``."""
+        if self._looked_at >= since:
+            return
+        async with self._turn:
+            if self._looked_at < since:
+                await self._look()
 
     @property
     def sessions(self) -> Collection[SessionRef]:
@@ -169,8 +180,14 @@ class Hub:
         while True:
             await self._wake.wait(self._settings.poll)
             with self._trouble.survived():
-                while events := await self._events.page(self._head, _BATCH):
-                    await self._pass_on(events)
+                async with self._turn:
+                    await self._look()
+
+    async def _look(self) -> None:
+        began = self._clock.monotonic()
+        while events := await self._events.page(self._head, _BATCH):
+            await self._pass_on(events)
+        self._looked_at = began
 
     async def _pass_on(self, events: Sequence[Event]) -> None:
         """What another gateway has seen is not what is at hand here: that goes before anybody is told."""

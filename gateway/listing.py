@@ -41,6 +41,8 @@ _PAGE = 100
 _WALK_SECONDS = 120.0
 _ALONE = 50
 _DUE = 1_000
+_SYNC_SECONDS = 0.25
+"""How long what the store says of how far a list was read is taken for what it still says."""
 _WORTH_A_PAGE = 10
 """So many sessions of which none is on a page are worth reading that page for, rather than reading them by themselves."""
 
@@ -129,6 +131,7 @@ class Listing:
         self._fetch = fetch
         self._watched = watched
         self._strangers = Strangers(store.sagas, clock)
+        self._syncs: dict[str, tuple[Sync, float]] = {}
         self._walks: dict[str, asyncio.Task[datetime]] = {}
 
     async def close(self) -> None:
@@ -140,7 +143,9 @@ class Listing:
 
         Where nobody says how old it may be, what the watcher has seen of late is fresh.
         """
-        return list(await asyncio.gather(*(self._report(provider, max_age) for provider in providers)))
+        asked = [(provider, self._at_hand(provider, max_age)) for provider in providers]
+        late = iter(await asyncio.gather(*(self._report(provider, max_age) for provider, found in asked if found is None)))
+        return [next(late) if found is None else found for _, found in asked]
 
     async def look(self, provider: Connected, manner: Manner) -> list[str]:
         """Reads a list for what is new and what is due; gives those that are due and that it did not tell all of."""
@@ -177,8 +182,14 @@ class Listing:
                     await self._store.syncs.reached(provider.name, page.next_offset)
         await self._store.syncs.swept(provider.name, self._clock.now())
 
-    async def _report(self, provider: Connected, max_age: timedelta | None) -> SourceReport:
-        sync = await self._store.syncs.get(provider.name) or Sync()
+    def _at_hand(self, provider: Connected, max_age: timedelta | None) -> SourceReport | None:
+        """That a list is fresh, where that is known without a look into the store: it can only be fresher there."""
+        sync, read_at = self._syncs.get(provider.name, (None, 0.0))
+        if sync is None or self._clock.monotonic() - read_at > _SYNC_SECONDS:
+            return None
+        return self._fresh(provider, sync, max_age)
+
+    def _fresh(self, provider: Connected, sync: Sync, max_age: timedelta | None) -> SourceReport | None:
         as_of, age = sync.synced_at, max_age
         if age is None:
             age = timedelta(seconds=self._freshness.list)
@@ -186,15 +197,30 @@ class Listing:
                 as_of, age = sync.as_of, max(age, timedelta(seconds=2 * provider.settings.poll_interval))
         if as_of is not None and self._clock.now() - as_of < age:
             return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
+        return None
+
+    async def _report(self, provider: Connected, max_age: timedelta | None) -> SourceReport:
+        if max_age is None or max_age > timedelta():
+            sync = await self._sync(provider)
+            if (fresh := self._fresh(provider, sync, max_age)) is not None:
+                return fresh
         try:
             async with asyncio.timeout(self._freshness.list_wait):
                 as_of = await asyncio.shield(self._walking(provider))
         except TimeoutError:
             late = TimedOut(f"{provider.name} has not answered yet; the list shows what was known.", provider=provider.name)
-            return SourceReport(provider.name, SourceOutcome.TIMED_OUT, as_of, late)
+            return await self._unread(provider, SourceOutcome.TIMED_OUT, late)
         except SigningError as error:
-            return SourceReport(provider.name, _outcome(error), as_of, error)
+            return await self._unread(provider, _outcome(error), error)
         return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
+
+    async def _unread(self, provider: Connected, outcome: SourceOutcome, problem: SigningError) -> SourceReport:
+        return SourceReport(provider.name, outcome, (await self._sync(provider)).as_of, problem)
+
+    async def _sync(self, provider: Connected) -> Sync:
+        found = await self._store.syncs.get(provider.name) or Sync()
+        self._syncs[provider.name] = (found, self._clock.monotonic())
+        return found
 
     def _walking(self, provider: Connected) -> asyncio.Task[datetime]:
         """The walk through this provider's list that is under way; it goes on when an asker stops waiting."""

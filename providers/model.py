@@ -248,7 +248,7 @@ class Progress:
     failed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Session:
     """What a person calls "the thing being signed".
 

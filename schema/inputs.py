@@ -50,7 +50,8 @@ class SessionFilter:
 
     def wanted(self) -> Wanted:
         """The filter in the gateway's words."""
-        return Wanted(**vars(self))
+        lists: Any = {name: tuple(value) for name, value in vars(self).items() if isinstance(value, list)}
+        return Wanted(**(vars(self) | lists))
 
 
 @strawberry.input

@@ -152,18 +152,16 @@ async def _resolve_sessions(
     wanted = filter.wanted() if filter else Wanted()
     order = order_by or SessionOrder.CREATED_AT_DESC
     part = window(first, after, last, before, most=info.context.first)
-    query = fingerprint("sessions", wanted, order)
 
     def place(text: str | None, name: str) -> Position | None:
         if text is None:
             return None
-        at, (provider, key) = position(text, query, name, 2)
+        at, (provider, key) = position(text, fingerprint("sessions", wanted, order), name, 2)
         return Position(at, provider, key)
 
     reach = Slice(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)
     found = await info.context.signing.sessions(wanted, order, reach, max_age)
-    cursors = [cursor(query, row.position.at, row.position.provider, row.position.key) for row in found.rows]
-    return SessionPage(wanted, found, cursors, part.page_info(cursors, more=found.more))
+    return SessionPage(wanted, order, part, found)
 
 
 async def _resolve_document(info: Info, id: strawberry.ID) -> model.Document:

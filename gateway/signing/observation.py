@@ -38,6 +38,8 @@ class Observation:
         self._clock = clock
         self._told = told
         self._soon = soon
+        self.saved = 0
+        """How often the store has been written to here."""
         self._locks: WeakValueDictionary[SessionRef, asyncio.Lock] = WeakValueDictionary()
 
     async def observe(
@@ -93,7 +95,9 @@ class Observation:
             settlement=settlement,
             poll_at=self._poll_at(session),
         )
-        if not await self._store.sessions.save(session, state):
+        saved = await self._store.sessions.save(session, state)
+        self.saved += 1
+        if not saved:
             return None
         await self._at_hand(Stored(session, state.version))
         if state.changes:

@@ -14,6 +14,7 @@ from gateway.directory import Connected, Directory
 from gateway.flight import Flight
 from gateway.hub import Hub
 from gateway.listing import Listing, SourceReport
+from gateway.pages import Pages
 from gateway.redis import connect
 from gateway.schedule import Schedule
 from gateway.settings import Settings
@@ -82,6 +83,7 @@ class Reading:
             fetch=self._fetch,
             watched=settings.watch.enabled,
         )
+        self._pages = Pages()
         self._reads: Flight[Session] = Flight()
 
     async def open(self) -> None:
@@ -159,8 +161,10 @@ class Reading:
         self, wanted: SessionFilter, order: SessionOrder, part: Slice, max_age: timedelta | None = None
     ) -> SessionList:
         """A slice of one list over all providers, and how fresh each provider's share is."""
+        begun = self._clock.monotonic()
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
-        found = await self._store.sessions.page(wanted, order, replace(part, limit=part.limit + 1))
+        await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
+        found = await self._page(wanted, order, replace(part, limit=part.limit + 1))
         rows, more = trimmed(found, part.limit, backwards=part.backwards)
         return SessionList(await self._completed(rows), more, sources)
 
@@ -175,6 +179,15 @@ class Reading:
             return await provider.adapter.fetch_statistics()
         tally = await self._store.sessions.tally(name)
         return Statistics(by_status={SessionStatus(status): count for status, count in tally.items()})
+
+    async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> Sequence[Row]:
+        """A slice as it is in the store: what other gateways have changed there is known by the log."""
+        key, mark = (wanted, order, part), (self._hub.head, self._observation.saved)
+        found = self._pages.get(key, mark)
+        if found is None:
+            found = await self._store.sessions.page(wanted, order, part)
+            self._pages.put(key, mark, found)
+        return found
 
     async def _recall(self, ref: SessionRef, max_age: timedelta | None) -> Session | None:
         """A session from the store, taken at hand where it is fresh, also by what another gateway has found."""
@@ -219,9 +232,11 @@ class Reading:
                 break
         return found
 
-    async def _completed(self, rows: Sequence[Row]) -> list[Row]:
+    async def _completed(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""
-        return list(await asyncio.gather(*(self._complete(row) for row in rows)))
+        if not any(row.session.partial for row in rows):
+            return rows
+        return await asyncio.gather(*(self._complete(row) for row in rows))
 
     async def _complete(self, row: Row) -> Row:
         if not row.session.partial:

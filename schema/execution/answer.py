@@ -38,13 +38,21 @@ def refusal(errors: Sequence[GraphQLError]) -> Answer:
 
 def encode(value: object) -> bytes:
     """JSON; slowly where it holds numbers that orjson has no room for."""
+    fast = written(value)
+    return json.dumps(value, default=_slowly).encode() if fast is None else fast
+
+
+def written(value: object) -> bytes | None:
+    """JSON, unless it holds numbers that orjson has no room for."""
     try:
         return orjson.dumps(value, option=_OPTIONS)
     except TypeError:
-        return json.dumps(value, default=_instant).encode()
+        return None
 
 
-def _instant(value: Any) -> str:
+def _slowly(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, orjson.Fragment):
+        return json.loads(orjson.dumps(value))
     raise TypeError(f"{type(value).__name__} is no JSON")

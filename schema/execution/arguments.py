@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from types import SimpleNamespace
@@ -41,7 +43,10 @@ class _Varies(Exception):
 
 
 class Arguments:
-    """What a field is called with: ``constant`` if that is the same every time, else what ``make`` says."""
+    """What a field is called with: ``constant`` if that is the same every time and cannot change, else what ``make`` says.
+
+    ``fixed`` says that no variable decides it.
+    """
 
     def __init__(
         self, definition: GraphQLField, node: FieldNode, taken: list[StrawberryArgument], config: StrawberryConfig, scalars: Any
@@ -50,15 +55,19 @@ class Arguments:
         self._node = node
         convert = _converter(taken, config, scalars)
         self.constant: Mapping[str, Any] | None = None
-        if not any(_varies(each) for each in node.arguments or ()):
-            try:
-                found = convert(get_argument_values(definition, node, _NO_VARIABLES))
-            except Exception:
-                found = None
-            if found is not None and all(isinstance(each, _IMMUTABLE) for each in found.values()):
-                self.constant = found
+        self.fixed = not any(_varies(each) for each in node.arguments or ())
         coerce = self._quick() or self._slow
         self.make: Make = lambda variables: convert(coerce(variables))
+        if self.fixed:
+            with suppress(Exception):  # it is raised again by whoever executes it
+                self._fix(convert(get_argument_values(definition, node, _NO_VARIABLES)))
+
+    def _fix(self, found: Mapping[str, Any]) -> None:
+        if all(isinstance(each, _IMMUTABLE) for each in found.values()):
+            self.constant = found
+        else:
+            _again(found)
+            self.make = lambda variables: {name: _again(value) for name, value in found.items()}
 
     def _slow(self, variables: VariableValues) -> dict[str, Any]:
         return get_argument_values(self._definition, self._node, variables)
@@ -142,6 +151,22 @@ def _converter(
         return made
 
     return convert
+
+
+def _again(value: Any) -> Any:
+    """The same value, of which whoever is given it may change whatever can be changed. Raises what cannot be had again."""
+    if isinstance(value, _IMMUTABLE):
+        return value
+    if isinstance(value, list):
+        return [_again(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _again(each) for key, each in value.items()}
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} is not to be had again")
+    made = object.__new__(type(value))
+    for name, each in vars(value).items():
+        setattr(made, name, _again(each))
+    return made
 
 
 def _wrapped(type_: Any) -> bool:

@@ -30,6 +30,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
 from schema.execution.answer import Answer, answer, refusal
+from schema.execution.kept import Shelves
 from schema.execution.known import Known
 from schema.execution.run import Core, Run
 from schema.execution.selection import Selection
@@ -50,6 +51,7 @@ class Workshop:
 
     schema: Schema
     known: Known
+    shelves: Shelves = field(default_factory=Shelves)
     fallbacks: Counter[str] = field(default_factory=Counter)
     settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
 
@@ -128,7 +130,7 @@ class Plan:
     def _make(self, asked: tuple[object, ...]) -> Selection:
         workshop = self.workshop
         conditions = VariableValues({}, dict(zip(self._asked, asked, strict=True)))
-        made = Selection(workshop.schema, workshop.known, self.operation, self._fragments, conditions)
+        made = Selection(workshop.schema, workshop.known, workshop.shelves, self.operation, self._fragments, conditions)
         self._selections[asked] = made
         if len(self._selections) > _MOST_SELECTIONS:
             self._selections.popitem(last=False)

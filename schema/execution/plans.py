@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import TypeAlias
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse, validate
@@ -40,6 +40,11 @@ class Plans:
     def fallbacks(self) -> Counter[str]:
         """How often graphql-core executed an operation, by reason."""
         return self._workshop.fallbacks
+
+    @property
+    def kept(self) -> Sized:
+        """What is kept of what was shown."""
+        return self._workshop.shelves
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -12,6 +12,7 @@ from strawberry.schema import Schema
 
 from schema.execution.complete import completion
 from schema.execution.field import Field, Selecting
+from schema.execution.kept import Kept, Shelves, frozen, unchanging
 from schema.execution.known import Known
 from schema.execution.resolve import manner, resolution
 from schema.execution.run import Path, Pending, Run, Select
@@ -32,6 +33,7 @@ class Selection:
         self,
         schema: Schema,
         known: Known,
+        shelves: Shelves,
         operation: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         conditions: VariableValues,
@@ -39,6 +41,8 @@ class Selection:
         self._schema = schema
         self._core = schema._schema
         self._known = known
+        self._shelves = shelves
+        self._unchanging: set[Select] = set()
         self._writer = Writer(known)
         self._operation = operation
         self._fragments = {name: FragmentDetails(each) for name, each in fragments.items()}
@@ -110,6 +114,19 @@ class Selection:
             collected = collect_subfields(
                 self._core, self._fragments, self._conditions, self._operation, type_, list(details)
             ).grouped_field_set
-            return self._writer.select(self._members(type_, collected))
+            members = self._members(type_, collected)
+            return self._kept(type_, members, self._writer.select(members))
         finally:
             self._depth = depth
+
+    def _kept(self, type_: GraphQLObjectType, members: Sequence[Member], select: Select) -> Select:
+        """The same selection, which keeps what it shows where that cannot change and somebody else tells how long."""
+        values = frozen(self._known, type_)
+        if values is None or not all(
+            isinstance(field, str) or unchanging(field, how, self._unchanging) for _, field, how in members
+        ):
+            return select
+        if "__weakref__" in dir(values):
+            select = Kept(select, values, self._shelves)
+        self._unchanging.add(select)
+        return select

@@ -10,11 +10,11 @@ import strawberry
 from gateway.listing import SourceOutcome
 from gateway.listing import SourceReport as ModelReport
 from gateway.signing import SessionList, SignatureList
-from gateway.store import SessionFilter, SignatureFilter
+from gateway.store import SessionFilter, SessionOrder, SignatureFilter
 from providers import model
 from schema.context import Info
 from schema.describes import describes, resolved
-from schema.paging import PageInfo
+from schema.paging import PageInfo, Window, cursor, fingerprint
 from schema.problems import Problem
 from schema.types.session import Session
 from schema.types.signature import Signature
@@ -40,9 +40,20 @@ class SessionPage:
     """A page of sessions on its way out."""
 
     wanted: SessionFilter
+    order: SessionOrder
+    window: Window
     found: SessionList
-    cursors: list[str]
-    page_info: PageInfo
+
+    @property
+    def cursors(self) -> list[str]:
+        """Where each session stands."""
+        query = fingerprint("sessions", self.wanted, self.order)
+        return [cursor(query, row.position.at, row.position.provider, row.position.key) for row in self.found.rows]
+
+    @property
+    def page_info(self) -> PageInfo:
+        """Where the page stands in its list."""
+        return self.window.page_info(self.cursors, more=self.found.more)
 
 
 @dataclass(frozen=True, slots=True)

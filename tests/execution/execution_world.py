@@ -67,6 +67,7 @@ class World:
             for name in PROVIDERS
         ]
         self.directory = Directory(connected)
+        self._sessions: dict[model.SessionRef, model.Session] = {}
         self._scopes = frozenset(SCOPES if seed % 3 else SCOPES[:-1])
 
     def context(self) -> Context:
@@ -136,7 +137,10 @@ class World:
         return model.SessionRef(dice.choice(PROVIDERS), dice.choice(KEYS))
 
     def session(self, ref: model.SessionRef) -> model.Session:
-        return self.made(model.Session, ref, provider=ref.provider, key=ref.key)
+        """The same one, however often it is asked for."""
+        if ref not in self._sessions:
+            self._sessions[ref] = self.made(model.Session, ref, provider=ref.provider, key=ref.key)
+        return self._sessions[ref]
 
 
 class Standing(Clock):

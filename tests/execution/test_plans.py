@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dataclasses
+import gc
 import inspect
 import json
 import logging
@@ -14,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from execution_fault import NOW
 from execution_operations import operation
@@ -22,7 +25,7 @@ from graphql import DocumentNode, GraphQLError
 
 from providers import model
 from schema import schema
-from schema.execution import Answer, Plan, Plans
+from schema.execution import Answer, Plan, Plans, encode
 from schema.node import node_id
 
 SESSION = node_id("Session", "acme", KEYS[0])
@@ -223,3 +226,57 @@ def test_a_resolver_asks_its_info_for_the_context_alone() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "info":
                 assert node.attr == "context", f"{path.name}:{node.lineno}"
+
+
+LISTED = (
+    f'{{ session(id: "{SESSION}") {{ id title status documents(roles: [TO_SIGN]) {{ key role }} participants {{ email }} }} }}'
+)
+
+
+async def shown(plans: Plans, context: Any, text: str = LISTED) -> bytes:
+    return (await planned(plans, text).execute(context)).body
+
+
+async def test_what_is_shown_again_is_not_made_again_while_somebody_holds_it() -> None:
+    plans, world = Plans(schema), World(2, 0)
+    first = await shown(plans, world.context())
+    assert [await shown(plans, world.context()) for _ in range(3)] == [first] * 3
+    assert len(plans.kept) == 1
+    assert await shown(plans, World(2, 0).context()) == first
+    del world
+    gc.collect()
+    assert len(plans.kept) == 0
+
+
+async def test_another_state_of_a_session_is_shown_as_it_is() -> None:
+    plans, world = Plans(schema), World(2, 0)
+    [first] = {await shown(plans, world.context()) for _ in range(3)}
+    ref = model.SessionRef("acme", KEYS[0])
+    world._sessions[ref] = dataclasses.replace(world.session(ref), title="Another")
+    [second] = {await shown(plans, world.context()) for _ in range(3)}
+    assert json.loads(second)["data"]["session"]["title"] == "Another"
+    assert json.loads(second)["data"]["session"]["id"] == json.loads(first)["data"]["session"]["id"]
+
+
+@pytest.mark.parametrize("changing", ["freshness { ageMs }", "actions", "provider { name }", "native"])
+async def test_what_more_than_the_session_decides_is_made_each_time(changing: str) -> None:
+    plans, world = Plans(schema), World(2, 0)
+    for _ in range(3):
+        await shown(plans, world.context(), LISTED.replace("title", f"title {changing}"))
+    assert len(plans.kept) == 0
+
+
+async def test_what_is_kept_has_a_bound() -> None:
+    plans, world = Plans(schema), World(2, 0)
+    plans.kept._most = 400  # type: ignore[attr-defined]
+    written = []
+    for _ in range(4):
+        for key in KEYS:
+            await shown(plans, world.context(), LISTED.replace(SESSION, node_id("Session", "acme", key)))
+            written.append(plans.kept._written)  # type: ignore[attr-defined]
+    assert 0 < max(written) <= 400
+    assert written != sorted(written), "never forgotten"
+
+
+async def test_a_number_that_has_no_room_in_json_is_shown_all_the_same() -> None:
+    assert json.loads(encode({"a": orjson.Fragment(b"[1]"), "b": 2**70})) == {"a": [1], "b": 2**70}

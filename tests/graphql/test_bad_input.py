@@ -578,8 +578,8 @@ QUERIES = {
         "INVALID",
         "expiresIn",
     ),
-    "documents: too many": (
-        "query Q($session: ID!) { session(id: $session) { documents(first: 101) { id } } }",
+    "documents: fewer than none": (
+        "query Q($session: ID!) { session(id: $session) { documents(first: -1) { id } } }",
         "INVALID",
         "first",
     ),

@@ -131,18 +131,23 @@ async def test_what_is_no_longer_or_not_yet_in_the_log_cannot_be_resumed(mine: D
 
 
 async def test_what_retention_took_from_this_gateway_does_not_end_who_is_past_it(template: Template) -> None:
-    async with template.copied() as url, desk(url) as mine, desk(url) as behind:
-        async with aclosing(behind.hub.follow(after=0)) as early, aclosing(behind.hub.follow(after=10)) as late:
-            first = await began(early)
-            for number in range(20):
-                await mine.append(f"s{number}", CREATED)
-            await mine.store.events.trim(START - timedelta(days=1), most=10)
-            next_one = await began(late)
-            behind.wake.ring()
-            assert (await next_one).seq == 11
-            assert await take(late, 9) == list(range(12, 21))
-            with pytest.raises(CursorExpired):
-                await first
+    async with (
+        template.copied() as url,
+        desk(url) as mine,
+        desk(url) as behind,
+        aclosing(behind.hub.follow(after=0)) as early,
+        aclosing(behind.hub.follow(after=10)) as late,
+    ):
+        first = await began(early)
+        for number in range(20):
+            await mine.append(f"s{number}", CREATED)
+        await mine.store.events.trim(START - timedelta(days=1), most=10)
+        next_one = await began(late)
+        behind.wake.ring()
+        assert (await next_one).seq == 11
+        assert await take(late, 9) == list(range(12, 21))
+        with pytest.raises(CursorExpired):
+            await first
 
 
 async def test_a_follower_that_rests_for_long_reads_on_from_the_log(mine: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,38 @@
+"""Pages of the list of sessions close at hand, until anything in the list has changed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+
+from gateway.store import Row
+
+
+class Pages:
+    """The pages that were asked for last, of one state of the list; together at most ``most`` rows."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._mark: Hashable = None
+        self._rows = 0
+        self._pages: OrderedDict[Hashable, Sequence[Row]] = OrderedDict()
+
+    def get(self, key: Hashable, mark: Hashable) -> Sequence[Row] | None:
+        """A page of the state with this mark, if it is here. What is of any other state is forgotten."""
+        if mark != self._mark:
+            self._pages.clear()
+            self._rows, self._mark = 0, mark
+        found = self._pages.get(key)
+        if found is not None:
+            self._pages.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable, mark: Hashable, rows: Sequence[Row]) -> None:
+        """Keeps a page, unless the list has gone on meanwhile."""
+        if mark != self._mark or key in self._pages or len(rows) > self._most:
+            return
+        self._pages[key] = rows
+        self._rows += len(rows) + 1
+        while self._rows > self._most:
+            _, gone = self._pages.popitem(last=False)
+            self._rows -= len(gone) + 1

@@ -1,0 +1,46 @@
+"""Pages at hand: of one state of the list, and within bounds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+from stage import session
+
+from gateway.pages import Pages
+from gateway.store import Position, Row
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rows(count: int) -> list[Row]:
+    return [Row(session(str(number)), Position(AT, "acme", str(number))) for number in range(count)]
+
+
+def test_a_page_is_found_until_the_list_has_changed() -> None:
+    pages, page = Pages(), rows(2)
+    assert pages.get("first", 1) is None
+    pages.put("first", 1, page)
+    assert pages.get("first", 1) is page
+    assert pages.get("first", 2) is None
+    assert pages.get("first", 1) is None
+
+
+def test_a_page_that_was_read_before_a_change_is_not_kept_behind_it() -> None:
+    pages = Pages()
+    assert pages.get("first", 1) is None
+    assert pages.get("second", 2) is None
+    pages.put("first", 1, rows(2))
+    assert pages.get("first", 2) is None
+
+
+@given(asked=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=60), most=st.integers(1, 20))
+def test_all_pages_together_have_a_bound(asked: list[tuple[int, int]], most: int) -> None:
+    pages, held = Pages(most), {number: rows(number % 6) for number in range(10)}
+    for key, _ in asked:
+        found = pages.get(key, 1)
+        assert found is None or found is held[key]
+        pages.put(key, 1, held[key])
+        assert pages.get(key, 1) is not None or len(held[key]) >= most
+        assert sum(len(held[each]) for each in held if pages.get(each, 1) is not None) <= most
