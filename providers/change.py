@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from providers.model import Document, Participant, ParticipantStatus, Session, SessionStatus, Signature
@@ -41,6 +42,9 @@ class Change:
     occurred_at: datetime | None = None
 
 
+_told = attrgetter(*(each.name for each in fields(Session) if each.name not in {"observed_at", "source", "stale"}))
+
+
 class _Part(Protocol):
     @property
     def key(self) -> str: ...
@@ -51,7 +55,7 @@ P = TypeVar("P", bound=_Part)
 
 def same(known: Session, seen: Session) -> bool:
     """Whether two sightings tell the same, whenever and however each was made."""
-    return replace(seen, observed_at=known.observed_at, source=known.source, stale=known.stale) == known
+    return bool(_told(seen) == _told(known))
 
 
 def changes(known: Session | None, seen: Session) -> tuple[Change, ...]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from weakref import WeakValueDictionary
 
 from gateway.cache import SessionCache
@@ -18,6 +19,9 @@ from providers.model import ChangeSource, Session, SessionRef
 
 _TRIES = 20
 _AFTER_DUE = timedelta(seconds=1)
+
+_IN_ROWS = ("status", "status_reason", "title", "reference", "created_at", "started_at", "due_at", "completed_at")
+"""What rows of lists tell, if they tell it."""
 
 Told = Callable[[], None]
 Soon = Callable[[str], datetime]
@@ -109,7 +113,8 @@ class Observation:
         if known is not None and _newer(known, seen, begun_at):
             return None
         as_of = begun_at or self._clock.now()
-        return replace(_merged(known, seen), observed_at=as_of, source=source, stale=False)
+        kept, told = _merged(known, seen)
+        return replace(kept, **told, observed_at=as_of, source=source, stale=False)
 
     async def _confirmed(self, stored: Stored, digests: Mapping[str, bytes] | None) -> Session:
         """What was known already, seen again. Nothing is written for it but what its rows were like."""
@@ -138,25 +143,13 @@ def _newer(known: Session, seen: Session, begun_at: datetime | None) -> bool:
     return seen.partial or not known.partial
 
 
-def _merged(known: Session | None, seen: Session) -> Session:
-    """A full reading stands for itself; a list's row changes only what it tells."""
+def _merged(known: Session | None, seen: Session) -> tuple[Session, dict[str, Any]]:
+    """What stays, and what of it is told anew: a full reading stands for itself, a list's row changes only what it tells."""
     if known is None:
-        return seen
+        return seen, {}
     if not seen.partial:
-        return replace(seen, created_at=seen.created_at or known.created_at)
+        return seen, {} if seen.created_at else {"created_at": known.created_at}
     if known.final:
-        return known
-    return replace(
-        known,
-        status=seen.status,
-        provider_status=seen.provider_status,
-        status_reason=seen.status_reason or known.status_reason,
-        title=seen.title or known.title,
-        reference=seen.reference or known.reference,
-        created_at=seen.created_at or known.created_at,
-        started_at=seen.started_at or known.started_at,
-        due_at=seen.due_at or known.due_at,
-        completed_at=seen.completed_at or known.completed_at,
-        native=seen.native,
-        partial=True,
-    )
+        return known, {}
+    told = {name: value for name in _IN_ROWS if (value := getattr(seen, name))}
+    return known, told | {"provider_status": seen.provider_status, "native": seen.native, "partial": True}

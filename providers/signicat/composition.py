@@ -112,8 +112,12 @@ class Reading:
 
     def unread(self) -> set[str]:
         """Keys of documents whose metadata nobody has read yet."""
-        documents = self._documents(self._signatures())
-        return {item.key for item in documents if item.created_at is None and item.status is not DocumentStatus.DELETED}
+        there = {item.key: item for item in self.known.documents} if self.known else {}
+        keys = {use.document_id for part in self.parts for use in part.documents if use.document_id}
+        keys |= {item.key for item in self._signatures()}
+        if any(part.wire is None for part in self.parts):
+            keys |= there.keys()
+        return {key for key in keys if (item := there.get(key)) is None or _undescribed(item)}
 
     def _status_of(self, part: Part) -> ParticipantStatus:
         known = self.known.participant(part.key) if self.known else None
@@ -210,37 +214,41 @@ class Reading:
                 )
 
     def _documents(self, signatures: Iterable[Signature]) -> tuple[Document, ...]:
-        found = {item.key: item for item in self._uses()}
-        found.update((item.key, item) for item in self._results(signatures))
-        if self.known and any(part.wire is None for part in self.parts):
-            found = {item.key: item for item in self.known.documents if item.key not in found} | found
+        there = {item.key: item for item in self.known.documents} if self.known else {}
+        found = {item.key: item for item in self._uses(there)}
+        found.update((item.key, item) for item in self._results(signatures, there))
+        if any(part.wire is None for part in self.parts):
+            found = {key: item for key, item in there.items() if key not in found} | found
         return tuple(map(self._described, found.values()) if self.metadata else found.values())
 
-    def _uses(self) -> Iterator[Document]:
+    def _uses(self, there: Mapping[str, Document]) -> Iterator[Document]:
         status = DocumentStatus.SIGNED if self.all_signed else DocumentStatus.READY
         for part in self.parts:
             for use in part.documents:
                 if use.document_id and (use.action or "").upper() == "VIEW":
-                    yield self._document(use.document_id, DocumentRole.ATTACHMENT, DocumentStatus.READY)
+                    yield self._document(there, use.document_id, DocumentRole.ATTACHMENT, DocumentStatus.READY)
                 elif use.document_id:
-                    yield self._document(use.document_id, DocumentRole.TO_SIGN, status)
+                    yield self._document(there, use.document_id, DocumentRole.TO_SIGN, status)
 
-    def _results(self, signatures: Iterable[Signature]) -> Iterator[Document]:
+    def _results(self, signatures: Iterable[Signature], there: Mapping[str, Document]) -> Iterator[Document]:
         for signature in signatures:
             pdf = signature.format is SignatureFormat.PADES
             role, status = (
                 (DocumentRole.SIGNED, DocumentStatus.SIGNED) if pdf else (DocumentRole.EVIDENCE, DocumentStatus.READY)
             )
-            item = self._document(signature.key, role, status)
+            item = self._document(there, signature.key, role, status)
             media_type = {SignatureFormat.PADES: "application/pdf", SignatureFormat.XADES: "application/xml"}
             yield replace(item, media_type=item.media_type or media_type.get(signature.format))
 
-    def _document(self, key: str, role: DocumentRole, status: DocumentStatus) -> Document:
-        known = self.known.document(key) if self.known else None
+    def _document(self, there: Mapping[str, Document], key: str, role: DocumentRole, status: DocumentStatus) -> Document:
+        known = there.get(key)
         if known is None:
             return Document(session=self.ref, key=key, role=role, status=status)
-        lost = known.status is DocumentStatus.DELETED
-        return replace(known, session=self.ref, role=role, status=known.status if lost else status)
+        if known.status is DocumentStatus.DELETED:
+            status = known.status
+        if known.role is role and known.status is status and known.session == self.ref:
+            return known
+        return replace(known, session=self.ref, role=role, status=status)
 
     def _described(self, item: Document) -> Document:
         if item.key not in self.metadata:
@@ -296,3 +304,7 @@ class Reading:
         if not self.composed:
             return bytes(parts[0])
         return msgspec.json.encode({"signingSessions": parts, "documentCollection": msgspec.Raw(self.collection_raw)})
+
+
+def _undescribed(item: Document) -> bool:
+    return item.created_at is None and item.status is not DocumentStatus.DELETED

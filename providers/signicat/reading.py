@@ -27,10 +27,11 @@ class Reader:
         composed = bool(known and known.parts)
         keys = known.parts if known and known.parts else (key,)
         ref = SessionRef(self._provider, key)
-        reading = Reading(ref=ref, parts=(), now=self._clock.now(), composed=composed, known=known)
-        reading = await (self._read_composed(reading, keys) if composed else self._read_single(reading))
+        reading = await (self._read_composed(ref, keys, known) if composed else self._read_single(ref, known))
+        if not (unread := reading.unread()):
+            return reading
         async with together() as tasks:
-            metadata = {document: tasks.create_task(self._api.find_metadata(document)) for document in reading.unread()}
+            metadata = {document: tasks.create_task(self._api.find_metadata(document)) for document in unread}
         return replace(reading, metadata={document: task.result() for document, task in metadata.items()})
 
     async def collections(self, part: Part) -> tuple[Collection, ...]:
@@ -45,17 +46,18 @@ class Reader:
         collections = await self.collections(part)
         return [item.id for item in collections if {use.document_id for use in item.documents or ()} <= mine]
 
-    async def _read_single(self, reading: Reading) -> Reading:
-        part = await self._api.fetch_session(reading.ref.key)
-        reading = replace(reading, parts=(part,))
+    async def _read_single(self, ref: SessionRef, known: Session | None) -> Reading:
+        part = await self._api.fetch_session(ref.key)
+        reading = Reading(ref=ref, parts=(part,), now=self._clock.now(), known=known)
         # Only packages are read from a collection, and there are none before everyone has signed.
         return replace(reading, collections=await self.collections(part)) if reading.all_signed else reading
 
-    async def _read_composed(self, reading: Reading, keys: Sequence[str]) -> Reading:
+    async def _read_composed(self, ref: SessionRef, keys: Sequence[str], known: Session | None) -> Reading:
         async with together() as tasks:
             parts = [tasks.create_task(self._api.find_session(key)) for key in keys]
-            collection = tasks.create_task(self._api.find_collection(reading.ref.key))
-        reading = replace(reading, parts=tuple(task.result() for task in parts))
+            collection = tasks.create_task(self._api.find_collection(ref.key))
+        read = tuple(task.result() for task in parts)
+        reading = Reading(ref=ref, parts=read, now=self._clock.now(), composed=True, known=known)
         if all(part.wire is None for part in reading.parts):
             raise NotFound("Signicat has no such session (any more).", provider=self._provider)
         if found := collection.result():
