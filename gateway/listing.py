@@ -35,7 +35,7 @@ from providers.errors import (
     WrongState,
     expected,
 )
-from providers.model import ChangeSource, Page, Session, SessionRef
+from providers.model import ChangeSource, Listed, Page, Session, SessionRef
 
 _PAGE = 100
 _WALK_SECONDS = 120.0
@@ -99,7 +99,7 @@ class SourceReport:
 class _News:
     """A row of a list that has changed since it was last seen as ``known``."""
 
-    row: Session
+    row: Listed
     digest: bytes
     known: ListedRow | None
 
@@ -155,12 +155,12 @@ class Listing:
         barren = 0
         async with aclosing(self._pages(provider, manner)) as pages:
             async for page, asked_at in pages:
-                news = await self._news(provider, page.sessions)
+                news = await self._news(provider, page.rows)
                 if marked and news and page.next_offset is not None:
                     await self._store.syncs.news(provider.name)
                 await self._take(provider, news, asked_at, manner)
-                shown = [due.pop(row.key, None) for row in page.sessions]
-                await self._schedule.listed(provider.name, [row.key for row in page.sessions])
+                shown = [due.pop(row.key, None) for row in page.rows]
+                await self._schedule.listed(provider.name, [row.key for row in page.rows])
                 barren = 0 if any(shown) else barren + 1
                 if not news and barren * _WORTH_A_PAGE >= len(due):
                     break
@@ -176,8 +176,8 @@ class Listing:
             await self._store.syncs.sweep(provider.name, anew=not (sync and sync.complete))
         async with aclosing(self._pages(provider, manner, offset or 0)) as pages:
             async for page, asked_at in pages:
-                await self._take(provider, await self._news(provider, page.sessions), asked_at, manner)
-                await self._schedule.listed(provider.name, [row.key for row in page.sessions])
+                await self._take(provider, await self._news(provider, page.rows), asked_at, manner)
+                await self._schedule.listed(provider.name, [row.key for row in page.rows])
                 if page.next_offset is not None:
                     await self._store.syncs.reached(provider.name, page.next_offset)
         await self._store.syncs.swept(provider.name, self._clock.now())
@@ -254,12 +254,12 @@ class Listing:
         manner = Manner()
         async with aclosing(self._pages(provider, manner)) as pages:
             async for page, asked_at in pages:
-                news = await self._news(provider, page.sessions)
+                news = await self._news(provider, page.rows)
                 if whole and news and page.next_offset is not None:
                     # Until this walk ends, there may be more news behind: one after a walk that was cut off looks there.
                     await self._store.syncs.news(provider.name)
                 await self._take(provider, news, asked_at, manner)
-                for row in page.sessions:
+                for row in page.rows:
                     unseen.pop(row.key, None)
                 if whole and not news and not unseen:
                     return
@@ -284,7 +284,7 @@ class Listing:
                 return
             offset = page.next_offset
 
-    async def _news(self, provider: Connected, rows: Sequence[Session]) -> list[_News]:
+    async def _news(self, provider: Connected, rows: Sequence[Listed]) -> list[_News]:
         """The rows that are new or have changed, but for what may be our own doing and is not known as that yet."""
         digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
         known = await self._store.sessions.listed(provider.name, digests)
@@ -301,10 +301,11 @@ class Listing:
         reread: dict[SessionRef, dict[str, bytes]] = defaultdict(dict)
         jobs: list[Coroutine[None, None, None]] = []
         for each in news:
-            if each.known and (each.row.partial or each.known.session_key != each.row.key):
-                reread[SessionRef(provider.name, each.known.session_key)][each.row.key] = each.digest
+            row = each.row.read()
+            if each.known and (row.partial or each.known.session_key != row.key):
+                reread[SessionRef(provider.name, each.known.session_key)][row.key] = each.digest
             else:
-                jobs.append(self._observed(each.row, {each.row.key: each.digest}, asked_at, turn))
+                jobs.append(self._observed(row, {row.key: each.digest}, asked_at, turn))
         jobs += [self._reread(ref, digests, turn) for ref, digests in reread.items()]
         failures = [each for each in await asyncio.gather(*jobs, return_exceptions=True) if each is not None]
         if manner.lenient:

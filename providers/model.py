@@ -5,7 +5,7 @@ Nothing here knows a provider, a database or GraphQL. Every time is aware and in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -349,6 +349,20 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A row of a provider's list, by its payload. What it tells is read only where that is news."""
+
+    key: str
+    native: bytes = field(repr=False)
+    read: Callable[[], Session]
+
+    @classmethod
+    def of(cls, session: Session) -> Listed:
+        """One that has been read."""
+        return cls(key=session.key, native=session.native, read=lambda: session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A slice of a provider's list, newest first.
 
@@ -356,9 +370,14 @@ class Page:
     following slice begins, None at the end.
     """
 
-    sessions: tuple[Session, ...]
+    rows: tuple[Listed, ...]
     total: int | None
     next_offset: int | None
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """What all rows tell."""
+        return tuple(row.read() for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

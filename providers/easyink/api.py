@@ -13,10 +13,11 @@ from providers.easyink.order import upload
 from providers.easyink.refusal import understood
 from providers.errors import NotFound
 from providers.http import Http
-from providers.model import DocumentRole, Page, Session, SessionStatus
+from providers.model import DocumentRole, Listed, Page, Session, SessionStatus
 from providers.order import DocumentOrder
 
 T = TypeVar("T")
+_items = msgspec.json.Decoder(wire.SearchItem)
 
 
 class EasyInkApi:
@@ -62,11 +63,11 @@ class EasyInkApi:
             reply = await self._http.request("GET", path, query=query)
         try:
             page = reply.json(wire.SearchPage)
-            rows = tuple(self._row(raw) for raw in page.items)
+            rows = tuple(map(self._row, page.items))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._http.unreadable("GET", path, reply, error) from error
         more = len(rows) == size if page.total_items_count is None else (number + 1) * size < page.total_items_count
-        return Page(sessions=rows, total=page.total_items_count, next_offset=(number + 1) * size if more else None)
+        return Page(rows=rows, total=page.total_items_count, next_offset=(number + 1) * size if more else None)
 
     async def upload(self, key: str, document: DocumentOrder) -> str:
         """Uploads a document or an attachment to a draft and gives its id, before it is processed."""
@@ -106,6 +107,7 @@ class EasyInkApi:
             return False
         return True
 
-    def _row(self, raw: msgspec.Raw) -> Session:
+    def _row(self, raw: msgspec.Raw) -> Listed:
         native = bytes(raw)
-        return translation.from_row(self.provider, msgspec.json.decode(native, type=wire.SearchItem), native)
+        item = _items.decode(native)
+        return Listed(key=item.id, native=native, read=lambda: translation.from_row(self.provider, item, native))

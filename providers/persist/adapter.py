@@ -20,7 +20,7 @@ from providers.capability import Capabilities, Capability, Operation, Support, o
 from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
-from providers.model import Content, Document, Page, Session, SessionKind, SessionStatus, Signature
+from providers.model import Content, Document, Listed, Page, Session, SessionKind, SessionStatus, Signature
 from providers.order import SignatureOrder
 from providers.persist.order import objections, trimmed
 from providers.persist.record import SIGNATURE, Pair, file, pair, session, sessions
@@ -81,7 +81,7 @@ class PersistAdapter(Adapter):
         found = await self._read(lambda: sessions(self.settings.name, rows, self.clock.now()))
         following = offset + len(rows)
         more = bool(rows) and (len(rows) >= limit if content.nb_results is None else following < content.nb_results)
-        return Page(sessions=found, total=content.nb_results, next_offset=following if more else None)
+        return Page(rows=tuple(map(Listed.of, found)), total=content.nb_results, next_offset=following if more else None)
 
     async def delete_session(self, session: Session) -> None:
         """Removes the record; one that is gone already counts as removed, for the call may have been repeated."""

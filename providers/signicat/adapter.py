@@ -17,6 +17,7 @@ from providers.errors import AuthorizationRequired, Invalid, NotFound, SigningEr
 from providers.model import (
     Content,
     Document,
+    Listed,
     Page,
     ParticipantStatus,
     Session,
@@ -139,7 +140,7 @@ class SignicatAdapter(Adapter):
         A row does not say when it was created, nor whether a package is outstanding (see ``Reading``).
         """
         rows, total, following = await self.api.list_sessions(offset, limit)
-        return Page(sessions=tuple(map(self._row, rows)), total=total, next_offset=following)
+        return Page(rows=tuple(map(self._row, rows)), total=total, next_offset=following)
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Uploads the documents, collects them, and opens a native session for each participant."""
@@ -261,9 +262,12 @@ class SignicatAdapter(Adapter):
         parts = [await self.api.find_session(key) for key in session.parts or (session.key,)]
         return any(part.wire is None for part in parts)
 
-    def _row(self, part: Part) -> Session:
-        ref = SessionRef(self.settings.name, part.key)
-        return Reading(ref=ref, parts=(part,), now=self.clock.now(), partial=True).session()
+    def _row(self, part: Part) -> Listed:
+        def read() -> Session:
+            ref = SessionRef(self.settings.name, part.key)
+            return Reading(ref=ref, parts=(part,), now=self.clock.now(), partial=True).session()
+
+        return Listed(key=part.key, native=part.native, read=read)
 
 
 def _require(session: Session, when: frozenset[SessionStatus]) -> None:

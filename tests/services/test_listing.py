@@ -40,7 +40,7 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
-from providers.model import Page, Session, SessionKind, SessionRef, SessionStatus
+from providers.model import Listed, Page, Session, SessionKind, SessionRef, SessionStatus
 from providers.settings import ProviderSettings
 
 Edit = Callable[[list["Item"]], None]
@@ -105,7 +105,7 @@ class Shelf(Adapter):
         if not self.counted:
             following = begin + len(rows) if len(rows) == size else None
         page = Page(
-            sessions=tuple(self._session(item, partial=True) for item in rows),
+            rows=tuple(Listed.of(self._session(item, partial=True)) for item in rows),
             total=total if self.counted else None,
             next_offset=following,
         )

@@ -18,6 +18,7 @@ from providers.model import (
     Document,
     DocumentRole,
     DocumentStatus,
+    Listed,
     Page,
     Participant,
     ParticipantRole,
@@ -77,7 +78,9 @@ class ToyAdapter(Adapter):
         page = await self.http.fetch(Rows, "GET", self.settings.path("sessions"), query=query)
         end = offset + len(page.rows)
         sessions = tuple(self._session(bytes(row), "GET", partial=True) for row in page.rows)
-        return Page(sessions=sessions, total=page.total, next_offset=end if page.rows and end < page.total else None)
+        return Page(
+            rows=tuple(map(Listed.of, sessions)), total=page.total, next_offset=end if page.rows and end < page.total else None
+        )
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """A draft, its files, and off it goes."""
