@@ -26,6 +26,7 @@ from providers.model import (
     SigningOrder,
 )
 from providers.order import DocumentOrder, FieldChange, FieldOrder, FieldPlacement, Order, SessionChange
+from providers.together import together
 
 # Seconds between looks at documents that are being processed: about 20 in all.
 _PAUSES = (0.1, 0.2, 0.4, 0.8, *([1.5] * 12))
@@ -57,10 +58,10 @@ class Drafts:
         key = await self._api.make("create_draft", {"subject": subject})
         created_at = self._clock.now()  # our own record: EasyInk tells it in lists only
         await steps.did(mark.DRAFT, key)
-        uploaded = [await self._upload(key, document) for document in order.documents]
-        people = [await self._api.make("add_participant", participant(person), session=key) for person in order.participants]
-        if order.signing_order is SigningOrder.SEQUENTIAL and people:
-            await self._sequence(key, people)
+        async with together() as tasks:
+            uploading = tasks.create_task(self._upload_all(key, order))
+            inviting = tasks.create_task(self._invite_all(key, order))
+        uploaded, people = uploading.result(), inviting.result()
         if order.marker or order.reminder_frequency is not None:
             await self._describe(key, order.title if order.marker else None, order.reminder_frequency)
         known = replace(self._api.carried(key), reference=order.reference, created_at=created_at, documents=tuple(uploaded))
@@ -200,6 +201,17 @@ class Drafts:
             session = await self._api.draft(session.key, session)
         what = f"{self._api.provider} is still processing the documents of {session.key}."
         raise Busy(what, provider=self._api.provider)
+
+    async def _upload_all(self, key: str, order: Order) -> list[Document]:
+        """One by one, as they are shown in the order in which they came."""
+        return [await self._upload(key, document) for document in order.documents]
+
+    async def _invite_all(self, key: str, order: Order) -> list[str]:
+        """One by one, as the documents."""
+        people = [await self._api.make("add_participant", participant(person), session=key) for person in order.participants]
+        if order.signing_order is SigningOrder.SEQUENTIAL and people:
+            await self._sequence(key, people)
+        return people
 
     async def _upload(self, key: str, document: DocumentOrder) -> Document:
         made = await self._api.upload(key, document)

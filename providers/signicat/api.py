@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -39,19 +38,6 @@ T = TypeVar("T")
 
 DOCUMENT, COLLECTION, SESSION = "document", "document_collection", "signing_session"
 _DELETED_BY = {DOCUMENT: "delete_document", COLLECTION: "delete_collection", SESSION: "delete_session"}
-
-
-@asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that raises the first failure as it is, as callers know our errors and no groups of them."""
-    failure: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            yield tasks
-    except BaseExceptionGroup as failures:
-        failure = failures.exceptions[0]
-    if failure is not None:
-        raise failure
 
 
 def fault_of(reply: Reply) -> Fault:

@@ -12,11 +12,12 @@ from providers.clock import Clock
 from providers.errors import Misbehaved, NotFound, Refused
 from providers.model import Session, SessionRef
 from providers.order import DocumentOrder
-from providers.signicat.api import COLLECTION, DOCUMENT, SESSION, SignApi, together
+from providers.signicat.api import COLLECTION, DOCUMENT, SESSION, SignApi
 from providers.signicat.composition import Reading
 from providers.signicat.demand import Demand
 from providers.signicat.part import Part
 from providers.signicat.wire import Collection, Metadata
+from providers.together import together
 
 _WANTING = frozenset({400, 404, 410, 422})
 

@@ -16,10 +16,11 @@ from anyio import CancelScope, to_thread
 from providers.errors import Misbehaved, NotFound, WrongState
 from providers.model import Archive, Document, Participant, ParticipantStatus, Session
 from providers.order import DocumentOrder
-from providers.signicat.api import SignApi, together
+from providers.signicat.api import SignApi
 from providers.signicat.demand import Demand, blank, given
 from providers.signicat.part import Part
 from providers.signicat.wire import Collection, instant
+from providers.together import together
 
 _CHUNK = 256 * 1024
 _KEPT = ("title", "signText", "signingSetup", "signatureUrlTTL", "packageTo", "signer", "preAuthentication", "ui")

@@ -8,10 +8,11 @@ from dataclasses import replace
 from providers.clock import Clock
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
-from providers.signicat.api import SignApi, together
+from providers.signicat.api import SignApi
 from providers.signicat.composition import Reading
 from providers.signicat.part import Part
 from providers.signicat.wire import Collection
+from providers.together import together
 
 
 class Reader:

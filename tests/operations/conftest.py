@@ -10,7 +10,7 @@ import pytest
 
 from providers.authority import Authority
 
-sys.path.append(str(Path(__file__).parents[1] / "graphql"))
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("graphql", "contract")]
 from scene import Scene
 from scene import scene as running
 

@@ -1,0 +1,91 @@
+"""What one createSession with three documents and two people costs: how many calls, and how many of them wait for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from orders import order
+
+from providers.adapter import Steps
+from providers.authority import Authority
+from providers.carrier import Answer, Body, SocketCarrier
+from providers.registry import load, load_sandbox
+
+CALLS = {
+    # a token, three uploads and their names, the collection, the native sessions at once
+    "signicat": (9, 5),
+    # the draft, three uploads one by one with two people beside them, the mark, a look
+    "easyink": (8, 6),
+    # the batch, one archive, a look
+    "seal": (3, 3),
+}
+
+
+@dataclass
+class Trace:
+    """The calls of one operation, each from when it was sent to when its answer began, in turns of the loop."""
+
+    spans: list[tuple[str, int, int]] = field(default_factory=list)
+    turn: int = 0
+
+    @property
+    def depth(self) -> int:
+        """The longest row of calls of which each waited for the one before."""
+        ending: list[tuple[int, int]] = []
+        for _, begun, ended in sorted(self.spans, key=lambda span: span[1]):
+            ending.append((ended, 1 + max((deep for end, deep in ending if end <= begun), default=0)))
+        return max(deep for _, deep in ending)
+
+    def drawn(self) -> str:
+        """A line for each call."""
+        scale = 60 / max(self.turn, 1)
+        rows = (
+            f"{name:>48} {' ' * int(begun * scale)}{'█' * max(1, int((ended - begun) * scale))}"
+            for name, begun, ended in self.spans
+        )
+        return "\n".join(rows)
+
+
+class Traced(SocketCarrier):
+    """Carries calls, and lets whoever could send one beside it do so before each is sent."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(connect=5, stall=5, connections=16)
+        self.trace = trace
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
+        trace = self.trace
+        trace.turn += 1
+        begun = trace.turn
+        for _ in range(20):
+            await asyncio.sleep(0)
+        answer = await super().send(method, url, headers, body)
+        trace.turn += 1
+        trace.spans.append((f"{method} {url.split('/', 3)[3].partition('?')[0][-42:]}", begun, trace.turn))
+        return answer
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_nothing_waits_that_need_not(kind: str, authority: Authority, record_property: Any) -> None:
+    provider, sandbox, trace = load(kind), load_sandbox(kind)(authority=authority), Trace()
+    async with sandbox.serving() as url:
+        settings = provider.settings(**sandbox.settings(url))
+        async with provider.adapter(settings, carrier=Traced(trace)) as adapter:
+            wanted = order(
+                provider.capabilities,
+                adapter.clock.now(),
+                documents=3,
+                people=2,
+                start=False,
+                fields=(),
+                reminder_frequency=None,
+                marker="0" * 12,
+            )
+            await adapter.create_session(wanted, Steps())
+    told = f"createSession at {kind}: {len(trace.spans)} calls, {trace.depth} of them in turn\n{trace.drawn()}"
+    record_property("figure", told)
+    assert (len(trace.spans), trace.depth) == CALLS[kind]
