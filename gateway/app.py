@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -18,15 +19,16 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from gateway import delivery, webhooks
+from gateway.authentication import Authentication
 from gateway.directory import Directory
 from gateway.masking import Masking
 from gateway.settings import EventSettings, ServerSettings, Settings
-from gateway.signing import Signing
+from gateway.signing import Signing, admit
 from gateway.store import Store
 from gateway.task import end
 from gateway.trouble import Trouble
 from gateway.uploads import Uploads
-from gateway.viewer import NOBODY
+from gateway.viewer import NOBODY, Viewer
 from providers.clock import Clock
 from providers.errors import ConfigurationError
 from schema.context import Context
@@ -35,6 +37,8 @@ from schema.live.connections import Connections
 from schema.root import schema
 
 _SWEEP_SECONDS = 60.0
+_VIEWERS = 1_024
+"""So many viewers' ways in are kept ready."""
 _log = logging.getLogger("countersign.app")
 _GRAPHIQL = Path(__file__).parent / "graphiql"
 
@@ -58,6 +62,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         async with AsyncExitStack() as stack:
             try:
                 app.state.signing = await _open(settings, time, stack)
+                admitted.cache_clear()
+                stack.push_async_callback(authentication.close)
             except ConfigurationError as error:
                 app.state.refusal = error
                 raise
@@ -66,15 +72,23 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
             yield
 
     connections = Connections(settings.live.heartbeat)
+    authentication = Authentication(settings.authentication, time)
 
-    def context() -> Context:
-        return Context(app.state.signing, NOBODY, time, settings.limits.first)
+    @lru_cache(maxsize=_VIEWERS)
+    def admitted(viewer: Viewer) -> Signing:
+        signing: Signing = app.state.signing
+        return signing if viewer is NOBODY else admit(signing, viewer)
+
+    def context(viewer: Viewer) -> Context:
+        return Context(admitted(viewer), viewer, time, settings.limits.first)
 
     app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Masking)
     app.state.connections = connections
     app.state.refusal = None
-    endpoint = Endpoint(schema, context, connections, settings, time)
+    app.state.authentication = authentication
+    app.state.admitted = admitted
+    endpoint = Endpoint(schema, context, authentication, connections, settings, time)
     app.state.endpoint = Masking(endpoint)
     app.include_router(delivery.router)
     app.include_router(webhooks.router)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -11,10 +12,12 @@ from rich.console import Console
 
 from gateway import server, telemetry
 from gateway.app import create_app
+from gateway.authentication import api_key
 from gateway.demo import run
 from gateway.demo.client import Surprise
 from gateway.demo.world import PORTS, sandboxes
 from gateway.settings import load
+from gateway.viewer import SCOPES
 from providers import registry
 from providers.authority import Authority
 from providers.errors import ConfigurationError
@@ -74,6 +77,23 @@ def sandbox(
 def schema() -> None:
     """Print the GraphQL schema."""
     typer.echo(str(sdl))
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="What the key is called.")],
+    scopes: Annotated[list[str] | None, typer.Option("--scope", help="What it may do; everything if none is named.")] = None,
+) -> None:
+    """Make a key for a program. It is shown once; the configuration holds its digest."""
+    if wrong := [each for each in scopes or () if each not in SCOPES]:
+        _fail(f"There is no scope {wrong[0]!r}. There are: {', '.join(SCOPES)}.")
+    made = api_key.made()
+    err.print("The key, which is not shown again:", style="bold")
+    typer.echo(made)
+    err.print("For the configuration:", style="bold")
+    table = {"name": name, "sha256": api_key.digest(made), "scopes": scopes or list(SCOPES)}
+    lines = (f"{word} = {json.dumps(value)}" for word, value in table.items())
+    typer.echo("\n".join(["[[authentication.keys]]", *lines]))
 
 
 @app.command()

@@ -11,6 +11,7 @@ import anyio
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from gateway.authentication import Unauthenticated
 from gateway.signing import Signing
 from gateway.uploads import safe_filename
 from providers.errors import ProblemCode, SigningError
@@ -47,16 +48,27 @@ def _signing(request: Request) -> Signing:
     return signing
 
 
+async def _admitted(request: Request) -> Signing:
+    """The gateway as whoever sends this may use it. Raises ``Unauthenticated``."""
+    state = request.app.state
+    signing: Signing = state.admitted(await state.authentication.viewer(request.headers.get("authorization")))
+    return signing
+
+
 Use = Annotated[Signing, Depends(_signing)]
 router: Final = APIRouter()
 
 
 @router.put("/uploads", status_code=201)
-async def upload(request: Request, signing: Use, filename: str | None = None) -> JSONResponse:
+async def upload(request: Request, filename: str | None = None) -> JSONResponse:
     """Stages the body; its id is given to a mutation as ``upload``."""
     media_type = request.headers.get("content-type")
     try:
+        signing = await _admitted(request)
         file = await signing.upload(request.stream(), filename=filename, media_type=media_type)
+    except Unauthenticated as error:
+        problem = {"code": "UNAUTHENTICATED", "message": error.reason, "retryable": False}
+        return JSONResponse({"problem": problem}, 401, {"www-authenticate": "Bearer"})
     except SigningError as error:
         return refuse(error)
     body = {

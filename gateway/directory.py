@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -64,6 +64,10 @@ class Directory:
 
     def __contains__(self, name: str) -> bool:
         return name in self._connected
+
+    def only(self, names: Collection[str]) -> Directory:
+        """The same providers, as if there were no others than these."""
+        return Directory([each for each in self if each.name in names])
 
     def get(self, name: str, path: Sequence[str] = ()) -> Connected:
         """The provider of this name. Raises ``NotFound``, with ``path`` as the input it is about."""

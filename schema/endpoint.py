@@ -6,13 +6,16 @@ https://graphql.github.io/graphql-over-http/draft/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.schema import Schema
 
+from gateway.authentication import Authentication, Unauthenticated
 from gateway.settings import Settings
+from gateway.viewer import Viewer
 from providers.clock import Clock
 from schema.context import Context
 from schema.execution import encode
@@ -29,11 +32,21 @@ _MUTATION: Final = "mutation"
 
 
 class Endpoint:
-    """Serves a schema. ``context`` makes the surroundings of one operation, or of one event of a subscription."""
+    """Serves a schema to whoever is let in.
+
+    ``context`` makes the surroundings of one operation, or of one event of a subscription, for a viewer.
+    """
 
     def __init__(
-        self, schema: Schema, context: Callable[[], Context], connections: Connections, settings: Settings, clock: Clock
+        self,
+        schema: Schema,
+        context: Callable[[Viewer], Context],
+        authentication: Authentication,
+        connections: Connections,
+        settings: Settings,
+        clock: Clock,
     ) -> None:
+        self._authentication = authentication
         self._connections = connections
         self._limits = settings.live
         self._origin = normalize_origin(settings.server.public_url)
@@ -43,7 +56,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, in JSON also where the request cannot be read."""
         if scope["type"] == "websocket":
-            socket = Socket(self._operations, self._connections, self._limits, receive, send)
+            socket = Socket(self._operations, self._authentication, self._connections, self._limits, receive, send)
             allowed = self._from_here(scope)
             scope["headers"] = []  # or thousands of idle connections would each keep theirs
             await socket.serve(scope["subprotocols"], allowed=allowed)
@@ -53,12 +66,16 @@ class Endpoint:
         try:
             if not (kinds.events or kinds.json or kinds.graphql):
                 raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
-            request = await self._reader.read(scope, receive, headers)
+            viewer = await self._authentication.viewer(text(headers.get(b"authorization")))
+            request = replace(await self._reader.read(scope, receive, headers), who=lambda: viewer)
             try:
                 await self._answer(request, kinds, scope, receive, send)
             finally:
                 if request.form is not None:
                     await request.form.close()
+        except Unauthenticated as error:
+            shown = encode({"errors": [{"message": error.reason, "extensions": {"code": "UNAUTHENTICATED"}}]})
+            await _send(send, shown, 401, _media_type(kinds), {"www-authenticate": "Bearer"})
         except Unreadable as error:
             shown = encode({"errors": [{"message": error.reason, "extensions": {"code": "BAD_REQUEST"}}]})
             await _send(send, shown, error.status, _media_type(kinds), error.headers)
@@ -96,6 +113,11 @@ class Endpoint:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         origin = headers.get(b"origin")
         return origin is None or is_same_origin(origin, headers.get(b"host")) or normalize_origin(origin) == self._origin
+
+
+def text(header: bytes | None) -> str | None:
+    """A header as text, whatever is in it."""
+    return None if header is None else header.decode("latin-1")
 
 
 def _media_type(kinds: Accepted) -> bytes:

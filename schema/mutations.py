@@ -140,7 +140,7 @@ async def _complete_authorization(info: Info, provider: str, code: str, state: s
 async def _replay_webhook(info: Info, id: strawberry.ID) -> Outcome:
     async def replay() -> Outcome:
         (key,) = parse(id, "WebhookDelivery")
-        return Outcome(delivery=await info.context.signing.replay_delivery(info.context.viewer, key))
+        return Outcome(delivery=await info.context.signing.replay_delivery(key))
 
     return await outcome(replay)
 

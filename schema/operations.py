@@ -10,6 +10,7 @@ from graphql import FieldNode, GraphQLError, located_error
 from starlette.datastructures import FormData
 from strawberry.schema import Schema
 
+from gateway.viewer import NOBODY, Viewer
 from providers.clock import Clock
 from providers.deadline import deadline
 from schema.context import Context
@@ -24,7 +25,8 @@ SUBSCRIPTION = "subscription"
 class Request:
     """An operation that somebody asks for. ``resume_after`` is the cursor of the last event that they have seen.
 
-    ``form`` holds the files that came with it, and is closed once it is done.
+    ``form`` holds the files that came with it, and is closed once it is done. ``who`` says who asks, at any time
+    while it lasts.
     """
 
     query: str
@@ -32,6 +34,7 @@ class Request:
     operation: str | None = None
     resume_after: str | None = None
     form: FormData | None = None
+    who: Callable[[], Viewer] = lambda: NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,18 @@ class Answers(AsyncIterator[Answer]):
     Iterating raises ``Refused`` where the operation cannot go on.
     """
 
-    def __init__(self, one: Callable[[Any], Awaitable[Answer]], source: AsyncIterator[Any], field: FieldNode | None) -> None:
+    def __init__(
+        self,
+        one: Callable[[Any], Awaitable[Answer]],
+        source: AsyncIterator[Any],
+        field: FieldNode | None,
+        expired: Callable[[], bool],
+    ) -> None:
         self._one = one
         self._source = source
         self._field = field
+        self.expired = expired
+        """Whether the credentials of whoever asked have ended."""
 
     def __aiter__(self) -> Self:
         return self
@@ -75,6 +86,8 @@ class Answers(AsyncIterator[Answer]):
             raise
         except Exception as error:
             raise _failed(error, self._field) from error
+        if self.expired():
+            raise Refused([ended()])
         return await self._one(event)
 
     async def aclose(self) -> None:
@@ -87,11 +100,15 @@ class Answers(AsyncIterator[Answer]):
 class Operations:
     """Runs operations of a schema. Each event has surroundings and a deadline (in seconds) of its own."""
 
-    def __init__(self, schema: Schema, context: Callable[[], Context], clock: Clock, seconds: float) -> None:
+    def __init__(self, schema: Schema, context: Callable[[Viewer], Context], clock: Clock, seconds: float) -> None:
         self._plans = Plans(schema)
         self._context = context
         self._clock = clock
         self._seconds = seconds
+
+    def expired(self, viewer: Viewer) -> bool:
+        """Whether somebody's credentials have ended."""
+        return viewer.expired(self._clock.now())
 
     def plan(self, request: Request) -> Plan:
         """What is to be done. Raises ``Refused`` for what is no valid operation."""
@@ -113,20 +130,23 @@ class Operations:
             cursor = getattr(event, "cursor", None)
             return Answer((await self._execute(bound, request, event)).body, cursor)
 
+        def expired() -> bool:
+            return self.expired(request.who())
+
         if plan.kind != SUBSCRIPTION:
-            return Answers(one, _once(), None)
+            return Answers(one, _once(), None, expired)
         with deadline(self._clock, self._seconds):
             source = await bound.subscribe(self._surroundings(request))
         if isinstance(source, list):
             raise Refused(source)
-        return Answers(one, aiter(source), _field(plan))
+        return Answers(one, aiter(source), _field(plan), expired)
 
     async def _execute(self, bound: Bound, request: Request, event: object = None) -> Executed:
         with deadline(self._clock, self._seconds):
             return await bound.execute(self._surroundings(request), event)
 
     def _surroundings(self, request: Request) -> Context:
-        context = self._context()
+        context = self._context(request.who())
         context.resume_after = request.resume_after
         return context
 
@@ -136,6 +156,11 @@ def _bound(plan: Plan, request: Request) -> Bound:
     if isinstance(bound, list):
         raise Refused(bound)
     return bound
+
+
+def ended() -> GraphQLError:
+    """That the credentials of whoever asked have ended, as an error to be shown."""
+    return GraphQLError("These credentials have ended. Connect again with new ones.", extensions={"code": "UNAUTHENTICATED"})
 
 
 async def _once() -> AsyncIterator[None]:

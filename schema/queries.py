@@ -77,7 +77,7 @@ async def _node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> objec
     if kind == "SessionEvent":
         return await signing.event(event_of(keys[0], path))
     if kind == "WebhookDelivery":
-        return await signing.delivery(info.context.viewer, keys[0], path)
+        return await signing.delivery(keys[0], path)
     session = await signing.session(model.SessionRef(keys[0], keys[1]))
     found: object = session if kind == "Session" else _child(session, kind, keys[-1])
     if found is None:
@@ -207,7 +207,7 @@ async def _resolve_webhook_deliveries(
     if after is not None:
         at, (key,) = position(after, query, "after", 1)
         place = (at, key)
-    found = await info.context.signing.deliveries(info.context.viewer, wanted, part.limit, place)
+    found = await info.context.signing.deliveries(wanted, part.limit, place)
     cursors = [cursor(query, each.received_at, each.id) for each in found.rows]
     return DeliveryPage(found, cursors, part.page_info(cursors, more=found.more))
 

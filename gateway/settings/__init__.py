@@ -2,6 +2,8 @@
 
 from gateway.settings.reading import load, parse
 from gateway.settings.section import (
+    ApiKeySettings,
+    AuthenticationSettings,
     DatabaseSettings,
     EventSettings,
     FreshnessSettings,
@@ -19,6 +21,8 @@ from gateway.settings.section import (
 )
 
 __all__ = [
+    "ApiKeySettings",
+    "AuthenticationSettings",
     "DatabaseSettings",
     "EventSettings",
     "FreshnessSettings",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from gateway.viewer import SCOPES
 from providers.settings import HttpUrl, ProviderSettings
 
 _DATABASES: Final = ("sqlite", "postgresql")
@@ -26,6 +29,69 @@ class ServerSettings(Section):
     public_url: HttpUrl = "http://127.0.0.1:8000"
     secret: SecretStr | None = None
     """Signs download links. Left out, links end with the process and hold at one gateway only."""
+
+
+class ApiKeySettings(Section):
+    """A key of a program: what it is called, the SHA-256 of the key, what it may do, and where; see ``countersign key``."""
+
+    name: str = Field(min_length=1, max_length=100)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    scopes: tuple[str, ...]
+    providers: tuple[str, ...] | None = None
+    expires_at: AwareDatetime | None = None
+
+    @field_validator("scopes")
+    @classmethod
+    def _known(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        for scope in scopes:
+            if scope not in SCOPES:
+                raise ValueError(f"{scope} is no scope. There are: {', '.join(SCOPES)}")
+        return scopes
+
+
+class AuthenticationSettings(Section):
+    """Who is let in: holders of tokens that an issuer has made for this audience, and of keys.
+
+    Tokens are checked with the keys at ``jwks_url``, or with the one in the PEM file ``public_key``. Without either, and
+    without ``keys``, everybody is let in, and the gateway listens to this machine alone.
+    """
+
+    issuer: str | None = None
+    audience: str | None = None
+    jwks_url: HttpUrl | None = None
+    public_key: Path | None = None
+    algorithms: tuple[Literal["RS256", "ES256"], ...] = ("RS256", "ES256")
+    keys: tuple[ApiKeySettings, ...] = ()
+
+    @field_validator("algorithms", mode="before")
+    @classmethod
+    def _separated(cls, algorithms: object) -> object:
+        return tuple(filter(None, map(str.strip, algorithms.split(",")))) if isinstance(algorithms, str) else algorithms
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _written(cls, keys: object) -> object:
+        return json.loads(keys) if isinstance(keys, str) else keys
+
+    @property
+    def configured(self) -> bool:
+        """Whether anybody has to say who they are."""
+        return bool(self.keys) or self.jwks_url is not None or self.public_key is not None
+
+    @field_validator("public_key")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"{path} is not a file")
+        return path
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.jwks_url is not None and self.public_key is not None:
+            raise ValueError("has both jwks_url and public_key. Write one of them")
+        if (self.jwks_url or self.public_key) and not (self.issuer and self.audience):
+            raise ValueError("lacks issuer or audience: write whose tokens are taken, and for whom they have to be made")
+        return self
 
 
 class DatabaseSettings(Section):
@@ -150,6 +216,7 @@ class Settings(Section):
     """The whole configuration."""
 
     server: ServerSettings = ServerSettings()
+    authentication: AuthenticationSettings = AuthenticationSettings()
     database: DatabaseSettings = DatabaseSettings()
     uploads: UploadSettings = UploadSettings()
     freshness: FreshnessSettings = FreshnessSettings()
@@ -163,3 +230,19 @@ class Settings(Section):
     inbox: InboxSettings = InboxSettings()
     limits: LimitSettings = LimitSettings()
     providers: tuple[ProviderSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if not (self.authentication.configured or _loopback(self.server.host)):
+            raise ValueError(
+                f"server.host is {self.server.host}, where others than this machine's users reach it: configure"
+                " [authentication], or listen on 127.0.0.1"
+            )
+        return self
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

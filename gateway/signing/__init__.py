@@ -1,9 +1,10 @@
 """Every use case of the gateway: ``Signing`` has one method for each."""
 
+from gateway.signing.access import admit
 from gateway.signing.inbox import DeliveryList
 from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList
 from gateway.signing.signing import Signing
 from gateway.signing.writing import Eligibility
 
-__all__ = ["DeliveryList", "Eligibility", "SessionList", "SignatureList", "Signing"]
+__all__ = ["DeliveryList", "Eligibility", "SessionList", "SignatureList", "Signing", "admit"]

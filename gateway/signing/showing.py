@@ -23,7 +23,7 @@ from gateway.viewer import Viewer
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, WrongState
-from providers.model import Content, Document, DocumentStatus, Session, SessionRef, Signature
+from providers.model import Content, Document, DocumentStatus, Participant, Session, SessionRef, Signature
 from providers.verification import SignatureReport
 
 _ACTIONS: Final = dict.fromkeys(
@@ -88,6 +88,14 @@ class Showing(Reading):
         """Whether there are bytes of a document that its provider gives back."""
         returns = self.directory.get(document.session.provider).capabilities.returns
         return document.role in returns and document.status not in _WITHOUT_BYTES
+
+    def native(self, session: Session) -> bytes:
+        """The provider's last payload, as JSON."""
+        return session.native
+
+    def signing_url(self, person: Participant) -> str | None:
+        """Where somebody signs; whoever has it can."""
+        return person.signing_url
 
     async def signatures(
         self,

@@ -7,6 +7,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
@@ -14,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.settings import LiveSettings
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
-from schema.operations import Answer, Answers, Refused
+from schema.operations import Answer, Answers, Refused, ended
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -61,8 +62,11 @@ class EventStream:
         await self._over.wait()
 
     def beat(self) -> None:
-        """Sends a comment, unless something else is on its way."""
-        if self._quiet:
+        """Sends a comment, unless something else is on its way. Ends the stream where whoever asked is no longer let in."""
+        if self._answers.expired():
+            if not self._told.done():
+                self._told.set_result(None)
+        elif self._quiet:
             at_once(self._send(_body(_COMMENT)))
 
     async def _events(self) -> bytes:
@@ -74,7 +78,7 @@ class EventStream:
                 await self._tell(_body(_next(answer.body, answer)))
                 del answer
         except Refused as refused:
-            return _next(encode({"errors": refused.shown()})) + _COMPLETE
+            return _failure(refused.shown())
         return _COMPLETE
 
     async def _finish(self, gone: asyncio.Task[None], events: asyncio.Task[bytes]) -> None:
@@ -82,13 +86,16 @@ class EventStream:
             if not events.done():
                 events.cancel()
                 await asyncio.wait((events,))
-            last = _RETRY if events.cancelled() else events.result()
+            last = self._farewell() if events.cancelled() else events.result()
             self._quiet = False
             async with asyncio.timeout(self._patience):
                 await self._send(_body(last, more=False))
         except TimeoutError:
             # Whoever does not read gets no farewell; the server breaks the connection off.
             await asyncio.wait((gone,), timeout=self._patience)
+
+    def _farewell(self) -> bytes:
+        return _failure([ended().formatted]) if self._answers.expired() else _RETRY
 
     async def _tell(self, message: Message) -> None:
         self._quiet = False
@@ -104,6 +111,10 @@ def _body(content: bytes, *, more: bool = True) -> Message:
 def _next(result: bytes, answer: Answer | None = None) -> bytes:
     cursor = b"" if answer is None or answer.cursor is None else b"id: %s\n" % answer.cursor.encode()
     return b"event: next\n%sdata: %s\n\n" % (cursor, result)
+
+
+def _failure(errors: Sequence[object]) -> bytes:
+    return _next(encode({"errors": errors})) + _COMPLETE
 
 
 async def _gone(receive: Receive) -> None:

@@ -16,7 +16,9 @@ import msgspec
 from graphql import GraphQLError
 from starlette.types import Message, Receive, Send
 
+from gateway.authentication import Authentication, Unauthenticated
 from gateway.settings import LiveSettings
+from gateway.viewer import NOBODY, Viewer
 from providers.errors import TooLarge
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
@@ -26,6 +28,9 @@ from schema.problems import render
 PROTOCOL: Final = "graphql-transport-ws"
 GREETING: Final = 3.0
 """Seconds that a client may take before it says ``connection_init``."""
+_CREDENTIALS: Final = ("Authorization", "authorization")
+"""Where clients put in the payload of ``connection_init`` what they would send as a header."""
+_ENDED: Final = "These credentials have ended. Connect again with new ones."
 _SILENT_BEATS = 3
 _LONGEST_REASON = 123
 _RESUME = "Too slow to read. Connect again, and subscribe with `after` set to the last cursor that was received."
@@ -84,6 +89,7 @@ class Socket:
 
     __slots__ = (
         "_acknowledged",
+        "_authentication",
         "_closed",
         "_connections",
         "_heard_at",
@@ -94,12 +100,20 @@ class Socket:
         "_send",
         "_tasks",
         "_turn",
+        "_viewer",
     )
 
     def __init__(
-        self, operations: Operations, connections: Connections, limits: LiveSettings, receive: Receive, send: Send
+        self,
+        operations: Operations,
+        authentication: Authentication,
+        connections: Connections,
+        limits: LiveSettings,
+        receive: Receive,
+        send: Send,
     ) -> None:
         self._operations = operations
+        self._authentication = authentication
         self._connections = connections
         self._limits = limits
         self._receive = receive
@@ -108,6 +122,7 @@ class Socket:
         self._ids: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._acknowledged = False
+        self._viewer = NOBODY
         self._closed = False
         self._heard_at = 0.0
 
@@ -141,7 +156,10 @@ class Socket:
         """Pings, unless the client does not read; gives up on a client that was silent for three heartbeats."""
         if self._closed or not self._acknowledged:
             return
-        if asyncio.get_running_loop().time() - self._heard_at > _SILENT_BEATS * self._limits.heartbeat:
+        if self._operations.expired(self._viewer):
+            self._closed = True
+            at_once(self._send(_closing(4401, _ENDED)))
+        elif asyncio.get_running_loop().time() - self._heard_at > _SILENT_BEATS * self._limits.heartbeat:
             self._closed = True
             at_once(self._send(_closing(3008, "Nothing was heard from this client, not even a pong.")))
         else:
@@ -174,11 +192,8 @@ class Socket:
             raise _Gone
         self._heard_at = asyncio.get_running_loop().time()
         match _understood(message):
-            case _Init():
-                if self._acknowledged:
-                    raise _Close(4429, "Too many initialisation requests")
-                self._acknowledged = True
-                await self._tell({"type": "connection_ack"})
+            case _Init(payload=payload):
+                await self._greet(payload or {})
             case _Ping(payload=payload):
                 await self._tell({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
             case _Subscribe() as asked:
@@ -187,9 +202,32 @@ class Socket:
                 if (task := self._ids.pop(key, None)) is not None:
                     await _ended({task})
 
+    async def _greet(self, payload: Mapping[str, Any]) -> None:
+        """Lets a client in. Where credentials end, they are renewed by sending new ones of the same viewer."""
+        if self._acknowledged and not self._authentication.required:
+            raise _Close(4429, "Too many initialisation requests")
+        given = next((payload[name] for name in _CREDENTIALS if isinstance(payload.get(name), str)), None)
+        try:
+            viewer = await self._authentication.viewer(given)
+        except Unauthenticated:
+            raise _Close(4403, "Forbidden") from None
+        if self._acknowledged and viewer.id != self._viewer.id:
+            raise _Close(4403, "Forbidden")
+        self._viewer = viewer
+        if self._acknowledged:
+            await self._tell({"type": "pong"})
+        else:
+            self._acknowledged = True
+            await self._tell({"type": "connection_ack"})
+
+    def _who(self) -> Viewer:
+        return self._viewer
+
     async def _subscribe(self, asked: _Subscribe) -> None:
         if not self._acknowledged:
             raise _Close(4401, "Unauthorized")
+        if self._operations.expired(self._viewer):
+            raise _Close(4401, _ENDED)
         if asked.id in self._ids:
             raise _Close(4409, f"Subscriber for {asked.id} already exists")
         if len(self._tasks) >= self._limits.per_connection:
@@ -199,7 +237,7 @@ class Socket:
             await self._tell({"type": "error", "id": asked.id, "payload": [full.formatted]})
             return
         operation = asked.payload
-        request = Request(operation.query, operation.variables, operation.operation_name)
+        request = Request(operation.query, operation.variables, operation.operation_name, who=self._who)
         task = asyncio.create_task(self._run(asked.id, request))
         self._ids[asked.id] = task
         self._tasks.add(task)
@@ -224,6 +262,9 @@ class Socket:
                     await self._tell_raw(_next(key, answer.body))
                     del answer  # or thousands that wait for their next event would each keep the last
         except Refused as refused:
+            if self._operations.expired(self._viewer):
+                await self.close(4401, _ENDED)
+                raise _Gone from None
             return {"type": "error", "id": key, "payload": refused.shown()}
         return {"type": "complete", "id": key}
 

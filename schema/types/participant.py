@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from providers import model
+from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import child_id
 from schema.types.belonging import session_of
@@ -23,6 +24,10 @@ def _id(root: strawberry.Parent[model.Participant]) -> strawberry.ID:
 
 def _display_name(root: strawberry.Parent[model.Participant]) -> str | None:
     return root.display_name or " ".join(filter(None, (root.first_name, root.middle_name, root.last_name))) or None
+
+
+def _signing_url(root: strawberry.Parent[model.Participant], info: Info) -> str | None:
+    return info.context.signing.signing_url(root)
 
 
 @strawberry.type
@@ -47,7 +52,5 @@ class Participant(Node):
     signed_at: datetime | None
     decline_reason: str | None
     delivery_methods: list[model.DeliveryMethod]
-    signing_url: str | None = strawberry.field(
-        description="Where this person signs. Needs the scope sessions:sign; never logged."
-    )
+    signing_url: str | None = resolved(_signing_url, "Where this person signs. Needs the scope sessions:sign; never logged.")
     signing_url_expires_at: datetime | None

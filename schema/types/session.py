@@ -12,7 +12,7 @@ from gateway.directory import Connected
 from gateway.store import Event, event_number
 from providers import model
 from providers.capability import Operation
-from providers.errors import Forbidden, Invalid
+from providers.errors import Invalid
 from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import node_id
@@ -89,9 +89,7 @@ def _actions(root: strawberry.Parent[model.Session], info: Info) -> list[Operati
 
 
 def _native(root: strawberry.Parent[model.Session], info: Info) -> Json:
-    if "native:read" not in info.context.viewer.scopes:
-        raise Forbidden("The native payload needs the scope native:read.")
-    return Json(root.native)
+    return Json(info.context.signing.native(root))
 
 
 @dataclass(frozen=True, slots=True)

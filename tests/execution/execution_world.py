@@ -160,6 +160,12 @@ class Stand:
     def actions(self, session: object, viewer: object) -> Any:
         return self._now("actions", session, lambda: [Operation.CANCEL_SESSION, Operation.ADD_FIELD])
 
+    def native(self, session: Any) -> Any:
+        return self._now("native", session, lambda: session.native)
+
+    def signing_url(self, person: Any) -> Any:
+        return self._now("signing_url", person, lambda: person.signing_url)
+
     def has_bytes(self, document: object) -> Any:
         return self._now("has_bytes", document, lambda: self._world.dice("bytes", _label(document)).random() < 0.7)
 

@@ -193,8 +193,8 @@ async def test_variables_that_do_not_fit_execute_nothing() -> None:
 
 async def test_numbers_that_orjson_has_no_room_for_are_told() -> None:
     plan = planned(Plans(schema), "query Q($id: ID!) { session(id: $id) { native createdAt } }")
-    signing = SimpleNamespace(session=_with(b'{"number": 123456789012345678901234567890}'))
-    context: Any = SimpleNamespace(signing=signing, viewer=SimpleNamespace(scopes={"native:read"}), first=1)
+    signing = SimpleNamespace(session=_with(b'{"number": 123456789012345678901234567890}'), native=lambda found: found.native)
+    context: Any = SimpleNamespace(signing=signing, first=1)
     answer = await plan.execute(context, {"id": SESSION})
     assert told(answer)["data"]["session"] == {
         "native": {"number": 123456789012345678901234567890},

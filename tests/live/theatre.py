@@ -13,8 +13,8 @@ import strawberry
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
+from gateway.authentication import Authentication
 from gateway.settings import Settings, parse
-from gateway.viewer import NOBODY
 from providers.clock import Clock
 from providers.errors import NotFound
 from providers.server import serving
@@ -208,7 +208,10 @@ async def theatre(**changes: float) -> AsyncIterator[Theatre]:
         yield
         await connections.close()
 
-    endpoint = Endpoint(SCHEMA, lambda: Context(ledger, NOBODY, clock, 100), connections, settings, clock)
+    authentication = Authentication(settings.authentication, clock)
+    endpoint = Endpoint(
+        SCHEMA, lambda viewer: Context(ledger, viewer, clock, 100), authentication, connections, settings, clock
+    )
     app = Starlette(routes=[Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)], lifespan=lifespan)
     async with serving(app, limit=2 * settings.live.patience, farewell=connections.close) as address:
         yield Theatre(address, ledger, connections, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,28 @@ def test_an_empty_file_is_a_gateway_without_providers(tmp_path: Path) -> None:
     assert load(tmp_path / "empty.toml", {}) == Settings()
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "gateway.example"])
+def test_nobody_else_is_let_in_without_saying_who_they_are(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="configure .authentication., or listen on"):
+        parse({"server": {"host": host}}, {})
+    key = {"name": "robot", "sha256": "0" * 64, "scopes": ["sessions:read"]}
+    assert parse({"server": {"host": host}, "authentication": {"keys": [key]}}, {}).server.host == host
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"jwks_url": "https://issuer.example/keys"}, "lacks issuer or audience"),
+        ({"keys": [{"name": "robot", "sha256": "0" * 64, "scopes": ["sessions:own"]}]}, "sessions:own is no scope"),
+        ({"keys": [{"name": "robot", "sha256": "secret", "scopes": []}]}, "sha256"),
+        ({"public_key": "/nowhere.pem", "issuer": "x", "audience": "y"}, "is not a file"),
+    ],
+)
+def test_a_door_that_is_half_built_is_said_to_be(table: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        parse({"authentication": table}, {})
+
+
 def test_no_secret_shows_when_a_configuration_is_printed(file: Path) -> None:
     environment = SECRETS | {
         "COUNTERSIGN_SERVER_SECRET": "link-53cr3t",
@@ -153,7 +176,13 @@ def _sections() -> Iterator[tuple[str, str, object]]:
 def test_every_key_of_every_section_is_open_to_the_environment(section: str, key: str, value: object, tmp_path: Path) -> None:
     root = tmp_path / "root.pem"
     root.touch()
+    key_row = {"name": "robot", "sha256": "0" * 64, "scopes": ["sessions:read"]}
     special = {
+        "server.host": "::1",
+        "authentication.jwks_url": "https://other.example.com/keys",
+        "authentication.public_key": str(root),
+        "authentication.algorithms": "ES256",
+        "authentication.keys": json.dumps([key_row]),
         "server.public_url": "https://other.example.com",
         "database.url": "sqlite:///other.db",
         "trust.roots": f"{root}, {root}",
@@ -161,11 +190,17 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
         "watch.enabled": "false",
     }
     given = special.get(f"{section}.{key}", "7" if isinstance(value, int | float) else "other")
-    settings = parse({}, {f"COUNTERSIGN_{section}_{key}".upper(): given})
+    around = {"issuer": "https://issuer.example", "audience": "countersign"} if section == "authentication" else {}
+    around.pop(key, None)
+    settings = parse({section: around}, {f"COUNTERSIGN_{section}_{key}".upper(): given})
     found = getattr(getattr(settings, section), key)
     assert found != value
     if f"{section}.{key}" == "trust.roots":
         assert found == (root, root)
+    elif key in {"algorithms", "keys"}:
+        assert json.loads(
+            json.dumps([each if isinstance(each, str) else each.model_dump(exclude_unset=True) for each in found])
+        ) == ([key_row] if key == "keys" else ["ES256"])
     elif isinstance(found, SecretStr):
         assert found.get_secret_value() == given
     elif isinstance(found, bool):

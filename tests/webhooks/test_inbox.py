@@ -21,7 +21,7 @@ from stage import Hands
 
 from gateway.directory import Directory
 from gateway.settings import Settings
-from gateway.signing import Signing
+from gateway.signing import Signing, admit
 from gateway.store import DeliveryFilter, Store
 from gateway.uploads import Uploads
 from gateway.viewer import SCOPES, Viewer
@@ -311,15 +311,12 @@ async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None
     )
     directory = Directory.open((), clock)
     signing = Signing(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
-    nearly = Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"})
-    for asking in (
-        signing.deliveries(nearly, DeliveryFilter(), 1),
-        signing.delivery(nearly, "x"),
-        signing.replay_delivery(nearly, "x"),
-    ):
+    nearly = admit(signing, Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}))
+    for asking in (nearly.deliveries(DeliveryFilter(), 1), nearly.delivery("x"), nearly.replay_delivery("x")):
         with pytest.raises(Forbidden, match="webhooks:admin"):
             await asking
-    assert (await signing.deliveries(Viewer("admin", None, frozenset(SCOPES)), DeliveryFilter(), 1)).rows == []
+    admin = admit(signing, Viewer("admin", None, frozenset(SCOPES)))
+    assert (await admin.deliveries(DeliveryFilter(), 1)).rows == []
     await store.close()
 
 

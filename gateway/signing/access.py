@@ -1,0 +1,231 @@
+"""Who may do what: every use case with the scope that it needs. It is checked here, and nowhere else."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, Final
+
+from gateway.directory import Connected
+from gateway.drafts import DocumentDraft, SessionDraft
+from gateway.signing.inbox import DeliveryList
+from gateway.signing.reading import SessionList
+from gateway.signing.showing import SignatureList
+from gateway.signing.signing import Signing
+from gateway.signing.writing import Eligibility
+from gateway.store import (
+    ALL,
+    Delivery,
+    DeliveryFilter,
+    Event,
+    EventFilter,
+    SessionFilter,
+    SessionOrder,
+    SignatureFilter,
+    SignaturePosition,
+    Slice,
+)
+from gateway.viewer import (
+    ADMINISTER_WEBHOOKS,
+    AUTHORIZE_PROVIDERS,
+    READ_DOCUMENTS,
+    READ_NATIVE,
+    READ_SESSIONS,
+    READ_SIGNATURES,
+    SIGN_SESSIONS,
+    WRITE_SESSIONS,
+    Viewer,
+)
+from providers.errors import Forbidden, NotFound
+from providers.model import Document, Session, SessionRef
+
+NEEDS: Final[Mapping[str, str | None]] = {
+    "session": READ_SESSIONS,
+    "session_by_key": READ_SESSIONS,
+    "known": READ_SESSIONS,
+    "sessions": READ_SESSIONS,
+    "count_sessions": READ_SESSIONS,
+    "session_events": READ_SESSIONS,
+    "event": READ_SESSIONS,
+    "events": READ_SESSIONS,
+    "follow": READ_SESSIONS,
+    "statistics": READ_SESSIONS,
+    "native": READ_NATIVE,
+    "signing_url": SIGN_SESSIONS,
+    "link": READ_DOCUMENTS,
+    "signatures": READ_SIGNATURES,
+    "count_signatures": READ_SIGNATURES,
+    "inspect": READ_SIGNATURES,
+    "eligible": READ_SESSIONS,
+    "upload": WRITE_SESSIONS,
+    "create_session": WRITE_SESSIONS,
+    "duplicate_session": WRITE_SESSIONS,
+    "recreate_session": WRITE_SESSIONS,
+    "update_session": WRITE_SESSIONS,
+    "start_session": WRITE_SESSIONS,
+    "cancel_session": WRITE_SESSIONS,
+    "delete_session": WRITE_SESSIONS,
+    "set_signing_order": WRITE_SESSIONS,
+    "add_document": WRITE_SESSIONS,
+    "update_document": WRITE_SESSIONS,
+    "remove_document": WRITE_SESSIONS,
+    "add_participant": WRITE_SESSIONS,
+    "add_self": WRITE_SESSIONS,
+    "update_participant": WRITE_SESSIONS,
+    "remove_participant": WRITE_SESSIONS,
+    "add_field": WRITE_SESSIONS,
+    "update_field": WRITE_SESSIONS,
+    "remove_field": WRITE_SESSIONS,
+    "save_signature": WRITE_SESSIONS,
+    "delete_signature": WRITE_SESSIONS,
+    "begin_authorization": AUTHORIZE_PROVIDERS,
+    "complete_authorization": AUTHORIZE_PROVIDERS,
+    "deliveries": ADMINISTER_WEBHOOKS,
+    "delivery": ADMINISTER_WEBHOOKS,
+    "delivered_session": ADMINISTER_WEBHOOKS,
+    "replay_delivery": ADMINISTER_WEBHOOKS,
+    # What is said of a provider, and of what can be done with a session that is shown, needs no more than to be let in.
+    "provider_health": None,
+    "sync": None,
+    "actions": None,
+    "has_bytes": None,
+}
+
+
+def admit(signing: Signing, viewer: Viewer) -> Signing:
+    """The same gateway as this viewer may use it: what they may not see is not there."""
+    admitted = object.__new__(Admitted)
+    vars(admitted).update(vars(signing))
+    admitted.viewer = viewer
+    if viewer.providers is not None:
+        admitted.directory = signing.directory.only(viewer.providers)
+    return admitted
+
+
+class _Bounded(Signing):
+    """What a viewer may see of several providers at once. Whatever asks for one by name finds it in their ``directory``."""
+
+    viewer: Viewer
+
+    async def known(self, ref: SessionRef) -> Session:
+        """As ever."""
+        if ref.provider not in self.directory:
+            raise NotFound("There is no such session.", path=("id",))
+        return await super().known(ref)
+
+    async def sessions(
+        self, wanted: SessionFilter, order: SessionOrder, part: Slice, max_age: timedelta | None = None
+    ) -> SessionList:
+        """As ever."""
+        return await super().sessions(replace(wanted, providers=self._those(wanted.providers)), order, part, max_age)
+
+    async def count_sessions(self, wanted: SessionFilter) -> int:
+        """As ever."""
+        return await super().count_sessions(replace(wanted, providers=self._those(wanted.providers)))
+
+    async def signatures(
+        self,
+        wanted: SignatureFilter,
+        limit: int,
+        *,
+        after: SignaturePosition | None = None,
+        before: SignaturePosition | None = None,
+        backwards: bool = False,
+    ) -> SignatureList:
+        """As ever."""
+        bounded = replace(wanted, providers=self._those(wanted.providers))
+        return await super().signatures(bounded, limit, after=after, before=before, backwards=backwards)
+
+    async def count_signatures(self, wanted: SignatureFilter) -> int:
+        """As ever."""
+        return await super().count_signatures(replace(wanted, providers=self._those(wanted.providers)))
+
+    async def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
+        """As ever."""
+        those = self._those(wanted.providers)
+        return await super().events(wanted if those is None else replace(wanted, providers=frozenset(those)), after)
+
+    async def event(self, seq: int) -> Event:
+        """As ever."""
+        event = await super().event(seq)
+        if event.session.provider not in self.directory:
+            raise NotFound("There is no such event (any more).", path=("id",))
+        return event
+
+    async def deliveries(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None) -> DeliveryList:
+        """As ever."""
+        return await super().deliveries(replace(wanted, providers=self._those(wanted.providers)), limit, after)
+
+    async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> Delivery:
+        """As ever."""
+        found = await super().delivery(key, path)
+        if self.viewer.providers is not None and found.provider not in self.directory:
+            raise NotFound("There is no such delivery (any more).", path=path)
+        return found
+
+    def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
+        """As ever."""
+        for name in names or ():
+            self.directory.get(name, ("names",))
+        return super().provider_health(self._those(names))
+
+    async def eligible(self, draft: SessionDraft) -> list[Eligibility]:
+        """As ever."""
+        self._require_sources(draft.documents)
+        return await super().eligible(draft)
+
+    async def create_session(self, draft: SessionDraft, once: str | None = None) -> Session:
+        """As ever."""
+        self._require_sources(draft.documents)
+        return await super().create_session(draft, once)
+
+    async def add_document(self, ref: SessionRef, draft: DocumentDraft, once: str | None = None) -> tuple[Session, Document]:
+        """As ever."""
+        self._require_sources((draft,))
+        return await super().add_document(ref, draft, once)
+
+    def _those(self, names: Iterable[str] | None) -> tuple[str, ...] | None:
+        """Which providers are meant: all that there are for this viewer, where none is named."""
+        if names is not None:
+            return tuple(names)
+        return None if self.viewer.providers is None else tuple(each.name for each in self.directory)
+
+    def _require_sources(self, drafts: Sequence[DocumentDraft]) -> None:
+        for draft in drafts:
+            if draft.document is not None and draft.document[0].provider not in self.directory:
+                raise NotFound("There is no such document.", path=("input", "documents", "document"))
+
+
+class Admitted(_Bounded):
+    """Every use case, each with the scope that it needs. Who may write may see what was written."""
+
+
+def _guarded(name: str, scope: str) -> Callable[..., Any]:
+    method: Callable[..., Any] = getattr(_Bounded, name)
+    refusal = f"This needs the scope {scope}."
+    enough = {scope, WRITE_SESSIONS} if scope == READ_SESSIONS else {scope}
+
+    if inspect.iscoroutinefunction(method):
+
+        @wraps(method)
+        async def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
+            if enough.isdisjoint(self.viewer.scopes):
+                raise Forbidden(refusal)
+            return await method(self, *args, **named)
+    else:
+
+        @wraps(method)
+        def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
+            if enough.isdisjoint(self.viewer.scopes):
+                raise Forbidden(refusal)
+            return method(self, *args, **named)
+
+    return guarded
+
+
+for _name, _scope in NEEDS.items():
+    if _scope is not None:
+        setattr(Admitted, _name, _guarded(_name, _scope))
