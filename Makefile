@@ -1,8 +1,9 @@
 # Each command sets itself up: a virtual environment in .venv, filled from requirements.lock.
 PYTHON ?= python3.11
 BIN := .venv/bin
+CHROMIUM ?= /usr/bin/chromium
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench schema lock clean
+.PHONY: browser console help demo test bench schema lock clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 10
@@ -17,6 +18,12 @@ test: .venv/ready  ## Everything that has to hold
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
+browser: .venv/ready $(CHROMIUM)  ## The page for people, in a real browser
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/browser
+
+console:  ## Build the page for people after a change (needs Node 20 or newer)
+	cd gateway/console && npm ci --no-audit --no-fund && npm run build
+
 bench: .venv/ready  ## What it costs
 	$(BIN)/python -m tests.bench $(ARGS)
 
@@ -30,7 +37,11 @@ lock: .venv/ready  ## Choose the newest versions of everything
 		--generate-hashes --no-emit-index-url --no-header --output-file deploy/requirements.lock
 
 clean:  ## Forget the environment
-	rm -rf .venv tests/bench/peers/node_modules
+	rm -rf .venv tests/bench/peers/node_modules gateway/console/node_modules
+
+/usr/bin/chromium:
+	@test "$$(id -u)" = 0 || { echo "Install Chromium, or say where it is: make browser CHROMIUM=…"; exit 1; }
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

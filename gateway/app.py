@@ -18,7 +18,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from gateway import delivery, webhooks
+from gateway import console, delivery, webhooks
 from gateway.authentication import Authentication
 from gateway.directory import Directory
 from gateway.masking import Masking
@@ -95,6 +95,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/graphiql", _graphiql, methods=["GET"])
     app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL))
+    console.mount(app)
     return app
 
 

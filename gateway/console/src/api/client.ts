@@ -1,0 +1,42 @@
+// Asks the gateway. What is the same thing is kept once, so that an event that names a session moves every row that shows it.
+import { Client, type CombinedError, fetchExchange, mapExchange, subscriptionExchange } from "@urql/core";
+import { cacheExchange } from "@urql/exchange-graphcache";
+import { socket } from "./socket";
+import { authorization, refused } from "./token";
+
+const parts = [
+  "Archive", "Capability", "Certificate", "Comparison", "Connection", "DeletePayload", "DocumentPayload", "Download",
+  "DurationStats", "Eligibility", "Freshness", "Health", "Latency", "Limit", "MappingReport", "MappingRule", "OperationMetrics",
+  "PageInfo", "ParticipantPayload", "Problem", "Progress", "ProviderMetrics", "SessionConnection", "SessionCounts",
+  "SessionEventConnection", "SessionMetrics", "SessionPayload", "SourceReport", "StatusCount", "Sync", "Timestamp",
+  "Verification", "WebhookDeliveryConnection", "WebhookDeliveryPayload",
+]; // prettier-ignore
+
+/** Whether the gateway does not know who asks. */
+export function unauthenticated(error: CombinedError): boolean {
+  const status = (error.response as Response | undefined)?.status;
+  return status === 401 || error.graphQLErrors.some((each) => each.extensions.code === "UNAUTHENTICATED");
+}
+
+export const client = new Client({
+  url: "/graphql",
+  preferGetMethod: false,
+  requestPolicy: "cache-and-network",
+  fetchOptions: () => ({ headers: authorization(), credentials: "same-origin" }),
+  exchanges: [
+    mapExchange({
+      onError: (error) => {
+        if (unauthenticated(error)) refused.value = true;
+      },
+    }),
+    cacheExchange({ keys: Object.fromEntries(parts.map((name) => [name, () => null])) }),
+    subscriptionExchange({
+      forwardSubscription: ({ query, variables }) => ({
+        subscribe: (sink) => ({
+          unsubscribe: socket.subscribe({ query: query ?? "", variables: variables as Record<string, unknown> }, sink as never),
+        }),
+      }),
+    }),
+    fetchExchange,
+  ],
+});

@@ -1,0 +1,16 @@
+// What went wrong, as every payload tells it.
+import { graphql, type FragmentOf } from "../graphql";
+
+export const ProblemDetail = graphql(`
+  fragment ProblemDetail on Problem {
+    code
+    message
+    path
+    provider
+    providerCode
+    retryable
+    retryAfterMs
+  }
+`);
+
+export type Problem = FragmentOf<typeof ProblemDetail>;

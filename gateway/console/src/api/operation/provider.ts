@@ -1,0 +1,102 @@
+// Providers: how they are, what they can do, and who asks.
+import { graphql, type ResultOf } from "../graphql";
+import { ProblemDetail } from "./problem";
+
+export const ProviderState = graphql(
+  `
+    fragment ProviderState on Provider {
+      id
+      name
+      displayName
+      kind
+      environment
+      sessionKind
+      health {
+        state
+        circuit
+        lastSuccessAt
+        lastFailureAt
+        problem {
+          ...ProblemDetail
+        }
+      }
+      connection {
+        state
+        expiresAt
+        note
+      }
+      sync {
+        strategy
+        lastSyncAt
+        lagMs
+        openSessions
+      }
+    }
+  `,
+  [ProblemDetail],
+);
+
+export const Providers = graphql(
+  `
+    query Providers {
+      providers {
+        ...ProviderState
+        capabilities {
+          operation
+          support
+          note
+        }
+        limits {
+          name
+          value
+          unit
+        }
+        optionsSchema
+      }
+    }
+  `,
+  [ProviderState],
+);
+
+export const Counts = graphql(`
+  query Counts($name: String!) {
+    provider(name: $name) {
+      id
+      sessionCounts {
+        byStatus {
+          status
+          count
+        }
+        toSign
+        needsAction
+        asOf
+        native
+      }
+    }
+  }
+`);
+
+export const Health = graphql(
+  `
+    subscription Health {
+      providerHealth {
+        ...ProviderState
+      }
+    }
+  `,
+  [ProviderState],
+);
+
+export const WhoAmI = graphql(`
+  query WhoAmI {
+    viewer {
+      id
+      subject
+      scopes
+      providers
+    }
+  }
+`);
+
+export type Provider = ResultOf<typeof Providers>["providers"][number];
+export type Operation = Provider["capabilities"][number]["operation"];

@@ -1,0 +1,145 @@
+// Who takes part, and how far each has come.
+import { useState } from "preact/hooks";
+import { act } from "../../api/act";
+import { client } from "../../api/client";
+import { AddParticipant, type Detail, type Problem, RemoveParticipant, SigningLinks } from "../../api/operation";
+import { Ago, Icon, Panel, Pill } from "../../part/basic";
+import { Dialog } from "../../part/dialog";
+import { Text } from "../../part/field";
+import { Problems } from "../../part/trouble";
+import { many, onceKey, say } from "../../word";
+
+type Done = (problems: readonly Problem[]) => void;
+
+export function Participants({ session, done }: { session: Detail; done: Done }) {
+  const [adding, add] = useState(false);
+  const open =
+    !session.final && session.participants.some((person) => person.status === "INVITED" || person.status === "VIEWED");
+  return (
+    <Panel
+      title="Participants"
+      note={
+        session.participants.length
+          ? `${many(session.participants.length, "person", "people")}${session.participants.length > 1 ? `, ${session.signingOrder === "SEQUENTIAL" ? "one after the other" : "all at once"}` : ""}`
+          : "Nobody yet"
+      }
+      side={
+        session.actions.includes("ADD_PARTICIPANT") && (
+          <button type="button" class="small" onClick={() => add(true)}>
+            <Icon name="plus" />
+            Add
+          </button>
+        )
+      }
+    >
+      <ul class="things">
+        {session.participants.map((person) => (
+          <li key={person.id}>
+            <span class="avatar" aria-hidden="true">
+              {initials(person.displayName ?? person.email ?? "?")}
+            </span>
+            <div class="what">
+              <strong>{person.displayName ?? person.email ?? person.key}</strong>
+              <small>
+                {[person.email, person.phone, person.role === "SIGNER" ? null : say(person.role)].filter(Boolean).join(" · ") ||
+                  "No address known"}
+              </small>
+              {person.declineReason && <small>“{person.declineReason}”</small>}
+            </div>
+            <div class="state">
+              <Pill word={person.status} />
+              <small>
+                {person.signedAt ? (
+                  <Ago time={person.signedAt} />
+                ) : (
+                  person.providerStatus && <code>{person.providerStatus}</code>
+                )}
+              </small>
+            </div>
+            {(open || session.actions.includes("REMOVE_PARTICIPANT")) && (
+              <div class="acts">
+                {open && (person.status === "INVITED" || person.status === "VIEWED") && (
+                  <Link session={session.id} person={person.id} />
+                )}
+                {session.actions.includes("REMOVE_PARTICIPANT") && (
+                  <button
+                    type="button"
+                    class="small quiet"
+                    onClick={async () => done((await act(RemoveParticipant, { input: { participant: person.id } })).problems)}
+                  >
+                    Remove<span class="unseen"> {person.displayName}</span>
+                  </button>
+                )}
+              </div>
+            )}
+          </li>
+        ))}
+      </ul>
+      {adding && <Adding session={session.id} done={done} close={() => add(false)} />}
+    </Panel>
+  );
+}
+
+function initials(name: string): string {
+  const words = name.split(/\s+/).filter(Boolean);
+  return ((words[0]?.[0] ?? "?") + (words.length > 1 ? (words.at(-1)?.[0] ?? "") : "")).toUpperCase();
+}
+
+/** The link where a person signs. It is asked for when it is wanted, and no sooner: whoever has it can sign. */
+function Link({ session, person }: { session: string; person: string }) {
+  const [said, say] = useState<string>();
+  async function copy(): Promise<void> {
+    const { data, error } = await client.query(SigningLinks, { id: session }, { requestPolicy: "network-only" }).toPromise();
+    const url = data?.session?.participants.find((each) => each.id === person)?.signingUrl;
+    if (!url) return say(error?.graphQLErrors[0]?.message ?? "The provider gives no link");
+    await navigator.clipboard.writeText(url).then(
+      () => say("Copied"),
+      () => say("The browser does not let us copy"),
+    );
+  }
+  return (
+    <button type="button" class="small quiet" onClick={() => void copy()} aria-live="polite">
+      {said ?? "Copy signing link"}
+    </button>
+  );
+}
+
+function Adding({ session, done, close }: { session: string; done: Done; close: () => void }) {
+  const [person, set] = useState({ firstName: "", lastName: "", email: "" });
+  const [problems, setProblems] = useState<readonly Problem[]>([]);
+  const [busy, setBusy] = useState(false);
+  const [key] = useState(onceKey);
+  const change = (name: keyof typeof person) => (value: string) => set({ ...person, [name]: value });
+  return (
+    <Dialog title="Add a participant" close={close}>
+      <form
+        onSubmit={async (event) => {
+          event.preventDefault();
+          setBusy(true);
+          const found = (await act(AddParticipant, { input: { session, participant: person, idempotencyKey: key } })).problems;
+          setBusy(false);
+          setProblems(found);
+          if (!found.length) {
+            close();
+            done([]);
+          }
+        }}
+      >
+        <div class="pair">
+          <Text label="First name" value={person.firstName} set={change("firstName")} required autofocus />
+          <Text label="Last name" value={person.lastName} set={change("lastName")} required />
+        </div>
+        <Text label="E-mail" type="email" value={person.email} set={change("email")} required />
+        <Problems problems={problems} />
+        <footer>
+          <button type="button" class="quiet" onClick={close}>
+            Never mind
+          </button>
+          <button type="submit" class="main" disabled={busy}>
+            {busy ? "One moment…" : "Add"}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

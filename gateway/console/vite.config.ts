@@ -1,0 +1,47 @@
+// Builds the page. Beside it lies build.json: the hash of the sources it was made of, and of every file that was made,
+// so that a test without Node can tell whether they belong together.
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { defineConfig, type Plugin } from "vite";
+
+const here = import.meta.dirname;
+const sources = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "public", "src"];
+const made = "src/api/schema.d.ts"; // by gql.tada, from the SDL
+
+function files(path: string): string[] {
+  try {
+    return readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+  } catch {
+    return [path];
+  }
+}
+
+const sha256 = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
+
+function hashes(roots: string[], base: string): Record<string, string> {
+  const found = roots.flatMap((root) => files(join(base, root))).map((path) => relative(base, path));
+  const kept = found.filter((path) => path !== made && path !== "build.json").sort();
+  return Object.fromEntries(kept.map((path) => [path, sha256(readFileSync(join(base, path)))]));
+}
+
+function record(): Plugin {
+  return {
+    name: "record",
+    apply: "build",
+    closeBundle() {
+      const lines = Object.entries(hashes(sources, here)).map(([path, hash]) => `${hash}  ${path}\n`);
+      const build = { sources: sha256(lines.join("")), files: hashes(["."], join(here, "dist")) };
+      writeFileSync(join(here, "dist", "build.json"), `${JSON.stringify(build, null, 2)}\n`);
+    },
+  };
+}
+
+export default defineConfig({
+  base: "/console/",
+  plugins: [record()],
+  build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
+  server: { proxy: { "/graphql": { target: "http://127.0.0.1:8000", ws: true }, "/uploads": "http://127.0.0.1:8000" } },
+});

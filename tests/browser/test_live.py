@@ -1,0 +1,99 @@
+"""What happens at a provider shows on the page by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from screen import Stage, Tab
+
+SECOND = 1.0
+
+
+async def marked(tab: Tab) -> bool:
+    """Whether this is the document it was: a reload forgets what was hung on it."""
+    return bool(await tab.page.evaluate("window.sameDocument === true"))
+
+
+async def mark(tab: Tab) -> None:
+    await tab.page.evaluate("window.sameDocument = true")
+
+
+@pytest.mark.parametrize("provider", ["signicat", "easyink"])
+async def test_a_session_moves_from_pending_to_completed_within_a_second(stage: Stage, tab: Tab, provider: str) -> None:
+    session = await stage.create(provider, "Lease of the north field", people=1)
+    await tab.open("sessions")
+    await tab.shows("tr[data-status=PENDING]")
+    await mark(tab)
+    begun = time.monotonic()
+    if provider == "signicat":
+        await stage.sign(session)
+    else:
+        await stage.sandboxes[provider].sign(session["key"])
+    await tab.shows("tr[data-status=COMPLETED]", seconds=3)
+    assert time.monotonic() - begun < SECOND
+    assert await marked(tab)
+
+
+async def test_one_session_moves_too_with_its_timeline_and_its_signatures(stage: Stage, tab: Tab) -> None:
+    session = await stage.create("signicat", "Lease of the north field", people=1)
+    await tab.open("sessions", session["id"])
+    await tab.shows("article[data-status=PENDING]")
+    await mark(tab)
+    begun = time.monotonic()
+    await stage.sign(session)
+    await tab.shows("article[data-status=COMPLETED]", seconds=3)
+    assert time.monotonic() - begun < SECOND
+    await tab.shows(".timeline li:has-text('Completed')")
+    await tab.shows(".things li:has-text('PAdES') .pill:has-text('Valid')")
+    assert await marked(tab)
+
+
+async def test_a_session_that_is_new_comes_into_the_list_and_one_that_no_longer_fits_leaves_it(stage: Stage, tab: Tab) -> None:
+    await tab.open("sessions?status=open")
+    await tab.shows("text=No session fits.")
+    session = await stage.create("signicat", "Lease of the north field", people=1)
+    await tab.shows("tr:has-text('Lease of the north field')")
+    await stage.sign(session)
+    await tab.shows("text=No session fits.")
+
+
+async def test_a_restarted_gateway_leaves_nothing_stale(stage: Stage, tab: Tab) -> None:
+    tab.forgiven = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "WebSocket connection to")
+    signed = await stage.create("signicat", "Signed meanwhile", people=1)
+    await stage.create("signicat", "Left alone", people=1)
+    await tab.open("sessions")
+    await tab.shows("tr:has-text('Signed meanwhile')[data-status=PENDING]")
+    await mark(tab)
+    stage.gateway.kill()
+    await tab.shows("text=The connection to the gateway is lost.")
+    await tab.photograph("gateway-gone")
+    await stage.sign(signed)
+    await stage.restart()
+    await tab.shows("tr:has-text('Signed meanwhile')[data-status=COMPLETED]")
+    await tab.page.get_by_text("Live", exact=True).wait_for()
+    await tab.page.get_by_text("The connection to the gateway is lost.").wait_for(state="hidden")
+    assert await tab.page.locator("tr[data-status=PENDING]").count() == 1
+    later = await stage.create("signicat", "Ordered afterwards", people=1)
+    await tab.shows("tr:has-text('Ordered afterwards')[data-status=PENDING]")
+    await stage.sign(later)
+    await tab.shows("tr:has-text('Ordered afterwards')[data-status=COMPLETED]")
+    assert await marked(tab)
+
+
+async def test_a_dead_provider_is_shown_as_dead_and_the_rest_stays_usable(stage: Stage, tab: Tab) -> None:
+    await stage.create("easyink", "At the one that dies", people=1)
+    await tab.open("providers")
+    await tab.shows("[data-provider=easyink]:not([data-health=DOWN])")
+    await stage.stops["easyink"].aclose()
+    await tab.shows("[data-provider=easyink][data-health=DOWN]")
+    assert await tab.page.locator("[data-provider=signicat][data-health=DOWN]").count() == 0
+    await tab.photograph("provider-dead")
+    await tab.page.get_by_role("link", name="Sessions", exact=True).click()
+    await tab.shows(".sources .trouble:has-text('easyink')")
+    await tab.shows("tr:has-text('At the one that dies')")
+    await tab.photograph("sessions-with-a-silent-source")
+    session = await stage.create("signicat", "At one that lives", people=1)
+    await tab.shows("tr:has-text('At one that lives')[data-status=PENDING]")
+    await asyncio.gather(stage.sign(session), tab.shows("tr:has-text('At one that lives')[data-status=COMPLETED]"))
