@@ -1,0 +1,71 @@
+"""A gateway that lets in holders of keys and of an issuer's tokens, in front of two sandboxes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.authentication.api_key import digest
+from gateway.viewer import SCOPES
+from providers.authority import Authority
+
+sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).parents[1])]
+from issuer import AUDIENCE, ISSUER, Issuer
+from scene import Scene
+from scene import scene as running
+
+
+def key(name: str) -> str:
+    return f"csk_{name.replace(':', '-')}"
+
+
+KEYS: dict[str, dict[str, Any]] = {
+    **{scope: {"scopes": [scope]} for scope in SCOPES},
+    "everything": {"scopes": list(SCOPES)},
+    "nothing": {"scopes": []},
+    "bounded": {"scopes": list(SCOPES), "providers": ["easyink"]},
+    "soon over": {"scopes": list(SCOPES), "expires_at": "2030-01-01T00:00:00Z"},
+}
+
+
+@dataclass
+class Door:
+    """The scene, and who may come in."""
+
+    scene: Scene
+    issuer: Issuer
+
+    async def ask(self, who: str, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to a holder of this key, or of this token."""
+        return await self.answer(key(who) if who in KEYS else who, query, **variables)
+
+    async def answer(self, credentials: str, query: str, **variables: Any) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {credentials}"}
+        reply = await self.scene.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        self.scene.answers.append(reply.text)
+        found: dict[str, Any] = reply.json()
+        return found
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+async def door(tmp_path: Path, authority: Authority) -> AsyncIterator[Door]:
+    async with Issuer().serving() as issuer:
+        authentication = {
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+            "jwks_url": issuer.address,
+            "keys": [{"name": name, "sha256": digest(key(name)), **told} for name, told in KEYS.items()],
+        }
+        async with running(tmp_path, authority, {"authentication": authentication}) as scene:
+            scene.client.headers["authorization"] = f"Bearer {key('everything')}"
+            yield Door(scene, issuer)

@@ -1,0 +1,289 @@
+"""Every field that can be asked for with every scope: a new one without a rule fails here."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Door
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+    is_leaf_type,
+    print_type,
+)
+from scene import node_id, pdf
+from strawberry.types.field import StrawberryField
+
+from gateway.signing import Signing
+from gateway.signing.access import NEEDS
+from gateway.viewer import SCOPES
+from schema import schema
+
+READ, WRITE = "sessions:read", "sessions:write"
+SIGNED, DOCUMENTS, NATIVE, SIGN = "signatures:read", "documents:read", "native:read", "sessions:sign"
+ROOTS: dict[str, str | None] = {
+    "Query.node": READ,
+    "Query.nodes": READ,
+    "Query.viewer": None,
+    "Query.providers": None,
+    "Query.provider": None,
+    "Query.session": READ,
+    "Query.sessionByKey": READ,
+    "Query.sessions": READ,
+    "Query.document": READ,
+    "Query.signatures": SIGNED,
+    "Query.eligibleProviders": READ,
+    "Query.webhookDeliveries": "webhooks:admin",
+    "Mutation.beginAuthorization": "providers:authorize",
+    "Mutation.completeAuthorization": "providers:authorize",
+    "Mutation.replayWebhook": "webhooks:admin",
+    "Subscription.session": READ,
+    "Subscription.sessionEvents": READ,
+    "Subscription.providerHealth": None,
+}
+"""What each needs; a mutation that is not named needs ``sessions:write``."""
+FIELDS: dict[str, str | None] = {
+    "Session.native": NATIVE,
+    "Participant.signingUrl": SIGN,
+    "Document.download": DOCUMENTS,
+    "Signature.download": DOCUMENTS,
+    "Signature.certificate": SIGNED,
+    "Signature.timestamp": SIGNED,
+    "Signature.verification": SIGNED,
+    "Provider.sessionCounts": READ,
+    # What a session leads to is read like the session itself.
+    "Session.events": READ,
+    "Document.session": READ,
+    "Document.signatures": READ,
+    "Participant.session": READ,
+    "Signature.session": READ,
+    "Signature.document": READ,
+    "Signature.participant": READ,
+    "SignatureField.document": READ,
+    "SignatureField.participant": READ,
+    "SessionEvent.session": READ,
+    "SessionEvent.participant": READ,
+    "SessionEvent.document": READ,
+    "SessionEvent.signature": READ,
+    "SessionConnection.totalCount": READ,
+    "SignatureConnection.totalCount": SIGNED,
+    "WebhookDelivery.session": "webhooks:admin",
+    # Nothing of any session is told by these.
+    "Session.provider": None,
+    "Document.provider": None,
+    "Signature.provider": None,
+    "Session.actions": None,
+    "Session.freshness": None,
+    "Provider.sync": None,
+    "Viewer.providers": None,
+}
+
+
+def named(type_: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField]]:
+    for name, field in type_.fields.items():
+        yield f"{type_.name}.{name}", field
+
+
+def roots() -> Iterator[tuple[str, GraphQLField]]:
+    core = schema._schema
+    for type_ in (core.query_type, core.mutation_type, core.subscription_type):
+        assert type_ is not None
+        yield from named(type_)
+
+
+def asking() -> Iterator[str]:
+    """The fields beneath that reach beyond the object that they are of."""
+    core = schema._schema
+    for type_ in core.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and type_ not in (core.query_type, core.mutation_type, core.subscription_type):
+            for name, field in named(type_):
+                own = field.extensions.get("strawberry-definition")
+                resolver = own.base_resolver if isinstance(own, StrawberryField) else None
+                if resolver is not None and resolver.info_parameter is not None:
+                    yield name
+
+
+def needed(name: str) -> str | None:
+    return ROOTS.get(name, WRITE)
+
+
+def allowed(scope: str | None, held: str) -> bool:
+    return scope is None or held == scope or (scope == READ and held == WRITE)
+
+
+def identity(name: str) -> str:
+    """The id of something that there is not, of the type that an argument or a member is named for."""
+    kind = {"field": "SignatureField", "webhook": "WebhookDelivery"}.get(name, name.capitalize())
+    keys = {"WebhookDelivery": 1, "Session": 2}.get(kind, 3)
+    return node_id(kind, *("easyink", "x", "y")[:keys])
+
+
+def example(type_: Any, name: str) -> str:
+    """A value of an input type that says as little as can be said."""
+    if isinstance(type_, GraphQLNonNull):
+        return example(type_.of_type, name)
+    if isinstance(type_, GraphQLList):
+        return f"[{example(type_.of_type, name)}]"
+    if isinstance(type_, GraphQLEnumType):
+        return next(iter(type_.values))
+    if type_.name == "DocumentInput":
+        return '{upload: "x"}'
+    if isinstance(type_, GraphQLInputObjectType):
+        told = (f"{member}: {example(each.type, member)}" for member, each in type_.fields.items() if _must(each.type))
+        return f"{{{', '.join(told)}}}"
+    plain = {"ID": f'"{identity(name)}"', "Int": "1", "Float": "1.5", "Boolean": "true", "Duration": '"P1D"'}
+    return plain.get(type_.name, '"x"')
+
+
+def _must(type_: Any) -> bool:
+    return isinstance(type_, GraphQLNonNull)
+
+
+def call(name: str, field: GraphQLField) -> str:
+    """An operation that asks for a root field and for no more than it has to."""
+    root, plain = name.split(".")
+    about = {"Query.document": "document", "Mutation.replayWebhook": "webhook"}.get(name, "session")
+    given = {
+        arg: example(each.type, about if arg in {"id", "ids"} else arg) for arg, each in field.args.items() if _must(each.type)
+    }
+    if "provider" in given and root == "Mutation":
+        given["provider"] = '"easyink"'
+    words = f"({', '.join(f'{arg}: {value}' for arg, value in given.items())})" if given else ""
+    type_ = get_named_type(field.type)
+    selection = "" if is_leaf_type(type_) else " { problems { code message } }" if root == "Mutation" else " { __typename }"
+    return f"{root.lower()} {{ {plain}{words}{selection} }}"
+
+
+def codes(answer: dict[str, Any]) -> set[str]:
+    found = {each["extensions"]["code"] for each in answer.get("errors", ())}
+    for payload in (answer.get("data") or {}).values():
+        if isinstance(payload, dict):
+            found |= {each["code"] for each in payload.get("problems", ())}
+    return found
+
+
+def test_every_field_that_reaches_for_something_has_a_rule() -> None:
+    assert set(ROOTS) <= {name for name, _ in roots()}
+    assert {name for name, _ in roots() if not name.startswith("Mutation.")} <= set(ROOTS)
+    assert set(asking()) == set(FIELDS)
+
+
+def test_every_use_case_has_a_rule() -> None:
+    public = {name for name, _ in inspect.getmembers(Signing, inspect.isfunction) if not name.startswith("_")}
+    ours = {"open", "close", "observe", "receive", "download"}
+    assert public - ours == set(NEEDS)
+    assert set(NEEDS.values()) <= {None, *SCOPES}
+
+
+async def test_every_root_field_with_every_scope(door: Door, record_property: Any) -> None:
+    tried = 0
+    for name, field in roots():
+        if name == "Mutation.uploadFile":
+            continue
+        for held in SCOPES:
+            ask = _streamed if name.startswith("Subscription.") else Door.ask
+            answer = await ask(door, held, call(name, field))
+            refused = "FORBIDDEN" in codes(answer)
+            assert refused is not allowed(needed(name), held), (name, held, answer)
+            tried += 1
+    record_property("figure", f"authorization: {tried} root fields and scopes, {len(FIELDS)} fields beneath")
+
+
+async def _streamed(door: Door, held: str, query: str) -> dict[str, Any]:
+    """The first thing that is said of a subscription, if anything is said at once."""
+    headers = {"authorization": f"Bearer csk_{held.replace(':', '-')}", "accept": "text/event-stream"}
+    async with door.scene.client.stream("POST", "/graphql", json={"query": query}, headers=headers) as reply:
+        if reply.headers["content-type"].startswith("application/json"):
+            found: dict[str, Any] = json.loads(await reply.aread())
+            return found
+        return {}
+
+
+async def test_what_a_scope_does_not_allow_is_not_in_the_answer(door: Door) -> None:
+    session = await door.scene.create("easyink")
+    text = """query Q($id: ID!) { session(id: $id) {
+      title native participants { email signingUrl } documents { download { url } }
+    } }"""
+    answer = await door.ask(WRITE, text, id=session["id"])
+    assert codes(answer) == {"FORBIDDEN"}
+    shown = answer["data"]["session"]
+    assert shown["title"] == session["title"]
+    assert shown["native"] is None
+    assert {each["signingUrl"] for each in shown["participants"]} == {None}
+    assert {each["download"] for each in shown["documents"]} == {None}
+    whole = (await door.ask("everything", text, id=session["id"]))["data"]["session"]
+    assert whole["native"] is not None
+    assert all(each["download"] for each in whole["documents"])
+    assert (await door.ask("providers:compare", text, id=session["id"]))["data"] == {"session": None}
+
+
+async def test_an_upload_needs_the_scope_to_write(door: Door) -> None:
+    headers = {"authorization": "Bearer csk_sessions-read", "content-type": "application/pdf"}
+    reply = await door.scene.client.put("/uploads", content=pdf(), headers=headers)
+    assert (reply.status_code, reply.json()["problem"]["code"]) == (403, "FORBIDDEN")
+
+
+async def test_actions_are_those_that_this_viewer_may_do(door: Door) -> None:
+    session = await door.scene.create("easyink")
+    text = "query Q($id: ID!) { session(id: $id) { actions } }"
+    reader, writer = [(await door.ask(who, text, id=session["id"]))["data"]["session"]["actions"] for who in (READ, WRITE)]
+    assert reader == []
+    assert "CANCEL_SESSION" in writer
+
+
+def _same(one: object, other: object) -> bool:
+    return str(one).replace("signicat", "nowhere!") == str(other).replace("signicat", "nowhere!")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query Q($id: ID!) { session(id: $id) { title } }",
+        "query Q($id: ID!) { node(id: $id) { id } }",
+        "query Q($id: ID!) { nodes(ids: [$id]) { id } }",
+        'mutation M($id: ID!) { cancelSession(input: {session: $id, reason: "x"}) { problems { code message path } } }',
+        "mutation M($id: ID!) { duplicateSession(input: {session: $id}) { problems { code message path } } }",
+    ],
+)
+async def test_what_is_of_another_provider_is_not_there(door: Door, text: str) -> None:
+    session = await door.scene.create("signicat")
+    hidden = await door.ask("bounded", text, id=session["id"])
+    missing = await door.ask("bounded", text, id=node_id("Session", "nowhere!", session["key"]))
+    assert _same(hidden, missing), (hidden, missing)
+    assert "NOT_FOUND" in codes(hidden)
+
+
+async def test_lists_events_and_documents_of_other_providers_are_not_there(door: Door) -> None:
+    signicat, easyink = await door.scene.create("signicat"), await door.scene.create("easyink")
+    text = "{ sessions { totalCount nodes { id } sources { provider } } providers { name } viewer { providers } }"
+    found = (await door.ask("bounded", text))["data"]
+    assert [each["id"] for each in found["sessions"]["nodes"]] == [easyink["id"]]
+    assert found["sessions"]["totalCount"] == 1
+    assert [each["provider"] for each in found["sessions"]["sources"]] == ["easyink"]
+    assert found["viewer"]["providers"] == ["easyink"]
+    assert [each["name"] for each in found["providers"]] == ["easyink"]
+    assert "NOT_FOUND" in codes(await door.ask("bounded", '{ sessions(filter: {providers: ["signicat"]}) { totalCount } }'))
+    borrowed = {"provider": "easyink", "title": "x", "documents": [{"document": signicat["documents"][0]["id"]}]}
+    taken = "mutation M($input: CreateSessionInput!) { createSession(input: $input) { problems { code message } } }"
+    assert codes(await door.ask("bounded", taken, input=borrowed)) == {"NOT_FOUND"}
+    events = 'subscription { sessionEvents(after: "0") { session { id } } }'
+    headers = {"authorization": "Bearer csk_bounded", "accept": "text/event-stream"}
+    async with door.scene.client.stream("POST", "/graphql", json={"query": events}, headers=headers) as reply:
+        async for line in reply.aiter_lines():
+            if line.startswith("data: {"):
+                assert signicat["id"] not in line
+                assert easyink["id"] in line
+                break
+
+
+def test_the_contract_names_the_scopes() -> None:
+    assert "native:read" in print_type(schema._schema.type_map["Session"])

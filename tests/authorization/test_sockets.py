@@ -1,0 +1,80 @@
+"""Credentials on connections that last: where they are sent, when they end, and how they are renewed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from conftest import Door, key
+from issuer import _in
+from liveclient import live
+
+EVENTS = "subscription { sessionEvents { type } }"
+
+
+def init(credentials: str, name: str = "Authorization") -> dict[str, Any]:
+    return {"type": "connection_init", "payload": {name: f"Bearer {credentials}"}}
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+async def test_credentials_come_with_the_first_message(door: Door, name: str) -> None:
+    async with live(door.scene.address, greeted=False) as client:
+        await client.say(init(key("sessions:read"), name))
+        assert (await client.hear())["type"] == "connection_ack"
+        await client.start("{ viewer { subject } }")
+        assert (await client.next())["payload"] == {"data": {"viewer": {"subject": "sessions:read"}}}
+
+
+@pytest.mark.parametrize(
+    "payload", [None, {}, {"Authorization": "Bearer csk_guess"}, {"Authorization": 7}, {"token": key("everything")}]
+)
+async def test_whoever_has_none_is_not_let_in(door: Door, payload: dict[str, Any] | None) -> None:
+    async with live(door.scene.address, greeted=False) as client:
+        await client.say({"type": "connection_init", "payload": payload})
+        assert (await client.end())[0] == 4403
+
+
+async def test_a_socket_ends_with_its_token(door: Door) -> None:
+    async with live(door.scene.address, greeted=False) as client:
+        await client.say(init(door.issuer.token()))
+        await client.hear()
+        await client.start(EVENTS)
+        await asyncio.sleep(0.05)
+        door.scene.clock.ahead += 700
+        await door.scene.create("easyink")
+        assert await client.end() == (4401, "These credentials have ended. Connect again with new ones.")
+        assert client.operations["1"].get_nowait() is None, "nothing was told any more"
+
+
+async def test_a_token_is_renewed_on_an_open_socket(door: Door) -> None:
+    async with live(door.scene.address, greeted=False) as client:
+        await client.say(init(door.issuer.token()))
+        await client.hear()
+        await client.start(EVENTS)
+        await asyncio.sleep(0.05)
+        await client.say(init(door.issuer.token(exp=_in(5_000))))
+        assert (await client.hear())["type"] == "pong"
+        door.scene.clock.ahead += 700
+        await door.scene.create("easyink")
+        assert (await client.next())["payload"]["data"]["sessionEvents"]["type"] == "CREATED"
+
+
+async def test_a_socket_stays_with_whom_it_was_opened_for(door: Door) -> None:
+    async with live(door.scene.address, greeted=False) as client:
+        await client.say(init(door.issuer.token()))
+        await client.hear()
+        await client.say(init(door.issuer.token(sub="eve")))
+        assert (await client.end())[0] == 4403
+
+
+async def test_a_stream_ends_with_its_token(door: Door) -> None:
+    headers = {"authorization": f"Bearer {door.issuer.token()}", "accept": "text/event-stream"}
+    async with door.scene.client.stream("POST", "/graphql", json={"query": EVENTS}, headers=headers) as reply:
+        lines = reply.aiter_lines()
+        assert (await anext(lines)).startswith("retry:")
+        door.scene.clock.ahead += 700
+        await door.scene.create("easyink")
+        told = [line async for line in lines if line]
+    assert "UNAUTHENTICATED" in told[-3]
+    assert told[-2:] == ["event: complete", "data:"]
