@@ -93,8 +93,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.include_router(delivery.router)
     app.include_router(webhooks.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
-    app.add_api_route("/graphiql", _graphiql, methods=["GET"])
-    app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL))
+    if settings.server.profile == "open":
+        app.add_api_route("/graphiql", _graphiql, methods=["GET"])
+        app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL))
     console.mount(app)
     return app
 

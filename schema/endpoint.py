@@ -23,8 +23,9 @@ from schema.live.accept import Accepted, accepted
 from schema.live.connections import Connections
 from schema.live.sse import EventStream
 from schema.live.websocket import Socket
-from schema.operations import SUBSCRIPTION, Operations, Refused, Request
-from schema.request import Reader, Unreadable
+from schema.operations import SUBSCRIPTION, Operations
+from schema.problems import Refused
+from schema.request import Reader, Request, Unreadable
 
 _JSON: Final = b"application/json; charset=utf-8"
 _GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
@@ -51,7 +52,7 @@ class Endpoint:
         self._limits = settings.live
         self._origin = normalize_origin(settings.server.public_url)
         self._reader = Reader(settings.limits.body)
-        self._operations = Operations(schema, context, clock, settings.limits.deadline)
+        self._operations = Operations(schema, context, settings, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, in JSON also where the request cannot be read."""

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 from graphql import FieldNode, GraphQLError, located_error
-from starlette.datastructures import FormData
 from strawberry.schema import Schema
 
-from gateway.viewer import NOBODY, Viewer
+from gateway.settings import Settings
+from gateway.viewer import Viewer
 from providers.clock import Clock
 from providers.deadline import deadline
 from schema.context import Context
 from schema.execution import Answer as Executed
 from schema.execution import Bound, Plan, Plans
-from schema.problems import render
+from schema.limits import Limits
+from schema.problems import Refused, render
+from schema.request import Request
+from schema.trusted import TrustedDocuments
 
 SUBSCRIPTION = "subscription"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An operation that somebody asks for. ``resume_after`` is the cursor of the last event that they have seen.
-
-    ``form`` holds the files that came with it, and is closed once it is done. ``who`` says who asks, at any time
-    while it lasts.
-    """
-
-    query: str
-    variables: Mapping[str, Any] | None = None
-    operation: str | None = None
-    resume_after: str | None = None
-    form: FormData | None = None
-    who: Callable[[], Viewer] = lambda: NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +30,6 @@ class Answer:
 
     body: bytes
     cursor: str | None = None
-
-
-class Refused(Exception):
-    """An operation that was not begun, or that cannot go on: there is no more data of it. ``errors`` are fit to be shown."""
-
-    def __init__(self, errors: Sequence[GraphQLError]) -> None:
-        super().__init__()
-        self.errors = errors
-
-    def shown(self) -> list[Any]:
-        """The errors as GraphQL has them."""
-        return [error.formatted for error in self.errors]
 
 
 class Answers(AsyncIterator[Answer]):
@@ -98,13 +73,16 @@ class Answers(AsyncIterator[Answer]):
 
 
 class Operations:
-    """Runs operations of a schema. Each event has surroundings and a deadline (in seconds) of its own."""
+    """Runs operations of a schema. Each event has surroundings and a deadline of its own."""
 
-    def __init__(self, schema: Schema, context: Callable[[Viewer], Context], clock: Clock, seconds: float) -> None:
-        self._plans = Plans(schema)
+    def __init__(self, schema: Schema, context: Callable[[Viewer], Context], settings: Settings, clock: Clock) -> None:
+        limits, open_ = settings.limits, settings.server.profile == "open"
+        check = Limits(schema._schema, limits, introspective=open_)
+        self._plans = Plans(schema, check=check, tokens=limits.tokens, suggesting=open_)
+        self._trusted = TrustedDocuments(settings)
         self._context = context
         self._clock = clock
-        self._seconds = seconds
+        self._seconds = limits.deadline
 
     def expired(self, viewer: Viewer) -> bool:
         """Whether somebody's credentials have ended."""
@@ -112,7 +90,7 @@ class Operations:
 
     def plan(self, request: Request) -> Plan:
         """What is to be done. Raises ``Refused`` for what is no valid operation."""
-        plan = self._plans.plan(request.query, request.operation)
+        plan = self._plans.plan(self._trusted.text(request), request.operation)
         if isinstance(plan, list):
             raise Refused(plan)
         return plan

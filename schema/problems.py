@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, Self, TypeVar
 
 import strawberry
@@ -45,6 +45,18 @@ class Problem:
             retryable=error.retryable,
             retry_after_ms=None if error.retry_after is None else int(error.retry_after * 1000),
         )
+
+
+class Refused(Exception):
+    """An operation that was not begun, or that cannot go on: there is no more data of it. ``errors`` are fit to be shown."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+    def shown(self) -> list[Any]:
+        """The errors as GraphQL has them."""
+        return [error.formatted for error in self.errors]
 
 
 async def attempt(work: Awaitable[T]) -> tuple[T | None, list[Problem]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
@@ -14,7 +15,7 @@ from starlette.requests import Request as Http
 from starlette.types import Receive, Scope
 from strawberry.file_uploads.utils import replace_placeholders_with_files
 
-from schema.operations import Request
+from gateway.viewer import NOBODY, Viewer
 
 PREFLIGHT: Final = (
     b"graphql-require-preflight",
@@ -23,18 +24,61 @@ PREFLIGHT: Final = (
     b"graphql-preflight",
 )
 """Headers that no page of another site can send without being asked first, unlike a form."""
+_NESTING: Final = (dict, list)
+_DEEPEST: Final = 32
 _SHAPE: Final = "The request is not of the shape that GraphQL over HTTP asks for."
 
 
-class _Body(msgspec.Struct, rename="camel"):
-    query: str
+class _Persisted(msgspec.Struct):
+    sha256_hash: str = msgspec.field(name="sha256Hash", default="")
+
+
+class Extensions(msgspec.Struct, rename="camel"):
+    """As much of a request's ``extensions`` as is looked at: how Apollo's clients name a document."""
+
+    persisted_query: _Persisted | None = None
+
+
+class Body(msgspec.Struct, rename="camel"):
+    """An operation as clients write it."""
+
+    query: str | None = None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
-    extensions: dict[str, Any] | None = None
+    extensions: Extensions | None = None
+    document_id: str | None = None
+
+    def request(self, **more: Any) -> Request:
+        """What is asked for. Raises ``Unreadable`` where that is nothing."""
+        persisted = self.extensions.persisted_query if self.extensions else None
+        named = self.document_id or (persisted.sha256_hash if persisted else None)
+        if not self.query and not named:
+            raise Unreadable(400, "There is no query in the request.")
+        if self.variables and any(type(each) in _NESTING for each in self.variables.values()):
+            _require_shallow(self.variables)
+        return Request(self.query or "", self.variables, self.operation_name, document=named or None, **more)
 
 
-_bodies: Final = msgspec.json.Decoder(_Body)
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An operation that somebody asks for. ``resume_after`` is the cursor of the last event that they have seen.
+
+    ``document`` names its text where that is known beforehand. ``form`` holds the files that came with it, and is closed
+    once it is done. ``who`` says who asks, at any time while it lasts.
+    """
+
+    query: str
+    variables: Mapping[str, Any] | None = None
+    operation: str | None = None
+    resume_after: str | None = None
+    document: str | None = None
+    form: FormData | None = None
+    who: Callable[[], Viewer] = lambda: NOBODY
+
+
+_bodies: Final = msgspec.json.Decoder(Body)
 _variables: Final = msgspec.json.Decoder(dict[str, Any] | None)
+_extensions: Final = msgspec.json.Decoder(Extensions | None)
 
 
 class Unreadable(Exception):
@@ -65,7 +109,7 @@ class Reader:
         if b"content-encoding" in headers:
             raise Unreadable(415, "Send the body as it is, without any content-encoding.")
         if kind == b"application/json":
-            return _request(_decoded(await self._body(receive, headers)), after)
+            return _decoded(await self._body(receive, headers)).request(resume_after=after)
         if kind == b"multipart/form-data":
             return await _of_form(scope, receive, headers)
         raise Unreadable(415, "Send application/json, or multipart/form-data where there are files.")
@@ -91,15 +135,30 @@ class Reader:
         return Unreadable(413, f"A request has at most {self.most:,} bytes here. Send files by PUT /uploads.")
 
 
+def _require_shallow(variables: object) -> None:
+    """Raises ``Unreadable`` for values that nest too deeply to be anything that is asked for here."""
+    level: list[object] = [variables]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+            if type(inner) in _NESTING
+        ]
+        if not level:
+            return
+    raise Unreadable(400, f"The variables nest more than {_DEEPEST} levels deep.")
+
+
 def _of_address(scope: Scope, after: str | None) -> Request:
     given = Http(scope).query_params
-    if not given.get("query"):
-        raise Unreadable(400, "There is no query in the address.")
     try:
         variables = _variables.decode(given["variables"]) if given.get("variables") else None
-    except (msgspec.DecodeError, RecursionError):
-        raise Unreadable(400, "The variables in the address are no JSON object.") from None
-    return Request(given["query"], variables, given.get("operationName") or None, after)
+        extensions = _extensions.decode(given["extensions"]) if given.get("extensions") else None
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        raise Unreadable(400, "The variables, or the extensions, in the address are no JSON object.") from None
+    body = Body(given.get("query"), variables, given.get("operationName") or None, extensions, given.get("documentId"))
+    return body.request(resume_after=after)
 
 
 async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> Request:
@@ -115,19 +174,20 @@ async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes
         places = msgspec.json.decode(str(form.get("map", "{}")), type=dict[str, list[str]])
         filled = replace_placeholders_with_files(operations, places, form)
         variables = msgspec.convert(filled.pop("variables", None), type=dict[str, Any] | None)
-        body = msgspec.convert(filled, type=_Body)
+        body = msgspec.convert(filled, type=Body)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         await form.close()
         raise Unreadable(400, _SHAPE) from None
-    return Request(body.query, variables, body.operation_name, form=form)
+    body.variables = variables
+    try:
+        return body.request(form=form)
+    except Unreadable:
+        await form.close()
+        raise
 
 
-def _decoded(content: bytes) -> _Body:
+def _decoded(content: bytes) -> Body:
     try:
         return _bodies.decode(content)
     except (ValueError, RecursionError):
         raise Unreadable(400, _SHAPE) from None
-
-
-def _request(body: _Body, after: str | None) -> Request:
-    return Request(body.query, body.variables, body.operation_name, after)

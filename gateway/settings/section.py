@@ -22,11 +22,16 @@ class Section(BaseModel):
 
 
 class ServerSettings(Section):
-    """Where the gateway listens. ``public_url`` is how clients reach it, for the links it hands out."""
+    """Where the gateway listens. ``public_url`` is how clients reach it, for the links it hands out.
+
+    The profile ``production`` does not tell the schema, suggests no names and has no GraphiQL; ``trusted`` takes, beside that,
+    the documents alone that ``documents.manifest`` names.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: HttpUrl = "http://127.0.0.1:8000"
+    profile: Literal["open", "production", "trusted"] = "open"
     secret: SecretStr | None = None
     """Signs download links. Left out, links end with the process and hold at one gateway only."""
 
@@ -195,6 +200,23 @@ class WatchSettings(Section):
     lease: float = Field(default=5.0, gt=0)
 
 
+class DocumentSettings(Section):
+    """Documents that are known beforehand: a JSON file of their texts by the SHA-256 of each, and what becomes of others.
+
+    ``log`` says once for each that it is not among them; ``enforce`` refuses it.
+    """
+
+    manifest: Path | None = None
+    mode: Literal["off", "log", "enforce"] = "off"
+
+    @field_validator("manifest")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"{path} is not a file")
+        return path
+
+
 class InboxSettings(Section):
     """What providers send: the largest body (bytes), how long (seconds) and how often it is tried, how many are kept."""
 
@@ -205,11 +227,22 @@ class InboxSettings(Section):
 
 
 class LimitSettings(Section):
-    """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation, ``body`` bytes of a request."""
+    """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation, ``body`` bytes of a request.
+
+    All others are of one operation, its fragments in their places. ``cost`` counts fields, those in a list as often as the
+    list may have items; in the mode ``measure`` it is only said in the log.
+    """
 
     first: int = Field(default=100, ge=1)
-    deadline: float = Field(default=60.0, gt=0)
+    deadline: float = Field(default=30.0, gt=0)
     body: int = Field(default=2 * 2**20, ge=1)
+    tokens: int = Field(default=1_000, ge=1)
+    depth: int = Field(default=12, ge=1)
+    aliases: int = Field(default=30, ge=0)
+    root_fields: int = Field(default=20, ge=1)
+    directives: int = Field(default=50, ge=0)
+    cost: int = Field(default=20_000, ge=1)
+    cost_mode: Literal["enforce", "measure"] = "enforce"
 
 
 class Settings(Section):
@@ -229,7 +262,15 @@ class Settings(Section):
     watch: WatchSettings = WatchSettings()
     inbox: InboxSettings = InboxSettings()
     limits: LimitSettings = LimitSettings()
+    documents: DocumentSettings = DocumentSettings()
     providers: tuple[ProviderSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _documented(self) -> Self:
+        enforced = self.server.profile == "trusted" or self.documents.mode != "off"
+        if enforced and self.documents.manifest is None:
+            raise ValueError("documents.manifest is missing: name the file of the documents that are trusted")
+        return self
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

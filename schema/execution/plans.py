@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import TypeAlias
@@ -9,10 +10,15 @@ from typing import TypeAlias
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse, validate
 from strawberry.schema import Schema
 
+from providers.errors import TooLarge
 from schema.execution.known import Known
 from schema.execution.plan import Plan, Workshop
 
 _MOST_TEXT = 4_000_000
+_ENDLESS = "tokens. Parsing aborted"
+_ENDLESS_NUMBER = re.compile(r"[0-9]{4000}")
+"""Python refuses to read such a number, and that is no failure of ours."""
+_SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
 
 Check: TypeAlias = Callable[[DocumentNode], Sequence[GraphQLError]]
 """Says what is too much about a document, before anything is validated."""
@@ -26,13 +32,23 @@ def unlimited(document: DocumentNode) -> Sequence[GraphQLError]:
 class Plans:
     """The plans of a schema: the ``size`` that were asked for last, and of all texts together at most four million characters.
 
-    ``fallbacks`` counts, by reason, what graphql-core executed in place of a plan.
+    A document of more than ``tokens`` is not read to its end; ``suggesting`` says that errors name what may have been meant.
     """
 
-    def __init__(self, schema: Schema, size: int = 1_000, check: Check = unlimited) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        size: int = 1_000,
+        check: Check = unlimited,
+        *,
+        tokens: int | None = None,
+        suggesting: bool = True,
+    ) -> None:
         self._workshop = Workshop(schema, Known(schema._schema))
         self._size = size
         self._check = check
+        self._tokens = tokens
+        self._suggesting = suggesting
         self._kept: OrderedDict[tuple[str, str | None], Plan | list[GraphQLError]] = OrderedDict()
         self._text = 0
 
@@ -58,6 +74,9 @@ class Plans:
             return found
         made = self._make(text, operation_name)
         if isinstance(made, list):
+            if not self._suggesting:
+                for error in made:
+                    error.message = _SUGGESTION.sub("", error.message)
             self._workshop.schema.process_errors(made)
         self._kept[key] = made
         self._text += len(text)
@@ -67,13 +86,18 @@ class Plans:
         return made
 
     def _make(self, text: str, operation_name: str | None) -> Plan | list[GraphQLError]:
+        if _ENDLESS_NUMBER.search(text):
+            return [GraphQLError("A number in this document has more digits than any that is taken here.")]
         try:
-            document = parse(text)
+            document = parse(text, max_tokens=self._tokens)
             errors = list(self._check(document))
             operation = None if errors else _operation(document, operation_name)
             if operation is not None:
                 errors = validate(self._workshop.schema._schema, document)
         except GraphQLError as error:
+            if self._tokens is not None and _ENDLESS in error.message:
+                what = f"This document has more than {self._tokens:,} tokens (limits.tokens). Ask for less at a time."
+                return [GraphQLError(what, original_error=TooLarge(what))]
             return [error]
         except RecursionError as error:
             return [GraphQLError("The document is nested too deeply.", original_error=error)]

@@ -15,7 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.settings import LiveSettings
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
-from schema.operations import Answer, Answers, Refused, ended
+from schema.operations import Answer, Answers, ended
+from schema.problems import Refused
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

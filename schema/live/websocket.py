@@ -22,8 +22,9 @@ from gateway.viewer import NOBODY, Viewer
 from providers.errors import TooLarge
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
-from schema.operations import Operations, Refused, Request
-from schema.problems import render
+from schema.operations import Operations
+from schema.problems import Refused, render
+from schema.request import Body, Request, Unreadable
 
 PROTOCOL: Final = "graphql-transport-ws"
 GREETING: Final = 3.0
@@ -51,16 +52,9 @@ class _Pong(msgspec.Struct, tag_field="type", tag="pong"):
     payload: dict[str, Any] | None = None
 
 
-class _Operation(msgspec.Struct, rename="camel"):
-    query: str
-    variables: dict[str, Any] | None = None
-    operation_name: str | None = None
-    extensions: dict[str, Any] | None = None
-
-
 class _Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
     id: str
-    payload: _Operation
+    payload: Body
 
 
 class _Complete(msgspec.Struct, tag_field="type", tag="complete"):
@@ -236,8 +230,10 @@ class Socket:
             render(full)
             await self._tell({"type": "error", "id": asked.id, "payload": [full.formatted]})
             return
-        operation = asked.payload
-        request = Request(operation.query, operation.variables, operation.operation_name, who=self._who)
+        try:
+            request = asked.payload.request(who=self._who)
+        except Unreadable as error:
+            raise _Close(4400, f"Invalid message: {error.reason}") from None
         task = asyncio.create_task(self._run(asked.id, request))
         self._ids[asked.id] = task
         self._tasks.add(task)

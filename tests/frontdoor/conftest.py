@@ -1,0 +1,26 @@
+"""A gateway in front of one sandbox, with whatever is to be different about its door."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from providers.authority import Authority
+
+sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).parents[1])]
+from scene import Scene
+from scene import scene as running
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+async def scene(tmp_path: Path, authority: Authority) -> AsyncIterator[Scene]:
+    async with running(tmp_path, authority) as scene:
+        yield scene
