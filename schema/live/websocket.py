@@ -218,6 +218,10 @@ class Socket:
         return self._viewer
 
     async def _subscribe(self, asked: _Subscribe) -> None:
+        try:
+            request = asked.payload.request(who=self._who)
+        except Unreadable as error:
+            raise _Close(4400, f"Invalid message: {error.reason}") from None
         if not self._acknowledged:
             raise _Close(4401, "Unauthorized")
         if self._operations.expired(self._viewer):
@@ -230,10 +234,6 @@ class Socket:
             render(full)
             await self._tell({"type": "error", "id": asked.id, "payload": [full.formatted]})
             return
-        try:
-            request = asked.payload.request(who=self._who)
-        except Unreadable as error:
-            raise _Close(4400, f"Invalid message: {error.reason}") from None
         task = asyncio.create_task(self._run(asked.id, request))
         self._ids[asked.id] = task
         self._tasks.add(task)
