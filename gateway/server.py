@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from gateway.settings import Settings
+from gateway.settings import ConnectionSettings, Settings
 from providers import server
+from providers.admission import Bounds
 from providers.transport import Config
 
 
@@ -22,6 +23,7 @@ def run(app: FastAPI, settings: Settings) -> None:
     config = Config(
         app,
         limit=_limit(settings),
+        bounds=_bounds(settings.connections),
         host=settings.server.host,
         port=settings.server.port,
         log_config=None,
@@ -47,10 +49,27 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
     """Serves in this event loop, where the settings say; gives the address. Raises ``OSError`` where the port is taken."""
     where = settings.server
     farewell = app.state.connections.close
-    async with server.serving(app, where.host, where.port, limit=_limit(settings), farewell=farewell) as address:
+    async with server.serving(
+        app, where.host, where.port, limit=_limit(settings), bounds=_bounds(settings.connections), farewell=farewell
+    ) as address:
         yield address
 
 
 def _limit(settings: Settings) -> float:
     """A subscription is told to come again after ``patience``; the connection has as long again to take that in."""
     return 2 * settings.live.patience
+
+
+def _bounds(settings: ConnectionSettings) -> Bounds:
+    return Bounds(
+        head=settings.head,
+        idle=settings.idle,
+        pace=settings.pace,
+        line_bytes=settings.line_bytes,
+        header_bytes=settings.header_bytes,
+        headers=settings.headers,
+        message_bytes=settings.message_bytes,
+        connections=settings.most,
+        per_address=settings.per_address,
+        shared=frozenset(settings.shared),
+    )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from providers.admission import Bounds
 from providers.transport import Config, break_off
 
 Scope = MutableMapping[str, Any]
@@ -94,17 +95,24 @@ class _Guest(Server):
 
 @asynccontextmanager
 async def serving(
-    app: Asgi, host: str = "127.0.0.1", port: int = 0, *, limit: float = PATIENCE, farewell: Farewell | None = None
+    app: Asgi,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    limit: float = PATIENCE,
+    bounds: Bounds | None = None,
+    farewell: Farewell | None = None,
 ) -> AsyncIterator[str]:
     """Serves an ASGI application on a real port in this event loop; gives its address.
 
-    A client that does not read, or stops in the midst of a request, is parted with after ``limit`` seconds;
-    ``farewell`` is called before the server stops. Raises ``OSError`` where the port is taken.
+    A client that does not read, or stops in the midst of a request, is parted with after ``limit`` seconds, and at once
+    where it takes more than ``bounds``; ``farewell`` is called before the server stops. Raises ``OSError`` where the port
+    is taken.
     """
     listener = socket.create_server((host, port))
     # asyncio does so only for sockets that name their protocol; without it each answer waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = _Guest(Config(app, limit=limit, log_level="warning", lifespan="auto"), farewell=farewell)
+    server = _Guest(Config(app, limit=limit, bounds=bounds, log_level="warning", lifespan="auto"), farewell=farewell)
     address = f"http://{host}:{listener.getsockname()[1]}"
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"server at {address}")
     try:

@@ -1,6 +1,6 @@
-"""Protocols of uvicorn that part with clients who stop reading, or stop sending in the midst of a request.
+"""Protocols of uvicorn that part with clients who stop reading, or send too slowly or too much.
 
-ASGI has no word for either: an application can only wait.
+ASGI has no word for any of it: an application can only wait.
 """
 
 from __future__ import annotations
@@ -9,33 +9,59 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-if TYPE_CHECKING:
-    from uvicorn._types import ASGISendEvent
+from providers.admission import Admission, Bounds
 
-MAX_MESSAGE = 2**20
-"""Bytes of one WebSocket message."""
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+    from websockets.frames import Frame
+
 _KERNEL_BYTES = 65_536
+_FRAGMENTS = 1_000
+"""Of one WebSocket message, which may be empty: its size bounds them not."""
+_PIPELINED = 100
+
+
+def _refusal(status: str, code: str, message: str) -> bytes:
+    body = f'{{"problem":{{"code":"{code}","message":"{message}","retryable":{str(code == "TOO_MANY").lower()}}}}}'
+    return (
+        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        f"cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n{body}"
+    ).encode()
+
+
+_REFUSALS: Final = {
+    400: _refusal("400 Bad Request", "INVALID", "This is no HTTP request."),
+    408: _refusal("408 Request Timeout", "INVALID", "The request comes in too slowly."),
+    414: _refusal("414 URI Too Long", "TOO_LARGE", "The address is too long. Ask by POST."),
+    431: _refusal("431 Request Header Fields Too Large", "TOO_LARGE", "The headers are too large, or too many."),
+    503: _refusal("503 Service Unavailable", "TOO_MANY", "Too many connections are open. Close one, or come again later."),
+}
 
 
 class Config(uvicorn.Config):
     """Serves with these protocols. ``limit`` is how long, in seconds, a client may keep us waiting."""
 
-    def __init__(self, app: Any, *, limit: float, **given: Any) -> None:
+    def __init__(self, app: Any, *, limit: float, bounds: Bounds | None = None, **given: Any) -> None:
         self.limit = limit
+        self.bounds = bounds or Bounds()
+        self.admission = Admission(self.bounds)
         super().__init__(
             app,
             http=HttpProtocol,
             ws=WebSocketProtocol,
-            ws_max_size=MAX_MESSAGE,
+            ws_max_size=self.bounds.message_bytes,
             # An idle connection would hold two compressors, and be pinged a second time.
             ws_per_message_deflate=False,
             ws_ping_interval=None,
+            timeout_keep_alive=self.bounds.idle,  # type: ignore[arg-type]  # fractions will do
+            server_header=False,
             **given,
         )
 
@@ -50,17 +76,18 @@ def break_off(transport: asyncio.Transport) -> None:
 
 
 class _Watched(asyncio.Protocol):
-    """Breaks a connection off when what was written to it is not read for ``limit`` seconds."""
+    """Breaks a connection off when hardly anything of what was written to it is read within ``limit`` seconds."""
 
     config: Config
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
+    client: tuple[str, int] | None
     _unread: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
         """More is written than is read."""
         super().pause_writing()
-        self._abort_later()
+        self._look_later()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -70,11 +97,22 @@ class _Watched(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """There is nobody left to wait for."""
         self._let_be()
+        self._leave()
         super().connection_lost(exc)
 
-    def _abort_later(self) -> None:
+    def _leave(self) -> None:
+        self.config.admission.leave(self.client[0] if self.client else "")
+
+    def _look_later(self) -> None:
         self._let_be()
-        self._unread = self.loop.call_later(self.config.limit, break_off, self.transport)
+        waiting = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(self.config.limit, self._look, waiting)
+
+    def _look(self, waiting: int) -> None:
+        if waiting - self.transport.get_write_buffer_size() < self.config.bounds.pace * self.config.limit:
+            break_off(self.transport)
+        else:
+            self._look_later()
 
     def _let_be(self) -> None:
         if self._unread is not None:
@@ -82,23 +120,59 @@ class _Watched(asyncio.Protocol):
             self._unread = None
 
 
+class _Refused(Exception):
+    """A head that is too large, with the status that says so."""
+
+
 class HttpProtocol(_Watched, HttpToolsProtocol):
-    """HTTP/1.1. A request that was begun has to go on, and a connection has to bring one."""
+    """HTTP/1.1. A connection has to bring a request, whose head is small and soon here, and whose body goes on."""
 
     config: Config
-    _heard_at = 0.0
+    _admitted = False
     _listening: asyncio.TimerHandle | None = None
+    _heard_at = 0.0
+    _head_since: float | None = None
+    _unfinished = 0
+    """Bytes of a head that is not whole yet, up to what was received last."""
+    _received = 0
+    _paced: Any = None
+    """The request whose body was on its way at the last look, and when that was; the bytes received since then."""
+    _paced_at = 0.0
+    _taken = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begins to wait for a request."""
         super().connection_made(transport)
-        self._heard_at = self.loop.time()
-        self._listen()
+        self._heard_at = self._head_since = self.loop.time()
+        self._admitted = self.config.admission.enter(self.client[0] if self.client else "")
+        if self._admitted:
+            self._listen()
+        else:
+            self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
         """The client is heard."""
         self._heard_at = self.loop.time()
-        super().data_received(data)
+        self._received = len(data)
+        self._taken += len(data)
+        self._unset_keepalive_if_required()
+        since = self._head_since
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            return
+        except httptools.HttpParserError as error:
+            self._refuse(error.__context__.args[0] if isinstance(error.__context__, _Refused) else 400)
+            return
+        if self._head_since is None:
+            if self.timeout_keep_alive_task is None and self.cycle is not None and self.cycle.response_complete:
+                self._head_since = self._heard_at  # whatever this was, the answer to it has been given
+        elif self._head_since == since:
+            self._unfinished += len(data)
+            if self._unfinished > self.config.bounds.header_bytes:
+                self._refuse(431)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """There is nobody left to wait for."""
@@ -112,13 +186,56 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
         # The parser and this protocol hold each other, and there is no more use for either.
         self.parser = self.scope = self.headers = None  # type: ignore[assignment]
 
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        if self._head_since is None:
+            self._head_since = self._heard_at
+
+    def on_headers_complete(self) -> None:
+        """A head is whole. Raises ``_Refused`` where it is more than is taken."""
+        bounds = self.config.bounds
+        if self._unfinished + self._received > bounds.line_bytes:
+            self._measure()
+        if len(self.headers) > bounds.headers:
+            raise _Refused(431)
+        if len(self.pipeline) >= _PIPELINED:
+            raise _Refused(400)
+        self._head_since = None
+        self._unfinished = 0
+        super().on_headers_complete()
+
+    def _measure(self) -> None:
+        if len(self.url) > self.config.bounds.line_bytes:
+            raise _Refused(414)
+        if sum(len(name) + len(value) for name, value in self.headers) > self.config.bounds.header_bytes:
+            raise _Refused(431)
+
+    def _leave(self) -> None:
+        if self._admitted:
+            super()._leave()
+
     def _listen(self) -> None:
-        """Looks again when the client has been silent for long enough, if it stays so."""
-        rest = self._heard_at + self.config.limit - self.loop.time()
-        if rest <= 0 and self._owed():
+        """Looks whether the client does what it owes us, and looks again when that could change."""
+        bounds, now = self.config.bounds, self.loop.time()
+        silent_until = self._heard_at + self.config.limit
+        if now >= silent_until and self._owed():
             break_off(self.transport)
+        elif (self._head_since is not None and now >= self._head_since + bounds.head) or self._slow(now):
+            self._refuse(408)
         else:
-            self._listening = self.loop.call_later(rest if rest > 0 else self.config.limit, self._listen)
+            head_until = (now if self._head_since is None else self._head_since) + bounds.head
+            rest = min(head_until, silent_until if now < silent_until else now + self.config.limit) - now
+            self._listening = self.loop.call_later(rest, self._listen)
+
+    def _slow(self, now: float) -> bool:
+        """Whether too little of a body has come since the last look."""
+        body = self.cycle if self.cycle is not None and self.cycle.more_body and self._owed() else None
+        if body is not None and body is self._paced and now - self._paced_at < self.config.bounds.head:
+            return False
+        slow = body is not None and body is self._paced and self._taken < self.config.bounds.pace * (now - self._paced_at)
+        self._paced, self._paced_at, self._taken = body, now, 0
+        return slow
 
     def _owed(self) -> bool:
         """Whether it is the client's turn to send."""
@@ -127,6 +244,17 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
         if self.cycle.response_complete:
             return self.timeout_keep_alive_task is None
         return self.cycle.more_body and not self.flow.read_paused and not self.cycle.waiting_for_100_continue
+
+    def _refuse(self, status: int) -> None:
+        """Says no and ends the connection; says nothing where an answer is under way, which it would be taken for."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self.cycle.response_started or self.pipeline:
+                break_off(self.transport)
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.write(_REFUSALS[status])
+        self.transport.close()
 
     def _stop_listening(self) -> None:
         if self._listening is not None:
@@ -145,6 +273,35 @@ class WebSocketProtocol(_Watched, WebSocketsSansIOProtocol):
         if held is not None:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
         super().connection_made(transport)
+
+    def pause_writing(self) -> None:
+        """Hears no more of a client that does not read: each ping would be answered into the same buffer."""
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Adds a fragment to a message, unless it has too many."""
+        if len(self.frames) < _FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self.frames = []
+            self.conn.fail(1009, "too many fragments")
+            self.handle_parser_exception()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Receives, as ASGI has it."""
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            if self.writable.is_set():
+                self.transport.resume_reading()
+        return message
 
     async def send(self, message: ASGISendEvent) -> None:
         """Sends, as ASGI has it."""

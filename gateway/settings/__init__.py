@@ -4,6 +4,8 @@ from gateway.settings.reading import load, parse
 from gateway.settings.section import (
     ApiKeySettings,
     AuthenticationSettings,
+    ConnectionSettings,
+    CorsSettings,
     DatabaseSettings,
     DocumentSettings,
     EventSettings,
@@ -24,6 +26,8 @@ from gateway.settings.section import (
 __all__ = [
     "ApiKeySettings",
     "AuthenticationSettings",
+    "ConnectionSettings",
+    "CorsSettings",
     "DatabaseSettings",
     "DocumentSettings",
     "EventSettings",

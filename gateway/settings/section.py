@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -13,6 +14,12 @@ from gateway.viewer import SCOPES
 from providers.settings import HttpUrl, ProviderSettings
 
 _DATABASES: Final = ("sqlite", "postgresql")
+_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9._~\[\]:-]+")
+
+
+def _listed(value: object) -> object:
+    """A list, also where it is written with commas."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class Section(BaseModel):
@@ -99,6 +106,50 @@ class AuthenticationSettings(Section):
         return self
 
 
+class ConnectionSettings(Section):
+    """What one client may take of the server. Sizes are in bytes, times in seconds.
+
+    ``head`` bounds how long a request line and headers may take, and a body brings ``pace`` bytes a second at least over
+    as long. ``shared`` are addresses that stand for many clients, as that of a proxy: ``per_address`` is not for them.
+    """
+
+    head: float = Field(default=10.0, gt=0)
+    idle: float = Field(default=5.0, gt=0)
+    pace: int = Field(default=500, ge=0)
+    line_bytes: int = Field(default=16_384, ge=1)
+    header_bytes: int = Field(default=32_768, ge=1)
+    headers: int = Field(default=100, ge=1)
+    message_bytes: int = Field(default=262_144, ge=1)
+    most: int = Field(default=20_000, ge=1)
+    per_address: int = Field(default=500, ge=1)
+    shared: tuple[str, ...] = ("127.0.0.1", "::1")
+
+    @field_validator("shared", mode="before")
+    @classmethod
+    def _separated(cls, shared: object) -> object:
+        return _listed(shared)
+
+
+class CorsSettings(Section):
+    """The origins of pages elsewhere that may use the gateway from a browser, and for how long (seconds) that may be kept."""
+
+    origins: tuple[str, ...] = ()
+    keep: int = Field(default=600, ge=0)
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _separated(cls, origins: object) -> object:
+        return _listed(origins)
+
+    @field_validator("origins")
+    @classmethod
+    def _named(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("holds something that is no origin. Write each as https://app.example, without a path")
+        return tuple(origin.lower() for origin in origins)
+
+
 class DatabaseSettings(Section):
     """Where the state of sessions is kept."""
 
@@ -138,7 +189,7 @@ class TrustSettings(Section):
     @field_validator("roots", mode="before")
     @classmethod
     def _separated(cls, roots: object) -> object:
-        return tuple(filter(None, map(str.strip, roots.split(",")))) if isinstance(roots, str) else roots
+        return _listed(roots)
 
     @field_validator("roots")
     @classmethod
@@ -250,6 +301,8 @@ class Settings(Section):
 
     server: ServerSettings = ServerSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
+    connections: ConnectionSettings = ConnectionSettings()
+    cors: CorsSettings = CorsSettings()
     database: DatabaseSettings = DatabaseSettings()
     uploads: UploadSettings = UploadSettings()
     freshness: FreshnessSettings = FreshnessSettings()

@@ -9,7 +9,7 @@ import pytest
 from theatre import Theatre
 from theatre import theatre as playing
 
-from providers.transport import MAX_MESSAGE
+from providers.admission import Bounds
 from tests.liveclient import PROTOCOL, Failed, live
 
 SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": "subscription { idle }"}}
@@ -99,7 +99,7 @@ async def test_greeting_twice_closes_with_4429(theatre: Theatre) -> None:
 
 async def test_a_message_beyond_the_bound_closes_with_1009(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
-        await client.say({"type": "ping", "payload": {"text": "x" * MAX_MESSAGE}})
+        await client.say({"type": "ping", "payload": {"text": "x" * Bounds().message_bytes}})
         assert (await client.end())[0] == 1009
 
 

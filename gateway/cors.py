@@ -1,0 +1,90 @@
+"""Which pages of elsewhere may use the gateway from a browser.
+
+https://fetch.spec.whatwg.org/#http-cors-protocol. Nothing here takes cookies, so no answer allows credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.headers import STRICT_RAW
+from gateway.settings import CorsSettings
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_ALLOWED: Final = (
+    b"accept, authorization, content-type, last-event-id, x-api-key, graphql-require-preflight, apollo-require-preflight, "
+    b"x-apollo-operation-name, graphql-preflight, traceparent, tracestate"
+)
+_EXPOSED: Final = b"content-disposition, retry-after"
+_VARY: Final = (b"vary", b"Origin")
+
+
+class Cors:
+    """The allow-list. Whatever is not on it is answered as if it had not asked, and the browser keeps it from its page."""
+
+    def __init__(self, settings: CorsSettings) -> None:
+        exposed = (b"access-control-expose-headers", _EXPOSED)
+        self._answers = {
+            origin.encode(): [(b"access-control-allow-origin", origin.encode()), exposed, _VARY] for origin in settings.origins
+        }
+        self._others: RawHeaders = [_VARY] if settings.origins else []
+        self._keep = b"%d" % settings.keep
+
+    def allows(self, origin: bytes) -> bool:
+        """Whether pages of this origin may ask."""
+        return origin in self._answers
+
+    def headers(self, origin: bytes | None) -> RawHeaders:
+        """What an answer to such a page says besides."""
+        return self._answers.get(origin, self._others) if origin is not None else self._others
+
+    def preflight(self, headers: Mapping[bytes, bytes], methods: bytes) -> RawHeaders:
+        """What the answer to a browser says that asks before it sends."""
+        told = self.headers(headers.get(b"origin"))
+        if told is self._others:
+            return told
+        return [
+            *told,
+            (b"access-control-allow-methods", methods),
+            (b"access-control-allow-headers", _ALLOWED),
+            (b"access-control-max-age", self._keep),
+        ]
+
+
+class CorsDoors:
+    """ASGI middleware for what is not ``/graphql``: uploads and documents."""
+
+    def __init__(self, app: ASGIApp, cors: Cors) -> None:
+        self._app = app
+        self._cors = cors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers preflights, and says to the browser who may read the rest."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await answer_preflight(self._cors.preflight(headers, b"GET, PUT, POST"), send)
+            return
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told = MutableHeaders(scope=message)
+                for name, value in self._cors.headers(origin):
+                    told.append(name.decode(), value.decode())
+            await send(message)
+
+        await self._app(scope, receive, telling)
+
+
+async def answer_preflight(headers: RawHeaders, send: Send) -> None:
+    """Sends the answer to a preflight, which has no body."""
+    await send({"type": "http.response.start", "status": 204, "headers": [*headers, *STRICT_RAW]})
+    await send({"type": "http.response.body", "body": b""})
