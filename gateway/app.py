@@ -20,7 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import console, delivery, webhooks
 from gateway.authentication import Authentication
+from gateway.cors import Cors, CorsDoors
 from gateway.directory import Directory
+from gateway.headers import Headers
 from gateway.masking import Masking
 from gateway.settings import EventSettings, ServerSettings, Settings
 from gateway.signing import Signing, admit
@@ -84,6 +86,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
     app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Masking)
+    app.add_middleware(CorsDoors, cors=Cors(settings.cors))
+    app.add_middleware(Headers)
     app.state.connections = connections
     app.state.refusal = None
     app.state.authentication = authentication

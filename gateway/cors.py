@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.headers import STRICT_RAW
@@ -16,10 +15,8 @@ from gateway.settings import CorsSettings
 
 RawHeaders = list[tuple[bytes, bytes]]
 
-_ALLOWED: Final = (
-    b"accept, authorization, content-type, last-event-id, x-api-key, graphql-require-preflight, apollo-require-preflight, "
-    b"x-apollo-operation-name, graphql-preflight, traceparent, tracestate"
-)
+_ALLOWED: Final = b"*, Authorization"
+"""The asterisk is for all but this one."""
 _EXPOSED: Final = b"content-disposition, retry-after"
 _VARY: Final = (b"vary", b"Origin")
 
@@ -41,7 +38,20 @@ class Cors:
 
     def headers(self, origin: bytes | None) -> RawHeaders:
         """What an answer to such a page says besides."""
-        return self._answers.get(origin, self._others) if origin is not None else self._others
+        return self._others if origin is None else self._answers.get(origin, self._others)
+
+    def telling(self, origin: bytes | None, send: Send) -> Send:
+        """Sends, and says to the browser which pages may read what is sent."""
+        headers = self.headers(origin)
+        if not headers:
+            return send
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *headers]
+            await send(message)
+
+        return told
 
     def preflight(self, headers: Mapping[bytes, bytes], methods: bytes) -> RawHeaders:
         """What the answer to a browser says that asks before it sends."""
@@ -69,19 +79,10 @@ class CorsDoors:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        origin = headers.get(b"origin")
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await answer_preflight(self._cors.preflight(headers, b"GET, PUT, POST"), send)
-            return
-
-        async def telling(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told = MutableHeaders(scope=message)
-                for name, value in self._cors.headers(origin):
-                    told.append(name.decode(), value.decode())
-            await send(message)
-
-        await self._app(scope, receive, telling)
+        else:
+            await self._app(scope, receive, self._cors.telling(headers.get(b"origin"), send))
 
 
 async def answer_preflight(headers: RawHeaders, send: Send) -> None:

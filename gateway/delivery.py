@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from gateway.authentication import Unauthenticated
+from gateway.headers import STRICT
 from gateway.signing import Signing
 from gateway.uploads import safe_filename
 from providers.errors import ProblemCode, SigningError
@@ -28,11 +29,9 @@ _STATUS: Final = {
     ProblemCode.PROVIDER_BUSY: 503,
     ProblemCode.PROVIDER_UNAVAILABLE: 503,
 }
-_INLINE: Final = {
+_INLINE: Final = STRICT | {
     "cache-control": "private, no-store",
-    "content-security-policy": "default-src 'none'; sandbox",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
 
 

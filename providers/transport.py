@@ -132,6 +132,8 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
     _listening: asyncio.TimerHandle | None = None
     _heard_at = 0.0
     _head_since: float | None = None
+    _heading = True
+    """Whether what comes next belongs to a head."""
     _unfinished = 0
     """Bytes of a head that is not whole yet, up to what was received last."""
     _received = 0
@@ -168,8 +170,8 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
             return
         if self._head_since is None:
             if self.timeout_keep_alive_task is None and self.cycle is not None and self.cycle.response_complete:
-                self._head_since = self._heard_at  # whatever this was, the answer to it has been given
-        elif self._head_since == since:
+                self._head_since = self._heard_at  # what is left of a body has as long as the next head
+        elif self._heading and self._head_since == since:
             self._unfinished += len(data)
             if self._unfinished > self.config.bounds.header_bytes:
                 self._refuse(431)
@@ -189,6 +191,7 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
+        self._heading = True
         if self._head_since is None:
             self._head_since = self._heard_at
 
@@ -202,6 +205,7 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
         if len(self.pipeline) >= _PIPELINED:
             raise _Refused(400)
         self._head_since = None
+        self._heading = False
         self._unfinished = 0
         super().on_headers_complete()
 

@@ -14,6 +14,8 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.schema import Schema
 
 from gateway.authentication import Authentication, Unauthenticated
+from gateway.cors import Cors, answer_preflight
+from gateway.headers import STRICT_RAW
 from gateway.settings import Settings
 from gateway.viewer import Viewer
 from providers.clock import Clock
@@ -51,6 +53,7 @@ class Endpoint:
         self._connections = connections
         self._limits = settings.live
         self._origin = normalize_origin(settings.server.public_url)
+        self._cors = Cors(settings.cors)
         self._reader = Reader(settings.limits.body)
         self._operations = Operations(schema, context, settings, clock)
 
@@ -63,6 +66,10 @@ class Endpoint:
             await socket.serve(scope["subprotocols"], allowed=allowed)
             return
         headers = dict(scope["headers"])
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await answer_preflight(self._cors.preflight(headers, b"GET, POST"), send)
+            return
+        send = self._cors.telling(headers.get(b"origin"), send)
         kinds = accepted(headers.get(b"accept"))
         try:
             if not (kinds.events or kinds.json or kinds.graphql):
@@ -113,7 +120,9 @@ class Endpoint:
         """Whether no page of elsewhere opened this WebSocket: browsers let them, and send our cookies along."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         origin = headers.get(b"origin")
-        return origin is None or is_same_origin(origin, headers.get(b"host")) or normalize_origin(origin) == self._origin
+        if origin is None or is_same_origin(origin, headers.get(b"host")):
+            return True
+        return normalize_origin(origin) == self._origin or self._cors.allows(origin.encode("latin-1"))
 
 
 def text(header: bytes | None) -> str | None:
@@ -126,7 +135,7 @@ def _media_type(kinds: Accepted) -> bytes:
 
 
 async def _send(send: Send, body: bytes, status: int, kind: bytes, more: Mapping[str, str] | None = None) -> None:
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store"), *STRICT_RAW]
     headers += [(name.encode(), value.encode()) for name, value in (more or {}).items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -78,7 +78,7 @@ class AuthenticationSettings(Section):
     @field_validator("algorithms", mode="before")
     @classmethod
     def _separated(cls, algorithms: object) -> object:
-        return tuple(filter(None, map(str.strip, algorithms.split(",")))) if isinstance(algorithms, str) else algorithms
+        return _listed(algorithms)
 
     @field_validator("keys", mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.headers import STRICT_RAW
 from gateway.settings import LiveSettings
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
@@ -22,6 +23,7 @@ _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
+    *STRICT_RAW,
 ]
 _RETRY: Final = b"retry: 1000\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"

@@ -110,7 +110,7 @@ async def test_a_document_comes_with_its_name_its_type_and_no_way_to_harm(scene,
     assert reply.headers["content-type"].split(";")[0] == document["mediaType"]
     assert int(reply.headers["content-length"]) == len(reply.content)
     assert reply.headers["x-content-type-options"] == "nosniff"
-    assert reply.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert reply.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
     assert reply.headers["cache-control"] == "private, no-store"
     assert reply.headers["referrer-policy"] == "no-referrer"
     assert filename_of(reply) == document["download"]["filename"]

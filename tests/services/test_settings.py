@@ -188,6 +188,8 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
         "trust.roots": f"{root}, {root}",
         "redis.url": "redis://other:6379/7",
         "watch.enabled": "false",
+        "connections.shared": "10.0.0.1, 10.0.0.2",
+        "cors.origins": "https://one.example, https://two.example",
     }
     given = special.get(f"{section}.{key}", "7" if isinstance(value, int | float) else "other")
     around = {"issuer": "https://issuer.example", "audience": "countersign"} if section == "authentication" else {}
@@ -201,6 +203,8 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
         assert json.loads(
             json.dumps([each if isinstance(each, str) else each.model_dump(exclude_unset=True) for each in found])
         ) == ([key_row] if key == "keys" else ["ES256"])
+    elif key in {"shared", "origins"}:
+        assert found == tuple(given.split(", "))
     elif isinstance(found, SecretStr):
         assert found.get_secret_value() == given
     elif isinstance(found, bool):
