@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 from screen import Stage, Tab, chromium, staging
 from screen import tab as opened
@@ -26,19 +27,19 @@ def ours() -> Iterator[Nursery]:
         yield ours
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def stage(tmp_path: Path, ours: Nursery, authority: Authority) -> AsyncIterator[Stage]:
     async with staging(tmp_path, ours, authority) as stage:
         yield stage
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def tab(browser: Browser, stage: Stage) -> AsyncIterator[Tab]:
     """A tab in which nothing goes wrong: no error in its console, no request to another host."""
     async with opened(browser, stage) as tab:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 from screen import Stage, Tab
 
 from providers.authority import sample_pdf
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 NORTH = re.compile("north field")
 SOUTH = re.compile("south field")
 
@@ -68,6 +70,16 @@ async def test_a_draft_is_changed_and_deleted(stage: Stage, tab: Tab) -> None:
     await tab.page.get_by_label("E-mail").fill("grace@people.example")
     await tab.page.get_by_role("dialog").get_by_role("button", name="Add").click()
     await tab.shows(".things li:has-text('Grace Hopper')")
+    await tab.page.get_by_role("button", name="Change Grace Hopper").click()
+    await tab.page.get_by_label("Last name").fill("Murray")
+    await tab.page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    await tab.shows(".things li:has-text('Grace Murray')")
+    await tab.page.get_by_role("button", name="Add a field").click()
+    await tab.page.get_by_label("Who signs there").select_option(label="Grace Murray")
+    await tab.page.get_by_label("From below").fill("320")
+    await tab.page.get_by_role("dialog").get_by_role("button", name="Add").click()
+    await tab.shows(".things li:has-text('320'):has-text('Grace Murray')")
+    await tab.photograph("session-draft")
     await tab.page.get_by_role("button", name="Delete…").click()
     await tab.page.get_by_role("button", name="Delete for good").click()
     await expect(tab.page.get_by_role("heading", level=1)).to_have_text("Sessions")

@@ -8,6 +8,7 @@ import time
 import pytest
 from screen import Stage, Tab
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SECOND = 1.0
 
 

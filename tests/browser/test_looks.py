@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 from screen import Stage, Tab, furnish
 from screen import tab as opened
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 PHONE = {"width": 390, "height": 844}
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},

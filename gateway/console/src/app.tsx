@@ -1,6 +1,7 @@
 // The frame around every view: where one can go, whether the page is live, and who one is.
 import { useEffect } from "preact/hooks";
 import { useAsk } from "./api/ask";
+import { comeBack } from "./api/consent";
 import { follow, link } from "./api/live";
 import { WhoAmI } from "./api/operation";
 import { refused, token, use } from "./api/token";
@@ -26,7 +27,10 @@ export function App() {
 }
 
 function Frame() {
-  useEffect(follow, []);
+  useEffect(() => {
+    follow();
+    void comeBack();
+  }, []);
   const here = place.value.path[0] ?? "providers";
   useEffect(() => {
     document.title = `${views.find(([path]) => path === here)?.[1] ?? "Countersign"} · Countersign`;

@@ -40,6 +40,7 @@ class Identity:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._grants: dict[str, _Grant] = {}
+        self.sites = set(_SITES)
 
     def routes(self) -> Sequence[Route]:
         """The identity host under ``/identity``, and the site to which it sends people back."""
@@ -84,7 +85,7 @@ class Identity:
         site = query.get("redirect_uri", "").rstrip("/")
         if query.get("client_id") != CLIENT_ID:
             return JSONResponse({"error": "unauthorized_client"}, 400)
-        if site not in _SITES | {str(request.base_url).rstrip("/")}:
+        if site not in self.sites | {str(request.base_url).rstrip("/")}:
             return JSONResponse({"error": "invalid_request", "error_description": "Invalid redirect_uri"}, 400)
         answer = {"state": query["state"]} if "state" in query else {}
         if query.get("response_type") != "code":

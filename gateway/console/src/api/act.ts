@@ -8,7 +8,7 @@ interface Result {
 }
 
 /** Gives the data, if there is any, and the problems; a failure that nobody expected becomes a problem too. */
-export async function act<Data extends Result, Variables extends { input: object } | { id: string }>(
+export async function act<Data extends Result, Variables extends Record<string, unknown>>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
 ): Promise<{ data: Data | undefined; problems: Problem[] }> {

@@ -4,6 +4,7 @@ import type { AnyVariables, CombinedError, TypedDocumentNode } from "@urql/core"
 import { signal } from "@preact/signals";
 import { client, unauthenticated } from "./client";
 import { connected, socket } from "./socket";
+import { refused } from "./token";
 import { Events, Health, type SessionEvent } from "./operation";
 
 const soonest = 250;
@@ -87,7 +88,7 @@ export function again<Data, Variables extends AnyVariables>(
   function begin(): void {
     clearTimeout(timer);
     waiting.delete(begin);
-    if (over) return;
+    if (over || refused.peek()) return;
     current?.unsubscribe();
     current = client.subscription(document, variables()).subscribe(({ data, error }) => {
       if (data) next(data);

@@ -33,7 +33,7 @@ export function Text(
   props: Props & {
     value: string;
     set: (value: string) => void;
-    type?: "text" | "search" | "email" | "password" | "datetime-local";
+    type?: "text" | "search" | "email" | "password" | "number" | "datetime-local";
     lines?: number;
     required?: boolean;
     autofocus?: boolean;

@@ -5,8 +5,8 @@ import { Empty, Skeleton } from "../part/basic";
 import { Failure } from "../part/trouble";
 import { Activity } from "./providers/activity";
 import { Card } from "./providers/card";
-import { Funnel } from "./providers/funnel";
 import { Matrix } from "./providers/matrix";
+import { Standing } from "./providers/standing";
 
 const every = 15_000;
 
@@ -31,8 +31,9 @@ export function Providers() {
           <Card key={provider.id} provider={provider} place={place} />
         ))}
       </div>
+
       <div class="columns even">
-        <Funnel providers={providers} />
+        <Standing providers={providers} />
         <Activity />
       </div>
       <Matrix providers={providers} />

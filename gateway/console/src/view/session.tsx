@@ -9,6 +9,7 @@ import { go, to } from "../route";
 import { many, say, toTheSecond } from "../word";
 import { Actions } from "./session/actions";
 import { Documents } from "./session/documents";
+import { Fields } from "./session/fields";
 import { Participants } from "./session/participants";
 import { SignaturesPanel } from "./session/signatures";
 import { Timeline } from "./session/timeline";
@@ -69,6 +70,9 @@ export function SessionView({ id }: { id: string }) {
                 <Participants session={session} done={changed} />
               )}
               <Documents session={session} done={changed} />
+              {(session.fields.length > 0 || session.actions.includes("ADD_FIELD")) && (
+                <Fields session={session} done={changed} />
+              )}
               <SignaturesPanel id={id} seen={seen} />
             </div>
             <aside>

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useAsk } from "../api/ask";
 import { changes } from "../api/live";
 import { Providers, type Kind, type Row, Sessions as Query, type Source, type Status } from "../api/operation";
+import { useMay } from "../api/viewer";
 import { Ago, Empty, Icon, Pill, Skeleton } from "../part/basic";
 import { Select, Text } from "../part/field";
 import { Failure } from "../part/trouble";
@@ -32,6 +33,7 @@ export function Sessions() {
   const narrowed = Object.keys(filter).length > 0;
   const { data, error, waiting, refresh } = useAsk(Query, { filter, first: page, after: trail.at(-1) ?? null });
   useMoves(refresh);
+  const may = useMay("sessions:write");
 
   function set(name: string, value: string): void {
     setTrail([]);
@@ -55,10 +57,12 @@ export function Sessions() {
               : " "}
           </p>
         </div>
-        <a class="button main" href={to("sessions", "new")}>
-          <Icon name="plus" />
-          New session
-        </a>
+        {may && (
+          <a class="button main" href={to("sessions", "new")}>
+            <Icon name="plus" />
+            New session
+          </a>
+        )}
       </header>
       <div class="filters" role="search">
         <Text label="Title" type="search" value={title} set={setTitle} placeholder="Part of the title" />
@@ -100,7 +104,7 @@ export function Sessions() {
                 Show all sessions
               </button>
             ) : (
-              <a href={to("sessions", "new")}>Create the first one</a>
+              may && <a href={to("sessions", "new")}>Create the first one</a>
             )}
           </Empty>
         )}

@@ -189,6 +189,22 @@ export const AddSelf = graphql(
   [SessionDetail, ProblemDetail],
 );
 
+export const UpdateParticipant = graphql(
+  `
+    mutation UpdateParticipant($input: UpdateParticipantInput!) {
+      result: updateParticipant(input: $input) {
+        session {
+          ...SessionDetail
+        }
+        problems {
+          ...ProblemDetail
+        }
+      }
+    }
+  `,
+  [SessionDetail, ProblemDetail],
+);
+
 export const RemoveParticipant = graphql(
   `
     mutation RemoveParticipant($input: RemoveParticipantInput!) {
@@ -207,6 +223,22 @@ export const AddDocument = graphql(
   `
     mutation AddDocument($input: AddDocumentInput!) {
       result: addDocument(input: $input) {
+        session {
+          ...SessionDetail
+        }
+        problems {
+          ...ProblemDetail
+        }
+      }
+    }
+  `,
+  [SessionDetail, ProblemDetail],
+);
+
+export const UpdateDocument = graphql(
+  `
+    mutation UpdateDocument($input: UpdateDocumentInput!) {
+      result: updateDocument(input: $input) {
         session {
           ...SessionDetail
         }

@@ -3,4 +3,5 @@ export * from "./action";
 export * from "./problem";
 export * from "./provider";
 export * from "./session";
+export * from "./signature";
 export * from "./webhook";

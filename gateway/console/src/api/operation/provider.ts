@@ -98,5 +98,36 @@ export const WhoAmI = graphql(`
   }
 `);
 
+export const BeginAuthorization = graphql(
+  `
+    mutation BeginAuthorization($provider: String!) {
+      result: beginAuthorization(provider: $provider) {
+        url
+        state
+        problems {
+          ...ProblemDetail
+        }
+      }
+    }
+  `,
+  [ProblemDetail],
+);
+
+export const CompleteAuthorization = graphql(
+  `
+    mutation CompleteAuthorization($provider: String!, $code: String!, $state: String!) {
+      result: completeAuthorization(provider: $provider, code: $code, state: $state) {
+        provider {
+          ...ProviderState
+        }
+        problems {
+          ...ProblemDetail
+        }
+      }
+    }
+  `,
+  [ProviderState, ProblemDetail],
+);
+
 export type Provider = ResultOf<typeof Providers>["providers"][number];
 export type Operation = Provider["capabilities"][number]["operation"];

@@ -223,49 +223,6 @@ export const History = graphql(
   [EventDetail],
 );
 
-export const Signatures = graphql(`
-  query Signatures($id: ID!) {
-    session(id: $id) {
-      id
-      signatures {
-        id
-        format
-        version
-        comment
-        tags
-        createdBy
-        signedAt
-        document {
-          id
-          title
-          filename
-        }
-        certificate {
-          commonName
-          subject
-          issuer
-          serialNumber
-          notBefore
-          notAfter
-          sha256
-        }
-        timestamp {
-          at
-          authority
-        }
-        verification {
-          status
-          reason
-          digestAlgorithm
-          trusted
-          coversWholeDocument
-          checkedAt
-        }
-      }
-    }
-  }
-`);
-
 export const SigningLinks = graphql(`
   query SigningLinks($id: ID!) {
     session(id: $id) {
@@ -291,20 +248,6 @@ export const DocumentDownload = graphql(`
   }
 `);
 
-export const SignatureDownload = graphql(`
-  query SignatureDownload($id: ID!) {
-    node(id: $id) {
-      id
-      ... on Signature {
-        download {
-          url
-          filename
-        }
-      }
-    }
-  }
-`);
-
 export type Row = ResultOf<typeof Sessions>["sessions"]["nodes"][number];
 export type Detail = FragmentOf<typeof SessionDetail>;
 export type Source = ResultOf<typeof Sessions>["sessions"]["sources"][number];
@@ -312,4 +255,3 @@ export type SessionEvent = ResultOf<typeof Events>["sessionEvents"];
 export type HistoryEvent = FragmentOf<typeof EventDetail>;
 export type Status = Row["status"];
 export type Kind = Row["kind"];
-export type Signature = NonNullable<ResultOf<typeof Signatures>["session"]>["signatures"][number];

@@ -1,6 +1,9 @@
 // How one provider is at this moment.
-import type { Provider } from "../../api/operation";
+import { useState } from "preact/hooks";
+import { authorize, returned } from "../../api/consent";
+import type { Problem, Provider } from "../../api/operation";
 import { Ago, Fact, Icon, Mark, Pill } from "../../part/basic";
+import { Problems } from "../../part/trouble";
 import { count, milliseconds, say } from "../../word";
 
 const circuits = {
@@ -9,6 +12,8 @@ const circuits = {
   OPEN: "Open: it is left alone for a while",
 };
 const ways = { WEBHOOK: "Webhook", POLL: "Polling", BOTH: "Webhook and polling", NONE: "When asked" };
+
+const closed: ReadonlySet<string> = new Set(["AUTHORIZATION_REQUIRED", "EXPIRED", "REFUSED"]);
 
 export function Card({ provider, place }: { provider: Provider; place: number }) {
   const { health, connection, sync } = provider;
@@ -46,6 +51,7 @@ export function Card({ provider, place }: { provider: Provider; place: number })
         <Fact name="Connection">
           <Pill word={connection.state} />
           {connection.note && <small>{connection.note}</small>}
+          {closed.has(connection.state) && <Authorize provider={provider} />}
         </Fact>
         <Fact name="Last answer">
           <Ago time={health.lastSuccessAt} />
@@ -61,5 +67,19 @@ export function Card({ provider, place }: { provider: Provider; place: number })
         <Fact name="Followed">{count(sync.openSessions)} open</Fact>
       </dl>
     </section>
+  );
+}
+
+function Authorize({ provider }: { provider: Provider }) {
+  const [problems, set] = useState<readonly Problem[]>([]);
+  const back = returned.value?.provider === provider.name ? returned.value.problems : [];
+  return (
+    <>
+      <button type="button" class="small" onClick={async () => set(await authorize(provider.name))}>
+        <Icon name="out" />
+        Authorize
+      </button>
+      <Problems problems={problems.length ? problems : back} />
+    </>
   );
 }

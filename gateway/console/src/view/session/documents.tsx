@@ -2,8 +2,11 @@
 import { useRef, useState } from "preact/hooks";
 import { act } from "../../api/act";
 import { saveDocument, stage } from "../../api/files";
-import { AddDocument, type Detail, type Problem, RemoveDocument } from "../../api/operation";
+import { AddDocument, type Detail, type Problem, RemoveDocument, UpdateDocument } from "../../api/operation";
 import { Empty, Icon, Panel, Pill } from "../../part/basic";
+import { Dialog } from "../../part/dialog";
+import { Text } from "../../part/field";
+import { Problems } from "../../part/trouble";
 import { bytes, onceKey, say } from "../../word";
 
 type Done = (problems: readonly Problem[]) => void;
@@ -66,14 +69,16 @@ export function Documents({ session, done }: { session: Detail; done: Done }) {
       {session.documents.length === 0 && <Empty title="No documents">The provider knows of none.</Empty>}
       <ul class="things">
         {session.documents.map((document) => (
-          <One key={document.id} document={document} removable={session.actions.includes("REMOVE_DOCUMENT")} done={done} />
+          <One key={document.id} document={document} actions={session.actions} done={done} />
         ))}
       </ul>
     </Panel>
   );
 }
 
-function One({ document, removable, done }: { document: Document; removable: boolean; done: Done }) {
+function One({ document, actions, done }: { document: Document; actions: Detail["actions"]; done: Done }) {
+  const [changing, change] = useState(false);
+  const ours = document.role === "TO_SIGN" || document.role === "ATTACHMENT";
   const [failure, fail] = useState<string>();
   const name = document.title || document.filename || called[document.role];
   return (
@@ -115,7 +120,12 @@ function One({ document, removable, done }: { document: Document; removable: boo
           <Icon name="down" />
           Download<span class="unseen"> {name}</span>
         </button>
-        {removable && (document.role === "TO_SIGN" || document.role === "ATTACHMENT") && (
+        {ours && actions.includes("UPDATE_DOCUMENT") && (
+          <button type="button" class="small quiet" onClick={() => change(true)}>
+            Change<span class="unseen"> {name}</span>
+          </button>
+        )}
+        {ours && actions.includes("REMOVE_DOCUMENT") && (
           <button
             type="button"
             class="small quiet"
@@ -125,6 +135,44 @@ function One({ document, removable, done }: { document: Document; removable: boo
           </button>
         )}
       </div>
+      {changing && <Changing document={document} done={done} close={() => change(false)} />}
     </li>
+  );
+}
+
+function Changing({ document, done, close }: { document: Document; done: Done; close: () => void }) {
+  const [title, setTitle] = useState(document.title ?? "");
+  const [description, setDescription] = useState(document.description ?? "");
+  const [problems, setProblems] = useState<readonly Problem[]>([]);
+  const [busy, setBusy] = useState(false);
+
+  async function carryOut(event: Event): Promise<void> {
+    event.preventDefault();
+    setBusy(true);
+    const input = { document: document.id, title, ...(description !== (document.description ?? "") && { description }) };
+    const { problems: found } = await act(UpdateDocument, { input });
+    setBusy(false);
+    setProblems(found);
+    if (found.length) return;
+    close();
+    done([]);
+  }
+
+  return (
+    <Dialog title="Change a document" close={close}>
+      <form onSubmit={(event) => void carryOut(event)}>
+        <Text label="Title" value={title} set={setTitle} required autofocus />
+        <Text label="Description" optional value={description} set={setDescription} lines={2} />
+        <Problems problems={problems} />
+        <footer>
+          <button type="button" class="quiet" onClick={close}>
+            Never mind
+          </button>
+          <button type="submit" class="main" disabled={busy}>
+            {busy ? "One moment…" : "Save"}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
   );
 }

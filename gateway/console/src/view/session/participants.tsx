@@ -2,7 +2,14 @@
 import { useState } from "preact/hooks";
 import { act } from "../../api/act";
 import { client } from "../../api/client";
-import { AddParticipant, type Detail, type Problem, RemoveParticipant, SigningLinks } from "../../api/operation";
+import {
+  AddParticipant,
+  type Detail,
+  type Problem,
+  RemoveParticipant,
+  SigningLinks,
+  UpdateParticipant,
+} from "../../api/operation";
 import { Ago, Icon, Panel, Pill } from "../../part/basic";
 import { Dialog } from "../../part/dialog";
 import { Text } from "../../part/field";
@@ -10,9 +17,11 @@ import { Problems } from "../../part/trouble";
 import { many, onceKey, say } from "../../word";
 
 type Done = (problems: readonly Problem[]) => void;
+type Person = Detail["participants"][number];
 
 export function Participants({ session, done }: { session: Detail; done: Done }) {
-  const [adding, add] = useState(false);
+  const [asking, ask] = useState<Person | "new">();
+  const changeable = session.actions.includes("UPDATE_PARTICIPANT");
   const open =
     !session.final && session.participants.some((person) => person.status === "INVITED" || person.status === "VIEWED");
   return (
@@ -25,7 +34,7 @@ export function Participants({ session, done }: { session: Detail; done: Done })
       }
       side={
         session.actions.includes("ADD_PARTICIPANT") && (
-          <button type="button" class="small" onClick={() => add(true)}>
+          <button type="button" class="small" onClick={() => ask("new")}>
             <Icon name="plus" />
             Add
           </button>
@@ -56,10 +65,15 @@ export function Participants({ session, done }: { session: Detail; done: Done })
                 )}
               </small>
             </div>
-            {(open || session.actions.includes("REMOVE_PARTICIPANT")) && (
+            {(open || changeable || session.actions.includes("REMOVE_PARTICIPANT")) && (
               <div class="acts">
                 {open && (person.status === "INVITED" || person.status === "VIEWED") && (
                   <Link session={session.id} person={person.id} />
+                )}
+                {changeable && (
+                  <button type="button" class="small quiet" onClick={() => ask(person)}>
+                    Change<span class="unseen"> {person.displayName}</span>
+                  </button>
                 )}
                 {session.actions.includes("REMOVE_PARTICIPANT") && (
                   <button
@@ -75,7 +89,9 @@ export function Participants({ session, done }: { session: Detail; done: Done })
           </li>
         ))}
       </ul>
-      {adding && <Adding session={session.id} done={done} close={() => add(false)} />}
+      {asking && (
+        <Asking session={session.id} person={asking === "new" ? undefined : asking} done={done} close={() => ask(undefined)} />
+      )}
     </Panel>
   );
 }
@@ -104,39 +120,56 @@ function Link({ session, person }: { session: string; person: string }) {
   );
 }
 
-function Adding({ session, done, close }: { session: string; done: Done; close: () => void }) {
-  const [person, set] = useState({ firstName: "", lastName: "", email: "" });
+/** Asks who somebody is: somebody new, or one who is there already. */
+function Asking({
+  session,
+  person,
+  done,
+  close,
+}: {
+  session: string;
+  person?: Person | undefined;
+  done: Done;
+  close: () => void;
+}) {
+  const [given, set] = useState({
+    firstName: person?.firstName ?? "",
+    lastName: person?.lastName ?? "",
+    email: person?.email ?? "",
+  });
   const [problems, setProblems] = useState<readonly Problem[]>([]);
   const [busy, setBusy] = useState(false);
   const [key] = useState(onceKey);
-  const change = (name: keyof typeof person) => (value: string) => set({ ...person, [name]: value });
+  const change = (name: keyof typeof given) => (value: string) => set({ ...given, [name]: value });
+
+  async function carryOut(event: Event): Promise<void> {
+    event.preventDefault();
+    setBusy(true);
+    const { problems: found } = person
+      ? await act(UpdateParticipant, { input: { participant: person.id, ...given } })
+      : await act(AddParticipant, { input: { session, participant: given, idempotencyKey: key } });
+    setBusy(false);
+    setProblems(found);
+    if (found.length) return;
+    close();
+    done([]);
+  }
+
   return (
-    <Dialog title="Add a participant" close={close}>
-      <form
-        onSubmit={async (event) => {
-          event.preventDefault();
-          setBusy(true);
-          const found = (await act(AddParticipant, { input: { session, participant: person, idempotencyKey: key } })).problems;
-          setBusy(false);
-          setProblems(found);
-          if (!found.length) {
-            close();
-            done([]);
-          }
-        }}
-      >
+    <Dialog title={person ? "Change a participant" : "Add a participant"} close={close}>
+      <form onSubmit={(event) => void carryOut(event)}>
         <div class="pair">
-          <Text label="First name" value={person.firstName} set={change("firstName")} required autofocus />
-          <Text label="Last name" value={person.lastName} set={change("lastName")} required />
+          <Text label="First name" value={given.firstName} set={change("firstName")} required autofocus />
+          <Text label="Last name" value={given.lastName} set={change("lastName")} required />
         </div>
-        <Text label="E-mail" type="email" value={person.email} set={change("email")} required />
+        <Text label="E-mail" type="email" value={given.email} set={change("email")} required />
         <Problems problems={problems} />
         <footer>
           <button type="button" class="quiet" onClick={close}>
             Never mind
           </button>
           <button type="submit" class="main" disabled={busy}>
-            {busy ? "One moment…" : "Add"}
+            {busy ? "One moment…" : person ? "Save" : "Add"}
           </button>
         </footer>
       </form>

@@ -11,7 +11,7 @@ const order: Status[] = [
   "DELETED", "UNKNOWN",
 ]; // prettier-ignore
 
-export function Funnel({ providers }: { providers: readonly Provider[] }) {
+export function Standing({ providers }: { providers: readonly Provider[] }) {
   return (
     <Panel title="Where sessions stand" note="By the provider’s own count where it keeps one, else by ours.">
       <ul class="bars">
