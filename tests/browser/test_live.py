@@ -6,10 +6,12 @@ import asyncio
 import time
 
 import pytest
+from playwright.async_api import WebSocketRoute, expect
 from screen import Stage, Tab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SECOND = 1.0
+SETTLED = 1.2
 
 
 async def marked(tab: Tab) -> bool:
@@ -18,6 +20,8 @@ async def marked(tab: Tab) -> bool:
 
 
 async def mark(tab: Tab) -> None:
+    """Hangs something on the document, once the page has read all that it reads by itself after it has connected."""
+    await asyncio.sleep(SETTLED)
     await tab.page.evaluate("window.sameDocument = true")
 
 
@@ -81,6 +85,44 @@ async def test_a_restarted_gateway_leaves_nothing_stale(stage: Stage, tab: Tab) 
     await stage.sign(later)
     await tab.shows("tr:has-text('Ordered afterwards')[data-status=COMPLETED]")
     assert await marked(tab)
+
+
+async def test_what_happened_while_the_connection_was_lost_is_told_once_when_it_is_back(stage: Stage, tab: Tab) -> None:
+    sockets: list[WebSocketRoute] = []
+    cut = asyncio.Event()
+
+    async def carry(socket: WebSocketRoute) -> None:
+        if cut.is_set():
+            await socket.close(code=1013)
+        else:
+            socket.connect_to_server()
+            sockets.append(socket)
+
+    await tab.page.route_web_socket("**/graphql", carry)
+    await tab.open("providers")
+    await stage.create("easyink", "Seen before", people=1)
+    await tab.shows(".feed li:has-text('Seen before')")
+    cut.set()
+    await sockets[-1].close(code=1012)
+    await tab.shows("text=The connection to the gateway is lost.")
+    session = await stage.create("easyink", "Declined meanwhile", people=1)
+    await stage.sandboxes["easyink"].decline(session["key"])
+    happened = await events(stage, session["id"], "DECLINED")
+    cut.clear()
+    await tab.shows(".feed li:has-text('Declined meanwhile'):has-text('Declined')")
+    await expect(tab.page.locator(".feed li", has_text="Declined meanwhile")).to_have_count(happened)
+    await expect(tab.page.locator(".feed li", has_text="Seen before")).to_have_count(1)
+
+
+async def events(stage: Stage, key: str, status: str) -> int:
+    """How many events there are of a session, once it has come to a status."""
+    query = "query Q($id: ID!) { session(id: $id) { status events(first: 100) { nodes { to } } } }"
+    for _ in range(200):
+        session = (await stage.gateway.ask(query, id=key))["session"]
+        if session["status"] == status:
+            return len(session["events"]["nodes"])
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"never {status}")
 
 
 async def test_a_dead_provider_is_shown_as_dead_and_the_rest_stays_usable(stage: Stage, tab: Tab) -> None:

@@ -1,0 +1,79 @@
+// What a new session is made of while it is filled in, and the order that it becomes.
+import type { Staged } from "../../api/files";
+import type { VariablesOf } from "../../api/graphql";
+import type { Create, Operation, Provider } from "../../api/operation";
+import { nobody, type Person } from "./people";
+
+export type Input = VariablesOf<typeof Create>["input"];
+
+export interface Draft {
+  title: string;
+  provider: string;
+  files: readonly Staged[];
+  people: readonly Person[];
+  order: string;
+  due: string;
+  message: string;
+  reference: string;
+  start: boolean;
+  options: string;
+}
+
+export const empty: Draft = {
+  title: "", provider: "", files: [], people: [nobody()], order: "PARALLEL", due: "", message: "", reference: "", start: true, options: "",
+}; // prettier-ignore
+
+/** Whether a provider can do something, however. */
+export function can(provider: Provider, operation: Operation): boolean {
+  return provider.capabilities.some((each) => each.operation === operation && each.support !== "UNSUPPORTED");
+}
+
+/** The names of the options that a provider knows. */
+export function known(provider: Provider): string {
+  const schema = provider.optionsSchema as { properties?: Record<string, unknown> };
+  return Object.keys(schema.properties ?? {}).join(", ") || "none";
+}
+
+/** The object that a text is; undefined where it is none, and an empty one where there is no text. */
+export function parsed(text: string): Record<string, unknown> | undefined {
+  if (!text.trim()) return {};
+  try {
+    const found: unknown = JSON.parse(text);
+    return typeof found === "object" && found !== null && !Array.isArray(found)
+      ? (found as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The input that orders the draft at a provider. */
+export function input(draft: Draft, provider: Provider, options: Record<string, unknown>): Input {
+  const people = provider.sessionKind === "SIGNING" ? draft.people : [];
+  const order = ordered(draft, can(provider, "ADD_FIELD"), people);
+  return { ...order, provider: provider.name, ...(Object.keys(options).length && { options }) };
+}
+
+const box = { type: "Signature", page: 1, x: 72, width: 180, height: 36, required: true };
+
+/** The order; where the provider has fields, each signer gets one on the first page, one above the other. */
+export function ordered(draft: Draft, places: boolean, people: readonly Person[]): Omit<Input, "provider"> {
+  const filled = people.some((person) => person.firstName || person.lastName || person.email) ? people : [];
+  return {
+    title: draft.title,
+    documents: draft.files.map((file) => ({ upload: file.id, title: (file.filename ?? "Document").replace(/\.pdf$/i, "") })),
+    ...(filled.length && {
+      participants: filled.map(({ firstName, lastName, email }, place) => ({ ref: String(place), firstName, lastName, email })),
+      signingOrder: draft.order as "PARALLEL" | "SEQUENTIAL",
+    }),
+    ...(places &&
+      draft.files.length &&
+      filled.length && {
+        fields: filled.map((_, place) => ({ ...box, documentIndex: 0, participantRef: String(place), y: 96 + 48 * place })),
+      }),
+    ...(draft.due && { dueAt: new Date(draft.due).toISOString() }),
+    ...(draft.message && { message: draft.message }),
+    ...(draft.reference && { reference: draft.reference }),
+    start: draft.start,
+  };
+}
