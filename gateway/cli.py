@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from gateway import server, telemetry
+from gateway import server, telemetry, workers
 from gateway.app import create_app
 from gateway.authentication import api_key
 from gateway.demo import run
@@ -39,11 +39,16 @@ ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The TOML file 
 
 
 @app.command()
-def serve(config: ConfigFile) -> None:
+def serve(config: ConfigFile, listener: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
     """Run the gateway."""
     settings = load(config)
     telemetry.configure()
+    if listener is not None:
+        server.run(create_app(settings), settings, listener)
+        return
     err.print(f"Countersign at http://{settings.server.host}:{settings.server.port}/graphql. Ctrl+C ends.", markup=False)
+    if workers.count(settings) > 1:
+        raise typer.Exit(workers.run(config, settings))
     server.run(create_app(settings), settings)
 
 

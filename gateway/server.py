@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,8 +16,10 @@ from providers.admission import Bounds
 from providers.transport import Config
 
 
-def run(app: FastAPI, settings: Settings) -> None:
+def run(app: FastAPI, settings: Settings, listener: int | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then says farewell to every subscription and stops within five seconds.
+
+    ``listener`` is the file number of a socket that listens already, where the settings do not say where.
 
     Raises ``ConfigurationError`` for what only shows when it starts, as a database that is not there.
     """
@@ -35,7 +38,7 @@ def run(app: FastAPI, settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     try:
-        running.run()
+        running.run(None if listener is None else [socket.socket(fileno=listener)])
     except SystemExit:
         if app.state.refusal is not None:
             raise app.state.refusal from None

@@ -6,7 +6,7 @@ import json
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -31,6 +31,7 @@ class Section(BaseModel):
 class ServerSettings(Section):
     """Where the gateway listens. ``public_url`` is how clients reach it, for the links it hands out.
 
+    ``workers`` are processes behind the one port: a number, or as many as there are ``cores``.
     The profile ``production`` does not tell the schema, suggests no names and has no GraphiQL; ``trusted`` takes, beside that,
     the documents alone that ``documents.manifest`` names.
     """
@@ -38,6 +39,7 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: HttpUrl = "http://127.0.0.1:8000"
+    workers: Annotated[int, Field(ge=1, le=256)] | Literal["cores"] = 1
     profile: Literal["open", "production", "trusted"] = "open"
     secret: SecretStr | None = None
     """Signs download links. Left out, links end with the process and hold at one gateway only."""

@@ -179,6 +179,10 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
     key_row = {"name": "robot", "sha256": "0" * 64, "scopes": ["sessions:read"]}
     special = {
         "server.host": "::1",
+        "server.profile": "production",
+        "limits.cost_mode": "measure",
+        "documents.manifest": str(root),
+        "documents.mode": "log",
         "authentication.jwks_url": "https://other.example.com/keys",
         "authentication.public_key": str(root),
         "authentication.algorithms": "ES256",
@@ -193,6 +197,7 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
     }
     given = special.get(f"{section}.{key}", "7" if isinstance(value, int | float) else "other")
     around = {"issuer": "https://issuer.example", "audience": "countersign"} if section == "authentication" else {}
+    around |= {"manifest": str(root)} if section == "documents" else {}
     around.pop(key, None)
     settings = parse({section: around}, {f"COUNTERSIGN_{section}_{key}".upper(): given})
     found = getattr(getattr(settings, section), key)
