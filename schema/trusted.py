@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 from graphql import GraphQLError
 
+from gateway.console import OPERATIONS
 from gateway.settings import Settings
 from providers.errors import ConfigurationError
 from schema.problems import Refused
@@ -41,11 +42,11 @@ class _Manifest(msgspec.Struct):
 
 
 class TrustedDocuments:
-    """Which text is meant by a request, and whether it is one of those that are trusted."""
+    """Which text is meant by a request, and whether it is one of those that are trusted: those of our own page are."""
 
     def __init__(self, settings: Settings) -> None:
         self._mode = "enforce" if settings.server.profile == "trusted" else settings.documents.mode
-        self._texts = {} if settings.documents.manifest is None else _read(settings.documents.manifest)
+        self._texts = {} if settings.documents.manifest is None else {**_read(OPERATIONS), **_read(settings.documents.manifest)}
         self._trusted = frozenset(self._texts.values())
         self._told: OrderedDict[str, None] = OrderedDict()
 

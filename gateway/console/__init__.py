@@ -14,6 +14,8 @@ from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 BUILT: Final = Path(__file__).parent / "dist"
+OPERATIONS: Final = BUILT / "operations.json"
+"""The documents that the page sends, by their digests."""
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

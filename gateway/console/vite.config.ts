@@ -1,9 +1,12 @@
-// Builds the page. Beside it lies build.json: the hash of the sources it was made of, and of every file that was made,
-// so that a test without Node can tell whether they belong together.
+// Builds the page. Beside it lie operations.json, the documents that it sends, for gateways that take only those they know;
+// and build.json, the hash of the sources it was made of, and of every file that was made, so that a test without Node can
+// tell whether they belong together.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { defineConfig, type Plugin } from "vite";
+import { formatDocument, stringifyDocument } from "@urql/core";
+import { defineConfig, type Plugin, runnerImport } from "vite";
+import type * as operations from "./src/api/operation";
 
 const here = import.meta.dirname;
 const sources = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "public", "src"];
@@ -27,11 +30,22 @@ function hashes(roots: string[], base: string): Record<string, string> {
   return Object.fromEntries(kept.map((path) => [path, sha256(readFileSync(join(base, path)))]));
 }
 
+/** The documents as the page sends them, by their digests. */
+async function documents(): Promise<Record<string, string>> {
+  const { module } = await runnerImport<typeof operations>(join(here, "src/api/operation/index.ts"));
+  const sent = Object.values(module).filter(({ definitions }) =>
+    definitions.some(({ kind }) => kind === "OperationDefinition"),
+  );
+  const texts = sent.map((document) => stringifyDocument(formatDocument(document)));
+  return Object.fromEntries(texts.map((text) => [sha256(text), text]).sort());
+}
+
 function record(): Plugin {
   return {
     name: "record",
     apply: "build",
-    closeBundle() {
+    async closeBundle() {
+      writeFileSync(join(here, "dist", "operations.json"), `${JSON.stringify(await documents(), null, 2)}\n`);
       const lines = Object.entries(hashes(sources, here)).map(([path, hash]) => `${hash}  ${path}\n`);
       const build = { sources: sha256(lines.join("")), files: hashes(["."], join(here, "dist")) };
       writeFileSync(join(here, "dist", "build.json"), `${JSON.stringify(build, null, 2)}\n`);

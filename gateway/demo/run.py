@@ -52,7 +52,8 @@ async def _tell(console: Console, address: str, authority: Authority) -> None:
 
 
 def _invite(console: Console) -> None:
-    console.print(f"\nGraphiQL: [link]http://{HOST}:{_PORT}/graphiql[/link]   (Ctrl+C ends)\n")
+    console.print(f"\nConsole:  [link]http://{HOST}:{_PORT}/console[/link]")
+    console.print(f"GraphiQL: [link]http://{HOST}:{_PORT}/graphiql[/link]   (Ctrl+C ends)\n")
     for what, query in screen.EXAMPLES:
         console.print(f"  # {what}", style="dim")
         console.print(f"  {query}\n", markup=False, soft_wrap=True)

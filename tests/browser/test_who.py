@@ -13,6 +13,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 from screen import Stage, Tab, staging
 from screen import tab as opened
+from test_acts import fill
 
 from gateway.authentication.api_key import digest, made
 from providers.authority import Authority
@@ -100,3 +101,28 @@ async def test_a_person_lets_the_gateway_act_for_them(stage: Stage, tab: Tab) ->
     await card.get_by_role("button", name="Authorize").click()
     await card.get_by_text("Connected").wait_for()
     assert "code" not in tab.page.url
+
+
+async def test_the_page_works_where_trusted_documents_alone_are_taken(
+    browser: Browser, tmp_path: Path, ours: Nursery, authority: Authority
+) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text("{}")
+    sections = {"server": {"profile": "trusted"}, "documents": {"manifest": str(manifest)}}
+    async with staging(tmp_path, ours, authority, **sections) as stage, opened(browser, stage) as tab:
+        reply = await stage.gateway.client.post("/graphql", json={"query": "{ viewer { id } }"})
+        assert reply.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        await tab.open("providers")
+        await tab.shows("[data-provider=signicat]")
+        await tab.page.get_by_role("link", name="Webhooks").click()
+        await tab.shows("text=No provider has sent anything yet.")
+        await tab.page.get_by_role("link", name="Sessions").click()
+        await tab.page.get_by_role("link", name="New session").click()
+        await fill(tab, tmp_path, title="Lease of the north field", provider="Signicat")
+        await tab.page.get_by_role("button", name="Create session").click()
+        await tab.shows("article[data-status=PENDING]")
+        await tab.shows(".timeline li:has-text('Created')")
+        await stage.sandboxes["signicat"].sign(stage.sandboxes["signicat"].sessions()[0].key)
+        await tab.shows("article[data-status=COMPLETED]")
+        await expect(tab.page.locator(".trouble")).to_have_count(0)
+        tab.faultless()

@@ -13,7 +13,7 @@ import pytest
 from graphql import NoUnusedFragmentsRule, build_schema, parse, specified_rules, validate
 
 from gateway.app import create_app
-from gateway.console import BUILT
+from gateway.console import BUILT, OPERATIONS
 from gateway.settings import parse as configured
 from providers.server import serving
 
@@ -58,6 +58,11 @@ def test_everything_that_the_page_asks_is_in_the_schema() -> None:
     assert len(documents) > 20
     rules = [rule for rule in specified_rules if rule is not NoUnusedFragmentsRule]
     assert validate(schema, parse("\n".join(documents)), rules) == []
+    sent = json.loads(OPERATIONS.read_text())
+    assert len(sent) > 20
+    for name, text in sent.items():
+        assert name == sha256(text.encode())
+        assert validate(schema, parse(text)) == []
 
 
 def test_the_page_names_no_other_host() -> None:

@@ -1,5 +1,5 @@
 // The frame around every view: where one can go, whether the page is live, and who one is.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { useAsk } from "./api/ask";
 import { comeBack } from "./api/consent";
 import { follow, link } from "./api/live";
@@ -31,10 +31,12 @@ function Frame() {
     follow();
     void comeBack();
   }, []);
+  const content = useRef<HTMLElement>(null);
   const here = place.value.path[0] ?? "providers";
   useEffect(() => {
     document.title = `${views.find(([path]) => path === here)?.[1] ?? "Countersign"} · Countersign`;
   }, [here]);
+  useArrival(content, place.value.path.join("/"));
   return (
     <div class="frame">
       <a class="skip" href="#content" onClick={skip}>
@@ -62,12 +64,22 @@ function Frame() {
           </footer>
         </div>
       </nav>
-      <main id="content" tabIndex={-1}>
+      <main id="content" tabIndex={-1} ref={content}>
         <Lost />
         <View />
       </main>
     </div>
   );
+}
+
+/** Brings whoever has gone to another view there, unless something in it has the focus already. */
+function useArrival(content: { current: HTMLElement | null }, where: string): void {
+  const before = useRef(where);
+  useEffect(() => {
+    if (before.current === where) return;
+    before.current = where;
+    if (!content.current?.contains(document.activeElement)) content.current?.focus({ preventScroll: true });
+  }, [where]);
 }
 
 function skip(event: Event): void {
