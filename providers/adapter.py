@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
@@ -22,6 +22,7 @@ from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
+from providers.metering import VERBS, told
 from providers.model import Content, Document, Field, Page, Participant, Session, Signature, SigningOrder, Statistics
 from providers.order import (
     DocumentChange,
@@ -89,6 +90,12 @@ class Adapter:
     """
 
     capabilities: ClassVar[Capabilities]
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Calls are counted by the verb that they were made for."""
+        super().__init_subclass__(**named)
+        for name in VERBS.keys() & vars(cls).keys():
+            setattr(cls, name, told(vars(cls)[name], VERBS[name]))
 
     def __init__(self, settings: ProviderSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
         """``carrier`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""

@@ -23,6 +23,7 @@ from providers.clock import Clock
 from providers.deadline import time_left
 from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
 from providers.health import Health, Pulse
+from providers.metering import UNREADABLE, Meter, current, outcome, unmetered
 from providers.model import Content
 from providers.reply import Fault, Reply, content, refusal
 from providers.settings import ProviderSettings
@@ -57,6 +58,8 @@ class Http:
         self.clock = clock or Clock()
         self.sent = 0
         """How many calls have gone out, each attempt and each request for a token counted."""
+        self.meter: Meter = unmetered
+        """Told of each of these calls once it has ended."""
         self._settings = settings
         self._authorization = authorization
         self._fault = fault
@@ -137,7 +140,8 @@ class Http:
     ) -> AsyncIterator[Content]:
         """Opens an answer to be read in pieces; retried until its headers are here, not afterwards."""
         call = self._call("GET", path, query=query, headers=headers)
-        answer = await self._tried(call, self._open)
+        answer, begun = await self._tried(call, self._open)
+        self._count(begun, None)
         try:
             yield content(answer.headers, call.chunks(answer, self._settings.timeout))
         except BaseException as error:
@@ -148,6 +152,7 @@ class Http:
 
     def unreadable(self, method: str, path: str, reply: Reply, cause: Exception | None = None) -> SigningError:
         """The error for an answer that should have been readable and is not; shows nothing of its body."""
+        self.meter(current(), UNREADABLE, 0.0)
         return unreadable(self.provider, method, path, reply, cause)
 
     def _call(
@@ -223,19 +228,23 @@ class Http:
             self._pulse.stir()
 
     async def _whole(self, call: Call, proof: Mapping[str, str]) -> Reply:
-        answer = await self._open(call, proof)
+        answer, begun = await self._open(call, proof)
         try:
-            return await self._read(call, answer)
+            reply = await self._read(call, answer)
         except BaseException as error:
             self._pulse.note(error)
+            self._count(begun, error)
             raise
         finally:
             self._leave(answer)
+        self._count(begun, None)
+        return reply
 
-    async def _open(self, call: Call, proof: Mapping[str, str]) -> Answer:
-        """An answer with a 2xx status, which keeps its place until ``_leave``."""
+    async def _open(self, call: Call, proof: Mapping[str, str]) -> tuple[Answer, float]:
+        """An answer with a 2xx status, which keeps its place until ``_leave``, and when its call went out."""
         await self._enter()
         answer: Answer | None = None
+        begun = self.clock.monotonic()
         try:
             answer = await self._send(call, proof)
             if not 200 <= answer.status < 300:
@@ -243,9 +252,13 @@ class Http:
             self._pulse.note(None)
         except BaseException as error:
             self._pulse.note(error)
+            self._count(begun, error)
             self._leave(answer)
             raise
-        return answer
+        return answer, begun
+
+    def _count(self, begun: float, error: BaseException | None) -> None:
+        self.meter(current(), outcome(error), self.clock.monotonic() - begun)
 
     async def _enter(self) -> None:
         """Takes a place among the calls under way. Raises where a call had better not go out."""

@@ -32,6 +32,7 @@ class Problem:
     provider_code: str | None = strawberry.field(description="The provider's own code, if it gave one.")
     retryable: bool
     retry_after_ms: int | None
+    trace_id: str | None = strawberry.field(default=None, description="Names what happened, in the gateway's log.")
 
     @classmethod
     def of(cls, error: SigningError) -> Self:

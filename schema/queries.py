@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.directory import Connected
+from gateway.metrics import Comparison as ModelComparison
 from gateway.signing import Eligibility as ModelEligibility
 from gateway.store import DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of
 from gateway.store import SessionFilter as Wanted
@@ -21,6 +22,7 @@ from schema.problems import Problem
 from schema.scalars import Duration
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
 from schema.types.document import Document
+from schema.types.metrics import ONE_DAY, Comparison
 from schema.types.node import Node
 from schema.types.provider import Provider
 from schema.types.session import Session
@@ -220,6 +222,12 @@ async def _resolve_eligible_providers(
     return await signing.eligible(await input.draft(signing))
 
 
+async def _resolve_comparison(
+    info: Info, providers: list[str] | None = None, window: Duration | None = ONE_DAY
+) -> ModelComparison:
+    return await info.context.signing.comparison(providers, ONE_DAY if window is None else window)
+
+
 @strawberry.type
 class Query:
     """Everything that can be asked."""
@@ -246,6 +254,9 @@ class Query:
     eligible_providers: list[Eligibility] = resolved(
         _resolve_eligible_providers,
         "Which providers could carry out this order, and why the others could not. Calls no provider.",
+    )
+    comparison: Comparison = resolved(
+        _resolve_comparison, "The same figures for every provider over the same window. Needs the scope providers:compare."
     )
     webhook_deliveries: WebhookDeliveryConnection = resolved(
         _resolve_webhook_deliveries, "What providers have sent by themselves, newest first. Needs the scope webhooks:admin."

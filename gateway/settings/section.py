@@ -279,6 +279,13 @@ class InboxSettings(Section):
     keep_rejected: int = Field(default=1_000, ge=0)
 
 
+class MetricSettings(Section):
+    """The figures of providers, in seconds: how often what was counted is kept, and for how long."""
+
+    flush: float = Field(default=2.0, gt=0)
+    keep: float = Field(default=90 * 86_400.0, gt=0)
+
+
 class LimitSettings(Section):
     """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation, ``body`` bytes of a request.
 
@@ -316,6 +323,7 @@ class Settings(Section):
     live: LiveSettings = LiveSettings()
     watch: WatchSettings = WatchSettings()
     inbox: InboxSettings = InboxSettings()
+    metrics: MetricSettings = MetricSettings()
     limits: LimitSettings = LimitSettings()
     documents: DocumentSettings = DocumentSettings()
     providers: tuple[ProviderSettings, ...] = ()

@@ -31,6 +31,7 @@ from gateway.store import (
 from gateway.viewer import (
     ADMINISTER_WEBHOOKS,
     AUTHORIZE_PROVIDERS,
+    COMPARE_PROVIDERS,
     READ_DOCUMENTS,
     READ_NATIVE,
     READ_SESSIONS,
@@ -81,6 +82,9 @@ NEEDS: Final[Mapping[str, str | None]] = {
     "remove_field": WRITE_SESSIONS,
     "save_signature": WRITE_SESSIONS,
     "delete_signature": WRITE_SESSIONS,
+    "comparison": COMPARE_PROVIDERS,
+    "metrics": COMPARE_PROVIDERS,
+    "slices": COMPARE_PROVIDERS,
     "begin_authorization": AUTHORIZE_PROVIDERS,
     "complete_authorization": AUTHORIZE_PROVIDERS,
     "deliveries": ADMINISTER_WEBHOOKS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from gateway.cache import SessionCache
 from gateway.confirmation import Confirmations
 from gateway.store import Settlement, State, Store, Stored
-from providers.change import changes, same
+from providers.change import Change, changes, same
 from providers.clock import Clock
 from providers.errors import Conflict
 from providers.model import ChangeSource, Session, SessionRef
@@ -25,16 +25,26 @@ _IN_ROWS = ("status", "status_reason", "title", "reference", "created_at", "star
 
 Told = Callable[[], None]
 Soon = Callable[[str], datetime]
+Changed = Callable[[Session | None, Session, Sequence[Change]], None]
 
 
 class Observation:
     """Compares what was seen with what is known, keeps the newer, and has the log tell what happened.
 
-    ``told`` is called once the log has grown; ``soon`` says when a provider's open sessions are looked at again.
+    ``told`` is called once the log has grown, ``changed`` with what a session was and is and what has come of it; ``soon``
+    says when a provider's open sessions are looked at again.
     """
 
     def __init__(
-        self, store: Store, cache: SessionCache, confirmations: Confirmations, clock: Clock, *, told: Told, soon: Soon
+        self,
+        store: Store,
+        cache: SessionCache,
+        confirmations: Confirmations,
+        clock: Clock,
+        *,
+        told: Told,
+        soon: Soon,
+        changed: Changed = lambda known, seen, changes: None,
     ) -> None:
         self._store = store
         self._cache = cache
@@ -42,6 +52,7 @@ class Observation:
         self._clock = clock
         self._told = told
         self._soon = soon
+        self._changed = changed
         self.saved = 0
         """How often the store has been written to here."""
         self._locks: WeakValueDictionary[SessionRef, asyncio.Lock] = WeakValueDictionary()
@@ -106,6 +117,7 @@ class Observation:
         await self._at_hand(Stored(session, state.version))
         if state.changes:
             self._told()
+            self._changed(known, session, state.changes)
         return session
 
     def _made(self, known: Session | None, seen: Session, source: ChangeSource, begun_at: datetime | None) -> Session | None:

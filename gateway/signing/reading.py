@@ -14,6 +14,7 @@ from gateway.directory import Connected, Directory
 from gateway.flight import Flight
 from gateway.hub import Hub
 from gateway.listing import Listing, SourceReport
+from gateway.metrics import Metrics
 from gateway.pages import Pages
 from gateway.redis import connect
 from gateway.schedule import Schedule
@@ -71,8 +72,15 @@ class Reading:
         self._hub = Hub(store.events, self._cache, self._wake, settings.events, clock)
         self._vigil = Vigil(directory, clock)
         self._schedule = Schedule(store, directory, clock)
+        self._metrics = Metrics(store, settings.metrics, clock)
         self._observation = Observation(
-            store, self._cache, self._confirmations, clock, told=self._wake.ring, soon=self._schedule.soon
+            store,
+            self._cache,
+            self._confirmations,
+            clock,
+            told=self._wake.ring,
+            soon=self._schedule.soon,
+            changed=self._metrics.changed,
         )
         self._listing = Listing(
             store,

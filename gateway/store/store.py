@@ -22,6 +22,7 @@ from gateway.store import sqlite
 from gateway.store.deliveries import Deliveries
 from gateway.store.events import Events
 from gateway.store.leases import Leases
+from gateway.store.metrics import MetricRows
 from gateway.store.polls import Polls
 from gateway.store.promises import Promises
 from gateway.store.sagas import Sagas
@@ -70,6 +71,7 @@ class Store:
         self.signatures = Signatures(engine)
         self.deliveries = Deliveries(engine)
         self.uploads = StagedFiles(engine)
+        self.metrics = MetricRows(engine)
 
     @classmethod
     async def open(cls, url: SecretStr, cipher: Fernet | None = None) -> Self:

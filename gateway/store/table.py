@@ -314,3 +314,14 @@ secret = Table(
     Column("expires_at", Instant),
 )
 """Tokens that people have given, and authorizations under way; ``body`` is encrypted."""
+
+metric = Table(
+    "metric",
+    metadata,
+    Column("at", Instant, primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("gateway", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What each gateway has counted of a provider in the minute (or the hour, by ``span`` in seconds) that began ``at``."""

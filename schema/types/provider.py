@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from gateway.directory import Connected
+from gateway.metrics import ProviderFigures
 from gateway.signing.watching import SyncState, SyncStrategy
 from providers.adapter import ConnectionState
 from providers.capability import Capability as ModelCapability
@@ -19,7 +20,8 @@ from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import node_id
 from schema.problems import Problem
-from schema.scalars import Json
+from schema.scalars import Duration, Json
+from schema.types.metrics import ONE_DAY, ProviderMetrics
 from schema.types.node import Node
 
 
@@ -144,6 +146,10 @@ async def _sync(root: strawberry.Parent[Connected], info: Info) -> SyncState:
     return await info.context.signing.sync(root.name)
 
 
+async def _metrics(root: strawberry.Parent[Connected], info: Info, window: Duration | None = ONE_DAY) -> ProviderFigures:
+    return await info.context.signing.metrics(root.name, ONE_DAY if window is None else window)
+
+
 async def _session_counts(root: strawberry.Parent[Connected], info: Info) -> SessionCounts:
     counts = await info.context.signing.statistics(root.name)
     return SessionCounts(
@@ -172,6 +178,7 @@ class Provider(Node):
     connection: Connection = resolved(_connection)
     health: Health = resolved(_health)
     sync: Sync = resolved(_sync)
+    metrics: ProviderMetrics = resolved(_metrics)
     session_counts: SessionCounts = resolved(
         _session_counts, "The provider's own count where it keeps one, else the gateway's."
     )

@@ -30,6 +30,7 @@ from schema import schema
 
 READ, WRITE = "sessions:read", "sessions:write"
 SIGNED, DOCUMENTS, NATIVE, SIGN = "signatures:read", "documents:read", "native:read", "sessions:sign"
+COMPARE = "providers:compare"
 ROOTS: dict[str, str | None] = {
     "Query.node": READ,
     "Query.nodes": READ,
@@ -42,6 +43,7 @@ ROOTS: dict[str, str | None] = {
     "Query.document": READ,
     "Query.signatures": SIGNED,
     "Query.eligibleProviders": READ,
+    "Query.comparison": COMPARE,
     "Query.webhookDeliveries": "webhooks:admin",
     "Mutation.beginAuthorization": "providers:authorize",
     "Mutation.completeAuthorization": "providers:authorize",
@@ -60,6 +62,8 @@ FIELDS: dict[str, str | None] = {
     "Signature.timestamp": SIGNED,
     "Signature.verification": SIGNED,
     "Provider.sessionCounts": READ,
+    "Provider.metrics": COMPARE,
+    "ProviderMetrics.slices": COMPARE,
     # What a session leads to is read like the session itself.
     "Session.events": READ,
     "Document.session": READ,

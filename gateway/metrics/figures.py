@@ -1,0 +1,204 @@
+"""What the counts of providers come to: rates, quantiles, and what became of sessions, over the same window for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.directory import Connected
+from gateway.metrics.histogram import Histogram, merged
+from gateway.metrics.tally import CREATED, Tally, decode
+from gateway.store.metrics import MetricRow
+from providers.capability import Operation
+from providers.errors import ProblemCode
+from providers.metering import ABANDONED
+from providers.model import SessionStatus
+
+_UNANSWERED: Final = frozenset({ProblemCode.PROVIDER_UNAVAILABLE, ProblemCode.PROVIDER_MISBEHAVED, ProblemCode.IN_DOUBT})
+_FAILED: Final = _UNANSWERED | {ProblemCode.PROVIDER_BUSY, ProblemCode.AUTHORIZATION_REQUIRED}
+"""A provider that understood and said no has not failed."""
+_INCOMPLETE: Final = (SessionStatus.FAILED, SessionStatus.PARTIALLY_COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long something took, in milliseconds; None without samples."""
+
+    samples: int
+    p50_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Latency:
+        """What a histogram tells."""
+        if not (samples := histogram.count):
+            return cls(0, None, None, None, None)
+        p50, p90, p99 = (_ms(each) for each in histogram.quantiles(0.5, 0.9, 0.99))
+        return cls(samples, p50, p90, p99, _ms(histogram.longest))
+
+
+@dataclass(frozen=True, slots=True)
+class DurationFigures:
+    """How long something took that takes long; None without samples."""
+
+    samples: int
+    p50: timedelta | None
+    p90: timedelta | None
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> DurationFigures:
+        """What a histogram tells."""
+        p50, p90 = (None if each is None else timedelta(seconds=round(each, 3)) for each in histogram.quantiles(0.5, 0.9))
+        return cls(histogram.count, p50, p90)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFigures:
+    """Calls that were made for one operation."""
+
+    operation: Operation
+    requests: int
+    failures: int
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFigures:
+    """What became of sessions. Each was counted when it was seen to begin, or to end; ``open`` is as of now."""
+
+    created: int
+    completed: int
+    declined: int
+    canceled: int
+    expired: int
+    failed: int
+    open: int
+    time_to_complete: DurationFigures
+
+    @property
+    def completion_rate(self) -> float | None:
+        """How many of those that ended were completed; None where none has ended."""
+        ended = self.completed + self.declined + self.canceled + self.expired + self.failed
+        return self.completed / ended if ended else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFigures:
+    """One provider over a window. ``rows`` are what it was made of, oldest first."""
+
+    provider: Connected
+    from_: datetime
+    to: datetime
+    requests: int
+    failures: int
+    unanswered: int
+    latency: Latency
+    operations: Sequence[OperationFigures]
+    sessions: SessionFigures
+    status_lag: Latency
+    unknown_statuses: int
+    rows: Sequence[MetricRow] = field(repr=False)
+
+    @property
+    def failure_rate(self) -> float | None:
+        """How many calls failed, of all; None without any."""
+        return self.failures / self.requests if self.requests else None
+
+    @property
+    def availability(self) -> float | None:
+        """How many calls the provider answered with sense, be it with a no; None without any."""
+        return 1 - self.unanswered / self.requests if self.requests else None
+
+    def slices(self, count: int) -> list[ProviderFigures]:
+        """The same for equal parts of the window, oldest first. What is kept by hour counts where its hour begins."""
+        span = (self.to - self.from_) / count
+        edges = [self.from_ + span * place for place in range(count)] + [self.to]
+        parts: list[list[MetricRow]] = [[] for _ in range(count)]
+        for row in self.rows:
+            parts[min(max(int((row.at - self.from_) / span), 0), count - 1)].append(row)
+        return [
+            figures(self.provider, edges[place], edges[place + 1], rows, self.sessions.open) for place, rows in enumerate(parts)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several providers over the same window."""
+
+    from_: datetime
+    to: datetime
+    providers: Sequence[ProviderFigures]
+
+
+def figures(provider: Connected, begin: datetime, to: datetime, rows: Sequence[MetricRow], open_: int) -> ProviderFigures:
+    """What the rows of a provider come to. Takes processor time: a millisecond for some ten rows."""
+    whole = Tally()
+    for row in rows:
+        whole.merge(decode(row.body))
+    operations = tuple(_operations(whole))
+    outcomes = list(whole.calls.values())
+    unreadable = sum(whole.unreadable.values())
+    return ProviderFigures(
+        provider=provider,
+        from_=begin,
+        to=to,
+        requests=sum(map(_requests, outcomes)),
+        failures=sum(_count(each, _FAILED) for each in outcomes) + unreadable,
+        unanswered=sum(_count(each, _UNANSWERED) for each in outcomes) + unreadable,
+        latency=Latency.of(merged(_taken(outcomes))),
+        operations=operations,
+        sessions=_sessions(whole, open_),
+        status_lag=Latency.of(whole.lag),
+        unknown_statuses=whole.unknown,
+        rows=rows,
+    )
+
+
+def _operations(whole: Tally) -> Iterator[OperationFigures]:
+    """In the order of the contract. Calls that are part of none, as for a token ahead of time, are in the sums alone."""
+    for operation in Operation:
+        outcomes = whole.calls.get(operation.value)
+        if outcomes is not None:
+            yield OperationFigures(
+                operation,
+                _requests(outcomes),
+                _count(outcomes, _FAILED) + whole.unreadable.get(operation.value, 0),
+                Latency.of(merged(_taken([outcomes]))),
+            )
+
+
+def _sessions(whole: Tally, open_: int) -> SessionFigures:
+    # A correction takes back what was counted before the window began.
+    became = {what: max(count, 0) for what, count in whole.sessions.items()}
+    return SessionFigures(
+        created=became.get(CREATED, 0),
+        completed=became.get(SessionStatus.COMPLETED, 0),
+        declined=became.get(SessionStatus.DECLINED, 0),
+        canceled=became.get(SessionStatus.CANCELED, 0) + became.get(SessionStatus.DELETED, 0),
+        expired=became.get(SessionStatus.EXPIRED, 0),
+        failed=sum(became.get(status, 0) for status in _INCOMPLETE),
+        open=open_,
+        time_to_complete=DurationFigures.of(whole.completion),
+    )
+
+
+def _requests(outcomes: Mapping[str, Histogram]) -> int:
+    return sum(each.count for each in outcomes.values())
+
+
+def _count(outcomes: Mapping[str, Histogram], which: frozenset[ProblemCode]) -> int:
+    return sum(histogram.count for outcome, histogram in outcomes.items() if outcome in which)
+
+
+def _taken(operations: Sequence[Mapping[str, Histogram]]) -> Iterator[Histogram]:
+    """What calls took that were not given up by us: those that came to an end by themselves."""
+    for outcomes in operations:
+        yield from (histogram for outcome, histogram in outcomes.items() if outcome != ABANDONED)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
