@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Door
+from door import Door
 from graphql import (
     GraphQLEnumType,
     GraphQLField,

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from conftest import Door, key
+from door import Door, key
 from issuer import _in
 from liveclient import live
 

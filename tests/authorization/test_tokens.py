@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from conftest import Door, key
+from door import Door, key
 from issuer import ISSUER, Issuer, _in
 
 ME = "{ viewer { id subject scopes providers } }"

@@ -1,0 +1,43 @@
+"""Who may come in, and what they say at the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from issuer import Issuer
+from scene import Scene
+
+from gateway.viewer import SCOPES
+
+
+def key(name: str) -> str:
+    return f"csk_{name.replace(':', '-')}"
+
+
+KEYS: dict[str, dict[str, Any]] = {
+    **{scope: {"scopes": [scope]} for scope in SCOPES},
+    "everything": {"scopes": list(SCOPES)},
+    "nothing": {"scopes": []},
+    "bounded": {"scopes": list(SCOPES), "providers": ["easyink"]},
+    "soon over": {"scopes": list(SCOPES), "expires_at": "2030-01-01T00:00:00Z"},
+}
+
+
+@dataclass
+class Door:
+    """The scene, and who may come in."""
+
+    scene: Scene
+    issuer: Issuer
+
+    async def ask(self, who: str, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to a holder of this key, or of this token."""
+        return await self.answer(key(who) if who in KEYS else who, query, **variables)
+
+    async def answer(self, credentials: str, query: str, **variables: Any) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {credentials}"}
+        reply = await self.scene.client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+        self.scene.answers.append(reply.text)
+        found: dict[str, Any] = reply.json()
+        return found
