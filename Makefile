@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CHROMIUM ?= /usr/bin/chromium
 .DEFAULT_GOAL := help
-.PHONY: browser console help demo test bench schema lock clean
+.PHONY: browser conformance console help demo test bench schema lock clean
 
 help:  ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 10
@@ -21,6 +21,9 @@ test: .venv/ready  ## Everything that has to hold
 browser: .venv/ready $(CHROMIUM)  ## The page for people, in a real browser
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/browser
 
+conformance: .venv/ready .venv-codegen/ready tests/conformance/node_modules  ## What others have written, against a gateway (needs Node 20 or newer)
+	$(BIN)/python -m pytest tests/conformance
+
 console:  ## Build the page for people after a change (needs Node 20 or newer)
 	cd gateway/console && npm ci --no-audit --no-fund && npm run build
 
@@ -37,11 +40,21 @@ lock: .venv/ready  ## Choose the newest versions of everything
 		--generate-hashes --no-emit-index-url --no-header --output-file deploy/requirements.lock
 
 clean:  ## Forget the environment
-	rm -rf .venv tests/bench/peers/node_modules gateway/console/node_modules
+	rm -rf .venv .venv-codegen tests/conformance/node_modules tests/bench/peers/node_modules gateway/console/node_modules
 
 /usr/bin/chromium:
 	@test "$$(id -u)" = 0 || { echo "Install Chromium, or say where it is: make browser CHROMIUM=…"; exit 1; }
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+
+tests/conformance/node_modules: tests/conformance/package-lock.json
+	@command -v npm > /dev/null || { echo "Install Node 20 or newer: the clients that are tried here are written in JavaScript."; exit 1; }
+	cd tests/conformance && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+.venv-codegen/ready: tests/conformance/codegen/requirements.lock
+	$(PYTHON) -m venv .venv-codegen
+	.venv-codegen/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import strawberry
 from graphql import GraphQLError, OperationDefinitionNode
@@ -33,12 +34,24 @@ class NamedOperation(SchemaExtension):
 
 
 class Schema(strawberry.Schema):
-    """Strawberry's schema, with errors that are fit to be shown."""
+    """Strawberry's schema, with errors that are fit to be shown, and types that say what they are as their classes do."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        for type_ in self._schema.type_map.values():
+            if type_.description is None:
+                type_.description = _said(type_.extensions.get("strawberry-definition"))
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Renders errors in place; only unexpected ones are logged."""
         for error in errors:
             render(error)
+
+
+def _said(definition: Any) -> str | None:
+    """The first paragraph of what the class of a type says."""
+    told: str | None = getattr(getattr(definition, "origin", None) or getattr(definition, "wrapped_cls", None), "__doc__", None)
+    return None if told is None else " ".join(told.partition("\n\n")[0].split())
 
 
 schema = Schema(

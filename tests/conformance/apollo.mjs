@@ -1,0 +1,39 @@
+// https://github.com/apollographql/apollo-client
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
+import { OperationTypeNode } from "graphql";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
+import { CREATE, EVENTS, VIEWER, endpoint, expect, follows, order, report, way } from "./world.mjs";
+
+const path = await way();
+const ws = () => createClient({ url: `ws://${path.address}`, webSocketImpl: WebSocket, retryAttempts: 0 });
+const client = (sockets) => new ApolloClient({
+  cache: new InMemoryCache(),
+  link: ApolloLink.split(
+    ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+    new GraphQLWsLink(sockets),
+    new HttpLink({ uri: endpoint }),
+  ),
+});
+const plain = client(ws());
+
+await report({
+  query: async () => expect((await plain.query({ query: gql(VIEWER) })).data.viewer.scopes.length > 0, "no scopes"),
+  mutation: async () => {
+    const { data } = await plain.mutate({ mutation: gql(CREATE), variables: { input: await order("by Apollo") } });
+    expect(data.createSession.session.title === "by Apollo", JSON.stringify(data));
+  },
+  errors: async () => {
+    const failed = await plain.query({ query: gql("{ nothing }") }).catch((error) => error);
+    expect(/nothing/.test(failed.message), failed.message);
+  },
+  subscription: () => follows((after, next, lost) => {
+    const sockets = ws();
+    const here = client(sockets);
+    const running = here.subscribe({ query: gql(EVENTS), variables: { after } }).subscribe({
+      next: ({ data, error }) => (error ? lost() : next(data.sessionEvents)), error: lost,
+    });
+    return () => { running.unsubscribe(); sockets.dispose(); here.stop(); };
+  }, path.cut, "Apollo"),
+});

