@@ -7,27 +7,33 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import anyio
 
+from gateway.media import HEAD, PDF, TAIL, check_open, check_pdf, sniff
 from gateway.settings import UploadSettings
 from gateway.store import StagedFile, StagedFiles
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge
 
 _CHUNK = 64 * 1024
-_HEAD = 1024
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff<>:"/\\|?*]+')
 """Beside separators: control characters, those that turn the direction of what is shown, and halves of characters."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MAGIC = ((b"%PDF-", "application/pdf"), (b"PK\x03\x04", "application/zip"), (b"<?xml", "application/xml"))
-_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
-_UNKNOWN = "application/octet-stream"
-_PACKED = ("application/vnd.", "application/epub+zip")
-"""How the types begin whose files are ZIP archives within."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file that is on the disk: its size, its hash, and how it begins and ends."""
+
+    size: int
+    sha256: str
+    head: bytes
+    tail: bytes
 
 
 class Uploads:
@@ -44,13 +50,16 @@ class Uploads:
         key = secrets.token_urlsafe(24)
         path = self._settings.folder / key
         try:
-            size, digest, head = await self._write(path, chunks)
+            written = await self._write(path, chunks)
+            kind = sniff(written.head, filename, media_type)
+            if kind == PDF:
+                await _check(path, written.tail)
             file = StagedFile(
                 id=key,
                 filename=safe_filename(filename),
-                media_type=sniff(head, filename, media_type),
-                size_bytes=size,
-                sha256=digest,
+                media_type=kind,
+                size_bytes=written.size,
+                sha256=written.sha256,
                 path=str(path),
                 expires_at=self._clock.now() + timedelta(seconds=self._settings.keep),
             )
@@ -87,19 +96,28 @@ class Uploads:
         for path in await self._files.expire(self._clock.now()):
             await anyio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
 
-    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> tuple[int, str, bytes]:
-        size, digest, head = 0, hashlib.sha256(), b""
+    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> _Written:
+        size, digest, head, tail = 0, hashlib.sha256(), b"", b""
         async with await anyio.open_file(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > self._settings.max_bytes:
                     raise TooLarge(f"The file is larger than {self._settings.max_bytes} bytes, which is the limit here.")
-                head = (head + chunk)[:_HEAD] if len(head) < _HEAD else head
+                head = (head + chunk)[:HEAD] if len(head) < HEAD else head
+                tail = (tail + chunk)[-TAIL:] if len(chunk) < TAIL else chunk[-TAIL:]
                 digest.update(chunk)
                 await file.write(chunk)
         if size == 0:
             raise Invalid("The file is empty.")
-        return size, digest.hexdigest(), head
+        return _Written(size, digest.hexdigest(), head, tail)
+
+
+async def _check(path: Path, tail: bytes) -> None:
+    """Raises ``Invalid`` for a PDF that is cut off, or encrypted."""
+    place = check_pdf(tail)
+    async with await anyio.open_file(path, "rb") as file:
+        await file.seek(place)
+        check_open(tail, await file.read(TAIL))
 
 
 async def read(path: str | Path) -> AsyncIterator[bytes]:
@@ -108,18 +126,6 @@ async def read(path: str | Path) -> AsyncIterator[bytes]:
     with open(path, "rb") as file:  # noqa: ASYNC230
         while chunk := await anyio.to_thread.run_sync(file.read, _CHUNK):
             yield chunk
-
-
-def sniff(head: bytes, filename: str | None, declared: str | None) -> str:
-    """What the bytes are. Raises ``Invalid`` where they are called a PDF and are none."""
-    said = (declared or "").partition(";")[0].strip().lower()
-    found = next((media_type for magic, media_type in _MAGIC if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(magic)), None)
-    named_pdf = (filename or "").lower().endswith(".pdf") or said == "application/pdf"
-    if named_pdf and found != "application/pdf":
-        raise Invalid("The file is called a PDF but is none: it does not begin with %PDF-. Send the document itself.")
-    known = said if _MEDIA_TYPE.fullmatch(said) else _UNKNOWN
-    packed = found == "application/zip" and known.startswith(_PACKED)
-    return known if packed or found is None else found
 
 
 def safe_filename(name: str | None) -> str | None:

@@ -5,7 +5,10 @@ Bytes go through temporary files in pieces, and the disk is touched in threads o
 
 from __future__ import annotations
 
+import io
+import itertools
 import re
+import stat
 import struct
 import tempfile
 import unicodedata
@@ -25,6 +28,17 @@ _CHUNK = 256 * 1024
 _LONGEST_NAME = 200  # bytes, before " (2)"
 _UNSAFE = frozenset('<>:"|?*')
 _UTF8_NAME = 0x800  # bit 11 of a member's flags
+_ENCRYPTED = 0x2041  # bits 0, 6 and 13
+_FOLDERS = frozenset("/\\:")
+_MOST = 1_000
+_MOST_DIRECTORY = 512 * 1024  # bytes
+_BOMB_FROM = 10 * 2**20  # bytes
+_BOMB_RATIO = 200
+_HEADER_BYTES = 30
+_LONGEST_COMMENT = 65_535
+# APPNOTE 6.3.10, 4.3.14 to 4.3.16
+_END, _END64, _LOCATOR = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
+_SAID_THERE = 0xFFFFFFFF
 
 
 class BadBundle(Exception):
@@ -72,12 +86,15 @@ async def packed(documents: Sequence[DocumentOrder]) -> AsyncIterator[Bundle]:
 async def opened(file: IO[bytes], name: str, limit: int) -> AsyncIterator[Member]:
     """The member of exactly this name in a ZIP, ``limit`` bytes long at most. Raises ``BadBundle``, also while reading."""
     with _readable():
-        archive = await to_thread.run_sync(ZipFile, file)
+        archive = await to_thread.run_sync(_opened, file)
+    check(archive.infolist(), archive.start_dir)
     found = [info for info in archive.infolist() if _is_named(info, name)]
     if len(found) != 1:
         raise BadBundle(f"holds {len(found)} documents of this name")
     if found[0].file_size > limit:
         raise BadBundle(f"holds a document of more than {limit} bytes")
+    if found[0].file_size > _BOMB_FROM and found[0].file_size > _BOMB_RATIO * found[0].compress_size:
+        raise BadBundle("holds a document that unpacks to far more than it is")
     if found[0].compress_type not in {ZIP_STORED, ZIP_DEFLATED}:  # the only ones that unpack in bounded pieces
         raise BadBundle("holds a document that is packed in an unusual way")
     with _readable():
@@ -86,6 +103,25 @@ async def opened(file: IO[bytes], name: str, limit: int) -> AsyncIterator[Member
         yield Member(found[0].file_size, _read(member))
     finally:
         await _off_loop(member.close)
+
+
+def check(members: Sequence[ZipInfo], end: int) -> None:
+    """Raises ``BadBundle`` unless a ZIP, whose members end at ``end``, is flat: each of them a file at its root, and apart."""
+    if len(members) > _MOST:
+        raise BadBundle(f"holds more than {_MOST} documents")
+    if len({info.orig_filename.casefold() for info in members}) < len(members):
+        raise BadBundle("holds two documents of one name")
+    for info in members:
+        if _FOLDERS & set(info.orig_filename) or info.orig_filename in {".", ".."} or info.is_dir():
+            raise BadBundle("holds folders, or names that lead into some")
+        if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG}:
+            raise BadBundle("holds a link, or something else that is no file")
+        if info.flag_bits & _ENCRYPTED:
+            raise BadBundle("holds a document that is encrypted")
+    begins = sorted((info.header_offset, _least(info)) for info in members)
+    for (begin, length), (following, _) in itertools.pairwise([*begins, (end, 0)]):
+        if begin + length > following:
+            raise BadBundle("holds documents that lie in each other")
 
 
 async def receive(chunks: AsyncIterator[bytes], file: IO[bytes], limit: int) -> None:
@@ -141,6 +177,34 @@ async def _add(archive: ZipFile, name: str, document: DocumentOrder) -> None:
             await to_thread.run_sync(member.write, chunk)
     finally:
         await _off_loop(member.close)
+
+
+def _opened(file: IO[bytes]) -> ZipFile:
+    """Reads the directory, whose size is looked at first: it is held in memory."""
+    if _directory_size(file) > _MOST_DIRECTORY:
+        raise BadBundle(f"holds more than {_MOST} documents")
+    return ZipFile(file)
+
+
+def _directory_size(file: IO[bytes]) -> int:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _END.size - _LONGEST_COMMENT))
+    tail = file.read()
+    place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or len(tail) - place < _END.size:
+        raise BadZipFile("it has no end")
+    said: int = _END.unpack_from(tail, place)[5]
+    locator = tail[max(0, place - _LOCATOR.size) : place]
+    if len(locator) == _LOCATOR.size and locator.startswith(b"PK\x06\x07"):
+        file.seek(_LOCATOR.unpack(locator)[2])
+        record = file.read(_END64.size)
+        said = max(said if said != _SAID_THERE else 0, _END64.unpack(record)[8])
+    return said
+
+
+def _least(info: ZipInfo) -> int:
+    """How many bytes a member takes at least: its header, its name and its content."""
+    return _HEADER_BYTES + len(info.orig_filename) + info.compress_size
 
 
 async def _read(member: IO[bytes]) -> AsyncIterator[bytes]:

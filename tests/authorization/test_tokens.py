@@ -57,7 +57,7 @@ async def test_without_credentials_nothing_is_told(door: Door, header: str | Non
     headers = {} if header is None else {"authorization": header}
     reply = await door.scene.client.post("/graphql", json={"query": ME}, headers=headers)
     assert reply.status_code == 401
-    reply = await door.scene.client.put("/uploads", content=b"%PDF-", headers=headers)
+    reply = await door.scene.client.put("/uploads", content=b"%PDF-\nstartxref\n0\n%%EOF", headers=headers)
     assert (reply.status_code, reply.json()["problem"]["code"]) == (401, "UNAUTHENTICATED")
     assert (await door.scene.client.get("/healthz", headers=headers)).status_code == 200
 

@@ -19,10 +19,11 @@ DOCUMENTS = "query Originals($id: ID!) { session(id: $id) { documents(roles: [TO
 
 
 async def large_pdf() -> AsyncIterator[bytes]:
-    """200 MB that begin like a PDF."""
+    """200 MB that begin and end like a PDF."""
     yield b"%PDF-1.7\n".ljust(MEGABYTE, b"%")
-    for _ in range(SIZE // MEGABYTE - 1):
+    for _ in range(SIZE // MEGABYTE - 2):
         yield b"\0" * MEGABYTE
+    yield b"\nstartxref\n0\n%%EOF\n".rjust(MEGABYTE, b"\0")
 
 
 async def multipart() -> AsyncIterator[bytes]:

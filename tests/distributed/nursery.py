@@ -29,7 +29,7 @@ async def warm(folder: str) -> None:
     app = create_app(parse(table, {}))
     uvicorn.Config(app).load()
     async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
-        (await client.put("/uploads", content=b"%PDF-1.7")).raise_for_status()
+        (await client.put("/uploads", content=b"%PDF-1.7\nstartxref\n0\n%%EOF")).raise_for_status()
         (await client.post("/graphql", json={"query": "{ providers { name } }"})).raise_for_status()
 
 

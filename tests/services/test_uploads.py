@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from stage import START, Hands
 
 from gateway.drafts import DocumentDraft
+from gateway.media import sniff
 from gateway.settings import UploadSettings
 from gateway.store import StagedFile, StagedFiles, Store
-from gateway.uploads import Uploads, pieces, read, safe_filename, sniff
+from gateway.uploads import Uploads, pieces, read, safe_filename
 from providers.errors import Invalid, NotFound, TooLarge
 
-PDF = b"%PDF-1.7\n" + bytes(range(256)) * 40
+END = b"\nstartxref\n9\n%%EOF\n"
+PDF = b"%PDF-1.7\n" + bytes(range(256)) * 40 + END
 LIMIT = 100_000
 KEPT = 60.0
 
@@ -68,7 +70,7 @@ async def test_a_file_is_kept_as_it_came_and_hashed_on_the_way(uploads: Uploads,
 
 
 async def test_a_file_of_many_pieces_can_be_read_again_and_again(uploads: Uploads) -> None:
-    data = b"%PDF-" + os.urandom(90_000)
+    data = b"%PDF-" + os.urandom(90_000) + END
     file = await uploads.stage(
         chunks(*(data[at : at + 999] for at in range(0, len(data), 999))), filename=None, media_type=None
     )
@@ -230,9 +232,11 @@ async def test_sweeping_takes_what_is_over_and_leaves_the_rest(uploads: Uploads,
     [
         (b"%PDF-1.4", None, None, "application/pdf"),
         (b"\xef\xbb\xbf\r\n %PDF-1.4", "a.pdf", "application/octet-stream", "application/pdf"),
-        (b"%PDF-1.4", "a.txt", "text/plain", "application/pdf"),
         (b"PK\x03\x04", "a.zip", None, "application/zip"),
-        (b"PK\x03\x04", "a.txt", "text/plain", "application/zip"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.doc", "application/msword", "application/msword"),
+        (b'<?xml version="1.0"?>', "a.svg", "image/svg+xml", "image/svg+xml"),
+        (b"\xff\xfeh\x00", "a.txt", "text/plain", "text/plain"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "a", None, "image/webp"),
         (b"<?xml version", None, None, "application/xml"),
         (b"# Title", "a.md", "Text/Markdown; charset=utf-8", "text/markdown"),
         (b"\x00\x01", None, None, "application/octet-stream"),
@@ -245,6 +249,40 @@ async def test_sweeping_takes_what_is_over_and_leaves_the_rest(uploads: Uploads,
 )
 def test_the_bytes_say_what_a_file_is(head: bytes, filename: str | None, declared: str | None, is_: str) -> None:
     assert sniff(head, filename, declared) == is_
+
+
+@pytest.mark.parametrize(
+    ("head", "declared"),
+    [
+        (b"%PDF-1.4", "text/plain"),
+        (b"PK\x03\x04", "text/plain"),
+        (b"\x7fELF\x02", "text/plain"),
+        (b"MZ\x90", "image/png"),
+        (b"<!DOCTYPE html><script>", "text/plain"),
+        (b"  <script>alert(1)</script>", "text/markdown"),
+        (b"hello", "image/png"),
+        (b"hello", "application/zip"),
+        (b"a\x00b", "text/plain"),
+    ],
+)
+def test_a_file_that_is_called_what_it_is_not_is_refused(head: bytes, declared: str) -> None:
+    with pytest.raises(Invalid, match=declared):
+        sniff(head, None, declared)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (PDF[:2000], "cut off"),
+        (PDF + b"x" * 3000, "cut off"),
+        (PDF.replace(END, b"trailer << /Encrypt 5 0 R >>" + END), "encrypted"),
+        (b"%PDF-1.7\n<< /Type /XRef /Encrypt 5 0 R >> stream " + b"x" * 5000 + END, "encrypted"),
+    ],
+)
+async def test_a_pdf_that_nobody_can_sign_is_refused(uploads: Uploads, folder: Path, content: bytes, says: str) -> None:
+    with pytest.raises(Invalid, match=says):
+        await uploads.stage(chunks(content), filename="a.pdf", media_type=None)
+    assert left(folder) == set()
 
 
 def test_an_office_document_is_taken_for_one_though_it_is_an_archive_within() -> None:
