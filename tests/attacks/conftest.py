@@ -1,0 +1,63 @@
+"""The gateway, and servers without any protection beside it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import unprotected
+from attack import Target
+
+from providers.authority import Authority
+
+sys.path.append(str(Path(__file__).parents[1] / "graphql"))
+from scene import scene as running
+
+SECRET = "the-secret-of-the-webhook"
+CHANGES = {
+    "connections": {
+        "head": 0.4,
+        "idle": 0.4,
+        "pace": 500,
+        "line_bytes": 8_000,
+        "header_bytes": 8_000,
+        "headers": 50,
+        "message_bytes": 20_000,
+        "most": 60,
+        "per_address": 10,
+    },
+    "live": {"patience": 0.3, "heartbeat": 0.25, "per_connection": 10},
+    "cors": {"origins": ["https://app.friend.example"]},
+    "uploads": {"max_bytes": 10_000_000},
+    "inbox": {"max_bytes": 50_000, "keep_rejected": 5},
+    "providers": {"signicat": {"webhook": {"secrets": [SECRET], "header": "X-Signicat-Signature"}}},
+}
+
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[Target]:
+    """The gateway as it is, but for smaller bounds."""
+    async with running(tmp_path_factory.mktemp("attacked"), authority, CHANGES) as scene:
+        large = b"%PDF-1.7\n" + b"% padding\n" * (8 * 2**20 // 10) + b"startxref\n9\n%%EOF\n"
+        draft = await scene.create("easyink", start=False, given=[{"upload": await scene.upload(large)}])
+        url = (await scene.read(draft["id"]))["documents"][0]["download"]["url"]
+        yield Target(scene.address, url.removeprefix(scene.settings.server.public_url), SECRET)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def victims() -> AsyncIterator[dict[str, Target]]:
+    """The unprotected servers, by name."""
+    async with AsyncExitStack() as stack:
+        plain = await stack.enter_async_context(unprotected.serving(unprotected.plain()))
+        bare = await stack.enter_async_context(unprotected.bare())
+        yield {"plain": Target(plain, "/documents/1", SECRET), "bare": Target(bare, "/documents/1", SECRET)}
