@@ -86,7 +86,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
     app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Masking)
-    app.add_middleware(CorsDoors, cors=Cors(settings.cors))
+    app.add_middleware(CorsDoors, cors=Cors(settings))
     app.add_middleware(Headers)
     app.state.connections = connections
     app.state.refusal = None

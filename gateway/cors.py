@@ -1,17 +1,23 @@
-"""Which pages of elsewhere may use the gateway from a browser.
+"""Which pages of elsewhere may use the gateway from a browser, and under which names it is reached at all.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol. Nothing here takes cookies, so no answer allows credentials.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.headers import STRICT_RAW
-from gateway.settings import CorsSettings
+from gateway.settings import Settings
+from providers.errors import ProblemCode
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -19,18 +25,29 @@ _ALLOWED: Final = b"*, Authorization"
 """The asterisk is for all but this one."""
 _EXPOSED: Final = b"content-disposition, retry-after"
 _VARY: Final = (b"vary", b"Origin")
+_PORT: Final = re.compile(rb":\d*$")
+UNKNOWN_HOST: Final = "This gateway is not known under the name that it is asked under: set server.public_url to that name."
 
 
 class Cors:
     """The allow-list. Whatever is not on it is answered as if it had not asked, and the browser keeps it from its page."""
 
-    def __init__(self, settings: CorsSettings) -> None:
+    def __init__(self, settings: Settings) -> None:
         exposed = (b"access-control-expose-headers", _EXPOSED)
-        self._answers = {
-            origin.encode(): [(b"access-control-allow-origin", origin.encode()), exposed, _VARY] for origin in settings.origins
-        }
-        self._others: RawHeaders = [_VARY] if settings.origins else []
-        self._keep = b"%d" % settings.keep
+        origins = [origin.encode() for origin in settings.cors.origins]
+        self._answers = {origin: [(b"access-control-allow-origin", origin), exposed, _VARY] for origin in origins}
+        self._others: RawHeaders = [_VARY] if origins else []
+        self._keep = b"%d" % settings.cors.keep
+        self._open = not settings.authentication.configured
+        self._ours = (urlsplit(settings.server.public_url).hostname or "").encode()
+
+    def knows(self, host: bytes | None) -> bool:
+        """Whether the gateway is meant by the name that it is asked under.
+
+        Where nobody has to say who they are, a page of elsewhere whose name leads here all at once would be let in: only
+        the public name is known then, addresses, and names without a dot, which nobody outside can have.
+        """
+        return not self._open or host is None or _named(host) == self._ours or _local(host)
 
     def allows(self, origin: bytes) -> bool:
         """Whether pages of this origin may ask."""
@@ -79,10 +96,30 @@ class CorsDoors:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+        if not self._cors.knows(headers.get(b"host")):
+            problem = {"code": ProblemCode.INVALID.value, "message": UNKNOWN_HOST, "retryable": False}
+            await JSONResponse({"problem": problem}, 421)(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await answer_preflight(self._cors.preflight(headers, b"GET, PUT, POST"), send)
         else:
             await self._app(scope, receive, self._cors.telling(headers.get(b"origin"), send))
+
+
+def _named(host: bytes) -> bytes:
+    """A host without its port."""
+    return (host.rpartition(b":")[0] if _PORT.search(host) else host).lower()
+
+
+@lru_cache(256)
+def _local(host: bytes) -> bool:
+    name = _named(host)
+    if b"." not in name:
+        return True
+    try:
+        ip_address(name.decode("latin-1"))
+    except ValueError:
+        return False
+    return True
 
 
 async def answer_preflight(headers: RawHeaders, send: Send) -> None:

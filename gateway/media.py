@@ -50,6 +50,7 @@ _WITHIN: Final = {
 }
 """How the types begin whose files are of another type within."""
 _BYTE_ORDER: Final = (b"\xff\xfe", b"\xfe\xff")
+_PADDING: Final = b" \t\r\n\f\0"
 _START_XREF: Final = re.compile(rb"startxref\s+(\d{1,15})\s+%%EOF")
 
 
@@ -71,6 +72,12 @@ def sniff(head: bytes, filename: str | None, declared: str | None) -> str:
     if known.startswith(_WITHIN.get(found, ())) or (found == _XML and known.endswith("+xml")):
         return known
     raise Invalid(f"The file is called {known} but is {found}. Send it with the media type that it has.")
+
+
+def ending(tail: bytes, chunk: bytes) -> bytes:
+    """How a file ends after one more piece; of what it may be padded with, one byte is enough."""
+    said = chunk.rstrip(_PADDING)
+    return (tail.rstrip(_PADDING) + chunk[: len(said) + 1] if not said else tail + chunk[: len(said) + 1])[-TAIL:]
 
 
 def check_pdf(tail: bytes) -> int:

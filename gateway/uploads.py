@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio
 
-from gateway.media import HEAD, PDF, TAIL, check_open, check_pdf, sniff
+from gateway.media import HEAD, PDF, TAIL, check_open, check_pdf, ending, sniff
 from gateway.settings import UploadSettings
 from gateway.store import StagedFile, StagedFiles
 from providers.clock import Clock
@@ -104,7 +104,7 @@ class Uploads:
                 if size > self._settings.max_bytes:
                     raise TooLarge(f"The file is larger than {self._settings.max_bytes} bytes, which is the limit here.")
                 head = (head + chunk)[:HEAD] if len(head) < HEAD else head
-                tail = (tail + chunk)[-TAIL:] if len(chunk) < TAIL else chunk[-TAIL:]
+                tail = ending(tail, chunk)
                 digest.update(chunk)
                 await file.write(chunk)
         if size == 0:

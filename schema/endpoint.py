@@ -14,7 +14,7 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.schema import Schema
 
 from gateway.authentication import Authentication, Unauthenticated
-from gateway.cors import Cors, answer_preflight
+from gateway.cors import UNKNOWN_HOST, Cors, answer_preflight
 from gateway.headers import STRICT_RAW
 from gateway.settings import Settings
 from gateway.viewer import Viewer
@@ -53,7 +53,7 @@ class Endpoint:
         self._connections = connections
         self._limits = settings.live
         self._origin = normalize_origin(settings.server.public_url)
-        self._cors = Cors(settings.cors)
+        self._cors = Cors(settings)
         self._reader = Reader(settings.limits.body)
         self._operations = Operations(schema, context, settings, clock)
 
@@ -72,6 +72,8 @@ class Endpoint:
         send = self._cors.telling(headers.get(b"origin"), send)
         kinds = accepted(headers.get(b"accept"))
         try:
+            if not self._cors.knows(headers.get(b"host")):
+                raise Unreadable(421, UNKNOWN_HOST)
             if not (kinds.events or kinds.json or kinds.graphql):
                 raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
             viewer = await self._authentication.viewer(text(headers.get(b"authorization")))
@@ -120,6 +122,8 @@ class Endpoint:
         """Whether no page of elsewhere opened this WebSocket: browsers let them, and send our cookies along."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         origin = headers.get(b"origin")
+        if not self._cors.knows((headers.get(b"host") or "").encode("latin-1")):
+            return False
         if origin is None or is_same_origin(origin, headers.get(b"host")):
             return True
         return normalize_origin(origin) == self._origin or self._cors.allows(origin.encode("latin-1"))

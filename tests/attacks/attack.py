@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 ELSEWHERE = "127.0.0.2"
 """An address that a client has to itself, other than that of the machine."""
 EVIL = "https://evil.example"
-LONG = 1.6
+LONG = 1.3
 """Seconds in which a server that parts with somebody has done so."""
 
 
@@ -66,12 +66,12 @@ class Line:
         except OSError:
             return b""
 
-    async def everything(self, seconds: float = 5) -> bytes:
-        """All that is said until the connection ends, or for so long."""
+    async def everything(self, seconds: float = 5, most: int = 2**30) -> bytes:
+        """All that is said until the connection ends, or for so long, or up to so many bytes."""
         found = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while piece := await self.hear(seconds):
+                while len(found) < most and (piece := await self.hear(seconds)):
                     found += piece
         return found
 
@@ -129,7 +129,7 @@ class Target:
                 taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
             if source is not None:
                 taken.bind((source, 0))
-            taken.setblocking(False)
+            taken.settimeout(0)
             split = urlsplit(self.address)
             await asyncio.get_running_loop().sock_connect(taken, (split.hostname, split.port))
             yield Line(taken)
@@ -166,7 +166,7 @@ PROBES: dict[str, tuple[str, Probe]] = {}
 
 
 def attack(server: str = "plain") -> Callable[[Probe], Probe]:
-    """Enters a probe. ``bare`` is for holes that even a plain server does not have."""
+    """Enters a probe, with the server in ``unprotected`` that has its hole."""
 
     def enter(probe: Probe) -> Probe:
         PROBES[probe.__name__] = (server, probe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attack import EVIL, Reply, Target, attack, unless
 
 _PREFLIGHT = {"origin": EVIL, "access-control-request-headers": "authorization, content-type"}
+_DOORS = (("PUT", "/uploads"), ("GET", "/graphiql"), ("OPTIONS", "/uploads"))
 
 
 def _readable(reply: Reply, origin: str = EVIL) -> bool:
@@ -27,6 +28,14 @@ async def a_page_without_an_origin_that_reads_an_answer(target: Target) -> None:
 async def a_page_whose_name_begins_like_a_friend(target: Target) -> None:
     for origin in ("https://app.friend.example.evil.example", "https://evilapp.friend.example", "http://app.friend.example"):
         unless(not _readable(await target.graphql("{viewer{id}}", origin=origin), origin), f"{origin} is taken for a friend")
+
+
+@attack()
+async def a_page_of_elsewhere_whose_name_leads_here(target: Target) -> None:
+    for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example"):
+        found = [await target.graphql("{viewer{id}}", host=host, origin=f"http://{host}")]
+        found += [await target.ask(method, path, headers={"host": host}) for method, path in _DOORS]
+        unless(all(reply.status == 421 for reply in found), f"{host} is taken for a name of ours")
 
 
 @attack()
@@ -91,7 +100,11 @@ async def an_answer_that_is_taken_for_a_page(target: Target) -> None:
 
 @attack()
 async def an_answer_that_is_kept_by_a_cache(target: Target) -> None:
-    for reply in (await target.graphql("{viewer{id}}"), await target.ask("GET", target.link), await target.ask("GET", "/healthz")):
+    for reply in (
+        await target.graphql("{viewer{id}}"),
+        await target.ask("GET", target.link),
+        await target.ask("GET", "/healthz"),
+    ):
         unless("no-store" in reply.headers.get("cache-control", ""), "what somebody may see is kept for others")
 
 
@@ -115,6 +128,13 @@ async def a_link_with_another_letter(target: Target) -> None:
 
 @attack()
 async def a_file_beside_those_that_are_served(target: Target) -> None:
-    for path in ("../conftest.py", "../app.py", "%2e%2e/conftest.py", "%2e%2e%2fapp.py", "../../pyproject.toml", "//etc/passwd"):
+    for path in (
+        "../conftest.py",
+        "../app.py",
+        "%2e%2e/conftest.py",
+        "%2e%2e%2fapp.py",
+        "../../pyproject.toml",
+        "//etc/passwd",
+    ):
         reply = await target.ask("GET", f"/graphiql/{path}")
         unless(reply.status != 200, f"{path} is served")

@@ -98,9 +98,9 @@ async def headers_of_a_megabyte(target: Target) -> None:
 
 
 @attack()
-async def an_address_of_a_megabyte(target: Target) -> None:
-    reply = await target.ask("GET", "/healthz?" + "x" * 1_000_000)
-    unless(reply.refused, "an address of a megabyte is taken")
+async def an_address_of_forty_thousand_letters(target: Target) -> None:
+    reply = await target.ask("GET", "/healthz?" + "x" * 40_000)
+    unless(reply.refused, "an address of forty thousand letters is taken")
 
 
 @attack()
@@ -127,8 +127,8 @@ async def all_places_taken_from_one_address(target: Target) -> None:
 async def a_document_that_is_not_read(target: Target) -> None:
     async with target.line(buffer=4096) as line:
         await line.say(b"GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % target.link.encode())
-        await asyncio.sleep(2)
-        unless(len(await line.everything()) < 7 * 2**20, "a download waits for as long as its reader likes")
+        await asyncio.sleep(1.6)
+        unless(len(await line.everything(most=7 * 2**20)) < 7 * 2**20, "a download waits for as long as its reader likes")
 
 
 @attack()
@@ -143,7 +143,7 @@ async def answers_that_are_not_read(target: Target) -> None:
 
 async def _speak(line: Line, text: bytes) -> None:
     while await line.say(text):
-        await asyncio.sleep(0)
+        continue
 
 
 @attack()
@@ -203,4 +203,6 @@ async def an_address_that_ends_the_line(target: Target) -> None:
 @attack()
 async def a_name_of_the_software(target: Target) -> None:
     told = str(dict((await target.ask("GET", "/healthz")).headers)).lower()
-    unless(not any(name in told for name in ("uvicorn", "starlette", "fastapi", "python")), "the server says what it is made of")
+    unless(
+        not any(name in told for name in ("uvicorn", "starlette", "fastapi", "python")), "the server says what it is made of"
+    )

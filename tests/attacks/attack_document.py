@@ -25,7 +25,7 @@ async def _refused(target: Target, query: str, what: str) -> None:
 
 @attack()
 async def fragments_that_double_at_each_step(target: Target) -> None:
-    steps = 19
+    steps = 16
     spread = "".join(f"fragment F{each} on Query{{...F{each + 1} ...F{each + 1}}}" for each in range(steps))
     query = f"{{...F0}}{spread}fragment F{steps} on Query{{__typename}}"
     unless(len(query) < 900, "the bomb is small")
@@ -34,10 +34,10 @@ async def fragments_that_double_at_each_step(target: Target) -> None:
     unless(perf_counter() - begun < _SECONDS, f"{len(query)} bytes take {perf_counter() - begun:.1f} s")
 
 
-@attack()
+@attack("trusting")
 async def fragments_that_go_in_circles(target: Target) -> None:
-    circle = "".join(f"fragment F{each} on Query{{...F{(each + 1) % 50}}}" for each in range(50))
-    await _refused(target, f"{{...F0}}{circle}", "a circle of fragments")
+    circle = "fragment F on Session{documents{session{...F}}}"
+    await _refused(target, f"{circle} {{sessions{{nodes{{...F}}}}}}", "a circle of fragments")
 
 
 @attack()
@@ -57,17 +57,17 @@ async def a_list_in_a_list_in_a_list(target: Target) -> None:
     await _refused(target, f"{{sessions(first:100){{nodes{{{deep}}}}}}}", "a list in a list, four times")
 
 
-@attack()
+@attack("trusting")
 async def twenty_thousand_words(target: Target) -> None:
     await _refused(target, "{" + "__typename " * 20_000 + "}", "a flood of tokens")
 
 
 @attack()
-async def a_directive_a_thousand_times(target: Target) -> None:
-    await _refused(target, "{viewer" + "@include(if:true)" * 1_000 + "{id}}", "a flood of directives")
+async def a_directive_a_hundred_times(target: Target) -> None:
+    await _refused(target, "{viewer{" + "id @include(if:true) " * 150 + "}}", "a flood of directives")
 
 
-@attack()
+@attack("trusting")
 async def a_thousand_directives_that_do_not_exist(target: Target) -> None:
     await _refused(target, "{viewer{" + " ".join(f"id@a{each}" for each in range(1_000)) + "}}", "a flood of mistakes")
 
@@ -84,17 +84,17 @@ async def a_thousand_fragments_in_one_document(target: Target) -> None:
     await _refused(target, f"{{{spread}}}{made}", "a flood of fragments")
 
 
-@attack()
+@attack("trusting")
 async def one_field_three_thousand_times(target: Target) -> None:
     await _refused(target, "{" + "viewer{id}" * 3_000 + "}", "a field that is merged with itself")
 
 
-@attack()
+@attack("bare")
 async def an_argument_that_is_deep(target: Target) -> None:
     await _refused(target, "{sessions(filter:" + "{a:" * 5_000 + "1" + "}" * 5_000 + "){nodes{id}}}", "a deep argument")
 
 
-@attack()
+@attack("bare")
 async def a_list_that_is_deep(target: Target) -> None:
     await _refused(target, "{nodes(ids:" + "[" * 10_000 + "]" * 10_000 + "){id}}", "a deep list")
 
@@ -112,7 +112,7 @@ async def a_page_of_a_million(target: Target) -> None:
     await _refused(target, "{sessions(first:1000000){nodes{id}}}", "a page of a million")
 
 
-@attack()
+@attack("trusting")
 async def introspection_that_multiplies(target: Target) -> None:
     deep = "fields{type{" * 3 + "name" + "}}" * 3
     reply = await target.graphql(f"{{__schema{{types{{{deep}}}}}}}")

@@ -80,7 +80,12 @@ async def a_form_of_another_site(target: Target) -> None:
 @attack()
 async def a_form_whose_map_leads_nowhere(target: Target) -> None:
     operations = {"query": _UPLOAD, "variables": {"file": None}}
-    for places in ({"0": ["variables.file.x.y"]}, {"0": ["nothing.at.all"]}, {"0": "variables.file"}, {"9": ["variables.file"]}):
+    for places in (
+        {"0": ["variables.file.x.y"]},
+        {"0": ["nothing.at.all"]},
+        {"0": "variables.file"},
+        {"9": ["variables.file"]},
+    ):
         reply = await _post_form(target, operations, places, graphql_require_preflight="1")
         unless(not _broke(reply), f"the map {places} breaks it")
 

@@ -38,7 +38,6 @@ CHANGES = {
 }
 
 
-
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority()
@@ -49,8 +48,8 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority
     """The gateway as it is, but for smaller bounds."""
     async with running(tmp_path_factory.mktemp("attacked"), authority, CHANGES) as scene:
         large = b"%PDF-1.7\n" + b"% padding\n" * (8 * 2**20 // 10) + b"startxref\n9\n%%EOF\n"
-        draft = await scene.create("easyink", start=False, given=[{"upload": await scene.upload(large)}])
-        url = (await scene.read(draft["id"]))["documents"][0]["download"]["url"]
+        session = await scene.create("signicat", people=1, given=[{"upload": await scene.upload(large)}])
+        url = session["documents"][0]["download"]["url"]
         yield Target(scene.address, url.removeprefix(scene.settings.server.public_url), SECRET)
 
 
@@ -58,6 +57,11 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority
 async def victims() -> AsyncIterator[dict[str, Target]]:
     """The unprotected servers, by name."""
     async with AsyncExitStack() as stack:
-        plain = await stack.enter_async_context(unprotected.serving(unprotected.plain()))
-        bare = await stack.enter_async_context(unprotected.bare())
-        yield {"plain": Target(plain, "/documents/1", SECRET), "bare": Target(bare, "/documents/1", SECRET)}
+        servers = {
+            "plain": unprotected.serving(unprotected.application(validated=True)),
+            "trusting": unprotected.serving(unprotected.application(validated=False)),
+            "bare": unprotected.bare(),
+        }
+        yield {
+            name: Target(await stack.enter_async_context(server), "/documents/1", SECRET) for name, server in servers.items()
+        }

@@ -21,14 +21,15 @@ SURFACES = (
     attack_webhook,
     attack_websocket,
 )
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("name", PROBES)
 async def test_it_comes_to_nothing(gateway: Target, name: str) -> None:
     await PROBES[name][1](gateway)
 
 
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", PROBES)
 async def test_it_succeeds_where_nothing_is_done_about_it(victims: dict[str, Target], name: str) -> None:

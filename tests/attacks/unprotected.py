@@ -1,7 +1,8 @@
 """Servers without any protection, on which each attack has to succeed: what it finds here, it would have found in ours.
 
-``plain`` is strawberry in FastAPI behind uvicorn as their tutorials have them, with every door open. ``bare`` reads HTTP
-by itself, and badly; it is for what uvicorn's parser does not let through.
+``plain`` is strawberry in FastAPI behind uvicorn as their tutorials have them, with every door open. ``trusting`` is the
+same without validation, as those do who would save its time. ``bare`` reads HTTP by itself, and GraphQL by recursion: it is
+for what the parsers of uvicorn and graphql-core do not let through.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from strawberry.extensions import QueryDepthLimiter
+from strawberry.extensions import DisableValidation, QueryDepthLimiter
 from strawberry.fastapi import GraphQLRouter
 from strawberry.file_uploads import Upload
 from strawberry.schema.config import StrawberryConfig
@@ -83,7 +85,7 @@ class Query:
         return [Node(id=each) for each in ids]
 
     @strawberry.field
-    def sessions(self, first: int = 10, filter: Filter | None = None) -> Sessions:
+    def sessions(self, first: int = 10, filter: Filter | None = None) -> Sessions:  # noqa: A002
         return Sessions(nodes=[Session(id=strawberry.ID("1"))])
 
     @strawberry.field
@@ -107,18 +109,18 @@ class Subscription:
         await asyncio.Event().wait()
 
 
-def _schema() -> strawberry.Schema:
+def _schema(validated: bool) -> strawberry.Schema:
     config = StrawberryConfig(batching_config={"max_operations": 1_000_000})
-    limits = [lambda: QueryDepthLimiter(max_depth=10_000)]
-    return strawberry.Schema(Query, Mutation, Subscription, config=config, extensions=limits)
+    extensions = [lambda: QueryDepthLimiter(max_depth=10_000)] if validated else [DisableValidation]
+    return strawberry.Schema(Query, Mutation, Subscription, config=config, extensions=extensions)
 
 
-def plain() -> FastAPI:
-    """The application."""
+def application(*, validated: bool) -> FastAPI:
+    """The application of ``plain``, or of ``trusting``."""
     app = FastAPI()
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_credentials=True, allow_methods=["*"], allow_headers=["*"])
     router: Any = GraphQLRouter(
-        _schema(),
+        _schema(validated),
         multipart_uploads_enabled=True,
         allowed_origins=["*"],
         max_subscriptions_per_connection=None,
@@ -171,6 +173,7 @@ async def serving(app: Any) -> AsyncIterator[str]:
     server.config.load()
     server.lifespan = config.lifespan_class(config)
     await server.startup()
+    server.server_state.default_headers = config.encoded_headers
     try:
         host, port = server.servers[0].sockets[0].getsockname()[:2]
         yield f"http://{host}:{port}"
@@ -186,11 +189,28 @@ async def serving(app: Any) -> AsyncIterator[str]:
 async def _bare(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Believes whatever is said, and repeats some of it."""
     head = await reader.readuntil(b"\r\n\r\n")
-    answer = b"{}"
-    line = head.partition(b"\r\n")[0]
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-asked: %s\r\n" % line.replace(b"%0d%0a", b"\r\n"))
-    writer.write(b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(answer), answer))
+    length = re.search(rb"content-length: (\d+)", head)
+    body = await reader.readexactly(int(length[1])) if length else b""
+    line = head.partition(b"\r\n")[0].replace(b"%0d%0a", b"\r\n")
+    try:
+        _selected(body, 0)
+        answer = b"HTTP/1.1 200 OK\r\nx-asked: %s\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}" % line
+    except RecursionError:
+        answer = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 9\r\n\r\nTraceback"
+    writer.write(answer)
     writer.close()
+
+
+def _selected(text: bytes, place: int) -> int:
+    """Where a selection ends, or a list or an object, that begins here."""
+    while place < len(text):
+        if text[place] in b"{[":
+            place = _selected(text, place + 1)
+        elif text[place] in b"}]":
+            return place + 1
+        else:
+            place += 1
+    return place
 
 
 @asynccontextmanager
