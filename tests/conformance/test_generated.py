@@ -24,8 +24,6 @@ LEAKS = re.compile(
     r"Traceback|File \\?\"/|/site-packages/|0x[0-9a-f]{8}"
     r"|\b(Attribute|Key|Type|Value|Runtime|Recursion|Assertion)Error\b"
 )
-    r"Traceback|File \\?\"/|/site-packages/|\b(Attribute|Key|Type|Value|Runtime|Recursion|Assertion)Error\b|0x[0-9a-f]{8}"
-)
 PROFILES = ("open", "production", "trusted")
 
 
@@ -57,11 +55,7 @@ async def test_nothing_that_is_generated_is_a_failure_of_ours(
 
         async def ask(text: str) -> None:
             async with turn:
-                reply = await scene.client.post(
-                    "/graphql",
-                    json={"query": text},
-                    headers={"accept": "application/graphql-response+json, text/event-stream;q=0.1"},
-                )
+                reply = await scene.client.post("/graphql", json={"query": text}, headers=headers)
             assert reply.status_code < 500, (text, reply.text)
             assert LEAKS.search(reply.text) is None, (text, reply.text)
             assert not any(each in reply.text for each in secrets), text
