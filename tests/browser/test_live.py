@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -140,3 +141,31 @@ async def test_a_dead_provider_is_shown_as_dead_and_the_rest_stays_usable(stage:
     session = await stage.create("signicat", "At one that lives", people=1)
     await tab.shows("tr:has-text('At one that lives')[data-status=PENDING]")
     await asyncio.gather(stage.sign(session), tab.shows("tr:has-text('At one that lives')[data-status=COMPLETED]"))
+
+
+async def test_the_figures_of_all_providers_stand_side_by_side(stage: Stage, tab: Tab) -> None:
+    for title in ("First", "Second"):
+        await stage.sign(await stage.create("signicat", title))
+    await stage.create("easyink", "Third")
+    await tab.open("providers?window=PT15M")
+    table = tab.page.get_by_role("region", name="Figures side by side")
+
+    async def figures(row: str) -> dict[str, str]:
+        names = await table.locator("thead .named").all_inner_texts()
+        cells = table.get_by_role("row").filter(has=tab.page.get_by_role("rowheader", name=row, exact=True)).locator("td")
+        return dict(zip([each.split("\n")[-1].strip() for each in names], await cells.all_inner_texts(), strict=True))
+
+    await expect(table.get_by_role("row", name="Created 1 0 0 2")).to_be_visible()
+    await expect(table.get_by_role("row", name="Completed 0 0 0 2")).to_be_visible()
+    assert (await figures("Failures"))["EasyInk (sandbox)"] == "0"
+    await stage.stops["easyink"].aclose()
+    await tab.shows("[data-provider=easyink][data-health=DOWN]")
+    await expect(table.get_by_role("row").filter(has_text="Failures")).not_to_have_text("Failures0000")
+    failed = await figures("Failures")
+    assert int(failed["EasyInk (sandbox)"]) > 0
+    assert failed["Signicat sandbox"] == "0"
+    await expect(tab.page.get_by_role("img", name="Failure rate over time")).to_have_accessible_name(
+        re.compile("Signicat sandbox 0 %")
+    )
+    await tab.page.get_by_role("img", name="Latency over time").hover(position={"x": 430, "y": 80})
+    await tab.photograph("figures")

@@ -46,13 +46,25 @@ const minute = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short"
 const second = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
 }); // prettier-ignore
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const dayOnly = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const whole = new Intl.NumberFormat("en-GB");
 
 export const onDay = (time: string) => day.format(new Date(time));
 export const toTheMinute = (time: string) => minute.format(new Date(time));
 export const toTheSecond = (time: string) => second.format(new Date(time));
-export const onTheClock = (time: string | number) => clock.format(new Date(time));
+
+/** A time on an axis of so many milliseconds: by the clock, with the day, or the day alone. */
+export function timeWithin(span: number, time: number): string {
+  const scale = span < 43_200_000 ? clock : span < 3 * 86_400_000 ? minute : dayOnly;
+  return scale.format(time);
+}
+
+/** From when to when. */
+export function spanOfTime(from: number, to: number): string {
+  return `${minute.format(from)} to ${to - from < 86_400_000 ? clock.format(to) : minute.format(to)}`;
+}
+
 export const count = (number: number) => whole.format(number);
 
 /** How long ago, or until when, in one unit. */
@@ -82,6 +94,7 @@ export function milliseconds(value: number | null | undefined): string {
 
 /** Seconds in the two largest units. */
 export function duration(seconds: number): string {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;

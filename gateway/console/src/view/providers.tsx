@@ -5,8 +5,11 @@ import { Empty, Skeleton } from "../part/basic";
 import { Failure } from "../part/trouble";
 import { Activity } from "./providers/activity";
 import { Card } from "./providers/card";
+import { Comparison } from "./providers/comparison";
 import { Matrix } from "./providers/matrix";
 import { Standing } from "./providers/standing";
+import { Trends } from "./providers/trends";
+import { WindowChoice } from "./providers/window";
 
 const every = 15_000;
 
@@ -20,6 +23,7 @@ export function Providers() {
           <h1>Providers</h1>
           <p class="note">The same figures for every place where documents are signed.</p>
         </div>
+        <WindowChoice />
       </header>
       {error && <Failure error={error} retry={refresh} />}
       {waiting && <Skeleton lines={6} />}
@@ -32,6 +36,12 @@ export function Providers() {
         ))}
       </div>
 
+      {providers.length > 0 && (
+        <>
+          <Trends providers={providers} />
+          <Comparison providers={providers} />
+        </>
+      )}
       <div class="columns even">
         <Standing providers={providers} />
         <Activity />

@@ -24,6 +24,10 @@ export function SessionView({ id }: { id: string }) {
   useEffect(() => again(FollowSession, () => ({ id })), [id]);
   useEffect(() => onEvent((event) => event.session.id === id && setSeen((count) => count + 1)), [id]);
 
+  useEffect(() => {
+    if (session) document.title = `${session.title || session.key} · Countersign`;
+  }, [session?.title]);
+
   const changed = useCallback(
     (found: readonly Problem[]) => {
       setProblems(found);

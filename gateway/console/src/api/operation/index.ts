@@ -1,5 +1,6 @@
 // Everything that this page asks of the gateway.
 export * from "./action";
+export * from "./figure";
 export * from "./problem";
 export * from "./provider";
 export * from "./session";
