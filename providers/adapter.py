@@ -22,6 +22,7 @@ from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
+from providers.mapping import Rule
 from providers.metering import VERBS, told
 from providers.model import Content, Document, Field, Page, Participant, Session, Signature, SigningOrder, Statistics
 from providers.order import (
@@ -90,6 +91,8 @@ class Adapter:
     """
 
     capabilities: ClassVar[Capabilities]
+    rules: ClassVar[Sequence[Rule]] = ()
+    """How its payloads become sessions, for whoever asks why a session is as it is."""
 
     def __init_subclass__(cls, **named: Any) -> None:
         """Calls are counted by the verb that they were made for."""

@@ -11,7 +11,7 @@ from gateway.store import DeliveryFilter, Position, SessionOrder, SignaturePosit
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
 from gateway.viewer import Viewer as ModelViewer
-from providers import model
+from providers import mapping, model
 from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
 from schema.describes import describes, resolved
@@ -22,6 +22,7 @@ from schema.problems import Problem
 from schema.scalars import Duration
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
 from schema.types.document import Document
+from schema.types.mapping import MappingReport
 from schema.types.metrics import ONE_DAY, Comparison
 from schema.types.node import Node
 from schema.types.provider import Provider
@@ -228,6 +229,10 @@ async def _resolve_comparison(
     return await info.context.signing.comparison(providers, ONE_DAY if window is None else window)
 
 
+async def _resolve_explain_session(info: Info, id: strawberry.ID) -> mapping.MappingReport:
+    return await info.context.signing.explain(session_ref(id))
+
+
 @strawberry.type
 class Query:
     """Everything that can be asked."""
@@ -257,6 +262,9 @@ class Query:
     )
     comparison: Comparison = resolved(
         _resolve_comparison, "The same figures for every provider over the same window. Needs the scope providers:compare."
+    )
+    explain_session: MappingReport = resolved(
+        _resolve_explain_session, "How a session's native payload became ours, field by field. Needs the scope native:read."
     )
     webhook_deliveries: WebhookDeliveryConnection = resolved(
         _resolve_webhook_deliveries, "What providers have sent by themselves, newest first. Needs the scope webhooks:admin."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -88,7 +88,7 @@ class SessionFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFigures:
-    """One provider over a window. ``rows`` are what it was made of, oldest first."""
+    """One provider over a window. ``rows`` are what it was made of, oldest first; ``part`` says that it is a slice."""
 
     provider: Connected
     from_: datetime
@@ -102,6 +102,7 @@ class ProviderFigures:
     status_lag: Latency
     unknown_statuses: int
     rows: Sequence[MetricRow] = field(repr=False)
+    part: bool = False
 
     @property
     def failure_rate(self) -> float | None:
@@ -120,9 +121,9 @@ class ProviderFigures:
         parts: list[list[MetricRow]] = [[] for _ in range(count)]
         for row in self.rows:
             parts[min(max(int((row.at - self.from_) / span), 0), count - 1)].append(row)
-        return [
-            figures(self.provider, edges[place], edges[place + 1], rows, self.sessions.open) for place, rows in enumerate(parts)
-        ]
+        open_ = self.sessions.open
+        made = (figures(self.provider, edges[at], edges[at + 1], rows, open_) for at, rows in enumerate(parts))
+        return [replace(each, part=True, rows=()) for each in made]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ NEEDS: Final[Mapping[str, str | None]] = {
     "comparison": COMPARE_PROVIDERS,
     "metrics": COMPARE_PROVIDERS,
     "slices": COMPARE_PROVIDERS,
+    "explain": READ_NATIVE,
     "begin_authorization": AUTHORIZE_PROVIDERS,
     "complete_authorization": AUTHORIZE_PROVIDERS,
     "deliveries": ADMINISTER_WEBHOOKS,

@@ -58,8 +58,8 @@ class Comparing(Watching):
 
     async def slices(self, whole: ProviderFigures, count: int) -> list[ProviderFigures]:
         """The same figures for equal parts of their window. Raises ``Invalid`` for too many."""
-        if not 1 <= count <= MOST_SLICES:
-            raise Invalid(f"Ask for 1 to {MOST_SLICES} slices.", path=("count",))
+        if whole.part or not 1 <= count <= MOST_SLICES:
+            raise Invalid(f"Ask for 1 to {MOST_SLICES} slices, of a whole window.", path=("count",))
         return await anyio.to_thread.run_sync(whole.slices, count)
 
     def _compared(self, names: Sequence[str] | None) -> list[Connected]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.signing.comparing import Comparing
+from gateway.signing.explaining import Explaining
 
 
-class Signing(Comparing):
+class Signing(Explaining):
     """What can be done with sessions, whoever asks. Every method may raise any ``SigningError``.
 
     Layer upon layer: ``Reading`` has what is known, ``Showing`` what is seen of it, ``Writing`` whole sessions, ``Editing``
     what is inside one, ``Consent`` the people who let us act for them, ``Following`` what happens, ``Inbox`` what providers
-    send by themselves, ``Watching`` what is looked for, and ``Comparing`` the figures of providers.
+    send by themselves, ``Watching`` what is looked for, ``Comparing`` the figures of providers, and ``Explaining`` why a
+    session is as it is.
     """

@@ -22,11 +22,13 @@ from providers.easyink.capability import CAPABILITIES
 from providers.easyink.consent import Consent
 from providers.easyink.draft import Drafts
 from providers.easyink.lifecycle import Lifecycle
+from providers.easyink.mapping import RULES
 from providers.easyink.order import objections
 from providers.easyink.participant import Participants
 from providers.easyink.refusal import fault, understood
 from providers.easyink.token import REMEDY, PersonalToken
 from providers.errors import AuthorizationRequired, Invalid, NotFound, WrongState
+from providers.mapping import Rule
 from providers.model import (
     Content,
     Document,
@@ -66,6 +68,7 @@ class EasyInkAdapter(Adapter):
     """EasyInk behind our verbs."""
 
     settings: wire.EasyInkSettings
+    rules: ClassVar[tuple[Rule, ...]] = RULES
     capabilities: ClassVar[Capabilities] = CAPABILITIES
 
     def __init__(self, settings: wire.EasyInkSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:

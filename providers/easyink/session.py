@@ -102,7 +102,7 @@ def from_row(provider: str, item: wire.SearchItem, native: bytes) -> Session:
         status=wire.read(wire.SESSION_STATUS, item.status, SessionStatus.UNKNOWN),
         provider_status=item.status,
         title=item.subject,
-        created_at=_instant(item.created),
+        created_at=instant(item.created),
         partial=True,
         native=native,
     )
@@ -204,7 +204,7 @@ def _participant(ref: SessionRef, item: wire.ViewParticipant, known: Participant
         last_name=item.last_name,
         display_name=_full(item.first_name, known.middle_name, item.last_name),
         email=item.email,
-        signed_at=_instant(item.signed_at),
+        signed_at=instant(item.signed_at),
     )
 
 
@@ -279,7 +279,7 @@ def _full(*names: str | None) -> str | None:
     return " ".join(name for name in names if name) or None
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant(text: str | None) -> datetime | None:
     """An instant as .NET writes it, which may lack its zone; None where it is no instant."""
     try:
         instant = datetime.fromisoformat(text or "")

@@ -20,8 +20,10 @@ from providers.capability import Capabilities, Capability, Operation, Support, o
 from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
+from providers.mapping import Rule
 from providers.model import Content, Document, Listed, Page, Session, SessionKind, SessionStatus, Signature
 from providers.order import SignatureOrder
+from providers.persist.mapping import RULES
 from providers.persist.order import objections, trimmed
 from providers.persist.record import SIGNATURE, Pair, file, pair, session, sessions
 from providers.persist.wire import Envelope, Many, ManyContent, One, OneContent, PersistSettings, StoredSignature
@@ -43,6 +45,7 @@ class PersistAdapter(Adapter):
     """One signature store."""
 
     settings: PersistSettings
+    rules: ClassVar[tuple[Rule, ...]] = RULES
     capabilities: ClassVar[Capabilities] = Capabilities(
         session_kind=SessionKind.RECORD,
         operations=operations(

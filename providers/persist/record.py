@@ -88,7 +88,7 @@ def session(provider: str, raw: bytes, now: datetime) -> Session:
     content = file(stored.text)
     reports = inspect(content.content, now=now)
     participants = _participants(ref, reports)
-    created_at = _time(stored.created_at)
+    created_at = time(stored.created_at)
     return Session(
         provider=provider,
         key=ref.key,
@@ -138,11 +138,11 @@ def _signature(
         document=SIGNATURE,
         participant=participants[0].key if len(participants) == 1 else None,
         version=stored.number,
-        comment=_text(stored.version_comment),
+        comment=text(stored.version_comment),
         tags=tuple(dict.fromkeys(str(tag) for tag in stored.tags or ())),
-        created_by=_text(stored.version_created_by),
-        created_at=_time(stored.created_at),
-        updated_at=_time(stored.updated_at),
+        created_by=text(stored.version_created_by),
+        created_at=time(stored.created_at),
+        updated_at=time(stored.updated_at),
         signed_at=max((report.signed_at for report in reports if report.signed_at), default=None),
     )
 
@@ -165,11 +165,13 @@ def _participants(ref: SessionRef, reports: Sequence[SignatureReport]) -> tuple[
     return tuple(signers.values())
 
 
-def _text(value: str | int | None) -> str | None:
+def text(value: str | int | None) -> str | None:
+    """What may come as a number, as text."""
     return None if value is None else str(value)
 
 
-def _time(value: str | None) -> datetime | None:
+def time(value: str | None) -> datetime | None:
+    """A time of theirs, which is in UTC without saying so; None where it is none."""
     try:
         at = datetime.fromisoformat(value or "")
     except ValueError:

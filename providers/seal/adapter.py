@@ -28,10 +28,12 @@ from providers.errors import (
     Unsupported,
     WrongState,
 )
+from providers.mapping import Rule
 from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
 from providers.order import Order, Step
 from providers.seal.bundle import BadBundle, Bundle, Member, opened, packed, receive, temporary
 from providers.seal.documents import deleted, merged, ordered, signature
+from providers.seal.mapping import RULES
 from providers.seal.timestamp import fetch_timestamp
 from providers.seal.wire import CLOSED, NO_PROCESS, PDF, STATUSES, Batch, CreatedBatch, SealSettings, moment
 
@@ -48,6 +50,7 @@ class SealAdapter(Adapter):
     """SIGNIUS SEAL behind our verbs."""
 
     settings: SealSettings
+    rules: ClassVar[tuple[Rule, ...]] = RULES
     capabilities: ClassVar[Capabilities] = Capabilities(
         session_kind=SessionKind.SEALING,
         operations=operations(

@@ -77,13 +77,18 @@ def _sealed(original: Document) -> Document:
     """What came out for an original. Its size and hash are not told."""
     return Document(
         session=original.session,
-        key=_SIGNED + original.key,
+        key=sealed_key(original.key),
         role=DocumentRole.SIGNED,
         status=DocumentStatus.SIGNED,
         title=original.title,
         filename=original.filename,
         media_type=PDF,
     )
+
+
+def sealed_key(original: str) -> str:
+    """The key of what came out for an original, by the key of that."""
+    return _SIGNED + original
 
 
 def signature(sealed: Document) -> Signature:

@@ -14,6 +14,7 @@ from providers.capability import Capabilities, Capability, Limits, Operation, Su
 from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Invalid, NotFound, SigningError, WrongState
+from providers.mapping import Rule
 from providers.model import (
     Content,
     Document,
@@ -32,6 +33,7 @@ from providers.signicat.api import COLLECTION, SESSION, Search, SignApi, fault_o
 from providers.signicat.composition import Reading
 from providers.signicat.demand import ACTION
 from providers.signicat.event import hint
+from providers.signicat.mapping import RULES
 from providers.signicat.opening import Opening
 from providers.signicat.order import demanded, name_problems, problems
 from providers.signicat.original import copied, repeated
@@ -58,6 +60,7 @@ class SignicatAdapter(Adapter):
     A composed session has the key of its document collection; any other has that of its native session.
     """
 
+    rules: ClassVar[tuple[Rule, ...]] = RULES
     capabilities: ClassVar[Capabilities] = Capabilities(
         session_kind=SessionKind.SIGNING,
         operations=operations(

@@ -45,6 +45,7 @@ ROOTS: dict[str, str | None] = {
     "Query.signatures": SIGNED,
     "Query.eligibleProviders": READ,
     "Query.comparison": COMPARE,
+    "Query.explainSession": f"{NATIVE} and {READ}",
     "Query.webhookDeliveries": "webhooks:admin",
     "Mutation.beginAuthorization": "providers:authorize",
     "Mutation.completeAuthorization": "providers:authorize",
@@ -53,7 +54,7 @@ ROOTS: dict[str, str | None] = {
     "Subscription.sessionEvents": READ,
     "Subscription.providerHealth": None,
 }
-"""What each needs; a mutation that is not named needs ``sessions:write``."""
+"""What each needs; a mutation that is not named needs ``sessions:write``. Of two scopes, neither alone is enough."""
 FIELDS: dict[str, str | None] = {
     "Session.native": NATIVE,
     "Participant.signingUrl": SIGN,

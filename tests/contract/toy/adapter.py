@@ -13,6 +13,7 @@ from providers.adapter import Adapter, Steps
 from providers.authorization import Headers
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.errors import Conflict, NotFound, WrongState
+from providers.mapping import Rule
 from providers.model import (
     Content,
     Document,
@@ -33,6 +34,7 @@ from providers.model import (
 )
 from providers.order import Order, Step
 from providers.reply import Fault, Reply
+from providers.toy.mapping import RULES
 from providers.toy.wire import PARTICIPANT_STATUS, STATUS, Made, Rows, ToySession, ToySettings, Trouble
 
 SIGNED = "signed-"
@@ -42,6 +44,7 @@ class ToyAdapter(Adapter):
     """Toy behind our verbs."""
 
     settings: ToySettings
+    rules: ClassVar[tuple[Rule, ...]] = RULES
     capabilities: ClassVar[Capabilities] = Capabilities(
         session_kind=SessionKind.SIGNING,
         operations=operations(

@@ -1,0 +1,45 @@
+"""What becomes of each field of a stored signature."""
+
+from __future__ import annotations
+
+from providers.mapping import Rule, same
+from providers.persist.record import file, text, time
+
+_INSIDE = "Read out of the signature itself."
+_KEY = "Document and thread, each percent-encoded, joined by a slash."
+_OLDER = "The member's older name."
+
+_PRESENT = (
+    Rule("document", "title", "As it is.", same),
+    Rule("document", "key", _KEY),
+    Rule("thread", "reference", "As it is."),
+    Rule("thread", "key", _KEY),
+    Rule("chain", "key", f"{_OLDER} {_KEY}"),
+    Rule("version", "signatures[0].version", "As a number."),
+    Rule("version_comment", "signatures[0].comment", "As text.", text),
+    Rule("version_created_by", "signatures[0].createdBy", "As text.", text),
+    Rule("tags[]", "signatures[0].tags", "Each once, in their order."),
+    *(
+        Rule("created_at", field, "Read as UTC, which it does not say.", time)
+        for field in ("createdAt", "completedAt", "documents[0].createdAt", "signatures[0].createdAt")
+    ),
+    Rule("updated_at", "signatures[0].updatedAt", "Read as UTC, which it does not say.", time),
+)
+
+
+def _content(native: str) -> tuple[Rule, ...]:
+    return (
+        Rule(native, "documents[0].mediaType", "CMS where it is DER, else XML.", lambda it: file(it or "").media_type),
+        Rule(native, "documents[0].sizeBytes", "Of the bytes behind the base64.", lambda it: len(file(it or "").content)),
+        Rule(native, "documents[0].sha256", "Of the bytes behind the base64."),
+        Rule(native, "signatures[0].format", _INSIDE),
+        Rule(native, "signatures[0].signedAt", _INSIDE),
+        *(
+            Rule(native, f"participants[].{field}", "Read out of the signer's certificate.")
+            for field in ("key", "displayName", "email")
+        ),
+        Rule(native, "participants[].signedAt", _INSIDE),
+    )
+
+
+RULES = (*_PRESENT, *_content("cms"), *_content("signature"))

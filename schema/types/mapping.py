@@ -1,0 +1,40 @@
+"""How a session's native payload became ours."""
+
+from __future__ import annotations
+
+import strawberry
+
+from providers import mapping
+from schema.describes import describes, resolved
+from schema.scalars import Json
+from schema.types.session import Session
+
+
+def _native_value(root: strawberry.Parent[mapping.Explained]) -> Json:
+    return Json(root.native_value)
+
+
+def _value(root: strawberry.Parent[mapping.Explained]) -> Json:
+    return Json(root.value)
+
+
+@strawberry.type
+@describes(mapping.Explained)
+class MappingRule:
+    """A value of the provider's, a value of ours, and the rule between them."""
+
+    native: str
+    native_value: Json | None = resolved(_native_value)
+    field: str
+    value: Json | None = resolved(_value)
+    rule: str
+
+
+@strawberry.type
+@describes(mapping.MappingReport)
+class MappingReport:
+    """How a session came of its native payload; unmapped names every native field that no rule used."""
+
+    session: Session
+    rules: list[MappingRule]
+    unmapped: list[str]
