@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
 sys.path.append(str(Path(__file__).parents[1] / "distributed"))
@@ -136,6 +137,17 @@ class Tab:
 
 def _host(url: str) -> str:
     return httpx.URL(url).netloc.decode()
+
+
+async def serious(tab: Tab) -> list[str]:
+    """What an accessibility check has against the page, where it is serious."""
+    found = await Axe().run(tab.page)
+    return [
+        f"{each['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for each in found.response["violations"]
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
 
 
 @asynccontextmanager

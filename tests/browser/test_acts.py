@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
-from screen import Stage, Tab
+from screen import Stage, Tab, serious
 
 from providers.authority import sample_pdf
 
@@ -120,6 +120,19 @@ async def test_a_document_is_downloaded(stage: Stage, tab: Tab) -> None:
         await tab.page.get_by_role("button", name="Download").first.click()
     path = await (await download.value).path()
     assert path.read_bytes().startswith(b"%PDF-")
+
+
+async def test_the_mapping_is_explained(stage: Stage, tab: Tab) -> None:
+    session = await stage.create("easyink", "Lease of the north field")
+    await tab.open("sessions", session["id"])
+    await tab.page.get_by_role("button", name="Explain").click()
+    rules = tab.page.get_by_role("region", name="How this came to be")
+    row = rules.get_by_role("row").filter(has=tab.page.get_by_role("cell", name="status", exact=True)).first
+    await expect(row).to_contain_text("Pending")
+    await expect(row).to_contain_text("PENDING")
+    await tab.shows(".unmapped li")
+    await tab.photograph("mapping")
+    assert await serious(tab) == []
 
 
 async def test_sessions_are_found_by_what_they_are(stage: Stage, tab: Tab) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser
-from screen import Stage, Tab, furnish
+from playwright.async_api import Browser, expect
+from screen import Stage, Tab, furnish, serious
 from screen import tab as opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -17,17 +16,6 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark"},
     "phone": {"color_scheme": "light", "viewport": PHONE},
 }
-
-
-async def serious(tab: Tab) -> list[str]:
-    """What an accessibility check has against the page, where it is serious."""
-    found = await Axe().run(tab.page)
-    return [
-        f"{each['id']}: {node['html'][:120]} {node['failureSummary']}"
-        for each in found.response["violations"]
-        if each["impact"] in {"serious", "critical"}
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.timeout(60)
@@ -69,7 +57,7 @@ async def test_a_dialog_holds_the_focus_and_ends_with_escape(stage: Stage, tab: 
         assert await tab.page.evaluate("document.activeElement.matches('dialog *, dialog, body')")
     await tab.page.keyboard.press("Escape")
     await dialog.wait_for(state="detached")
-    assert await asking.evaluate("button => button === document.activeElement")
+    await expect(asking).to_be_focused()
 
 
 async def test_a_keyboard_is_enough(stage: Stage, tab: Tab) -> None:

@@ -85,7 +85,7 @@ function span(seconds: number): string {
 /** Milliseconds as people read them, with two or three digits that mean something. */
 export function milliseconds(value: number | null | undefined): string {
   if (value == null) return "–";
-  if (value < 10) return `${value.toFixed(1)} ms`;
+  if (value < 10) return `${Number.isInteger(value) ? value : value.toFixed(1)} ms`;
   if (value < 1000) return `${Math.round(value)} ms`;
   if (value < 10_000) return `${(value / 1000).toFixed(2)} s`;
   if (value < 60_000) return `${(value / 1000).toFixed(1)} s`;
@@ -113,7 +113,7 @@ export function seconds(iso: string): number {
 export function percent(share: number | null | undefined): string {
   if (share == null) return "–";
   const value = share * 100;
-  return `${value === 0 || value === 100 ? value : value.toFixed(value < 1 || value > 99 ? 2 : 1)} %`;
+  return `${Number.isInteger(value) ? value : value.toFixed(value < 1 || value > 99 ? 2 : 1)} %`;
 }
 
 export function bytes(size: number): string {

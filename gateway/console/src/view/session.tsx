@@ -10,6 +10,7 @@ import { many, say, toTheSecond } from "../word";
 import { Actions } from "./session/actions";
 import { Documents } from "./session/documents";
 import { Fields } from "./session/fields";
+import { Mapping } from "./session/mapping";
 import { Participants } from "./session/participants";
 import { SignaturesPanel } from "./session/signatures";
 import { Timeline } from "./session/timeline";
@@ -84,6 +85,7 @@ export function SessionView({ id }: { id: string }) {
               <Timeline id={id} seen={seen} />
             </aside>
           </div>
+          <Mapping id={id} seen={seen} />
         </article>
       )}
     </>

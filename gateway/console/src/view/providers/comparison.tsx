@@ -170,18 +170,20 @@ function ByOperation({ figures }: { figures: readonly Figures[] }) {
                 </th>
               </tr>
             </thead>
-            {figures.map((each) => (
-              <tbody key={each.provider.id}>
-                <tr class="group">
-                  <th scope="rowgroup" colSpan={4}>
-                    {each.provider.displayName}
-                  </th>
-                </tr>
-                {operations.map((operation) => (
-                  <One key={operation} figures={each} operation={operation} />
-                ))}
-              </tbody>
-            ))}
+            {figures
+              .filter((each) => each.operations.length > 0)
+              .map((each) => (
+                <tbody key={each.provider.id}>
+                  <tr class="group">
+                    <th scope="rowgroup" colSpan={4}>
+                      {each.provider.displayName}
+                    </th>
+                  </tr>
+                  {operations.map((operation) => (
+                    <One key={operation} figures={each} operation={operation} />
+                  ))}
+                </tbody>
+              ))}
           </table>
         </div>
       )}

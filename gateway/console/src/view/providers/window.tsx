@@ -18,7 +18,7 @@ const windows: readonly Window[] = [
   { iso: "P30D", name: "30 days", slices: 30, every: 60_000 },
   { iso: "P90D", name: "90 days", slices: 45, every: 60_000 },
 ];
-const usual = windows[1] as Window;
+const usual = windows[0] as Window;
 
 export function useWindow(): Window {
   const asked = place.value.query.get("window");
