@@ -294,9 +294,22 @@ class WebSocketProtocol(_Watched, WebSocketsSansIOProtocol):
         if len(self.frames) < _FRAGMENTS:
             super().handle_cont(event)
         else:
-            self.frames = []
-            self.conn.fail(1009, "too many fragments")
-            self.handle_parser_exception()
+            self._fail(1009, "too many fragments")
+
+    def send_receive_event_to_app(self) -> None:
+        """Hands a message on, unless it is called text and is none, for which uvicorn would log a traceback."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self._fail(1007, "this is no text")
+                return
+        super().send_receive_event_to_app()
+
+    def _fail(self, code: int, reason: str) -> None:
+        self.frames = []
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
 
     async def receive(self) -> ASGIReceiveEvent:
         """Receives, as ASGI has it."""

@@ -161,15 +161,25 @@ def _named(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 Probe = Callable[[Target], Awaitable[None]]
-PROBES: dict[str, tuple[str, Probe]] = {}
-"""By name: on which unprotected server the hole is there, and the probe that finds it."""
 
 
-def attack(server: str = "plain") -> Callable[[Probe], Probe]:
-    """Enters a probe, with the server in ``unprotected`` that has its hole."""
+@dataclass(frozen=True)
+class Attack:
+    """A probe, and the server in ``unprotected`` that has its hole; some find it by waiting alone."""
+
+    probe: Probe
+    server: str
+    waits: bool
+
+
+PROBES: dict[str, Attack] = {}
+
+
+def attack(server: str = "plain", *, waits: bool = False) -> Callable[[Probe], Probe]:
+    """Enters a probe by its name."""
 
     def enter(probe: Probe) -> Probe:
-        PROBES[probe.__name__] = (server, probe)
+        PROBES[probe.__name__] = Attack(probe, server, waits)
         return probe
 
     return enter

@@ -11,55 +11,55 @@ _GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
 _POST = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 
 
-@attack()
+@attack(waits=True)
 async def headers_that_come_one_by_one_for_ever(target: Target) -> None:
     async with target.line() as line:
         await line.say(b"GET /healthz HTTP/1.1\r\nhost: x\r\n")
         unless(not await line.open_after(LONG, b"x-a: b\r\n"), "slow headers hold a connection")
 
 
-@attack()
+@attack(waits=True)
 async def a_request_line_that_comes_letter_by_letter(target: Target) -> None:
     async with target.line() as line:
         await line.say(b"GET /")
         unless(not await line.open_after(LONG, b"a"), "a slow request line holds a connection")
 
 
-@attack()
+@attack(waits=True)
 async def a_body_that_comes_byte_by_byte(target: Target) -> None:
     async with target.line() as line:
         await line.say(_POST + b"content-length: 100000\r\n\r\n{")
         unless(not await line.open_after(LONG, b" "), "a slow body holds a connection")
 
 
-@attack()
+@attack(waits=True)
 async def an_upload_that_comes_in_chunks_of_a_byte(target: Target) -> None:
     async with target.line() as line:
         await line.say(b"PUT /uploads HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n%PDF-\r\n")
         unless(not await line.open_after(LONG, b"1\r\nx\r\n"), "a slow upload holds a connection and a file")
 
 
-@attack()
+@attack(waits=True)
 async def a_webhook_that_comes_byte_by_byte(target: Target) -> None:
     async with target.line() as line:
         await line.say(b"POST /webhooks/signicat HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n{")
         unless(not await line.open_after(LONG, b" "), "a slow webhook holds a connection")
 
 
-@attack()
+@attack(waits=True)
 async def a_connection_that_says_nothing(target: Target) -> None:
     async with target.line() as line:
         unless(not await line.open_after(LONG), "silence holds a connection")
 
 
-@attack()
+@attack(waits=True)
 async def a_request_that_stops_half_way(target: Target) -> None:
     async with target.line() as line:
         await line.say(_POST + b"content-length: 100\r\n\r\n{")
         unless(not await line.open_after(LONG), "half a request holds a connection")
 
 
-@attack()
+@attack(waits=True)
 async def blank_lines_between_requests(target: Target) -> None:
     async with target.line() as line:
         await line.say(_GET)
@@ -67,7 +67,7 @@ async def blank_lines_between_requests(target: Target) -> None:
         unless(not await line.open_after(LONG, b"\r\n"), "blank lines hold a connection")
 
 
-@attack()
+@attack(waits=True)
 async def a_connection_kept_for_nothing(target: Target) -> None:
     async with target.line() as line:
         await line.say(_GET)
@@ -75,7 +75,7 @@ async def a_connection_kept_for_nothing(target: Target) -> None:
         unless(not await line.open_after(LONG), "an idle connection is kept")
 
 
-@attack()
+@attack(waits=True)
 async def one_header_without_end(target: Target) -> None:
     async with target.line() as line:
         await line.say(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-a: ")
@@ -123,7 +123,7 @@ async def all_places_taken_from_one_address(target: Target) -> None:
         unless((await target.ask("GET", "/healthz")).status == 200, "nobody else has a place")
 
 
-@attack()
+@attack(waits=True)
 async def a_document_that_is_not_read(target: Target) -> None:
     async with target.line(buffer=4096) as line:
         await line.say(b"GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % target.link.encode())
@@ -131,7 +131,7 @@ async def a_document_that_is_not_read(target: Target) -> None:
         unless(len(await line.everything(most=7 * 2**20)) < 7 * 2**20, "a download waits for as long as its reader likes")
 
 
-@attack()
+@attack(waits=True)
 async def answers_that_are_not_read(target: Target) -> None:
     async with target.line(buffer=4096) as line:
         speaking = asyncio.create_task(_speak(line, b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n" * 1_000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -102,13 +103,13 @@ async def a_socket_that_would_unpack_what_is_sent(target: Target) -> None:
         unless(b"permessage-deflate" not in said, "compressed messages are unpacked")
 
 
-@attack()
+@attack(waits=True)
 async def a_message_of_a_megabyte(target: Target) -> None:
     sent = _message({"type": "ping", "payload": {"a": "x" * 1_000_000}})
     await _closed(target, sent, 1009, "a megabyte in a message")
 
 
-@attack()
+@attack(waits=True)
 async def a_message_of_fragments_without_content(target: Target) -> None:
     async with _greeted(target) as line:
         speaking = asyncio.create_task(_flood(line, _frame(_TEXT, b"{", last=False), _frame(_MORE, last=False) * 1_000, 10))
@@ -136,20 +137,20 @@ async def _flood(line: Line, first: bytes, each: bytes, times: int) -> bool:
     return True
 
 
-@attack()
+@attack(waits=True)
 async def a_client_that_is_gone_without_a_word(target: Target) -> None:
     async with _greeted(target) as line:
         unless(await _code(line, LONG) == 3008, "a silent socket is kept")
 
 
-@attack()
+@attack(waits=True)
 async def a_message_that_stops_half_way(target: Target) -> None:
     async with _greeted(target) as line:
         await line.say(_message({"type": "ping"})[:8])
         unless(await _code(line, LONG) is not None, "half a message holds a socket")
 
 
-@attack()
+@attack(waits=True)
 async def a_thousand_subscriptions_on_one_socket(target: Target) -> None:
     async with _greeted(target) as line:
         for number in range(100):
@@ -173,6 +174,25 @@ async def a_message_that_is_no_object(target: Target) -> None:
 
 
 @attack()
+async def a_message_that_is_called_text_and_is_none(target: Target) -> None:
+    kept = logging.getLogger("uvicorn.error")
+    told: list[logging.LogRecord] = []
+    listening = logging.Handler()
+    listening.emit = told.append  # type: ignore[method-assign]
+    before = kept.level
+    kept.setLevel(logging.ERROR)
+    kept.addHandler(listening)
+    try:
+        async with _greeted(target) as line:
+            await line.say(_frame(_TEXT, b"\xff\xfe"))
+            unless(await _code(line) == 1007, "bytes are taken for text")
+    finally:
+        kept.removeHandler(listening)
+        kept.setLevel(before)
+    unless(not told, "every such message writes a traceback into the log")
+
+
+@attack(waits=True)
 async def a_message_whose_query_is_no_text(target: Target) -> None:
     await _closed(target, _message({"type": "subscribe", "id": "1", "payload": {"query": [1]}}), 4400, "a query that is a list")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import unprotected
-from attack import Target
+from attack import PROBES, Target
 
 from providers.authority import Authority
 
@@ -51,6 +52,14 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority
         session = await scene.create("signicat", people=1, given=[{"upload": await scene.upload(large)}])
         url = session["documents"][0]["download"]["url"]
         yield Target(scene.address, url.removeprefix(scene.settings.server.public_url), SECRET)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def found(victims: dict[str, Target]) -> dict[str, BaseException | None]:
+    """What comes of the attacks that wait, which wait together."""
+    waiting = {name: each for name, each in PROBES.items() if each.waits}
+    outcomes = await asyncio.gather(*(each.probe(victims[each.server]) for each in waiting.values()), return_exceptions=True)
+    return dict(zip(waiting, outcomes, strict=True))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
