@@ -12,7 +12,8 @@ from typing import Any, Final
 import uvicorn
 
 from providers.admission import Bounds
-from providers.transport import Config, break_off
+from providers.transport import Config
+from providers.watched import break_off
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

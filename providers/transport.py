@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import httptools
@@ -17,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from providers.admission import Admission, Bounds
+from providers.watched import Watched, break_off
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -66,65 +65,11 @@ class Config(uvicorn.Config):
         )
 
 
-def break_off(transport: asyncio.Transport) -> None:
-    """Ends a connection and forgets what was not read of it, also in the kernel, which would keep megabytes for minutes."""
-    held = transport.get_extra_info("socket")
-    if held is not None:
-        with suppress(OSError):
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
-class _Watched(asyncio.Protocol):
-    """Breaks a connection off when hardly anything of what was written to it is read within ``limit`` seconds."""
-
-    config: Config
-    loop: asyncio.AbstractEventLoop
-    transport: asyncio.Transport
-    client: tuple[str, int] | None
-    _unread: asyncio.TimerHandle | None = None
-
-    def pause_writing(self) -> None:
-        """More is written than is read."""
-        super().pause_writing()
-        self._look_later()
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        super().resume_writing()
-        self._let_be()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """There is nobody left to wait for."""
-        self._let_be()
-        self._leave()
-        super().connection_lost(exc)
-
-    def _leave(self) -> None:
-        self.config.admission.leave(self.client[0] if self.client else "")
-
-    def _look_later(self) -> None:
-        self._let_be()
-        waiting = self.transport.get_write_buffer_size()
-        self._unread = self.loop.call_later(self.config.limit, self._look, waiting)
-
-    def _look(self, waiting: int) -> None:
-        if waiting - self.transport.get_write_buffer_size() < self.config.bounds.pace * self.config.limit:
-            break_off(self.transport)
-        else:
-            self._look_later()
-
-    def _let_be(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
-
-
 class _Refused(Exception):
     """A head that is too large, with the status that says so."""
 
 
-class HttpProtocol(_Watched, HttpToolsProtocol):
+class HttpProtocol(Watched, HttpToolsProtocol):
     """HTTP/1.1. A connection has to bring a request, whose head is small and soon here, and whose body goes on."""
 
     config: Config
@@ -223,7 +168,11 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
         """Looks whether the client does what it owes us, and looks again when that could change."""
         bounds, now = self.config.bounds, self.loop.time()
         silent_until = self._heard_at + self.config.limit
-        if now >= silent_until and self._owed():
+        if self.transport.is_closing():
+            self._listening = self.loop.call_later(self.config.limit, self._listen)
+            if not self.looking:
+                self.look_later()  # nothing is owed any more but that the rest is read
+        elif now >= silent_until and self._owed():
             break_off(self.transport)
         elif (self._head_since is not None and now >= self._head_since + bounds.head) or self._slow(now):
             self._refuse(408)
@@ -266,7 +215,7 @@ class HttpProtocol(_Watched, HttpToolsProtocol):
             self._listening = None
 
 
-class WebSocketProtocol(_Watched, WebSocketsSansIOProtocol):
+class WebSocketProtocol(Watched, WebSocketsSansIOProtocol):
     """WebSocket. Whoever does not read cannot keep a close frame from being written, nor the connection from ending."""
 
     config: Config

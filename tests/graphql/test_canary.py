@@ -217,6 +217,45 @@ async def test_mistakes_in_what_is_asked_repeat_no_person(scene, log, kind):
     check_log(scene, log)
 
 
+CANARY = "canary-of-the-request"
+FIGURES = """{ provider(name: "easyink") { metrics {
+  requests failures failureRate operations { operation } unknownStatuses } health { state problem { message } } } }"""
+
+
+async def test_what_a_request_carries_is_told_neither_to_the_log_nor_to_whoever_sent_it(scene, log):
+    carried = {name: f"{CANARY}-{name}" for name in ("authorization", "cookie", "user-agent", "referer", "x-forwarded-for")}
+    query = f"{{ viewer {{ id }} {CANARY.replace('-', '_')} }}"
+    asked = [
+        ("POST", "/graphql", {"json": {"query": query}}),
+        ("POST", "/graphql", {"content": CANARY.encode(), "headers": {"content-type": "application/json"}}),
+        ("POST", "/graphql", {"json": {"query": "query Q($a: ID!) { node(id: $a) { id } }", "variables": {"a": CANARY}}}),
+        ("GET", f"/graphql?query={CANARY}&variables={CANARY}", {}),
+        ("GET", f"/documents/{CANARY}", {}),
+        ("GET", f"/{CANARY}?token={CANARY}", {}),
+        ("PUT", f"/uploads?filename={CANARY}.pdf", {"content": CANARY.encode()}),
+        ("POST", f"/webhooks/{CANARY}", {"content": CANARY.encode()}),
+        ("POST", "/webhooks/signicat", {"content": CANARY.encode(), "headers": {"x-signicat-signature": CANARY}}),
+    ]
+    for method, path, given in asked:
+        reply = await scene.client.request(method, path, **{**given, "headers": carried | given.get("headers", {})})
+        assert 200 <= reply.status_code < 500
+        for name in carried:
+            assert f"{CANARY}-{name}" not in reply.text + str(reply.headers)
+    assert CANARY not in log.text
+    assert CANARY.replace("-", "_") not in log.text
+
+
+async def test_figures_tell_of_nobody(scene, log):
+    made, _ = await make(scene, "easyink")
+    scene.relays["easyink"].instead = echo("easyink", 500)
+    await scene.ask('query Q($id: ID!) { session(id: $id, maxAge: "PT0S") { id } }', id=made["id"])
+    figures = json.dumps(await scene.data(FIGURES))
+    assert '"failures"' in figures
+    for word in (*PERSONAL, *scene.secrets(), SERVER_SECRET):
+        assert word not in figures
+    check_log(scene, log)
+
+
 async def test_settings_and_the_application_show_no_secret(scene):
     shown = f"{scene.settings!r} {scene.settings} {scene.settings.providers!r}"
     for secret in (*scene.secrets(), SERVER_SECRET):

@@ -131,8 +131,12 @@ async def test_a_broken_encoding_misbehaves(connect):
         await http.request("GET", "/things")
 
 
-async def test_no_redirect_is_followed(connect):
-    provider = Scripted(RedirectResponse("/elsewhere", 307))
+@pytest.mark.parametrize(
+    "where", ["/elsewhere", "http://169.254.169.254/latest/meta-data", "http://localhost:1/", "file:///etc"]
+)
+@pytest.mark.parametrize("status", [301, 307])
+async def test_no_redirect_is_followed(connect, where, status):
+    provider = Scripted(RedirectResponse(where, status))
     http = await connect(provider, authorization=Headers({"x-key": SecretStr(KEY)}))
     with pytest.raises(Misbehaved):
         await http.request("GET", "/things")
