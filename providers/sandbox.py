@@ -45,12 +45,13 @@ class SandboxSession:
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """A call that the sandbox received; status 0 where it gave no answer."""
+    """A call that the sandbox received; status 0 where it gave no answer. ``seconds`` is how long it took to give it."""
 
     method: str
     path: str
     status: int
     at: datetime
+    seconds: float = 0.0
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
@@ -175,12 +176,13 @@ class Sandbox:
         if scope["type"] != "http" or scope["path"].startswith(_CONTROL):
             await self._starlette(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        exchange, begun = _Exchange(scope, receive, send), self.clock.monotonic()
         try:
             fault = next((fault for fault in self.faults if fault.takes(scope)), None)
             await self._answer(exchange, fault)
         finally:
-            self.calls.append(RecordedCall(scope["method"], scope["path"], exchange.status, self.clock.now()))
+            took = self.clock.monotonic() - begun
+            self.calls.append(RecordedCall(scope["method"], scope["path"], exchange.status, self.clock.now(), took))
 
     @asynccontextmanager
     async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:

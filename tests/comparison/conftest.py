@@ -1,0 +1,34 @@
+"""Several gateways over one database, in front of the same sandboxes; everything on real ports, in real time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from providers.authority import Authority
+
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("graphql", "services")]
+from race import Race
+from race import race as running
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database that is empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'figures.db'}"
+    return str(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+async def race(tmp_path: Path, authority: Authority, database: str) -> AsyncIterator[Race]:
+    async with running(tmp_path, authority, database) as race:
+        yield race
