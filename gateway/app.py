@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -24,9 +21,10 @@ from gateway.cors import Cors, CorsDoors
 from gateway.directory import Directory
 from gateway.headers import Headers
 from gateway.masking import Masking
-from gateway.settings import EventSettings, ServerSettings, Settings
+from gateway.settings import EventSettings, Settings
 from gateway.signing import Signing, admit
 from gateway.store import Store
+from gateway.store.secrets import cipher
 from gateway.task import end
 from gateway.trouble import Trouble
 from gateway.uploads import Uploads
@@ -105,7 +103,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
 
 async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Signing:
-    store = await Store.open(settings.database.url, _cipher(settings.server))
+    store = await Store.open(settings.database.url, cipher(settings.server.secret))
     stack.push_async_callback(store.close)
     directory = Directory.open(settings.providers, clock)
     stack.push_async_callback(directory.close)
@@ -116,14 +114,6 @@ async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Sign
     sweeper = asyncio.create_task(_sweep(uploads, store, settings.events, clock), name="sweeper")
     stack.push_async_callback(end, sweeper)
     return signing
-
-
-def _cipher(settings: ServerSettings) -> Fernet | None:
-    """What encrypts tokens at rest; without a secret in the configuration they end with the process."""
-    if settings.secret is None:
-        return None
-    key = hashlib.blake2b(settings.secret.get_secret_value().encode(), digest_size=32, person=b"stored-tokens").digest()
-    return Fernet(urlsafe_b64encode(key))
 
 
 async def _sweep(uploads: Uploads, store: Store, events: EventSettings, clock: Clock) -> None:

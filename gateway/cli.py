@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from gateway import compare as comparison
 from gateway import server, telemetry, workers
 from gateway.app import create_app
 from gateway.authentication import api_key
@@ -20,7 +21,7 @@ from gateway.settings import load
 from gateway.viewer import SCOPES
 from providers import registry
 from providers.authority import Authority
-from providers.errors import ConfigurationError
+from providers.errors import ConfigurationError, SigningError
 from providers.sandbox import People
 from schema import schema as sdl
 
@@ -99,6 +100,28 @@ def key(
     table = {"name": name, "sha256": api_key.digest(made), "scopes": scopes or list(SCOPES)}
     lines = (f"{word} = {json.dumps(value)}" for word, value in table.items())
     typer.echo("\n".join(["[[authentication.keys]]", *lines]))
+
+
+@app.command()
+def compare(
+    config: ConfigFile,
+    window: Annotated[str, typer.Option(help="How far back, as an ISO 8601 duration.")] = "P1D",
+    providers: Annotated[str | None, typer.Option(help="Which ones, separated by commas; all if none is named.")] = None,
+    probe: Annotated[int, typer.Option(min=0, max=10_000, help="Read so often at each provider now, in turn.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the figures of all providers side by side, as all gateways on this database have counted them."""
+    names = None if providers is None else [name for each in providers.split(",") if (name := each.strip())]
+    try:
+        found = asyncio.run(comparison.compare(load(config), names, comparison.window_of(window), probe, err))
+    except SigningError as error:
+        _fail(error.message)
+    if as_json:
+        typer.echo(json.dumps(comparison.as_json(found), indent=2))
+        return
+    out.print(comparison.table(found.comparison))
+    if found.probes:
+        out.print(comparison.probe_table(found.probes))
 
 
 @app.command()

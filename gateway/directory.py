@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -76,6 +76,10 @@ class Directory:
             names = ", ".join(self._connected) or "none"
             raise NotFound(f"There is no provider of that name. Configured here: {names}.", path=path)
         return found
+
+    def chosen(self, names: Iterable[str] | None, path: Sequence[str] = ()) -> list[Connected]:
+        """The providers of these names, each once; all where it is None. Raises as ``get`` does."""
+        return list(self) if names is None else [self.get(name, path) for name in dict.fromkeys(names)]
 
     def able(self, name: str, operation: Operation, path: Sequence[str] = ()) -> Connected:
         """The provider of this name if it has the operation. Raises ``Unsupported`` that names those that have."""

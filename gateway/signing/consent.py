@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 import msgspec
 from pydantic import SecretStr
 
-from gateway.directory import Connected
+from gateway.directory import Connected, Directory
 from gateway.signing.editing import Editing
+from gateway.store import Store
 from providers.authorization import Token
+from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 
 _PATIENCE = timedelta(minutes=10)
@@ -48,11 +50,7 @@ class Consent(Editing):
 
     async def open(self) -> None:
         """Uses the tokens that were given before, also for what a dead gateway left."""
-        for provider in self.directory:
-            kept = await self._store.secrets.get("token", provider.name, self._clock.now())
-            if kept is not None:
-                with suppress(Unsupported):  # its configuration is another by now, and needs no consent
-                    provider.adapter.use_token(msgspec.msgpack.decode(kept, type=_Given).token(self._clock.now()))
+        await recall_tokens(self.directory, self._store, self._clock)
         await super().open()
 
     async def begin_authorization(self, name: str) -> Authorization:
@@ -80,6 +78,15 @@ class Consent(Editing):
         given = msgspec.msgpack.encode(_Given(token.value.get_secret_value(), expires_at))
         await self._store.secrets.put("token", name, given, expires_at)
         return provider
+
+
+async def recall_tokens(directory: Directory, store: Store, clock: Clock) -> None:
+    """Has providers use the tokens that people gave before."""
+    for provider in directory:
+        kept = await store.secrets.get("token", provider.name, clock.now())
+        if kept is not None:
+            with suppress(Unsupported):  # its configuration is another by now, and needs no consent
+                provider.adapter.use_token(msgspec.msgpack.decode(kept, type=_Given).token(clock.now()))
 
 
 def _digest(state: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
 from datetime import datetime
 from typing import Literal
 
 from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,6 +17,14 @@ from gateway.store.upsert import upsert
 
 _S = table.secret.c
 Kind = Literal["token", "authorization"]
+
+
+def cipher(secret: SecretStr | None) -> Fernet | None:
+    """What encrypts values at rest; without a secret in the configuration they end with the process."""
+    if secret is None:
+        return None
+    key = hashlib.blake2b(secret.get_secret_value().encode(), digest_size=32, person=b"stored-tokens").digest()
+    return Fernet(urlsafe_b64encode(key))
 
 
 class Secrets:
