@@ -72,12 +72,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
             yield
 
     connections = Connections(settings.live.heartbeat)
-    authentication = Authentication(settings.authentication, time)
+    authentication = Authentication(settings, time)
 
     @lru_cache(maxsize=_VIEWERS)
     def admitted(viewer: Viewer) -> Signing:
         signing: Signing = app.state.signing
-        return signing if viewer is NOBODY else admit(signing, viewer)
+        return signing if viewer is NOBODY else admit(signing, viewer, authentication.allowance)
 
     def context(viewer: Viewer) -> Context:
         return Context(admitted(viewer), viewer, time, settings.limits.first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,6 +22,7 @@ from gateway.settings import load
 from gateway.viewer import SCOPES
 from providers import registry
 from providers.authority import Authority
+from providers.clock import Clock
 from providers.errors import ConfigurationError, SigningError
 from providers.sandbox import People
 from schema import schema as sdl
@@ -89,6 +91,8 @@ def schema() -> None:
 def key(
     name: Annotated[str, typer.Argument(help="What the key is called.")],
     scopes: Annotated[list[str] | None, typer.Option("--scope", help="What it may do; everything if none is named.")] = None,
+    providers: Annotated[list[str] | None, typer.Option("--provider", help="Where; everywhere if none is named.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="For how long; for good if it is not said.")] = None,
 ) -> None:
     """Make a key for a program. It is shown once; the configuration holds its digest."""
     if wrong := [each for each in scopes or () if each not in SCOPES]:
@@ -97,8 +101,10 @@ def key(
     err.print("The key, which is not shown again:", style="bold")
     typer.echo(made)
     err.print("For the configuration:", style="bold")
-    table = {"name": name, "sha256": api_key.digest(made), "scopes": scopes or list(SCOPES)}
-    lines = (f"{word} = {json.dumps(value)}" for word, value in table.items())
+    table = {"name": name, "sha256": api_key.digest(made), "scopes": scopes or list(SCOPES), "providers": providers}
+    lines = [f"{word} = {json.dumps(value)}" for word, value in table.items() if value is not None]
+    if days is not None:
+        lines.append(f"expires_at = {(Clock().now() + timedelta(days=days)).isoformat(timespec='seconds')}")
     typer.echo("\n".join(["[[authentication.keys]]", *lines]))
 
 

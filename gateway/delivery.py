@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from gateway.authentication import Unauthenticated
 from gateway.headers import STRICT
 from gateway.signing import Signing
 from gateway.uploads import safe_filename
-from providers.errors import ProblemCode, SigningError
+from providers.errors import ProblemCode, SigningError, TooMany
 from providers.model import Content
 
 _STATUS: Final = {
@@ -37,9 +38,10 @@ _INLINE: Final = STRICT | {
 
 def refuse(error: SigningError) -> JSONResponse:
     """An expected failure as an answer of plain HTTP."""
-    problem = {"code": error.code.value, "message": error.message, "retryable": error.retryable}
+    problem = {"code": error.error_code or error.code.value, "message": error.message, "retryable": error.retryable}
     headers = {} if error.retry_after is None else {"retry-after": str(int(error.retry_after) + 1)}
-    return JSONResponse({"problem": problem}, _STATUS.get(error.code, 502), headers)
+    status = 429 if isinstance(error, TooMany) else _STATUS.get(error.code, 502)
+    return JSONResponse({"problem": problem}, status, headers)
 
 
 def _signing(request: Request) -> Signing:
@@ -48,9 +50,10 @@ def _signing(request: Request) -> Signing:
 
 
 async def _admitted(request: Request) -> Signing:
-    """The gateway as whoever sends this may use it. Raises ``Unauthenticated``."""
+    """The gateway as whoever sends this may use it. Raises ``Unauthenticated`` and ``TooMany``."""
     state = request.app.state
-    signing: Signing = state.admitted(await state.authentication.viewer(request.headers.get("authorization")))
+    whence = partial(state.authentication.address, request.scope)
+    signing: Signing = state.admitted(await state.authentication.viewer(request.headers.get("authorization"), whence))
     return signing
 
 

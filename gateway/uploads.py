@@ -6,7 +6,9 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,7 +20,7 @@ from gateway.media import HEAD, PDF, TAIL, check_open, check_pdf, ending, sniff
 from gateway.settings import UploadSettings
 from gateway.store import StagedFile, StagedFiles
 from providers.clock import Clock
-from providers.errors import Invalid, NotFound, TooLarge
+from providers.errors import Invalid, NotFound, TooLarge, TooMany
 
 _CHUNK = 64 * 1024
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff<>:"/\\|?*]+')
@@ -43,14 +45,24 @@ class Uploads:
         self._settings = settings
         self._files = files
         self._clock = clock
+        self._arriving: Counter[str] = Counter()
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    async def stage(self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None) -> StagedFile:
-        """Keeps the bytes for a while. Raises ``TooLarge``, and ``Invalid`` for a file that is empty or not what it says."""
+    async def stage(
+        self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None, viewer: str | None = None
+    ) -> StagedFile:
+        """Keeps the bytes for a while. Raises ``TooLarge``, and ``Invalid`` for a file that is empty or not what it says.
+
+        Raises ``TooMany`` where as much of a ``viewer`` waits as may; without one, nobody's share is counted.
+        """
         key = secrets.token_urlsafe(24)
         path = self._settings.folder / key
+        owner = None if viewer is None else hashlib.sha256(viewer.encode()).hexdigest()
         try:
-            written = await self._write(path, chunks)
+            await self._require_room(owner)
+            async with aclosing(self._counted(chunks, owner)) as counted:
+                written = await self._write(path, counted)
+            await self._require_room(owner, written.size)
             kind = sniff(written.head, filename, media_type)
             if kind == PDF:
                 await _check(path, written.tail)
@@ -62,6 +74,7 @@ class Uploads:
                 sha256=written.sha256,
                 path=str(path),
                 expires_at=self._clock.now() + timedelta(seconds=self._settings.keep),
+                owner=owner,
             )
             await self._files.add(file)
         except BaseException:
@@ -95,6 +108,33 @@ class Uploads:
         """Removes what is used or too old."""
         for path in await self._files.expire(self._clock.now()):
             await anyio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
+
+    async def _require_room(self, owner: str | None, size: int = 0) -> None:
+        if owner is not None:
+            files, staged = await self._files.waiting(owner, self._clock.now())
+            if files >= self._settings.viewer_files or staged + size > self._settings.viewer_bytes:
+                raise self._full()
+
+    async def _counted(self, chunks: AsyncIterator[bytes], owner: str | None) -> AsyncGenerator[bytes, None]:
+        """The chunks, as long as all that arrives for their owner at a time is no more than may wait."""
+        mine = 0
+        try:
+            async for chunk in chunks:
+                if owner is not None:
+                    mine += len(chunk)
+                    self._arriving[owner] += len(chunk)
+                    if self._arriving[owner] > self._settings.viewer_bytes:
+                        raise self._full()
+                yield chunk
+        finally:
+            if owner is not None:
+                self._arriving[owner] -= mine
+                if self._arriving[owner] <= 0:
+                    del self._arriving[owner]
+
+    def _full(self) -> TooMany:
+        files, size = self._settings.viewer_files, self._settings.viewer_bytes
+        return TooMany(f"At most {files:,} files of {size:,} bytes in all wait here for you. Use some, or let them expire.")
 
     async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> _Written:
         size, digest, head, tail = 0, hashlib.sha256(), b"", b""

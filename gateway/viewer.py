@@ -49,6 +49,10 @@ class Viewer:
         """Whether their credentials have ended."""
         return self.expires_at is not None and self.expires_at <= now
 
+    def renews(self, other: Viewer) -> bool:
+        """Whether these are the same viewer's credentials, and allow the same: what was begun with the others may go on."""
+        return (self.id, self.scopes, self.providers) == (other.id, other.scopes, other.providers)
+
 
 NOBODY: Final = Viewer("anonymous", None, frozenset(SCOPES))
 """Whoever reaches a gateway without authentication, which listens on loopback only: may do everything."""

@@ -38,24 +38,24 @@ class Admission:
 
     def enter(self, address: str) -> bool:
         """Whether one more connection from there may stay; it counts from now on if so."""
-        network = _network(address)
-        full = self._open[network] >= self._bounds.per_address and address not in self._bounds.shared
+        place = network(address)
+        full = self._open[place] >= self._bounds.per_address and address not in self._bounds.shared
         if full or self._all >= self._bounds.connections:
             return False
-        self._open[network] += 1
+        self._open[place] += 1
         self._all += 1
         return True
 
     def leave(self, address: str) -> None:
         """One that was let in has gone."""
-        network = _network(address)
+        place = network(address)
         self._all -= 1
-        self._open[network] -= 1
-        if not self._open[network]:
-            del self._open[network]
+        self._open[place] -= 1
+        if not self._open[place]:
+            del self._open[place]
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """Whom an address belongs to: one client has a whole network of IPv6."""
     if ":" not in address:
         return address

@@ -3,6 +3,7 @@
     SigningError
     ├── Invalid                     the request is wrong; path names the input
     │   ├── TooLarge                more bytes or items than are taken
+    │   │   └── TooMany             more at a time than one client is granted
     │   └── CursorExpired           the log no longer holds what follows this cursor
     ├── NotFound                    no such thing, or not for this viewer
     ├── WrongState                  not now: the session is too far, or not far enough
@@ -93,6 +94,13 @@ class TooLarge(Invalid):
     """More bytes or items than are taken."""
 
     code = ProblemCode.TOO_LARGE
+
+
+class TooMany(TooLarge):
+    """More at a time than one client is granted; ``retry_after`` says when there is more, where time is what it takes."""
+
+    error_code = "TOO_MANY_REQUESTS"
+    retryable = True
 
 
 class NotFound(SigningError):

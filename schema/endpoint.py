@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from math import ceil
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -19,6 +21,7 @@ from gateway.headers import STRICT_RAW
 from gateway.settings import Settings
 from gateway.viewer import Viewer
 from providers.clock import Clock
+from providers.errors import TooMany
 from schema.context import Context
 from schema.execution import encode
 from schema.live.accept import Accepted, accepted
@@ -26,7 +29,7 @@ from schema.live.connections import Connections
 from schema.live.sse import EventStream
 from schema.live.websocket import Socket
 from schema.operations import SUBSCRIPTION, Operations
-from schema.problems import Refused
+from schema.problems import Refused, told
 from schema.request import Reader, Request, Unreadable
 
 _JSON: Final = b"application/json; charset=utf-8"
@@ -60,10 +63,10 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, in JSON also where the request cannot be read."""
         if scope["type"] == "websocket":
+            address, allowed = self._authentication.address(scope), self._from_here(scope)
             socket = Socket(self._operations, self._authentication, self._connections, self._limits, receive, send)
-            allowed = self._from_here(scope)
             scope["headers"] = []  # or thousands of idle connections would each keep theirs
-            await socket.serve(scope["subprotocols"], allowed=allowed)
+            await socket.serve(scope["subprotocols"], address, allowed=allowed)
             return
         headers = dict(scope["headers"])
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
@@ -76,7 +79,8 @@ class Endpoint:
                 raise Unreadable(421, UNKNOWN_HOST)
             if not (kinds.events or kinds.json or kinds.graphql):
                 raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
-            viewer = await self._authentication.viewer(text(headers.get(b"authorization")))
+            whence = partial(self._authentication.address, scope)
+            viewer = await self._authentication.viewer(text(headers.get(b"authorization")), whence)
             request = replace(await self._reader.read(scope, receive, headers), who=lambda: viewer)
             try:
                 await self._answer(request, kinds, scope, receive, send)
@@ -86,6 +90,9 @@ class Endpoint:
         except Unauthenticated as error:
             shown = encode({"errors": [{"message": error.reason, "extensions": {"code": "UNAUTHENTICATED"}}]})
             await _send(send, shown, 401, _media_type(kinds), {"www-authenticate": "Bearer"})
+        except TooMany as error:
+            wait = {"retry-after": str(ceil(error.retry_after or 0))}
+            await _send(send, encode({"errors": [told(error)]}), 429, _media_type(kinds), wait)
         except Unreadable as error:
             shown = encode({"errors": [{"message": error.reason, "extensions": {"code": "BAD_REQUEST"}}]})
             await _send(send, shown, error.status, _media_type(kinds), error.headers)

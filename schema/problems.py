@@ -98,6 +98,13 @@ def render(error: GraphQLError) -> None:
     error.extensions = {"code": "INTERNAL", "traceId": trace}
 
 
+def told(error: SigningError) -> dict[str, Any]:
+    """An expected failure that came before any field was asked for, as GraphQL has errors."""
+    shown = GraphQLError(error.message, original_error=error)
+    render(shown)
+    return {**shown.formatted}
+
+
 def _extensions(problem: SigningError) -> dict[str, Any]:
     shown: dict[str, Any] = {"code": problem.error_code or problem.code.value, "retryable": problem.retryable}
     if problem.path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from gateway.authentication.address import Addresses
+from gateway.authentication.allowance import Allowance
 from gateway.authentication.api_key import ApiKeys
 from gateway.authentication.refusal import Unauthenticated
 from gateway.authentication.token import Tokens
-from gateway.settings import AuthenticationSettings
+from gateway.settings import Settings
 from gateway.viewer import NOBODY, Viewer
 from providers.clock import Clock
 
@@ -20,33 +23,66 @@ _ENDED: Final = "These credentials have ended. Send new ones."
 
 
 class Authentication:
-    """Says who somebody is. Without any configuration everybody is nobody, who may do everything."""
+    """Says who somebody is. Without any configuration everybody is nobody, who may do everything.
 
-    def __init__(self, settings: AuthenticationSettings, clock: Clock) -> None:
-        self.required = settings.configured
-        self._keys = ApiKeys(settings.keys)
-        self._tokens = Tokens(settings, clock)
+    Whoever it is spends one operation of their ``allowance``. An address that fails too often is not listened to, but for
+    what is known already and for keys, which nobody guesses: whoever shares it with somebody bad goes on.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.required = settings.authentication.configured
+        self.allowance = Allowance(settings.rates, clock)
+        self._addresses = Addresses(settings.server.trusted_proxies)
+        self._keys = ApiKeys(settings.authentication.keys)
+        self._tokens = Tokens(settings.authentication, clock)
         self._clock = clock
         self._known: OrderedDict[str, Viewer] = OrderedDict()
 
-    async def viewer(self, authorization: str | None) -> Viewer:
-        """Who sends this header. Raises ``Unauthenticated``."""
+    async def viewer(self, authorization: str | None, whence: Callable[[], str]) -> Viewer:
+        """Who sends this header, from an address that is only asked for where it matters.
+
+        Raises ``Unauthenticated`` and ``TooMany``.
+        """
         if not self.required:
             return NOBODY
-        if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME or len(authorization) > _LONGEST:
-            raise Unauthenticated(_MISSING)
-        credentials = authorization[len(_SCHEME) :].strip()
-        found = self._known.get(credentials)
-        if found is None:
-            found = self._keys.viewer(credentials) or await self._tokens.viewer(credentials)
-            self._known[credentials] = found
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+        found = self._known.get(authorization or "") or await self._met(authorization, whence)
         if found.expired(self._clock.now()):
-            self._known.pop(credentials, None)
+            self._known.pop(authorization or "", None)
             raise Unauthenticated(_ENDED)
+        self.allowance.spend(found)
         return found
+
+    def spend(self, viewer: Viewer) -> None:
+        """One more operation of somebody who was let in. Raises ``TooMany``."""
+        if self.required:
+            self.allowance.spend(viewer)
+
+    def address(self, scope: Mapping[str, Any]) -> str:
+        """Whom a request comes from."""
+        return self._addresses.of(scope) if self.required else ""
 
     async def close(self) -> None:
         """Closes the connection to whoever says which keys are good."""
         await self._tokens.close()
+
+    async def _met(self, authorization: str | None, whence: Callable[[], str]) -> Viewer:
+        """Somebody who was not here before, or whose credentials were forgotten."""
+        try:
+            credentials = _credentials(authorization)
+            found = self._keys.viewer(credentials)
+            if found is None:
+                self.allowance.heed(whence())
+                found = await self._tokens.viewer(credentials)
+        except Unauthenticated:
+            self.allowance.fail(whence())
+            raise
+        self._known[authorization or ""] = found
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+
+def _credentials(authorization: str | None) -> str:
+    if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME or len(authorization) > _LONGEST:
+        raise Unauthenticated(_MISSING)
+    return authorization[len(_SCHEME) :].strip()

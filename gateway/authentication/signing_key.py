@@ -52,7 +52,8 @@ class FetchedKeys:
     async def key(self, name: str | None, algorithm: str) -> Any:
         """The key of this name, and of an algorithm that is its own. Raises ``Unauthenticated``."""
         now = self._clock.monotonic()
-        if now - self._fetched_at > _KEPT or (name or "") not in self._keys:
+        stale = now - self._fetched_at > _KEPT and not self._turn.locked()
+        if stale or (name or "") not in self._keys:
             await self._refresh(now)
         found = self._keys.get(name or "")
         if found is None or found.algorithm_name != algorithm or algorithm not in self._algorithms:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -33,7 +33,8 @@ class ServerSettings(Section):
 
     ``workers`` are processes behind the one port: a number, or as many as there are ``cores``.
     The profile ``production`` does not tell the schema, suggests no names and has no GraphiQL; ``trusted`` takes, beside that,
-    the documents alone that ``documents.manifest`` names.
+    the documents alone that ``documents.manifest`` names. ``trusted_proxies`` are the addresses, or networks, of which
+    ``X-Forwarded-For`` is believed.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +44,22 @@ class ServerSettings(Section):
     profile: Literal["open", "production", "trusted"] = "open"
     secret: SecretStr | None = None
     """Signs download links. Left out, links end with the process and hold at one gateway only."""
+    trusted_proxies: tuple[str, ...] = ()
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _separated(cls, proxies: object) -> object:
+        return _listed(proxies)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for each in proxies:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each} is neither an address nor a network. Write 10.0.0.7 or 10.0.0.0/8") from None
+        return proxies
 
 
 class ApiKeySettings(Section):
@@ -108,6 +125,21 @@ class AuthenticationSettings(Section):
         return self
 
 
+class RateSettings(Section):
+    """How much one viewer may ask: operations a second, ``burst`` at once, and subscriptions at a time.
+
+    An address that fails to say who it is may do so ``failures_burst`` times at once, and ``failures_per_second``. A rate of
+    0 has no bounds. All of this holds where authentication is configured, in each process for itself: without it there is
+    nobody to tell from others, and nobody but this machine's users.
+    """
+
+    per_second: float = Field(default=50.0, ge=0)
+    burst: int = Field(default=200, ge=1)
+    failures_per_second: float = Field(default=1.0, ge=0)
+    failures_burst: int = Field(default=60, ge=1)
+    subscriptions: int = Field(default=1_000, ge=0)
+
+
 class ConnectionSettings(Section):
     """What one client may take of the server. Sizes are in bytes, times in seconds.
 
@@ -167,11 +199,16 @@ class DatabaseSettings(Section):
 
 
 class UploadSettings(Section):
-    """Staged files: where they wait, how large one may be (bytes), how long it is kept (seconds)."""
+    """Staged files: where they wait, how large one may be (bytes), how long it is kept (seconds).
+
+    So many files, and bytes of all of them, may wait at a time for one viewer, where authentication is configured.
+    """
 
     folder: Path = Path("countersign-uploads")
     max_bytes: int = Field(default=256 * 2**20, ge=1)
     keep: float = Field(default=3600.0, gt=0)
+    viewer_files: int = Field(default=500, ge=1)
+    viewer_bytes: int = Field(default=4 * 2**30, ge=1)
 
 
 class FreshnessSettings(Section):
@@ -310,6 +347,7 @@ class Settings(Section):
 
     server: ServerSettings = ServerSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
+    rates: RateSettings = RateSettings()
     connections: ConnectionSettings = ConnectionSettings()
     cors: CorsSettings = CorsSettings()
     database: DatabaseSettings = DatabaseSettings()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Final
 
+from gateway.authentication.allowance import Allowance
 from gateway.directory import Connected
 from gateway.drafts import DocumentDraft, SessionDraft
 from gateway.signing.inbox import DeliveryList
@@ -27,6 +28,7 @@ from gateway.store import (
     SignatureFilter,
     SignaturePosition,
     Slice,
+    StagedFile,
 )
 from gateway.viewer import (
     ADMINISTER_WEBHOOKS,
@@ -100,11 +102,12 @@ NEEDS: Final[Mapping[str, str | None]] = {
 }
 
 
-def admit(signing: Signing, viewer: Viewer) -> Signing:
+def admit(signing: Signing, viewer: Viewer, allowance: Allowance) -> Signing:
     """The same gateway as this viewer may use it: what they may not see is not there."""
     admitted = object.__new__(Admitted)
     vars(admitted).update(vars(signing))
     admitted.viewer = viewer
+    admitted.allowance = allowance
     if viewer.providers is not None:
         admitted.directory = signing.directory.only(viewer.providers)
     return admitted
@@ -114,6 +117,7 @@ class _Bounded(Signing):
     """What a viewer may see of several providers at once. Whatever asks for one by name finds it in their ``directory``."""
 
     viewer: Viewer
+    allowance: Allowance
 
     async def known(self, ref: SessionRef) -> Session:
         """As ever."""
@@ -149,9 +153,16 @@ class _Bounded(Signing):
         return await super().count_signatures(replace(wanted, providers=self._those(wanted.providers)))
 
     async def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
-        """As ever."""
+        """As ever, as long as this viewer follows no more than one may."""
+        self.allowance.require_room(self.viewer)
         those = self._those(wanted.providers)
-        return await super().events(wanted if those is None else replace(wanted, providers=frozenset(those)), after)
+        bounded = wanted if those is None else replace(wanted, providers=frozenset(those))
+        return self.allowance.following(self.viewer, await super().events(bounded, after))
+
+    async def follow(self, ref: SessionRef) -> AsyncGenerator[Session, None]:
+        """As ever, as long as this viewer follows no more than one may."""
+        self.allowance.require_room(self.viewer)
+        return self.allowance.following(self.viewer, await super().follow(ref))
 
     async def event(self, seq: int) -> Event:
         """As ever."""
@@ -172,10 +183,15 @@ class _Bounded(Signing):
         return found
 
     def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
-        """As ever."""
+        """As ever, as long as this viewer follows no more than one may."""
+        self.allowance.require_room(self.viewer)
         for name in names or ():
             self.directory.get(name, ("names",))
-        return super().provider_health(self._those(names))
+        return self.allowance.following(self.viewer, super().provider_health(self._those(names)))
+
+    async def upload(self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None) -> StagedFile:
+        """As ever, as long as no more waits for this viewer than may."""
+        return await self.uploads.stage(chunks, filename=filename, media_type=media_type, viewer=self.viewer.id)
 
     async def eligible(self, draft: SessionDraft) -> list[Eligibility]:
         """As ever."""

@@ -154,7 +154,9 @@ class Showing(Reading):
 
         async def look() -> SignatureReport:
             adapter = self.directory.get(signature.session.provider).adapter
-            return await self._inspection.inspect(adapter, await self.session(signature.session), signature)
+            # Not as a viewer: who may look at signatures need not see sessions, and others wait for the same look.
+            session = await Reading.session(self, signature.session)
+            return await self._inspection.inspect(adapter, session, signature)
 
         return await self._inspections.do(signature, look)
 

@@ -252,9 +252,11 @@ upload = Table(
     Column("path", Words, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
+    Column("owner", String(64)),
     Index("upload_by_expiry", "expires_at"),
+    Index("upload_by_owner", "owner"),
 )
-"""Files that wait at the gateway to be named by a mutation."""
+"""Files that wait at the gateway to be named by a mutation. ``owner`` is a digest of the viewer's id."""
 
 gateway = Table(
     "gateway",

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.store import table
@@ -26,6 +26,7 @@ class StagedFile:
     path: str
     expires_at: datetime
     used_at: datetime | None = None
+    owner: str | None = None
 
 
 class StagedFiles:
@@ -44,6 +45,14 @@ class StagedFiles:
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(table.upload).where(_U.id == key))).mappings().one_or_none()
         return None if row is None else StagedFile(**row)
+
+    async def waiting(self, owner: str, now: datetime) -> tuple[int, int]:
+        """How many files of somebody wait, and how many bytes they have."""
+        those = (_U.owner == owner) & _U.used_at.is_(None) & (_U.expires_at > now)
+        query = select(func.count(), func.coalesce(func.sum(_U.size_bytes), 0)).where(those)
+        async with self._engine.connect() as connection:
+            count, size = (await connection.execute(query)).one()
+        return int(count), int(size)
 
     async def use(self, key: str, at: datetime) -> None:
         """Notes that a file has become a document and cannot be named again."""

@@ -13,17 +13,16 @@ from contextlib import aclosing, suppress
 from typing import Any, Final
 
 import msgspec
-from graphql import GraphQLError
 from starlette.types import Message, Receive, Send
 
 from gateway.authentication import Authentication, Unauthenticated
 from gateway.settings import LiveSettings
 from gateway.viewer import NOBODY, Viewer
-from providers.errors import TooLarge
+from providers.errors import TooLarge, TooMany
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
 from schema.operations import Operations
-from schema.problems import Refused, render
+from schema.problems import Refused, told
 from schema.request import Body, Request, Unreadable
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -32,6 +31,7 @@ GREETING: Final = 3.0
 _CREDENTIALS: Final = ("Authorization", "authorization")
 """Where clients put in the payload of ``connection_init`` what they would send as a header."""
 _ENDED: Final = "These credentials have ended. Connect again with new ones."
+_OTHERS: Final = "These credentials are another's, or allow something else. Connect anew with them."
 _SILENT_BEATS = 3
 _LONGEST_REASON = 123
 _RESUME = "Too slow to read. Connect again, and subscribe with `after` set to the last cursor that was received."
@@ -83,6 +83,7 @@ class Socket:
 
     __slots__ = (
         "_acknowledged",
+        "_address",
         "_authentication",
         "_closed",
         "_connections",
@@ -116,12 +117,14 @@ class Socket:
         self._ids: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._acknowledged = False
+        self._address = ""
         self._viewer = NOBODY
         self._closed = False
         self._heard_at = 0.0
 
-    async def serve(self, offered: Collection[str], *, allowed: bool) -> None:
+    async def serve(self, offered: Collection[str], address: str, *, allowed: bool) -> None:
         """Carries operations until the connection ends. ``offered`` are the protocols that the client speaks."""
+        self._address = address
         await self._receive()
         spoken = PROTOCOL in offered
         await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL if spoken else None})
@@ -197,16 +200,18 @@ class Socket:
                     await _ended({task})
 
     async def _greet(self, payload: Mapping[str, Any]) -> None:
-        """Lets a client in. Where credentials end, they are renewed by sending new ones of the same viewer."""
+        """Lets a client in. Where credentials end, they are renewed by new ones that say and allow the same."""
         if self._acknowledged and not self._authentication.required:
             raise _Close(4429, "Too many initialisation requests")
         given = next((payload[name] for name in _CREDENTIALS if isinstance(payload.get(name), str)), None)
         try:
-            viewer = await self._authentication.viewer(given)
+            viewer = await self._authentication.viewer(given, lambda: self._address)
         except Unauthenticated:
             raise _Close(4403, "Forbidden") from None
-        if self._acknowledged and viewer.id != self._viewer.id:
-            raise _Close(4403, "Forbidden")
+        except TooMany as error:
+            raise _Close(1013, error.message) from None
+        if self._acknowledged and not viewer.renews(self._viewer):
+            raise _Close(4403, _OTHERS)
         self._viewer = viewer
         if self._acknowledged:
             await self._tell({"type": "pong"})
@@ -228,16 +233,21 @@ class Socket:
             raise _Close(4401, _ENDED)
         if asked.id in self._ids:
             raise _Close(4409, f"Subscriber for {asked.id} already exists")
-        if len(self._tasks) >= self._limits.per_connection:
-            what = f"One connection carries {self._limits.per_connection} operations. End one, or open another connection."
-            full = GraphQLError(what, original_error=TooLarge(what))
-            render(full)
-            await self._tell({"type": "error", "id": asked.id, "payload": [full.formatted]})
+        try:
+            self._require_room()
+        except TooLarge as full:
+            await self._tell({"type": "error", "id": asked.id, "payload": [told(full)]})
             return
         task = asyncio.create_task(self._run(asked.id, request))
         self._ids[asked.id] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _require_room(self) -> None:
+        most = self._limits.per_connection
+        if len(self._tasks) >= most:
+            raise TooLarge(f"One connection carries {most} operations. End one, or open another connection.")
+        self._authentication.spend(self._viewer)
 
     async def _run(self, key: str, request: Request) -> None:
         """Carries the answers of one operation; its id is free again once its last message is on its way."""

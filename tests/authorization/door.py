@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from issuer import Issuer
+from issuer import AUDIENCE, ISSUER, Issuer
 from scene import Scene
+from scene import scene as running
 
+from gateway.authentication.api_key import digest
 from gateway.viewer import SCOPES
+from providers.authority import Authority
 
 
 def key(name: str) -> str:
@@ -41,3 +47,18 @@ class Door:
         self.scene.answers.append(reply.text)
         found: dict[str, Any] = reply.json()
         return found
+
+
+@asynccontextmanager
+async def opened(folder: Path, authority: Authority, **sections: Any) -> AsyncIterator[Door]:
+    """The door, with these tables of the configuration besides."""
+    async with Issuer().serving() as issuer:
+        authentication = {
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+            "jwks_url": issuer.address,
+            "keys": [{"name": name, "sha256": digest(key(name)), **told} for name, told in KEYS.items()],
+        }
+        async with running(folder, authority, {"authentication": authentication} | sections) as scene:
+            scene.client.headers["authorization"] = f"Bearer {key('everything')}"
+            yield Door(scene, issuer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -9,6 +10,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Self
 
 import jwt
@@ -26,19 +28,20 @@ _ALGORITHMS = {"RS256": jwt.algorithms.RSAAlgorithm, "ES256": jwt.algorithms.ECA
 
 
 class Issuer:
-    """Its keys by their names; ``asked`` counts how often the set was read, and ``down`` takes it off."""
+    """Its keys by their names; ``asked`` counts how often the set was read, ``down`` takes it off, and ``slow`` holds it up."""
 
     def __init__(self) -> None:
         self.keys: dict[str, tuple[str, Any]] = {}
         self.asked = 0
         self.down = False
+        self.slow: asyncio.Event | None = None
+        self.reached = asyncio.Event()
         self.address = ""
         self.add("one", "RS256")
         self.add("two", "ES256")
 
     def add(self, name: str, algorithm: str) -> None:
-        made = rsa.generate_private_key(65537, 2048) if algorithm == "RS256" else ec.generate_private_key(ec.SECP256R1())
-        self.keys[name] = (algorithm, made)
+        self.keys[name] = (algorithm, _made(name, algorithm))
 
     def token(self, by: str = "one", header: dict[str, Any] | None = None, **claims: Any) -> str:
         """A token that holds, but for what is told otherwise; a claim of None is left out."""
@@ -64,6 +67,9 @@ class Issuer:
 
     async def _keys(self, request: Request) -> Response:
         self.asked += 1
+        if self.slow is not None:
+            self.reached.set()
+            await self.slow.wait()
         if self.down:
             return Response(status_code=503)
         found = [
@@ -71,6 +77,11 @@ class Issuer:
             for name, (algorithm, secret) in self.keys.items()
         ]
         return JSONResponse({"keys": found})
+
+
+@cache
+def _made(name: str, algorithm: str) -> Any:
+    return rsa.generate_private_key(65537, 2048) if algorithm == "RS256" else ec.generate_private_key(ec.SECP256R1())
 
 
 def _in(seconds: float) -> int:

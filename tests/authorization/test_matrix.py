@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import pytest
+import httpx
 from door import Door
 from graphql import (
     GraphQLEnumType,
@@ -141,6 +143,8 @@ def example(type_: Any, name: str) -> str:
         return f"[{example(type_.of_type, name)}]"
     if isinstance(type_, GraphQLEnumType):
         return next(iter(type_.values))
+    if name == "provider":
+        return '"easyink"'
     if type_.name == "DocumentInput":
         return '{upload: "x"}'
     if isinstance(type_, GraphQLInputObjectType):
@@ -161,8 +165,6 @@ def call(name: str, field: GraphQLField) -> str:
     given = {
         arg: example(each.type, about if arg in {"id", "ids"} else arg) for arg, each in field.args.items() if _must(each.type)
     }
-    if "provider" in given and root == "Mutation":
-        given["provider"] = '"easyink"'
     words = f"({', '.join(f'{arg}: {value}' for arg, value in given.items())})" if given else ""
     type_ = get_named_type(field.type)
     selection = "" if is_leaf_type(type_) else " { problems { code message } }" if root == "Mutation" else " { __typename }"
@@ -246,26 +248,38 @@ async def test_actions_are_those_that_this_viewer_may_do(door: Door) -> None:
     assert "CANCEL_SESSION" in writer
 
 
-def _same(one: object, other: object) -> bool:
-    return str(one).replace("signicat", "nowhere!") == str(other).replace("signicat", "nowhere!")
+def _elsewhere(identity: str) -> str:
+    """The same id at a provider that there is not."""
+    kind, _, *keys = json.loads(base64.urlsafe_b64decode(identity + "=="))
+    return node_id(kind, "nowhere!", *keys)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "query Q($id: ID!) { session(id: $id) { title } }",
-        "query Q($id: ID!) { node(id: $id) { id } }",
-        "query Q($id: ID!) { nodes(ids: [$id]) { id } }",
-        'mutation M($id: ID!) { cancelSession(input: {session: $id, reason: "x"}) { problems { code message path } } }',
-        "mutation M($id: ID!) { duplicateSession(input: {session: $id}) { problems { code message path } } }",
-    ],
-)
-async def test_what_is_of_another_provider_is_not_there(door: Door, text: str) -> None:
+async def test_what_is_of_another_provider_is_answered_like_what_is_not_there(door: Door) -> None:
     session = await door.scene.create("signicat")
-    hidden = await door.ask("bounded", text, id=session["id"])
-    missing = await door.ask("bounded", text, id=node_id("Session", "nowhere!", session["key"]))
-    assert _same(hidden, missing), (hidden, missing)
-    assert "NOT_FOUND" in codes(hidden)
+    hidden = {
+        identity("session"): session["id"],
+        identity("document"): session["documents"][0]["id"],
+        identity("participant"): session["participants"][0]["id"],
+        identity("field"): node_id("SignatureField", "signicat", session["key"], "y"),
+        identity("signature"): node_id("Signature", "signicat", session["key"], "y"),
+    }
+    tried = set()
+    for name, field in roots():
+        text = call(name, field)
+        named = [each for each in hidden if each in text]
+        if name == "Mutation.uploadFile" or not (named or '"easyink"' in text):
+            continue
+        there, nowhere = text.replace('"easyink"', '"signicat"'), text.replace('"easyink"', '"nowhere!"')
+        for each in named:
+            there, nowhere = there.replace(each, hidden[each]), nowhere.replace(each, _elsewhere(hidden[each]))
+        ask = _streamed if name.startswith("Subscription.") else Door.ask
+        one, other = await ask(door, "bounded", there), await ask(door, "bounded", nowhere)
+        assert json.dumps(one) == json.dumps(other), name
+        assert codes(one) == {"NOT_FOUND"} or name == "Query.eligibleProviders", (name, one)
+        tried.add(name)
+    assert {"Query.node", "Query.nodes", "Query.session", "Query.document", "Subscription.session"} < tried
+    untried = {name for name, _ in roots() if name.startswith("Mutation.")} - tried
+    assert untried == {"Mutation.uploadFile", "Mutation.replayWebhook"}
 
 
 async def test_lists_events_and_documents_of_other_providers_are_not_there(door: Door) -> None:
@@ -281,17 +295,32 @@ async def test_lists_events_and_documents_of_other_providers_are_not_there(door:
     borrowed = {"provider": "easyink", "title": "x", "documents": [{"document": signicat["documents"][0]["id"]}]}
     taken = "mutation M($input: CreateSessionInput!) { createSession(input: $input) { problems { code message } } }"
     assert codes(await door.ask("bounded", taken, input=borrowed)) == {"NOT_FOUND"}
-    events = f'subscription {{ sessionEvents(after: "{event_cursor(0)}") {{ session {{ id }} }} }}'
+    text = f'subscription {{ sessionEvents(after: "{event_cursor(0)}") {{ session {{ id }} }} }}'
     headers = {"authorization": "Bearer csk_bounded", "accept": "text/event-stream"}
-    async with door.scene.client.stream("POST", "/graphql", json={"query": events}, headers=headers) as reply:
-        told = None
+    async with door.scene.client.stream("POST", "/graphql", json={"query": text}, headers=headers) as reply:
+        told = [line async for line in _until(reply, easyink["id"])]
+    events = [line for line in told if line.startswith("data: {")]
+    assert len(events) == 1, "nothing is said of the other, not even that something cannot be told"
+
+
+async def _until(reply: httpx.Response, what: str) -> AsyncIterator[str]:
+    """The lines of a stream, to the first that has this in it."""
+    async with asyncio.timeout(10):
         async for line in reply.aiter_lines():
-            if line.startswith("data: {"):
-                told = line
-                break
-    assert told is not None
-    assert easyink["id"] in told
-    assert signicat["id"] not in told
+            yield line
+            if what in line:
+                return
+    raise AssertionError("the stream ended before that")
+
+
+async def test_signatures_are_checked_for_whoever_may_see_them_and_no_session(door: Door) -> None:
+    saved = (await door.scene.save())["signatures"][0]
+    text = "{ signatures { nodes { id certificate { subject } verification { status } session { id } } } }"
+    answer = await door.ask(SIGNED, text)
+    found = {each["id"]: each for each in answer["data"]["signatures"]["nodes"]}[saved["id"]]
+    assert found["certificate"]["subject"]
+    assert found["session"] is None
+    assert codes(answer) == {"FORBIDDEN"}
 
 
 def test_the_contract_names_the_scopes() -> None:

@@ -68,6 +68,16 @@ async def test_a_socket_stays_with_whom_it_was_opened_for(door: Door) -> None:
         assert (await client.end())[0] == 4403
 
 
+@pytest.mark.parametrize("told", [{"scope": "sessions:read"}, {"providers": ["easyink"]}, {"scope": "native:read"}])
+async def test_what_was_begun_with_more_rights_does_not_go_on_with_less(door: Door, told: dict[str, Any]) -> None:
+    async with live(door.scene.address, greeted=False) as client:
+        await client.say(init(door.issuer.token()))
+        await client.hear()
+        await client.start(EVENTS)
+        await client.say(init(door.issuer.token(**told)))
+        assert (await client.end())[0] == 4403
+
+
 async def test_a_stream_ends_with_its_token(door: Door) -> None:
     headers = {"authorization": f"Bearer {door.issuer.token()}", "accept": "text/event-stream"}
     async with door.scene.client.stream("POST", "/graphql", json={"query": EVENTS}, headers=headers) as reply:

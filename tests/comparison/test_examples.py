@@ -28,7 +28,11 @@ async def test_the_saved_queries_are_answered(race: Race) -> None:
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_session_is_explained_to_those_alone_who_may_see_its_payload(race: Race) -> None:
-    keys = {"payload": ["native:read"], "sessions": ["sessions:read"], "both": ["native:read", "sessions:write", "documents:read", "sessions:sign"]}
+    keys = {
+        "payload": ["native:read"],
+        "sessions": ["sessions:read"],
+        "both": ["native:read", "sessions:write", "documents:read", "sessions:sign"],
+    }
     digests = [{"name": name, "sha256": digest(f"csk_{name}"), "scopes": scopes} for name, scopes in keys.items()]
     one = await race.start("one", authentication={"keys": digests})
     one.client.headers["authorization"] = "Bearer csk_both"

@@ -208,7 +208,7 @@ async def theatre(**changes: float) -> AsyncIterator[Theatre]:
         yield
         await connections.close()
 
-    authentication = Authentication(settings.authentication, clock)
+    authentication = Authentication(settings, clock)
     endpoint = Endpoint(
         SCHEMA, lambda viewer: Context(ledger, viewer, clock, 100), authentication, connections, settings, clock
     )

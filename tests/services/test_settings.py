@@ -193,6 +193,7 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
         "redis.url": "redis://other:6379/7",
         "watch.enabled": "false",
         "connections.shared": "10.0.0.1, 10.0.0.2",
+        "server.trusted_proxies": "10.0.0.1, 10.1.0.0/16",
         "cors.origins": "https://one.example, https://two.example",
     }
     given = special.get(f"{section}.{key}", "7" if isinstance(value, int | float) else "other")
@@ -208,7 +209,7 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
         assert json.loads(
             json.dumps([each if isinstance(each, str) else each.model_dump(exclude_unset=True) for each in found])
         ) == ([key_row] if key == "keys" else ["ES256"])
-    elif key in {"shared", "origins"}:
+    elif key in {"shared", "origins", "trusted_proxies"}:
         assert found == tuple(given.split(", "))
     elif isinstance(found, SecretStr):
         assert found.get_secret_value() == given
