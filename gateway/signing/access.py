@@ -11,12 +11,10 @@ from typing import Any, Final
 
 from gateway.authentication.allowance import Allowance
 from gateway.directory import Connected
-from gateway.drafts import DocumentDraft, SessionDraft
 from gateway.signing.inbox import DeliveryList
 from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList
 from gateway.signing.signing import Signing
-from gateway.signing.writing import Eligibility
 from gateway.store import (
     ALL,
     Delivery,
@@ -43,7 +41,7 @@ from gateway.viewer import (
     Viewer,
 )
 from providers.errors import Forbidden, NotFound
-from providers.model import Document, Session, SessionRef
+from providers.model import Session, SessionRef
 
 NEEDS: Final[Mapping[str, str | None]] = {
     "session": READ_SESSIONS,
@@ -110,6 +108,7 @@ def admit(signing: Signing, viewer: Viewer, allowance: Allowance) -> Signing:
     admitted.allowance = allowance
     if viewer.providers is not None:
         admitted.directory = signing.directory.only(viewer.providers)
+        admitted._ordering = signing._ordering.within(admitted.directory)
     return admitted
 
 
@@ -193,31 +192,11 @@ class _Bounded(Signing):
         """As ever, as long as no more waits for this viewer than may."""
         return await self.uploads.stage(chunks, filename=filename, media_type=media_type, viewer=self.viewer.id)
 
-    async def eligible(self, draft: SessionDraft) -> list[Eligibility]:
-        """As ever."""
-        self._require_sources(draft.documents)
-        return await super().eligible(draft)
-
-    async def create_session(self, draft: SessionDraft, once: str | None = None) -> Session:
-        """As ever."""
-        self._require_sources(draft.documents)
-        return await super().create_session(draft, once)
-
-    async def add_document(self, ref: SessionRef, draft: DocumentDraft, once: str | None = None) -> tuple[Session, Document]:
-        """As ever."""
-        self._require_sources((draft,))
-        return await super().add_document(ref, draft, once)
-
     def _those(self, names: Iterable[str] | None) -> tuple[str, ...] | None:
         """Which providers are meant: all that there are for this viewer, where none is named."""
         if names is not None:
             return tuple(names)
         return None if self.viewer.providers is None else tuple(each.name for each in self.directory)
-
-    def _require_sources(self, drafts: Sequence[DocumentDraft]) -> None:
-        for draft in drafts:
-            if draft.document is not None and draft.document[0].provider not in self.directory:
-                raise NotFound("There is no such document.", path=("input", "documents", "document"))
 
 
 class Admitted(_Bounded):

@@ -33,6 +33,10 @@ class Ordering:
         self._store = store
         self._clock = clock
 
+    def within(self, directory: Directory) -> Ordering:
+        """The same, as if there were no providers but these."""
+        return Ordering(directory, self._uploads, self._store, self._clock)
+
     async def problems(self, provider: Connected, draft: SessionDraft) -> list[SigningError]:
         """What stands in the way of a draft at a provider. Calls nobody."""
         try:
@@ -118,7 +122,7 @@ class Ordering:
         )
 
     async def _known(self, ref: SessionRef, key: str) -> tuple[Session, Document]:
-        session = await self._store.sessions.get(ref)
+        session = await self._store.sessions.get(ref) if ref.provider in self._directory else None
         document = session.document(key) if session else None
         if session is None or document is None:
             raise NotFound("There is no such document.", path=("document",))

@@ -291,10 +291,26 @@ async def test_lists_events_and_documents_of_other_providers_are_not_there(door:
     assert [each["provider"] for each in found["sessions"]["sources"]] == ["easyink"]
     assert found["viewer"]["providers"] == ["easyink"]
     assert [each["name"] for each in found["providers"]] == ["easyink"]
-    assert "NOT_FOUND" in codes(await door.ask("bounded", '{ sessions(filter: {providers: ["signicat"]}) { totalCount } }'))
-    borrowed = {"provider": "easyink", "title": "x", "documents": [{"document": signicat["documents"][0]["id"]}]}
+    compared = (await door.ask("bounded", "{ comparison { providers { provider { name } } } }"))["data"]["comparison"]
+    assert [each["provider"]["name"] for each in compared["providers"]] == ["easyink"]
+    for asked in (
+        '{ sessions(filter: {providers: ["signicat"]}) { totalCount } }',
+        '{ signatures(filter: {providers: ["signicat"]}) { totalCount } }',
+        '{ webhookDeliveries(filter: {providers: ["signicat"]}) { nodes { id } } }',
+        '{ comparison(providers: ["signicat"]) { providers { requests } } }',
+        '{ providers(names: ["signicat"]) { name } }',
+    ):
+        one, other = [await door.ask("bounded", asked.replace("signicat", name)) for name in ("signicat", "nowhere!")]
+        assert json.dumps(one) == json.dumps(other), asked
+        assert codes(one) == {"NOT_FOUND"}, asked
+    borrowed: dict[str, Any] = {"provider": "easyink", "title": "x"}
     taken = "mutation M($input: CreateSessionInput!) { createSession(input: $input) { problems { code message } } }"
-    assert codes(await door.ask("bounded", taken, input=borrowed)) == {"NOT_FOUND"}
+    answers = []
+    for document in (signicat["documents"][0]["id"], _elsewhere(signicat["documents"][0]["id"])):
+        borrowed["documents"] = [{"document": document}]
+        answers.append(await door.ask("bounded", taken, input=borrowed))
+    assert json.dumps(answers[0]) == json.dumps(answers[1])
+    assert codes(answers[0]) == {"NOT_FOUND"}
     text = f'subscription {{ sessionEvents(after: "{event_cursor(0)}") {{ session {{ id }} }} }}'
     headers = {"authorization": "Bearer csk_bounded", "accept": "text/event-stream"}
     async with door.scene.client.stream("POST", "/graphql", json={"query": text}, headers=headers) as reply:
