@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from gateway.authentication.api_key import digest, made
+from gateway.viewer import SCOPES
 from tests.bench.course import Cores, listening
 from tests.bench.process import Process, free_port, gateway
 from tests.bench.query import LIVE, NATIVE, SERVED, Dialect
@@ -23,6 +25,8 @@ from tests.bench.recording import Recording
 FOLDER = Path(__file__).parent / "peers"
 STRAIGHT = "the upstream, asked directly"
 OURS, OURS_SERVED, CEILING = "countersign, live", "countersign, as served", "static answer (ceiling)"
+OURS_BOTH = ((OURS, LIVE), (OURS_SERVED, SERVED))
+"""With authentication, limits and metrics on, as it is run."""
 PLAIN, MERCURIUS, YOGA, HIVE = (
     "strawberry + FastAPI + httpx",
     "Mercurius with JIT",
@@ -35,12 +39,16 @@ CONCURRENCY = 64
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server that answers the queries at an address. One without a dialect answers with so many bytes."""
+    """A server that answers the queries at an address. One without a dialect answers with so many bytes.
+
+    ``authorization`` is the header by which it lets the client in, if it asks for one.
+    """
 
     name: str
     address: str
     process: Process
     dialect: Dialect | None
+    authorization: str | None = None
 
 
 @asynccontextmanager
@@ -50,8 +58,11 @@ async def contenders(
     """All that there are on this machine; what is missing is said."""
     async with AsyncExitStack() as stack:
         tables = [{**recording.settings(kind, upstream), "max_concurrency": CONCURRENCY} for kind in ("signicat", "easyink")]
-        address, process = await stack.enter_async_context(gateway(tables, cores.server))
-        found = [Contender(OURS, address, process, LIVE), Contender(OURS_SERVED, address, process, SERVED)]
+        key = made()
+        row = {"name": "race", "sha256": digest(key), "scopes": list(SCOPES)}
+        sections = {"authentication": {"keys": json.dumps([row])}, "rates": {"per_second": 1e6, "burst": 1_000_000}}
+        address, process = await stack.enter_async_context(gateway(tables, cores.server, sections))
+        found = [Contender(name, address, process, dialect, f"Bearer {key}") for name, dialect in OURS_BOTH]
         surroundings = {
             **os.environ,
             "UPSTREAM": upstream,

@@ -96,9 +96,10 @@ async def run(address: str, requests: Sequence[bytes], connections: int, seconds
     return tally
 
 
-def post(host: str, path: str, body: bytes) -> bytes:
+def post(host: str, path: str, body: bytes, authorization: str | None = None) -> bytes:
     """A GraphQL request as bytes."""
     head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\naccept: application/json\r\n"
+    head += f"authorization: {authorization}\r\n" if authorization else ""
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -109,7 +110,7 @@ async def main() -> None:
     if asked.get("get"):
         requests = [f"GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode() for path in asked["get"]]
     else:
-        requests = [post(host, asked["path"], body.encode()) for body in asked["bodies"]]
+        requests = [post(host, asked["path"], body.encode(), asked.get("authorization")) for body in asked["bodies"]]
     began = time.perf_counter()
     tally = await run(asked["address"], requests, asked["connections"], asked["seconds"])
     elapsed = time.perf_counter() - began

@@ -106,7 +106,12 @@ class Track:
             path, dialect = f"/{self.sizes[query]}", LIVE
         else:
             path, dialect = "/graphql", contender.dialect
-        return {"address": contender.address, "path": path, "bodies": dialect.bodies(query, self._recording)}
+        return {
+            "address": contender.address,
+            "path": path,
+            "bodies": dialect.bodies(query, self._recording),
+            "authorization": contender.authorization,
+        }
 
     async def straight(self, query: str) -> Lap:
         """Asks the upstream itself for what a query needs first."""
@@ -130,6 +135,8 @@ class Track:
         read = []
         for body in contender.dialect.bodies(query, self._recording):
             headers = {"content-type": "application/json"}
+            if contender.authorization is not None:
+                headers["authorization"] = contender.authorization
             reply = await self.http.post(f"{contender.address}/graphql", content=body, headers=headers)
             answer = reply.json()
             if reply.status_code != 200 or answer.get("errors"):
