@@ -1,21 +1,13 @@
 """The configuration: what there is to set, and how it is read."""
 
-from gateway.settings.reading import load, parse
-from gateway.settings.section import (
-    ApiKeySettings,
-    AuthenticationSettings,
-    ConnectionSettings,
-    CorsSettings,
+from gateway.settings.configuration import (
     DatabaseSettings,
-    DocumentSettings,
     EventSettings,
     FreshnessSettings,
     IdempotencySettings,
     InboxSettings,
-    LimitSettings,
     LiveSettings,
     MetricSettings,
-    RateSettings,
     RedisSettings,
     SagaSettings,
     ServerSettings,
@@ -24,6 +16,16 @@ from gateway.settings.section import (
     UploadSettings,
     WatchSettings,
 )
+from gateway.settings.door import (
+    ApiKeySettings,
+    AuthenticationSettings,
+    ConnectionSettings,
+    CorsSettings,
+    DocumentSettings,
+    LimitSettings,
+    RateSettings,
+)
+from gateway.settings.reading import load, parse
 
 __all__ = [
     "ApiKeySettings",

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.settings.section import Settings
+from gateway.settings.configuration import Settings
 from providers import registry
 from providers.errors import ConfigurationError
 from providers.settings import ProviderSettings
