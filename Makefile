@@ -21,7 +21,7 @@ test: .venv/ready  ## Everything that has to hold
 browser: .venv/ready $(CHROMIUM)  ## The page for people, in a real browser
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/browser
 
-conformance: .venv/ready .venv-codegen/ready tests/conformance/node_modules  ## What others have written, against a gateway (needs Node 20 or newer)
+conformance: .venv/ready .venv-apart/ready tests/conformance/node_modules  ## What others have written, against a gateway (needs Node 20 or newer)
 	$(BIN)/python -m pytest tests/conformance
 
 console:  ## Build the page for people after a change (needs Node 20 or newer)
@@ -40,7 +40,7 @@ lock: .venv/ready  ## Choose the newest versions of everything
 		--generate-hashes --no-emit-index-url --no-header --output-file deploy/requirements.lock
 
 clean:  ## Forget the environment
-	rm -rf .venv .venv-codegen tests/conformance/node_modules tests/bench/peers/node_modules gateway/console/node_modules
+	rm -rf .venv .venv-apart tests/conformance/node_modules tests/bench/peers/node_modules gateway/console/node_modules
 
 /usr/bin/chromium:
 	@test "$$(id -u)" = 0 || { echo "Install Chromium, or say where it is: make browser CHROMIUM=…"; exit 1; }
@@ -51,9 +51,9 @@ tests/conformance/node_modules: tests/conformance/package-lock.json
 	cd tests/conformance && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-.venv-codegen/ready: tests/conformance/codegen/requirements.lock
-	$(PYTHON) -m venv .venv-codegen
-	.venv-codegen/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+.venv-apart/ready: tests/conformance/apart/requirements.lock
+	$(PYTHON) -m venv .venv-apart
+	.venv-apart/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 .venv/ready: requirements.lock pyproject.toml

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import sys
@@ -15,17 +16,24 @@ from gql import Client, gql
 from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 from scene import Scene
+from scene import scene as running
+
+from providers.authority import Authority
 
 HERE = Path(__file__).parent
 SDL = HERE.parents[1] / "schema" / "schema.graphql"
 AUDITS = 61
-CODEGEN = HERE.parents[1] / ".venv-codegen" / "bin"
+EXAMPLES = 20
+"""For each field of a root."""
+APART = HERE.parents[1] / ".venv-apart" / "bin"
 
 
-async def said(*command: str | Path, folder: Path = HERE) -> str:
-    """What a command says; it fails where the command does."""
+async def said(*command: str | Path, folder: Path = HERE, **more: str) -> str:
+    """What a command says; it fails where the command does. ``more`` is added to its environment."""
     pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(*map(str, command), cwd=folder, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
+    child = await asyncio.create_subprocess_exec(
+        *map(str, command), cwd=folder, env={**os.environ, **more}, stdout=pipe, stderr=asyncio.subprocess.STDOUT
+    )
     try:
         async with asyncio.timeout(90):
             told, _ = await child.communicate()
@@ -69,13 +77,36 @@ async def test_gql_of_python(scene: Scene, record_property: Any) -> None:
 
 
 async def test_a_client_that_ariadne_codegen_writes(scene: Scene, tmp_path: Path, record_property: Any) -> None:
-    folder = tmp_path / "tests" / "conformance" / "codegen"
-    shutil.copytree(HERE / "codegen", folder)
+    folder = tmp_path / "tests" / "conformance" / "apart"
+    shutil.copytree(HERE / "apart", folder)
     (tmp_path / "schema").mkdir()
     shutil.copy(SDL, tmp_path / "schema")
-    await said(CODEGEN / "ariadne-codegen", "client", folder=folder)
-    await said(CODEGEN / "python", "ask.py", scene.address, ".", folder=folder)
+    await said(APART / "ariadne-codegen", "client", folder=folder)
+    await said(APART / "python", "ask.py", scene.address, ".", folder=folder)
     record_property("figure", "ariadne-codegen: a client with two queries and a mutation, written and used")
+
+
+@pytest.mark.parametrize("profile", ["open", "production", "trusted"])
+async def test_schemathesis(tmp_path: Path, authority: Authority, profile: str, record_property: Any) -> None:
+    changes: dict[str, Any] = {"server": {"profile": profile}}
+    if profile == "trusted":
+        manifest = tmp_path / "manifest.json"
+        manifest.write_text("{}")
+        changes["documents"] = {"manifest": str(manifest)}
+    async with running(tmp_path, authority, changes) as scene:
+        url = f"{scene.address}/graphql"
+        where = (url,) if profile == "open" else (SDL, "--url", url)
+        asked = ("--max-examples", str(EXAMPLES), "--seed", "2026", "--phases", "fuzzing", "--no-color")
+        told = await said(
+            *(APART / "st", "run", *where, *asked, "--checks", "nothing_is_a_failure_of_ours"),
+            folder=tmp_path,
+            SCHEMATHESIS_HOOKS="hooks",
+            PYTHONPATH=str(HERE / "apart"),
+        )
+    found = re.search(r"(\d+) generated, (\d+) passed", told)
+    assert found is not None, told
+    assert found[1] == found[2]
+    record_property("figure", f"schemathesis, {profile}: {found[0]}")
 
 
 async def test_relay_compiles_an_application(tmp_path: Path, record_property: Any) -> None:
@@ -105,4 +136,4 @@ async def test_graphql_eslint_finds_nothing(tmp_path: Path, record_property: Any
 
 
 def test_this_runs_in_an_environment_of_its_own() -> None:
-    assert not str(CODEGEN).startswith(sys.prefix + "/bin")
+    assert not str(APART).startswith(sys.prefix + "/bin")
