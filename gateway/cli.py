@@ -47,6 +47,7 @@ def serve(config: ConfigFile, listener: Annotated[int | None, typer.Option(hidde
     settings = load(config)
     telemetry.configure()
     if listener is not None:
+        workers.end_with_parent()
         server.run(create_app(settings), settings, listener)
         return
     err.print(f"Countersign at http://{settings.server.host}:{settings.server.port}/graphql. Ctrl+C ends.", markup=False)

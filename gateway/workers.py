@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 from asyncio.subprocess import Process
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,16 @@ def count(settings: Settings) -> int:
 def run(config: Path, settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; gives the status to exit with."""
     return asyncio.run(_run(config, settings))
+
+
+def end_with_parent() -> None:
+    """Ends this worker as SIGTERM does, when whoever looks after it is gone."""
+
+    def watch() -> None:
+        os.read(0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="end with the parent", daemon=True).start()
 
 
 async def _run(config: Path, settings: Settings) -> int:
@@ -64,7 +75,10 @@ async def _keep(command: tuple[str, ...], environment: dict[str, str], listener:
     loop = asyncio.get_running_loop()
     while True:
         begun = loop.time()
-        worker = await asyncio.create_subprocess_exec(*command, env=environment, pass_fds=(listener,), start_new_session=True)
+        # Nothing is ever written: a worker that reads the end has been left alone.
+        worker = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdin=asyncio.subprocess.PIPE, pass_fds=(listener,), start_new_session=True
+        )
         try:
             status = await worker.wait()
         finally:

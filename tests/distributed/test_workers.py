@@ -79,6 +79,19 @@ async def test_workers_share_a_port_and_outlive_one_another(tmp_path: Path) -> N
         assert not any(each.is_running() for each in second)
 
 
+@pytest.mark.timeout(60)
+async def test_workers_end_with_whoever_looks_after_them(tmp_path: Path) -> None:
+    async with workers(tmp_path, 2) as (_, child):
+        left = await count(psutil.Process(child.pid), 2)
+        child.kill()
+        await child.wait()
+        for _ in range(200):
+            if not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left):
+                return
+            await asyncio.sleep(0.05)
+    raise AssertionError("somebody goes on alone")
+
+
 async def test_what_cannot_start_is_not_tried_for_ever(tmp_path: Path) -> None:
     config = tmp_path / "countersign.toml"
     config.write_text(f'[server]\nport = {free_port()}\nworkers = 2\n[database]\nurl = "sqlite:////nowhere/at/all.db"\n')

@@ -19,6 +19,7 @@ from scene import Scene, node_id
 from scene import scene as running
 from stage import Hands
 
+from gateway.authentication.allowance import Allowance
 from gateway.directory import Directory
 from gateway.settings import Settings
 from gateway.signing import Signing, admit
@@ -311,11 +312,12 @@ async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None
     )
     directory = Directory.open((), clock)
     signing = Signing(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
-    nearly = admit(signing, Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}))
+    allowance = Allowance(settings.rates, clock)
+    nearly = admit(signing, Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}), allowance)
     for asking in (nearly.deliveries(DeliveryFilter(), 1), nearly.delivery("x"), nearly.replay_delivery("x")):
         with pytest.raises(Forbidden, match="webhooks:admin"):
             await asking
-    admin = admit(signing, Viewer("admin", None, frozenset(SCOPES)))
+    admin = admit(signing, Viewer("admin", None, frozenset(SCOPES)), allowance)
     assert (await admin.deliveries(DeliveryFilter(), 1)).rows == []
     await store.close()
 
