@@ -1,10 +1,11 @@
 // https://github.com/apollographql/apollo-client
-import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { ApolloClient, ApolloLink, InMemoryCache, gql } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
+import UploadHttpLink from "apollo-upload-client/UploadHttpLink.mjs";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { CREATE, EVENTS, VIEWER, endpoint, expect, follows, order, report, way } from "./world.mjs";
+import { CREATE, EVENTS, UPLOAD, VIEWER, endpoint, expect, follows, order, pdf, report, way } from "./world.mjs";
 
 const path = await way();
 const ws = () => createClient({ url: `ws://${path.address}`, webSocketImpl: WebSocket, retryAttempts: 0 });
@@ -13,7 +14,7 @@ const client = (sockets) => new ApolloClient({
   link: ApolloLink.split(
     ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
     new GraphQLWsLink(sockets),
-    new HttpLink({ uri: endpoint }),
+    new UploadHttpLink({ uri: endpoint, headers: { "apollo-require-preflight": "true" } }),
   ),
 });
 const plain = client(ws());
@@ -23,6 +24,11 @@ await report({
   mutation: async () => {
     const { data } = await plain.mutate({ mutation: gql(CREATE), variables: { input: await order("by Apollo") } });
     expect(data.createSession.session.title === "by Apollo", JSON.stringify(data));
+  },
+  upload: async () => {
+    const file = await pdf();
+    const { data } = await plain.mutate({ mutation: gql(UPLOAD), variables: { file } });
+    expect(data.uploadFile.upload.sizeBytes === file.size, JSON.stringify(data));
   },
   errors: async () => {
     const failed = await plain.query({ query: gql("{ nothing }") }).catch((error) => error);

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gql import Client, gql
+from gql import Client, FileVar, gql
 from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 from scene import Scene
@@ -60,20 +60,36 @@ async def test_a_client_of_javascript(scene: Scene, document: Path, client: str,
     assert client == "graphql-request" or any(each.startswith("subscription (4 events") for each in done)
 
 
-async def test_gql_of_python(scene: Scene, record_property: Any) -> None:
-    ask, watch = gql("{ viewer { scopes } }"), gql("subscription { sessionEvents { type session { title } } }")
+async def test_gql_of_python(scene: Scene, document: Path, record_property: Any) -> None:
+    http = HTTPXAsyncTransport(f"{scene.address}/graphql", headers={"graphql-require-preflight": "1"})
+    sockets = f"{scene.address.replace('http', 'ws')}/graphql"
     make = gql("mutation M($input: CreateSessionInput!) { createSession(input: $input) { session { title } } }")
-    async with Client(transport=HTTPXAsyncTransport(f"{scene.address}/graphql"), fetch_schema_from_transport=True) as session:
-        assert (await session.execute(ask))["viewer"]["scopes"]
-        make.variable_values = {"input": await scene.order("easyink", title="by gql", start=False)}
-        async with Client(transport=WebsocketsTransport(f"{scene.address.replace('http', 'ws')}/graphql")) as socket:
+    stage = gql("mutation U($file: Upload!) { uploadFile(file: $file) { upload { sizeBytes } } }")
+    watch = gql("subscription S($after: String) { sessionEvents(after: $after) { cursor session { title } } }")
+    async with Client(transport=http, fetch_schema_from_transport=True) as session:
+        assert (await session.execute(gql("{ viewer { scopes } }")))["viewer"]["scopes"]
+
+        async def made(title: str) -> None:
+            make.variable_values = {"input": await scene.order("easyink", title=title, start=False)}
+            assert (await session.execute(make))["createSession"] == {"session": {"title": title}}
+
+        stage.variable_values = {"file": FileVar(str(document), content_type="application/pdf")}
+        staged = await session.execute(stage, upload_files=True)
+        assert staged["uploadFile"]["upload"]["sizeBytes"] > 0
+        async with Client(transport=WebsocketsTransport(sockets)) as socket:
             events = socket.subscribe(watch)
             first = asyncio.create_task(anext(events))
             await asyncio.sleep(0.3)
-            assert (await session.execute(make))["createSession"] == {"session": {"title": "by gql"}}
-            assert (await first)["sessionEvents"] == {"type": "CREATED", "session": {"title": "by gql"}}
-            await events.aclose()
-    record_property("figure", "gql: schema, query, mutation, subscription")
+            await made("before the cut")
+            told = (await first)["sessionEvents"]
+            assert told["session"]["title"] == "before the cut"
+        await made("behind the cut")
+        watch.variable_values = {"after": told["cursor"]}
+        async with Client(transport=WebsocketsTransport(sockets)) as socket:
+            async for event in socket.subscribe(watch):
+                assert event["sessionEvents"]["session"]["title"] == "behind the cut"
+                break
+    record_property("figure", "gql: schema, query, mutation, upload, subscription (resumed behind a cut)")
 
 
 async def test_a_client_that_ariadne_codegen_writes(scene: Scene, tmp_path: Path, record_property: Any) -> None:
