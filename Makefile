@@ -21,8 +21,8 @@ test: .venv/ready  ## Everything that has to hold
 browser: .venv/ready $(CHROMIUM)  ## The page for people, in a real browser
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/browser
 
-conformance: .venv/ready .venv-apart/ready tests/conformance/node_modules  ## What others have written, against a gateway (needs Node 20 or newer)
-	$(BIN)/python -m pytest tests/conformance
+conformance: .venv/ready .venv-apart/ready tests/conformance/node_modules  ## What others have written, against a gateway
+	PATH="$$PATH:$(CURDIR)/.venv-apart/bin" $(BIN)/python -m pytest tests/conformance
 
 console:  ## Build the page for people after a change (needs Node 20 or newer)
 	cd gateway/console && npm ci --no-audit --no-fund && npm run build
@@ -46,9 +46,10 @@ clean:  ## Forget the environment
 	@test "$$(id -u)" = 0 || { echo "Install Chromium, or say where it is: make browser CHROMIUM=…"; exit 1; }
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 
-tests/conformance/node_modules: tests/conformance/package-lock.json
-	@command -v npm > /dev/null || { echo "Install Node 20 or newer: the clients that are tried here are written in JavaScript."; exit 1; }
-	cd tests/conformance && npm ci --no-audit --no-fund --loglevel=error
+tests/conformance/node_modules: tests/conformance/package-lock.json .venv-apart/ready
+	command -v npm > /dev/null || .venv-apart/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement tests/conformance/apart/node.lock
+	cd tests/conformance && PATH="$$PATH:$(CURDIR)/.venv-apart/bin" npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 .venv-apart/ready: tests/conformance/apart/requirements.lock
