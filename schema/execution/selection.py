@@ -126,7 +126,7 @@ class Selection:
             isinstance(field, str) or unchanging(field, how, self._unchanging) for _, field, how in members
         ):
             return select
-        if "__weakref__" in dir(values):
+        if values.__weakrefoffset__:
             select = Kept(select, values, self._shelves)
         self._unchanging.add(select)
         return select
