@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,13 +20,23 @@ _STARTS = ("{", "query", "mutation", "subscription", "fragment")
 def documents() -> list[tuple[str, str | None]]:
     """The documents of the tests, each with the names of its operations, or None where it has one."""
     found: dict[tuple[str, str | None], None] = {}
-    for path in sorted([*_TESTS.rglob("*.py"), *(_TESTS.parent / "gateway" / "demo").glob("*.py")]):
+    for path in [*sorted((_TESTS.parent / "gateway" / "demo").glob("*.py")), *_modules()]:
         if path.parent == Path(__file__).parent:
             continue
         for text in _texts(path):
             for name in _operations(text):
                 found[text, name] = None
     return list(found)
+
+
+@cache
+def _modules() -> tuple[Path, ...]:
+    """The modules of the tests, without the many files that Node has installed beside them."""
+    found: list[Path] = []
+    for folder, inner, files in os.walk(_TESTS):
+        inner[:] = [name for name in inner if name != "node_modules"]
+        found += [Path(folder, name) for name in files if name.endswith(".py")]
+    return tuple(sorted(found))
 
 
 def _operations(text: str) -> list[str | None]:
@@ -74,7 +85,9 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 @cache
 def _imported(module: str, name: str) -> str | None:
     """A text that a module of the tests imports from another."""
-    for path in _TESTS.rglob(f"{module.rpartition('.')[2]}.py"):
+    for path in _modules():
+        if path.stem != module.rpartition(".")[2]:
+            continue
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
                 return node.value.value if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else None
