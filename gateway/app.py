@@ -90,8 +90,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.refusal = None
     app.state.authentication = authentication
     app.state.admitted = admitted
-    endpoint = Endpoint(schema, context, authentication, connections, settings, time)
-    app.state.endpoint = Masking(endpoint)
+    app.state.endpoint = Masking(Endpoint(schema, context, authentication, connections, settings, time))
+    _add_routes(app, settings)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
     app.include_router(delivery.router)
     app.include_router(webhooks.router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
@@ -99,7 +103,6 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         app.add_api_route("/graphiql", _graphiql, methods=["GET"])
         app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL))
     console.mount(app)
-    return app
 
 
 async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Signing:

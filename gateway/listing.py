@@ -10,31 +10,19 @@ from contextlib import aclosing, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from gateway.directory import Connected
 from gateway.schedule import Schedule
 from gateway.settings import FreshnessSettings
+from gateway.source import SourceOutcome, SourceReport, outcome
 from gateway.store import ListedRow, Store, Sync, table
 from gateway.stranger import Strangers
 from gateway.task import end
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
-from providers.errors import (
-    AuthorizationRequired,
-    Busy,
-    Conflict,
-    Forbidden,
-    Misbehaved,
-    NotFound,
-    Refused,
-    SigningError,
-    TimedOut,
-    WrongState,
-    expected,
-)
+from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, TimedOut, WrongState, expected
 from providers.model import ChangeSource, Listed, Page, Session, SessionRef
 
 _PAGE = 100
@@ -73,26 +61,6 @@ class Manner:
     pace: Callable[[], Awaitable[None]] = _at_once
     at_once: int = 16
     lenient: bool = False
-
-
-class SourceOutcome(StrEnum):
-    """How a provider answered when a list was asked for."""
-
-    FRESH = "FRESH"
-    STALE = "STALE"
-    UNAVAILABLE = "UNAVAILABLE"
-    TIMED_OUT = "TIMED_OUT"
-    UNAUTHORIZED = "UNAUTHORIZED"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceReport:
-    """How fresh one provider's part of a list is, and why it is not fresher."""
-
-    provider: str
-    outcome: SourceOutcome
-    as_of: datetime | None = None
-    problem: SigningError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +179,7 @@ class Listing:
             late = TimedOut(f"{provider.name} has not answered yet; the list shows what was known.", provider=provider.name)
             return await self._unread(provider, SourceOutcome.TIMED_OUT, late)
         except SigningError as error:
-            return await self._unread(provider, _outcome(error), error)
+            return await self._unread(provider, outcome(error), error)
         return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
 
     async def _unread(self, provider: Connected, outcome: SourceOutcome, problem: SigningError) -> SourceReport:
@@ -334,17 +302,3 @@ class Listing:
 def concerns_one_session(error: BaseException) -> bool:
     """Whether a failure says nothing about the provider's other sessions."""
     return isinstance(error, Refused | Misbehaved | WrongState | Conflict | NotFound)
-
-
-def _outcome(error: SigningError) -> SourceOutcome:
-    match error:
-        case AuthorizationRequired() | Forbidden():
-            return SourceOutcome.UNAUTHORIZED
-        case SigningError(status=403):
-            return SourceOutcome.UNAUTHORIZED
-        case TimedOut():
-            return SourceOutcome.TIMED_OUT
-        case Busy():
-            return SourceOutcome.STALE
-        case _:
-            return SourceOutcome.UNAVAILABLE

@@ -30,7 +30,7 @@ from schema.live.sse import EventStream
 from schema.live.websocket import Socket
 from schema.operations import SUBSCRIPTION, Operations
 from schema.problems import Refused, told
-from schema.request import Reader, Request, Unreadable
+from schema.request import Reader, Request, Unreadable, text
 
 _JSON: Final = b"application/json; charset=utf-8"
 _GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
@@ -88,14 +88,12 @@ class Endpoint:
                 if request.form is not None:
                     await request.form.close()
         except Unauthenticated as error:
-            shown = encode({"errors": [{"message": error.reason, "extensions": {"code": "UNAUTHENTICATED"}}]})
-            await _send(send, shown, 401, _media_type(kinds), {"www-authenticate": "Bearer"})
+            await _send(send, _only("UNAUTHENTICATED", error.reason), 401, _media_type(kinds), {"www-authenticate": "Bearer"})
         except TooMany as error:
             wait = {"retry-after": str(ceil(error.retry_after or 0))}
             await _send(send, encode({"errors": [told(error)]}), 429, _media_type(kinds), wait)
         except Unreadable as error:
-            shown = encode({"errors": [{"message": error.reason, "extensions": {"code": "BAD_REQUEST"}}]})
-            await _send(send, shown, error.status, _media_type(kinds), error.headers)
+            await _send(send, _only("BAD_REQUEST", error.reason), error.status, _media_type(kinds), error.headers)
 
     async def _answer(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -127,18 +125,19 @@ class Endpoint:
 
     def _from_here(self, scope: Scope) -> bool:
         """Whether no page of elsewhere opened this WebSocket: browsers let them, and send our cookies along."""
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        origin = headers.get(b"origin")
-        if not self._cors.knows((headers.get(b"host") or "").encode("latin-1")):
+        headers = dict(scope["headers"])
+        origin, host = headers.get(b"origin"), headers.get(b"host", b"")
+        if not self._cors.knows(host):
             return False
-        if origin is None or is_same_origin(origin, headers.get(b"host")):
+        if origin is None or self._cors.allows(origin):
             return True
-        return normalize_origin(origin) == self._origin or self._cors.allows(origin.encode("latin-1"))
+        named = origin.decode("latin-1")
+        return is_same_origin(named, host.decode("latin-1")) or normalize_origin(named) == self._origin
 
 
-def text(header: bytes | None) -> str | None:
-    """A header as text, whatever is in it."""
-    return None if header is None else header.decode("latin-1")
+def _only(code: str, reason: str) -> bytes:
+    """An answer that is one error."""
+    return encode({"errors": [{"message": reason, "extensions": {"code": code}}]})
 
 
 def _media_type(kinds: Accepted) -> bytes:

@@ -6,8 +6,8 @@ from enum import EnumMeta
 
 import strawberry
 
-from gateway.listing import SourceOutcome
 from gateway.signing.watching import SyncStrategy
+from gateway.source import SourceOutcome
 from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from providers import model
 from providers.adapter import ConnectionState

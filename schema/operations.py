@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from graphql import FieldNode, GraphQLError, located_error
 from strawberry.schema import Schema
@@ -22,6 +22,7 @@ from schema.request import Request
 from schema.trusted import TrustedDocuments
 
 SUBSCRIPTION = "subscription"
+ENDED: Final = "These credentials have ended. Connect again with new ones."
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _bound(plan: Plan, request: Request) -> Bound:
 
 def ended() -> GraphQLError:
     """That the credentials of whoever asked have ended, as an error to be shown."""
-    return GraphQLError("These credentials have ended. Connect again with new ones.", extensions={"code": "UNAUTHENTICATED"})
+    return GraphQLError(ENDED, extensions={"code": "UNAUTHENTICATED"})
 
 
 async def _once() -> AsyncIterator[None]:

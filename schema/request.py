@@ -99,8 +99,7 @@ class Reader:
 
     async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> Request:
         """The operation that is asked for. Raises ``Unreadable``."""
-        resume_after = headers.get(b"last-event-id")
-        after = None if resume_after is None else resume_after.decode("latin-1")
+        after = text(headers.get(b"last-event-id"))
         if scope["method"] == "GET":
             return _of_address(scope, after)
         if scope["method"] != "POST":
@@ -133,6 +132,11 @@ class Reader:
 
     def _too_large(self) -> Unreadable:
         return Unreadable(413, f"A request has at most {self.most:,} bytes here. Send files by PUT /uploads.")
+
+
+def text(header: bytes | None) -> str | None:
+    """A header as text, whatever is in it."""
+    return None if header is None else header.decode("latin-1")
 
 
 def _require_shallow(variables: object) -> None:

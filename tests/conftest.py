@@ -1,4 +1,4 @@
-"""Real servers for whoever asks for one, and figures that are printed at the end, also where they ran in other processes."""
+"""Real servers and an authority for whoever asks, and figures printed at the end, also where they ran in other processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis.asyncio as client
 
+from providers.authority import Authority
 from tests.servers import Databases, Postgres, Redis
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """One for all tests, as keys and certificates take a second to make."""
+    return Authority()
 
 
 @pytest.fixture(scope="session")

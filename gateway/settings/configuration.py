@@ -16,7 +16,7 @@ from gateway.settings.door import (
     LimitSettings,
     RateSettings,
 )
-from gateway.settings.section import Section, listed
+from gateway.settings.section import LISTED, Section, existing
 from providers.settings import HttpUrl, ProviderSettings
 
 _DATABASES: Final = ("sqlite", "postgresql")
@@ -38,12 +38,7 @@ class ServerSettings(Section):
     profile: Literal["open", "production", "trusted"] = "open"
     secret: SecretStr | None = None
     """Signs download links. Left out, links end with the process and hold at one gateway only."""
-    trusted_proxies: tuple[str, ...] = ()
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _separated(cls, proxies: object) -> object:
-        return listed(proxies)
+    trusted_proxies: Annotated[tuple[str, ...], LISTED] = ()
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -95,20 +90,12 @@ class FreshnessSettings(Section):
 class TrustSettings(Section):
     """PEM files of the certificate authorities whose signatures are trusted."""
 
-    roots: tuple[Path, ...] = ()
-
-    @field_validator("roots", mode="before")
-    @classmethod
-    def _separated(cls, roots: object) -> object:
-        return listed(roots)
+    roots: Annotated[tuple[Path, ...], LISTED] = ()
 
     @field_validator("roots")
     @classmethod
     def _readable(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
-        for path in roots:
-            if not path.is_file():
-                raise ValueError(f"{path} is not a file")
-        return roots
+        return tuple(map(existing, roots))
 
 
 class SagaSettings(Section):

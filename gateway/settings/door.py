@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from gateway.settings.section import Section, listed
+from gateway.settings.section import LISTED, File, Section
 from gateway.viewer import SCOPES
+from providers.admission import Bounds
 from providers.settings import HttpUrl
 
+_USUAL: Final = Bounds()
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9._~\[\]:-]+")
 
 
@@ -44,14 +45,9 @@ class AuthenticationSettings(Section):
     issuer: str | None = None
     audience: str | None = None
     jwks_url: HttpUrl | None = None
-    public_key: Path | None = None
-    algorithms: tuple[Literal["RS256", "ES256"], ...] = ("RS256", "ES256")
+    public_key: File | None = None
+    algorithms: Annotated[tuple[Literal["RS256", "ES256"], ...], LISTED] = ("RS256", "ES256")
     keys: tuple[ApiKeySettings, ...] = ()
-
-    @field_validator("algorithms", mode="before")
-    @classmethod
-    def _separated(cls, algorithms: object) -> object:
-        return listed(algorithms)
 
     @field_validator("keys", mode="before")
     @classmethod
@@ -62,13 +58,6 @@ class AuthenticationSettings(Section):
     def configured(self) -> bool:
         """Whether anybody has to say who they are."""
         return bool(self.keys) or self.jwks_url is not None or self.public_key is not None
-
-    @field_validator("public_key")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            raise ValueError(f"{path} is not a file")
-        return path
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -101,33 +90,23 @@ class ConnectionSettings(Section):
     as long. ``shared`` are addresses that stand for many clients, as that of a proxy: ``per_address`` is not for them.
     """
 
-    head: float = Field(default=10.0, gt=0)
-    idle: float = Field(default=5.0, gt=0)
-    pace: int = Field(default=500, ge=0)
-    line_bytes: int = Field(default=16_384, ge=1)
-    header_bytes: int = Field(default=32_768, ge=1)
-    headers: int = Field(default=100, ge=1)
-    message_bytes: int = Field(default=262_144, ge=1)
-    most: int = Field(default=20_000, ge=1)
-    per_address: int = Field(default=500, ge=1)
-    shared: tuple[str, ...] = ("127.0.0.1", "::1")
-
-    @field_validator("shared", mode="before")
-    @classmethod
-    def _separated(cls, shared: object) -> object:
-        return listed(shared)
+    head: float = Field(default=_USUAL.head, gt=0)
+    idle: float = Field(default=_USUAL.idle, gt=0)
+    pace: int = Field(default=_USUAL.pace, ge=0)
+    line_bytes: int = Field(default=_USUAL.line_bytes, ge=1)
+    header_bytes: int = Field(default=_USUAL.header_bytes, ge=1)
+    headers: int = Field(default=_USUAL.headers, ge=1)
+    message_bytes: int = Field(default=_USUAL.message_bytes, ge=1)
+    most: int = Field(default=_USUAL.connections, ge=1)
+    per_address: int = Field(default=_USUAL.per_address, ge=1)
+    shared: Annotated[tuple[str, ...], LISTED] = tuple(sorted(_USUAL.shared))
 
 
 class CorsSettings(Section):
     """The origins of pages elsewhere that may use the gateway from a browser, and for how long (seconds) that may be kept."""
 
-    origins: tuple[str, ...] = ()
+    origins: Annotated[tuple[str, ...], LISTED] = ()
     keep: int = Field(default=600, ge=0)
-
-    @field_validator("origins", mode="before")
-    @classmethod
-    def _separated(cls, origins: object) -> object:
-        return listed(origins)
 
     @field_validator("origins")
     @classmethod
@@ -144,15 +123,8 @@ class DocumentSettings(Section):
     ``log`` says once for each that it is not among them; ``enforce`` refuses it.
     """
 
-    manifest: Path | None = None
+    manifest: File | None = None
     mode: Literal["off", "log", "enforce"] = "off"
-
-    @field_validator("manifest")
-    @classmethod
-    def _readable(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():
-            raise ValueError(f"{path} is not a file")
-        return path
 
 
 class LimitSettings(Section):

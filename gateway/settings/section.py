@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 
-def listed(value: object) -> object:
-    """A list, also where it is written with commas."""
+def existing(path: Path) -> Path:
+    """The path of a file that is there. Raises ``ValueError``."""
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    return path
+
+
+def _listed(value: object) -> object:
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+File = Annotated[Path, AfterValidator(existing)]
+"""The path of a file that is there."""
+LISTED: Final = BeforeValidator(_listed)
+"""Marks a list that may be written with commas as well."""
 
 
 class Section(BaseModel):

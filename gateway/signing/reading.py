@@ -13,13 +13,14 @@ from gateway.confirmation import Confirmations
 from gateway.directory import Connected, Directory
 from gateway.flight import Flight
 from gateway.hub import Hub
-from gateway.listing import Listing, SourceReport
+from gateway.listing import Listing
 from gateway.metrics import Metrics
 from gateway.pages import Pages
 from gateway.redis import connect
 from gateway.schedule import Schedule
 from gateway.settings import Settings
 from gateway.signing.observation import Observation
+from gateway.source import SourceReport
 from gateway.store import (
     Row,
     SessionFilter,

@@ -13,13 +13,13 @@ from typing import Final, Literal
 from gateway.directory import Directory
 from gateway.flight import Flight
 from gateway.links import Link, Links
-from gateway.listing import SourceReport
 from gateway.settings import Settings
 from gateway.signing.inspection import Inspection
 from gateway.signing.reading import Reading, trimmed
+from gateway.source import SourceReport
 from gateway.store import SignatureFilter, SignaturePosition, StagedFile, Store
 from gateway.uploads import Uploads
-from gateway.viewer import Viewer
+from gateway.viewer import READ_DOCUMENTS, WRITE_SESSIONS, Viewer
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, WrongState
@@ -48,8 +48,8 @@ _ACTIONS: Final = dict.fromkeys(
         Operation.SAVE_SIGNATURE,
         Operation.DELETE_SIGNATURE,
     ),
-    "sessions:write",
-) | {Operation.DOWNLOAD_DOCUMENT: "documents:read"}
+    WRITE_SESSIONS,
+) | {Operation.DOWNLOAD_DOCUMENT: READ_DOCUMENTS}
 """What can be done with one session, and the scope that it needs."""
 _WITHOUT_BYTES: Final = frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED, DocumentStatus.DELETED})
 

@@ -21,7 +21,7 @@ from gateway.viewer import NOBODY, Viewer
 from providers.errors import TooLarge, TooMany
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
-from schema.operations import Operations
+from schema.operations import ENDED, Operations
 from schema.problems import Refused, told
 from schema.request import Body, Request, Unreadable
 
@@ -30,7 +30,6 @@ GREETING: Final = 3.0
 """Seconds that a client may take before it says ``connection_init``."""
 _CREDENTIALS: Final = ("Authorization", "authorization")
 """Where clients put in the payload of ``connection_init`` what they would send as a header."""
-_ENDED: Final = "These credentials have ended. Connect again with new ones."
 _OTHERS: Final = "These credentials are another's, or allow something else. Connect anew with them."
 _SILENT_BEATS = 3
 _LONGEST_REASON = 123
@@ -155,7 +154,7 @@ class Socket:
             return
         if self._operations.expired(self._viewer):
             self._closed = True
-            at_once(self._send(_closing(4401, _ENDED)))
+            at_once(self._send(_closing(4401, ENDED)))
         elif asyncio.get_running_loop().time() - self._heard_at > _SILENT_BEATS * self._limits.heartbeat:
             self._closed = True
             at_once(self._send(_closing(3008, "Nothing was heard from this client, not even a pong.")))
@@ -230,7 +229,7 @@ class Socket:
         if not self._acknowledged:
             raise _Close(4401, "Unauthorized")
         if self._operations.expired(self._viewer):
-            raise _Close(4401, _ENDED)
+            raise _Close(4401, ENDED)
         if asked.id in self._ids:
             raise _Close(4409, f"Subscriber for {asked.id} already exists")
         try:
@@ -269,7 +268,7 @@ class Socket:
                     del answer  # or thousands that wait for their next event would each keep the last
         except Refused as refused:
             if self._operations.expired(self._viewer):
-                await self.close(4401, _ENDED)
+                await self.close(4401, ENDED)
                 raise _Gone from None
             return {"type": "error", "id": key, "payload": refused.shown()}
         return {"type": "complete", "id": key}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import strawberry
 
-from gateway.listing import SourceOutcome
-from gateway.listing import SourceReport as ModelReport
 from gateway.signing import SessionList, SignatureList
-from gateway.store import SessionFilter, SessionOrder, SignatureFilter
+from gateway.source import SourceOutcome
+from gateway.source import SourceReport as ModelReport
+from gateway.store import Row, SessionFilter, SessionOrder, SignatureFilter
 from providers import model
 from schema.context import Info
 from schema.describes import describes, resolved
@@ -47,13 +48,17 @@ class SessionPage:
     @property
     def cursors(self) -> list[str]:
         """Where each session stands."""
-        query = fingerprint("sessions", self.wanted, self.order)
-        return [cursor(query, row.position.at, row.position.provider, row.position.key) for row in self.found.rows]
+        return self._cursors(self.found.rows)
 
     @property
     def page_info(self) -> PageInfo:
         """Where the page stands in its list."""
-        return self.window.page_info(self.cursors, more=self.found.more)
+        rows = self.found.rows
+        return self.window.page_info(self._cursors([*rows[:1], *rows[-1:]]), more=self.found.more)
+
+    def _cursors(self, rows: Sequence[Row]) -> list[str]:
+        query = fingerprint("sessions", self.wanted, self.order)
+        return [cursor(query, row.position.at, row.position.provider, row.position.key) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

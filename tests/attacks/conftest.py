@@ -39,11 +39,6 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[Target]:
     """The gateway as it is, but for smaller bounds."""

@@ -14,11 +14,6 @@ sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).pare
 from door import Door, opened
 
 
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
-
-
 @pytest.fixture
 async def door(tmp_path: Path, authority: Authority) -> AsyncIterator[Door]:
     async with opened(tmp_path, authority) as door:

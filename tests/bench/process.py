@@ -88,7 +88,7 @@ async def gateway(
             "database": {"url": f"sqlite:///{name}/countersign.db"},
             "uploads": {"folder": f"{name}/uploads"},
         }
-        config.write_text(_toml({**usual, **(sections or {})}, providers))
+        config.write_text(written({**usual, **(sections or {})}, providers))
         command = [*prefix, sys.executable, "-m", "gateway", "serve", "--config", str(config)]
         child = await asyncio.create_subprocess_exec(*command)
         try:
@@ -106,7 +106,8 @@ def free_port() -> int:
     return port
 
 
-def _toml(sections: Mapping[str, Mapping[str, Any]], providers: Sequence[Mapping[str, Any]]) -> str:
+def written(sections: Mapping[str, Mapping[str, Any]], providers: Sequence[Mapping[str, Any]]) -> str:
+    """A configuration of these tables, as TOML."""
     tables = [(f"[{name}]", table) for name, table in sections.items()] + [("[[providers]]", table) for table in providers]
     return "\n".join(
         "\n".join([title, *(f"{key} = {json.dumps(value)}" for key, value in table.items())]) for title, table in tables

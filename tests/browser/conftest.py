@@ -17,11 +17,6 @@ from apart import Nursery, nursery  # isort: skip
 
 
 @pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture(scope="session")
 def ours() -> Iterator[Nursery]:
     with nursery() as ours:
         yield ours

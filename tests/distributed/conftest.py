@@ -8,13 +8,6 @@ from pathlib import Path
 import pytest
 from apart import Nursery, nursery
 
-from providers.authority import Authority
-
-
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
-
 
 @pytest.fixture(scope="session")
 def ours() -> Iterator[Nursery]:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from providers.registry import load_sandbox
-from tests.bench.process import _toml, free_port
+from tests.bench.process import free_port, written
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ async def workers(folder: Path, count: int) -> AsyncIterator[tuple[str, Process]
             "database": {"url": f"sqlite:///{folder}/countersign.db"},
             "uploads": {"folder": f"{folder}/uploads"},
         }
-        (folder / "countersign.toml").write_text(_toml(sections, [sandbox.settings(url)]))
+        (folder / "countersign.toml").write_text(written(sections, [sandbox.settings(url)]))
         command = (sys.executable, "-m", "gateway", "serve", "--config", str(folder / "countersign.toml"))
         child = await asyncio.create_subprocess_exec(*command)
         try:

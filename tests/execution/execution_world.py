@@ -23,11 +23,11 @@ from execution_fault import NOW, oddities
 
 from gateway.directory import Connected, Directory
 from gateway.links import Link
-from gateway.listing import SourceReport
 from gateway.signing import SessionList, SignatureList
 from gateway.signing.consent import Authorization
 from gateway.signing.following import EventList
 from gateway.signing.writing import Eligibility
+from gateway.source import SourceReport
 from gateway.store import Event
 from gateway.store.uploads import StagedFile
 from gateway.viewer import SCOPES, Viewer

@@ -12,11 +12,6 @@ from scene import scene as running
 from providers.authority import Authority
 
 
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
-
-
 @pytest.fixture
 def changes() -> dict[str, object]:
     """What a test wants different in the configuration, by section."""

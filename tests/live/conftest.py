@@ -10,15 +10,8 @@ import pytest
 from theatre import Theatre
 from theatre import theatre as playing
 
-from providers.authority import Authority
-
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("graphql", "distributed")]
 from apart import Nursery, nursery
-
-
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
 
 
 @pytest.fixture(scope="session")

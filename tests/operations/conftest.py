@@ -15,11 +15,6 @@ from scene import Scene
 from scene import scene as running
 
 
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
-
-
 @pytest.fixture
 async def scene(tmp_path: Path, authority: Authority) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority) as scene:

@@ -20,9 +20,9 @@ from pydantic import BaseModel
 from stage import START, Hands, Template, examples, fresh_store
 
 from gateway.directory import Connected, Directory
-from gateway.listing import SourceOutcome, SourceReport
 from gateway.settings import FreshnessSettings, Settings, UploadSettings, WatchSettings
 from gateway.signing import Signing
+from gateway.source import SourceOutcome, SourceReport
 from gateway.store import SessionFilter, SessionOrder, Slice, Store
 from gateway.uploads import Uploads
 from providers.adapter import Adapter, Provider

@@ -1,13 +1,5 @@
-"""Keys and certificates take a second to make, so they are made once."""
+"""Has the folders of what is shared with other tests on the path."""
 
 from __future__ import annotations
 
-import lookout  # noqa: F401 (has the folders of what it shares with other tests on the path)
-import pytest
-
-from providers.authority import Authority
-
-
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
+import lookout  # noqa: F401

@@ -18,11 +18,6 @@ from scene import Scene
 from scene import scene as running
 
 
-@pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
-
-
 @pytest.fixture
 def changes() -> dict[str, object]:
     """What a test wants different in the configuration, by section."""

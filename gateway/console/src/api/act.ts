@@ -7,6 +7,9 @@ interface Result {
   result: { problems: Problem[] };
 }
 
+/** Is told of what stood in the way, once something was carried out. */
+export type Done = (problems: readonly Problem[]) => void;
+
 /** Gives the data, if there is any, and the problems; a failure that nobody expected becomes a problem too. */
 export async function act<Data extends Result, Variables extends Record<string, unknown>>(
   document: TypedDocumentNode<Data, Variables>,

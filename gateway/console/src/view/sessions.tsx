@@ -6,6 +6,7 @@ import { Providers, type Kind, type Row, Sessions as Query, type Source, type St
 import { useMay } from "../api/viewer";
 import { Ago, Empty, Icon, Pill, Skeleton } from "../part/basic";
 import { Select, Text } from "../part/field";
+import { Pager, type Trail } from "../part/pager";
 import { Failure } from "../part/trouble";
 import { narrow, place, to } from "../route";
 import { kinds, many, say, statuses } from "../word";
@@ -23,7 +24,7 @@ export function Sessions() {
   const asked = (name: string) => query.get(name) ?? "";
   const [title, setTitle] = useState(asked("title"));
   const status = asked("status");
-  const [trail, setTrail] = useState<readonly string[]>([]);
+  const [trail, setTrail] = useState<Trail>([]);
   const filter = {
     ...(asked("provider") && { providers: [asked("provider")] }),
     ...(status && { statuses: groups[status] ?? [status as Status] }),
@@ -108,20 +109,7 @@ export function Sessions() {
             )}
           </Empty>
         )}
-        {found && (trail.length > 0 || found.pageInfo.hasNextPage) && (
-          <footer class="pager">
-            <button type="button" disabled={!trail.length} onClick={() => setTrail(trail.slice(0, -1))}>
-              Newer
-            </button>
-            <button
-              type="button"
-              disabled={!found.pageInfo.hasNextPage}
-              onClick={() => found.pageInfo.endCursor && setTrail([...trail, found.pageInfo.endCursor])}
-            >
-              Older
-            </button>
-          </footer>
-        )}
+        {found && <Pager info={found.pageInfo} trail={trail} follow={setTrail} />}
       </section>
     </>
   );

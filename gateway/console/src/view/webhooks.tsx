@@ -5,6 +5,7 @@ import { client } from "../api/client";
 import { Deliveries, type Delivery, type Problem, Replay } from "../api/operation";
 import { Ago, Empty, Icon, Pill, Skeleton } from "../part/basic";
 import { Select } from "../part/field";
+import { Pager, type Trail } from "../part/pager";
 import { Failure, Problems } from "../part/trouble";
 import { narrow, place, to } from "../route";
 import { say } from "../word";
@@ -18,7 +19,7 @@ export function Webhooks() {
   const { query } = place.value;
   const provider = query.get("provider") ?? "";
   const outcome = query.get("outcome") ?? "";
-  const [trail, setTrail] = useState<readonly string[]>([]);
+  const [trail, setTrail] = useState<Trail>([]);
   const filter = {
     ...(provider && { providers: [provider] }),
     ...(outcome && { outcomes: [outcome as (typeof outcomes)[number]] }),
@@ -87,20 +88,7 @@ export function Webhooks() {
               : "A provider that sends webhooks posts them to /webhooks/ and its name. The others are asked for changes."}
           </Empty>
         )}
-        {found && (trail.length > 0 || found.pageInfo.hasNextPage) && (
-          <footer class="pager">
-            <button type="button" disabled={!trail.length} onClick={() => setTrail(trail.slice(0, -1))}>
-              Newer
-            </button>
-            <button
-              type="button"
-              disabled={!found.pageInfo.hasNextPage}
-              onClick={() => found.pageInfo.endCursor && setTrail([...trail, found.pageInfo.endCursor])}
-            >
-              Older
-            </button>
-          </footer>
-        )}
+        {found && <Pager info={found.pageInfo} trail={trail} follow={setTrail} />}
       </section>
     </>
   );

@@ -1,6 +1,6 @@
 // What can be done with a session now, and the questions that come before it.
 import { useState } from "preact/hooks";
-import { act } from "../../api/act";
+import { act, type Done } from "../../api/act";
 import {
   AddSelf,
   Cancel,
@@ -14,13 +14,10 @@ import {
   Start,
   Update,
 } from "../../api/operation";
-import { Dialog } from "../../part/dialog";
 import { Select, Text } from "../../part/field";
-import { Problems } from "../../part/trouble";
+import { Question } from "../../part/question";
 import { go } from "../../route";
 import { onceKey } from "../../word";
-
-type Done = (problems: readonly Problem[]) => void;
 
 interface Props {
   session: Detail;
@@ -70,7 +67,7 @@ export function Actions({ session, done, gone }: Props) {
           {name === "START_SESSION" && busy ? "Starting…" : names[name]}
         </button>
       ))}
-      {asking && <Question about={asking} session={session} done={done} gone={gone} close={() => ask(undefined)} />}
+      {asking && <Asking about={asking} session={session} done={done} gone={gone} close={() => ask(undefined)} />}
     </div>
   );
 }
@@ -100,89 +97,77 @@ const texts: Record<Exclude<Offered, "START_SESSION" | "ADD_SELF">, { title: str
   },
 };
 
-function Question({ about, session, done, gone, close }: Props & { about: Offered; close: () => void }) {
+function Asking({ about, session, done, gone, close }: Props & { about: Offered; close: () => void }) {
   const [title, setTitle] = useState(session.title ?? "");
   const [reason, setReason] = useState("");
   const [order, setOrder] = useState<string>(session.signingOrder);
   const [reminder, setReminder] = useState<string>(session.reminderFrequency ?? "");
-  const [problems, setProblems] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
   const [key] = useState(onceKey);
   const { title: heading, text, go: label } = texts[about as keyof typeof texts];
   const reasoned = about === "CANCEL_SESSION" || about === "RECREATE_SESSION";
   const titled = about === "UPDATE_SESSION" || about === "DUPLICATE_SESSION" || about === "RECREATE_SESSION";
   const dangerous = about === "CANCEL_SESSION" || about === "DELETE_SESSION" || about === "RECREATE_SESSION";
 
-  async function carryOut(): Promise<void> {
-    setBusy(true);
-    const common = { session: session.id, idempotencyKey: key };
-    const { found, leads } = await carry(about, common, { title, reason, order, reminder });
-    setBusy(false);
-    setProblems(found);
-    if (found.length) return;
-    close();
+  function after({ leads }: Outcome): void {
     if (about === "DELETE_SESSION") gone();
     else done([]);
     if (leads && leads !== session.id) go("sessions", leads);
   }
 
   return (
-    <Dialog title={heading} close={close}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void carryOut();
-        }}
-      >
-        {text && <p>{text}</p>}
-        {titled && <Text label="Title" value={title} set={setTitle} required autofocus={about === "UPDATE_SESSION"} />}
-        {reasoned && (
-          <Text
-            label="Reason"
-            value={reason}
-            set={setReason}
-            lines={2}
-            required
-            autofocus={!titled}
-            hint="The provider keeps it, and may show it to the participants."
-          />
-        )}
-        {about === "UPDATE_SESSION" && (
-          <Select
-            label="Reminders"
-            value={reminder}
-            set={setReminder}
-            options={[
-              ["", "As they are"],
-              ["NEVER", "Never"],
-              ["DAILY", "Daily"],
-              ["WEEKLY", "Weekly"],
-            ]}
-          />
-        )}
-        {about === "SET_SIGNING_ORDER" && (
-          <Select
-            label="Order"
-            value={order}
-            set={setOrder}
-            options={[
-              ["PARALLEL", "All at once"],
-              ["SEQUENTIAL", "One after the other"],
-            ]}
-          />
-        )}
-        <Problems problems={problems} />
-        <footer>
-          <button type="button" class="quiet" onClick={close}>
-            {about === "CANCEL_SESSION" ? "Keep it" : "Never mind"}
-          </button>
-          <button type="submit" class={dangerous ? "danger main" : "main"} disabled={busy}>
-            {busy ? "One moment…" : label}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <Question
+      title={heading}
+      verb={label}
+      no={about === "CANCEL_SESSION" ? "Keep it" : "Never mind"}
+      dangerous={dangerous}
+      carryOut={() => carry(about, { session: session.id, idempotencyKey: key }, { title, reason, order, reminder })}
+      done={after}
+      close={close}
+    >
+      {text && <p>{text}</p>}
+      {titled && <Text label="Title" value={title} set={setTitle} required autofocus={about === "UPDATE_SESSION"} />}
+      {reasoned && (
+        <Text
+          label="Reason"
+          value={reason}
+          set={setReason}
+          lines={2}
+          required
+          autofocus={!titled}
+          hint="The provider keeps it, and may show it to the participants."
+        />
+      )}
+      {about === "UPDATE_SESSION" && (
+        <Select
+          label="Reminders"
+          value={reminder}
+          set={setReminder}
+          options={[
+            ["", "As they are"],
+            ["NEVER", "Never"],
+            ["DAILY", "Daily"],
+            ["WEEKLY", "Weekly"],
+          ]}
+        />
+      )}
+      {about === "SET_SIGNING_ORDER" && (
+        <Select
+          label="Order"
+          value={order}
+          set={setOrder}
+          options={[
+            ["PARALLEL", "All at once"],
+            ["SEQUENTIAL", "One after the other"],
+          ]}
+        />
+      )}
+    </Question>
   );
+}
+
+interface Outcome {
+  problems: readonly Problem[];
+  leads?: string | undefined;
 }
 
 interface Given {
@@ -192,32 +177,28 @@ interface Given {
   reminder: string;
 }
 
-async function carry(
-  about: Offered,
-  common: { session: string; idempotencyKey: string },
-  given: Given,
-): Promise<{ found: readonly Problem[]; leads?: string | undefined }> {
+async function carry(about: Offered, common: { session: string; idempotencyKey: string }, given: Given): Promise<Outcome> {
   const { title, reason, order, reminder } = given;
   switch (about) {
     case "CANCEL_SESSION":
-      return { found: (await act(Cancel, { input: { ...common, reason } })).problems };
+      return act(Cancel, { input: { ...common, reason } });
     case "DELETE_SESSION":
-      return { found: (await act(Delete, { input: common })).problems };
+      return act(Delete, { input: common });
     case "UPDATE_SESSION": {
       const wish = reminder ? { reminderFrequency: reminder as "NEVER" | "DAILY" | "WEEKLY" } : {};
-      return { found: (await act(Update, { input: { ...common, title, ...wish } })).problems };
+      return act(Update, { input: { ...common, title, ...wish } });
     }
     case "SET_SIGNING_ORDER":
-      return { found: (await act(SetOrder, { input: { ...common, order: order as "PARALLEL" | "SEQUENTIAL" } })).problems };
+      return act(SetOrder, { input: { ...common, order: order as "PARALLEL" | "SEQUENTIAL" } });
     case "DUPLICATE_SESSION": {
       const { data, problems } = await act(Duplicate, { input: { ...common, title } });
-      return { found: problems, leads: data?.result.session?.id };
+      return { problems, leads: data?.result.session?.id };
     }
     case "RECREATE_SESSION": {
       const { data, problems } = await act(Recreate, { input: { ...common, title, reason } });
-      return { found: problems, leads: data?.result.session?.id };
+      return { problems, leads: data?.result.session?.id };
     }
     default:
-      return { found: [] };
+      return { problems: [] };
   }
 }

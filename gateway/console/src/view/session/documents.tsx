@@ -1,15 +1,14 @@
 // What is signed, what belongs to it, and what came of it.
 import { useRef, useState } from "preact/hooks";
-import { act } from "../../api/act";
+import { act, type Done } from "../../api/act";
 import { saveDocument, stage } from "../../api/files";
-import { AddDocument, type Detail, type Problem, RemoveDocument, UpdateDocument } from "../../api/operation";
+import { AddDocument, type Detail, RemoveDocument, UpdateDocument } from "../../api/operation";
 import { Empty, Icon, Panel, Pill } from "../../part/basic";
-import { Dialog } from "../../part/dialog";
+import { Download } from "../../part/download";
 import { Text } from "../../part/field";
-import { Problems } from "../../part/trouble";
+import { Question } from "../../part/question";
 import { bytes, onceKey, say } from "../../word";
 
-type Done = (problems: readonly Problem[]) => void;
 type Document = Detail["documents"][number];
 
 const called = { TO_SIGN: "Document", ATTACHMENT: "Attachment", SIGNED: "Signed document", EVIDENCE: "Evidence" };
@@ -109,17 +108,9 @@ function One({ document, actions, done }: { document: Document; actions: Detail[
         <Pill word={document.status} />
       </div>
       <div class="acts">
-        <button
-          type="button"
-          class="small"
-          onClick={() => {
-            fail(undefined);
-            saveDocument(document.id).catch((error: Error) => fail(error.message));
-          }}
-        >
-          <Icon name="down" />
-          Download<span class="unseen"> {name}</span>
-        </button>
+        <Download save={() => saveDocument(document.id)} fail={fail}>
+          {name}
+        </Download>
         {ours && actions.includes("UPDATE_DOCUMENT") && (
           <button type="button" class="small quiet" onClick={() => change(true)}>
             Change<span class="unseen"> {name}</span>
@@ -143,36 +134,16 @@ function One({ document, actions, done }: { document: Document; actions: Detail[
 function Changing({ document, done, close }: { document: Document; done: Done; close: () => void }) {
   const [title, setTitle] = useState(document.title ?? "");
   const [description, setDescription] = useState(document.description ?? "");
-  const [problems, setProblems] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
 
-  async function carryOut(event: Event): Promise<void> {
-    event.preventDefault();
-    setBusy(true);
+  function carryOut() {
     const input = { document: document.id, title, ...(description !== (document.description ?? "") && { description }) };
-    const { problems: found } = await act(UpdateDocument, { input });
-    setBusy(false);
-    setProblems(found);
-    if (found.length) return;
-    close();
-    done([]);
+    return act(UpdateDocument, { input });
   }
 
   return (
-    <Dialog title="Change a document" close={close}>
-      <form onSubmit={(event) => void carryOut(event)}>
-        <Text label="Title" value={title} set={setTitle} required autofocus />
-        <Text label="Description" optional value={description} set={setDescription} lines={2} />
-        <Problems problems={problems} />
-        <footer>
-          <button type="button" class="quiet" onClick={close}>
-            Never mind
-          </button>
-          <button type="submit" class="main" disabled={busy}>
-            {busy ? "One moment…" : "Save"}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <Question title="Change a document" verb="Save" carryOut={carryOut} done={() => done([])} close={close}>
+      <Text label="Title" value={title} set={setTitle} required autofocus />
+      <Text label="Description" optional value={description} set={setDescription} lines={2} />
+    </Question>
   );
 }

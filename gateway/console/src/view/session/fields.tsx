@@ -1,14 +1,11 @@
 // Where on the documents who signs.
 import { useState } from "preact/hooks";
-import { act } from "../../api/act";
-import { AddField, type Detail, type Problem, RemoveField } from "../../api/operation";
+import { act, type Done } from "../../api/act";
+import { AddField, type Detail, RemoveField } from "../../api/operation";
 import { Icon, Panel } from "../../part/basic";
-import { Dialog } from "../../part/dialog";
 import { Select, Text } from "../../part/field";
-import { Problems } from "../../part/trouble";
+import { Question } from "../../part/question";
 import { onceKey } from "../../word";
-
-type Done = (problems: readonly Problem[]) => void;
 
 export function Fields({ session, done }: { session: Detail; done: Done }) {
   const [adding, add] = useState(false);
@@ -67,59 +64,39 @@ function Adding({ session, done, close }: { session: Detail; done: Done; close: 
   const [document, setDocument] = useState(documents[0]?.id ?? "");
   const [participant, setParticipant] = useState(session.participants[0]?.id ?? "");
   const [given, set] = useState<Record<(typeof measures)[number], string>>(usual);
-  const [problems, setProblems] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
 
-  async function carryOut(event: Event): Promise<void> {
-    event.preventDefault();
-    setBusy(true);
+  function carryOut() {
     const [page, x, y, width, height] = measures.map((name) => Number(given[name])) as [number, number, number, number, number];
     const input = { document, ...(participant && { participant }), page, x, y, width, height };
-    const { problems: found } = await act(AddField, { input });
-    setBusy(false);
-    setProblems(found);
-    if (found.length) return;
-    close();
-    done([]);
+    return act(AddField, { input });
   }
 
   return (
-    <Dialog title="Add a field" close={close}>
-      <form onSubmit={(event) => void carryOut(event)}>
-        <Select
-          label="Document"
-          value={document}
-          set={setDocument}
-          options={documents.map((each) => [each.id, each.title ?? each.filename ?? each.key] as const)}
-        />
-        <Select
-          label="Who signs there"
-          value={participant}
-          set={setParticipant}
-          options={session.participants.map((each) => [each.id, each.displayName ?? each.email ?? each.key] as const)}
-        />
-        <div class="measures">
-          {measures.map((name) => (
-            <Text
-              key={name}
-              label={called[name]}
-              type="number"
-              value={given[name]}
-              set={(value) => set({ ...given, [name]: value })}
-              required
-            />
-          ))}
-        </div>
-        <Problems problems={problems} />
-        <footer>
-          <button type="button" class="quiet" onClick={close}>
-            Never mind
-          </button>
-          <button type="submit" class="main" disabled={busy}>
-            {busy ? "One moment…" : "Add"}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <Question title="Add a field" verb="Add" carryOut={carryOut} done={() => done([])} close={close}>
+      <Select
+        label="Document"
+        value={document}
+        set={setDocument}
+        options={documents.map((each) => [each.id, each.title ?? each.filename ?? each.key] as const)}
+      />
+      <Select
+        label="Who signs there"
+        value={participant}
+        set={setParticipant}
+        options={session.participants.map((each) => [each.id, each.displayName ?? each.email ?? each.key] as const)}
+      />
+      <div class="measures">
+        {measures.map((name) => (
+          <Text
+            key={name}
+            label={called[name]}
+            type="number"
+            value={given[name]}
+            set={(value) => set({ ...given, [name]: value })}
+            required
+          />
+        ))}
+      </div>
+    </Question>
   );
 }

@@ -1,6 +1,6 @@
 // Who takes part, and how far each has come.
 import { useState } from "preact/hooks";
-import { act } from "../../api/act";
+import { act, type Done } from "../../api/act";
 import { client } from "../../api/client";
 import {
   AddParticipant,
@@ -11,12 +11,10 @@ import {
   UpdateParticipant,
 } from "../../api/operation";
 import { Ago, Icon, Panel, Pill } from "../../part/basic";
-import { Dialog } from "../../part/dialog";
 import { Text } from "../../part/field";
-import { Problems } from "../../part/trouble";
+import { Question } from "../../part/question";
 import { many, onceKey, say } from "../../word";
 
-type Done = (problems: readonly Problem[]) => void;
 type Person = Detail["participants"][number];
 
 export function Participants({ session, done }: { session: Detail; done: Done }) {
@@ -137,42 +135,28 @@ function Asking({
     lastName: person?.lastName ?? "",
     email: person?.email ?? "",
   });
-  const [problems, setProblems] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
   const [key] = useState(onceKey);
   const change = (name: keyof typeof given) => (value: string) => set({ ...given, [name]: value });
 
-  async function carryOut(event: Event): Promise<void> {
-    event.preventDefault();
-    setBusy(true);
-    const { problems: found } = person
-      ? await act(UpdateParticipant, { input: { participant: person.id, ...given } })
-      : await act(AddParticipant, { input: { session, participant: given, idempotencyKey: key } });
-    setBusy(false);
-    setProblems(found);
-    if (found.length) return;
-    close();
-    done([]);
+  function carryOut(): Promise<{ problems: readonly Problem[] }> {
+    return person
+      ? act(UpdateParticipant, { input: { participant: person.id, ...given } })
+      : act(AddParticipant, { input: { session, participant: given, idempotencyKey: key } });
   }
 
   return (
-    <Dialog title={person ? "Change a participant" : "Add a participant"} close={close}>
-      <form onSubmit={(event) => void carryOut(event)}>
-        <div class="pair">
-          <Text label="First name" value={given.firstName} set={change("firstName")} required autofocus />
-          <Text label="Last name" value={given.lastName} set={change("lastName")} required />
-        </div>
-        <Text label="E-mail" type="email" value={given.email} set={change("email")} required />
-        <Problems problems={problems} />
-        <footer>
-          <button type="button" class="quiet" onClick={close}>
-            Never mind
-          </button>
-          <button type="submit" class="main" disabled={busy}>
-            {busy ? "One moment…" : person ? "Save" : "Add"}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <Question
+      title={person ? "Change a participant" : "Add a participant"}
+      verb={person ? "Save" : "Add"}
+      carryOut={carryOut}
+      done={() => done([])}
+      close={close}
+    >
+      <div class="pair">
+        <Text label="First name" value={given.firstName} set={change("firstName")} required autofocus />
+        <Text label="Last name" value={given.lastName} set={change("lastName")} required />
+      </div>
+      <Text label="E-mail" type="email" value={given.email} set={change("email")} required />
+    </Question>
   );
 }

@@ -4,6 +4,7 @@ import { useAsk } from "../../api/ask";
 import { saveSignature } from "../../api/files";
 import { type Signature, Signatures } from "../../api/operation";
 import { Fact, Icon, Panel, Pill, Skeleton } from "../../part/basic";
+import { Download } from "../../part/download";
 import { Failure } from "../../part/trouble";
 import { onDay, say, toTheSecond } from "../../word";
 
@@ -90,17 +91,9 @@ function One({ signature }: { signature: Signature }) {
         <small>{verification.trusted ? "Trusted" : "Not trusted"}</small>
       </div>
       <div class="acts">
-        <button
-          type="button"
-          class="small"
-          onClick={() => {
-            fail(undefined);
-            saveSignature(signature.id).catch((error: Error) => fail(error.message));
-          }}
-        >
-          <Icon name="down" />
-          Download<span class="unseen"> the signature of {name}</span>
-        </button>
+        <Download save={() => saveSignature(signature.id)} fail={fail}>
+          the signature of {name}
+        </Download>
       </div>
     </li>
   );
