@@ -77,7 +77,7 @@ class Observation:
             session = self._made(at_hand.session, seen, source, begun_at)
             if session is None:
                 return at_hand.session
-            if same(at_hand.session, session):
+            if seen is at_hand.session or same(at_hand.session, session):
                 return await self._confirmed(Stored(session, at_hand.version), digests)
         lock = self._locks.setdefault(seen.ref, asyncio.Lock())
         async with lock:

@@ -15,6 +15,7 @@ from providers.errors import NotFound
 from providers.http import Http
 from providers.model import DocumentRole, Listed, Page, Session, SessionStatus
 from providers.order import DocumentOrder
+from providers.unchanged import Unchanged
 
 T = TypeVar("T")
 _items = msgspec.json.Decoder(wire.SearchItem)
@@ -26,10 +27,14 @@ class EasyInkApi:
     def __init__(self, http: Http, settings: wire.EasyInkSettings) -> None:
         self._http = http
         self._settings = settings
+        self._unchanged = Unchanged()
         self.provider = settings.name
 
     async def session(self, key: str, known: Session | None) -> Session:
-        """Reads the view of a session, or its draft while it is one: a draft has no view at every installation."""
+        """Reads the view of a session, or its draft while it is one: a draft has no view at every installation.
+
+        It is ``known`` itself where EasyInk answers what that was read from.
+        """
         if known is not None and known.status is SessionStatus.DRAFT:
             with suppress(NotFound):
                 draft, native = await self.read(wire.Draft, "fetch_draft", session=key)
@@ -39,10 +44,13 @@ class EasyInkApi:
             view, native = await self.read(wire.View, "fetch_session", session=key)
         except NotFound:
             return await self.draft(key, known)
+        if known is not None and self._unchanged.tells(known, (native,), self._http.clock.now()):
+            return known
         session = translation.from_view(view, native, self.carried(key, known))
         if session.status is SessionStatus.DRAFT:
             with suppress(NotFound):
                 return await self.draft(key, known)
+        self._unchanged.note(known, session, (native,))
         return session
 
     async def draft(self, key: str, known: Session | None) -> Session:

@@ -131,7 +131,7 @@ class SignicatAdapter(Adapter):
         was due is EXPIRED if it was open when last seen, as that is all that Signicat shows of it.
         """
         try:
-            return (await self._reader.read(key, known)).session()
+            return await self._reader.session(key, known)
         except NotFound:
             if known and not known.final and known.due_at and known.due_at < self.clock.now():
                 return _expired(known)

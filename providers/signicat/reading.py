@@ -13,6 +13,7 @@ from providers.signicat.composition import Reading
 from providers.signicat.part import Part
 from providers.signicat.wire import Collection
 from providers.together import together
+from providers.unchanged import Unchanged
 
 
 class Reader:
@@ -22,18 +23,22 @@ class Reader:
         self._api = api
         self._provider = provider
         self._clock = clock
+        self._unchanged = Unchanged()
+
+    async def session(self, key: str, known: Session | None) -> Session:
+        """A session: ``known`` itself where Signicat answers what it was read from. Raises ``NotFound``."""
+        reading = await self._read(key, known)
+        if known is not None and self._unchanged.tells(known, reading.payloads, reading.now):
+            return known
+        whole = await self._completed(reading)
+        session = whole.session()
+        if whole is reading:
+            self._unchanged.note(known, session, reading.payloads)
+        return session
 
     async def read(self, key: str, known: Session | None) -> Reading:
         """A session. Raises ``NotFound`` where Signicat has nothing of it (any more)."""
-        composed = bool(known and known.parts)
-        keys = known.parts if known and known.parts else (key,)
-        ref = SessionRef(self._provider, key)
-        reading = await (self._read_composed(ref, keys, known) if composed else self._read_single(ref, known))
-        if not (unread := reading.unread()):
-            return reading
-        async with together() as tasks:
-            metadata = {document: tasks.create_task(self._api.find_metadata(document)) for document in unread}
-        return replace(reading, metadata={document: task.result() for document, task in metadata.items()})
+        return await self._completed(await self._read(key, known))
 
     async def collections(self, part: Part) -> tuple[Collection, ...]:
         """The collections that a native session's documents belong to."""
@@ -47,11 +52,24 @@ class Reader:
         collections = await self.collections(part)
         return [item.id for item in collections if {use.document_id for use in item.documents or ()} <= mine]
 
-    async def _read_single(self, ref: SessionRef, known: Session | None) -> Reading:
-        part = await self._api.fetch_session(ref.key)
-        reading = Reading(ref=ref, parts=(part,), now=self._clock.now(), known=known)
+    async def _read(self, key: str, known: Session | None) -> Reading:
+        """The native sessions, and the collection of a composed one."""
+        ref = SessionRef(self._provider, key)
+        if known is not None and known.parts:
+            return await self._read_composed(ref, known.parts, known)
+        part = await self._api.fetch_session(key)
+        return Reading(ref=ref, parts=(part,), now=self._clock.now(), known=known)
+
+    async def _completed(self, reading: Reading) -> Reading:
+        """The same with all that is not known yet of what belongs to it."""
         # Only packages are read from a collection, and there are none before everyone has signed.
-        return replace(reading, collections=await self.collections(part)) if reading.all_signed else reading
+        if reading.all_signed and not reading.composed:
+            reading = replace(reading, collections=await self.collections(reading.parts[0]))
+        if not (unread := reading.unread()):
+            return reading
+        async with together() as tasks:
+            metadata = {document: tasks.create_task(self._api.find_metadata(document)) for document in unread}
+        return replace(reading, metadata={document: task.result() for document, task in metadata.items()})
 
     async def _read_composed(self, ref: SessionRef, keys: Sequence[str], known: Session | None) -> Reading:
         async with together() as tasks:

@@ -1,0 +1,53 @@
+"""Readings that come to nothing new: what a provider answers most often, when it is asked again, is what it answered before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+
+from providers.change import same
+from providers.model import Session, SessionRef
+
+_MOST = 10_000
+
+
+class Unchanged:
+    """Remembers which payloads made of a session what it was already: they will again, while it is still that.
+
+    It has to follow from its payloads and from what was known of it alone, and from the time only in that it may be overdue.
+    """
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._settled: OrderedDict[SessionRef, tuple[bytes, Session]] = OrderedDict()
+
+    def tells(self, known: Session, payloads: Iterable[bytes], now: datetime) -> bool:
+        """Whether reading these anew would give the session that is known."""
+        found = self._settled.get(known.ref)
+        if found is None or _overdue(known, now):
+            return False
+        return found[0] == _digest(payloads) and same(found[1], known)
+
+    def note(self, known: Session | None, seen: Session, payloads: Iterable[bytes]) -> None:
+        """These have made the second of the first."""
+        if known is None or not same(known, seen):
+            self._settled.pop(seen.ref, None)
+            return
+        self._settled[seen.ref] = (_digest(payloads), seen)
+        self._settled.move_to_end(seen.ref)
+        if len(self._settled) > self._most:
+            self._settled.popitem(last=False)
+
+
+def _overdue(session: Session, now: datetime) -> bool:
+    return session.due_at is not None and session.due_at <= now and not session.final
+
+
+def _digest(payloads: Iterable[bytes]) -> bytes:
+    made = hashlib.blake2b(digest_size=16)
+    for each in payloads:
+        made.update(b"%d:" % len(each))
+        made.update(each)
+    return made.digest()
