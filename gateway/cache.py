@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from collections import OrderedDict
 from datetime import UTC, datetime
+from typing import Final
 
 from aiocache import SimpleMemoryCache
 
@@ -12,19 +14,23 @@ from gateway.store import Stored
 from providers.model import Session, SessionRef
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_NOTHING: Final[tuple[Stored | None, float]] = (None, 0.0)
 
 
 class _Memory(SimpleMemoryCache):  # type: ignore[misc]
-    """aiocache's memory, looked into at once: plugins and timeouts, of which there are none here, would cost 10 µs a look."""
+    """aiocache's memory, looked into at once: plugins and timeouts, of which there are none here, would cost 10 µs a look.
+
+    What is past its time is found so when somebody looks; a timer for each would cost more than to keep it.
+    """
 
     def look(self, ref: SessionRef) -> Stored | None:
         """What is held, if it is."""
-        held: Stored | None = self._cache.get(ref)
-        return held
+        stored, until = self._cache.get(ref, _NOTHING)
+        return stored if until > get_running_loop().time() else None
 
     async def hold(self, ref: SessionRef, stored: Stored, seconds: float) -> None:
         """Holds it for so long."""
-        await self._set(ref, stored, ttl=seconds)
+        await self._set(ref, (stored, get_running_loop().time() + seconds))
 
     async def forget(self, ref: SessionRef) -> None:
         """Holds it no longer."""
@@ -52,26 +58,24 @@ class SessionCache:
     async def stored(self, ref: SessionRef) -> Stored | None:
         """The session and its version, if they are here."""
         stored = self._memory.look(ref)
-        if stored is None:
-            self._used.pop(ref, None)
-        else:
+        if stored is not None:
             self._used.move_to_end(ref)
         return stored
 
     async def put(self, stored: Stored) -> None:
         """Keeps a session, an open one for seconds, a final one for long, unless a newer state of it is here."""
-        session = stored.session
-        held = await self.stored(session.ref)
-        if (held and _order(held) > _order(stored)) or stored.version < self._floors.get(session.ref, 0):
+        session, ref = stored.session, stored.session.ref
+        held = self._memory.look(ref)
+        if (held and _order(held) > _order(stored)) or stored.version < self._floors.get(ref, 0):
             return
         life = self._freshness.final if session.settled else self._freshness.open
         if life <= 0:
-            await self.drop(session.ref)
+            await self.drop(ref)
             return
-        await self._memory.hold(session.ref, stored, life)
-        self._used[session.ref] = None
-        self._used.move_to_end(session.ref)
-        while len(self._used) > self._most:
+        await self._memory.hold(ref, stored, life)
+        self._used[ref] = None
+        self._used.move_to_end(ref)
+        if len(self._used) > self._most:
             oldest, _ = self._used.popitem(last=False)
             await self._memory.forget(oldest)
 
@@ -89,8 +93,8 @@ class SessionCache:
 
     async def close(self) -> None:
         """Forgets everything."""
-        for ref in list(self._used):
-            await self.drop(ref)  # unlike clearing, this ends the timers too
+        self._used.clear()
+        await self._memory.clear()
         await self._memory.close()
 
 

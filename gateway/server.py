@@ -15,6 +15,9 @@ from providers import server
 from providers.admission import Bounds
 from providers.transport import Config
 
+_ALLOCATIONS = 10_000
+"""So many objects more are looked through for cycles at once. Requests make hundreds, and next to none of them are in one."""
+
 
 def run(app: FastAPI, settings: Settings, listener: int | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then says farewell to every subscription and stops within five seconds.
@@ -37,6 +40,7 @@ def run(app: FastAPI, settings: Settings, listener: int | None = None) -> None:
     # What was imported stays for good: looking through it again and again would hold up requests for a tenth of a second.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
     try:
         running.run(None if listener is None else [socket.socket(fileno=listener)])
     except SystemExit:

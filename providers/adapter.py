@@ -154,6 +154,8 @@ class Adapter:
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
         """Reads a session; ``known`` is what it was, for what the provider says only once.
 
+        Where the answer is known to mean nothing new, it may be ``known`` itself: see ``providers.unchanged``.
+
         Raises ``NotFound`` where the provider has no such session (any more).
         """
         raise _unsupported(Operation.LIST_SESSIONS)

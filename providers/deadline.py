@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from providers.clock import Clock
@@ -11,15 +9,21 @@ from providers.clock import Clock
 _until: ContextVar[float | None] = ContextVar("until", default=None)
 
 
-@contextmanager
-def deadline(clock: Clock, seconds: float) -> Iterator[None]:
-    """Bounds everything that leaves within. An outer, nearer deadline stays."""
-    mine, outer = clock.monotonic() + seconds, _until.get()
-    token = _until.set(mine if outer is None else min(mine, outer))
-    try:
-        yield
-    finally:
-        _until.reset(token)
+class deadline:  # noqa: N801 - it is used as a function is
+    """Bounds everything that leaves within, to so many seconds. An outer, nearer deadline stays."""
+
+    __slots__ = ("_clock", "_seconds", "_token")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        mine, outer = self._clock.monotonic() + self._seconds, _until.get()
+        self._token = _until.set(mine if outer is None else min(mine, outer))
+
+    def __exit__(self, *raised: object) -> None:
+        _until.reset(self._token)
 
 
 def time_left(clock: Clock) -> float | None:

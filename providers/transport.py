@@ -61,6 +61,8 @@ class Config(uvicorn.Config):
             ws_ping_interval=None,
             timeout_keep_alive=self.bounds.idle,  # type: ignore[arg-type]  # fractions will do
             server_header=False,
+            # Whom to believe about where a request comes from is a setting of the application.
+            proxy_headers=False,
             **given,
         )
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import strawberry
-from strawberry.fastapi import BaseContext
 
 from gateway.signing import Signing
 from gateway.viewer import Viewer
 from providers.clock import Clock
 
 
-@dataclass
-class Context(BaseContext):
+@dataclass(slots=True)
+class Context:
     """One operation's surroundings; ``first`` bounds every list.
 
     ``resume_after`` is where a client says, outside of the operation, that its connection was lost.
@@ -25,9 +24,6 @@ class Context(BaseContext):
     clock: Clock
     first: int
     resume_after: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def once(self, key: str | None) -> str | None:
         """An idempotency key as this viewer's own: what others call by the same name is another."""

@@ -6,7 +6,6 @@ https://graphql.github.io/graphql-over-http/draft/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from math import ceil
 from typing import Final
@@ -81,7 +80,7 @@ class Endpoint:
                 raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
             whence = partial(self._authentication.address, scope)
             viewer = await self._authentication.viewer(text(headers.get(b"authorization")), whence)
-            request = replace(await self._reader.read(scope, receive, headers), who=lambda: viewer)
+            request = await self._reader.read(scope, receive, headers, lambda: viewer)
             try:
                 await self._answer(request, kinds, scope, receive, send)
             finally:

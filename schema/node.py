@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from binascii import b2a_base64
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import cast
 
 import msgspec
@@ -15,6 +16,7 @@ from providers.errors import Invalid
 from providers.model import SessionRef
 
 _LONGEST = 6000
+_REMEMBERED = 2_000
 _SAFE_IN_URLS = bytes.maketrans(b"+/", b"-_")
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(list[str])
@@ -65,7 +67,8 @@ def parse(text: str, kind: str, path: Sequence[str] = ("id",)) -> list[str]:
     return keys
 
 
-def session_ref(text: str, path: Sequence[str] = ("id",)) -> SessionRef:
+@lru_cache(maxsize=_REMEMBERED)
+def session_ref(text: str, path: tuple[str, ...] = ("id",)) -> SessionRef:
     """The session that an id names."""
     provider, key = parse(text, "Session", path)
     return SessionRef(provider, key)

@@ -97,18 +97,26 @@ class Reader:
 
     most: int
 
-    async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> Request:
-        """The operation that is asked for. Raises ``Unreadable``."""
-        after = text(headers.get(b"last-event-id"))
+    async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], who: Callable[[], Viewer]) -> Request:
+        """The operation that somebody asks for. Raises ``Unreadable``."""
+        body, form = await self._asked(scope, receive, headers)
+        try:
+            return body.request(resume_after=text(headers.get(b"last-event-id")), form=form, who=who)
+        except Unreadable:
+            if form is not None:
+                await form.close()
+            raise
+
+    async def _asked(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Body, FormData | None]:
         if scope["method"] == "GET":
-            return _of_address(scope, after)
+            return _of_address(scope), None
         if scope["method"] != "POST":
             raise Unreadable(405, "Ask by GET or POST.", {"allow": "GET, POST"})
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if b"content-encoding" in headers:
             raise Unreadable(415, "Send the body as it is, without any content-encoding.")
         if kind == b"application/json":
-            return _decoded(await self._body(receive, headers)).request(resume_after=after)
+            return _decoded(await self._body(receive, headers)), None
         if kind == b"multipart/form-data":
             return await _of_form(scope, receive, headers)
         raise Unreadable(415, "Send application/json, or multipart/form-data where there are files.")
@@ -154,18 +162,17 @@ def _require_shallow(variables: object) -> None:
     raise Unreadable(400, f"The variables nest more than {_DEEPEST} levels deep.")
 
 
-def _of_address(scope: Scope, after: str | None) -> Request:
+def _of_address(scope: Scope) -> Body:
     given = Http(scope).query_params
     try:
         variables = _variables.decode(given["variables"]) if given.get("variables") else None
         extensions = _extensions.decode(given["extensions"]) if given.get("extensions") else None
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         raise Unreadable(400, "The variables, or the extensions, in the address are no JSON object.") from None
-    body = Body(given.get("query"), variables, given.get("operationName") or None, extensions, given.get("documentId"))
-    return body.request(resume_after=after)
+    return Body(given.get("query"), variables, given.get("operationName") or None, extensions, given.get("documentId"))
 
 
-async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> Request:
+async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Body, FormData]:
     """https://github.com/jaydenseric/graphql-multipart-request-spec"""
     if not any(name in headers for name in PREFLIGHT):
         raise Unreadable(400, f"A multipart request needs the header {PREFLIGHT[0].decode()}: 1.")
@@ -183,11 +190,7 @@ async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes
         await form.close()
         raise Unreadable(400, _SHAPE) from None
     body.variables = variables
-    try:
-        return body.request(form=form)
-    except Unreadable:
-        await form.close()
-        raise
+    return body, form
 
 
 def _decoded(content: bytes) -> Body:

@@ -15,6 +15,7 @@ from providers.errors import NotFound
 from providers.http import Http
 from providers.model import DocumentRole, Listed, Page, Session, SessionStatus
 from providers.order import DocumentOrder
+from providers.reply import Reply
 from providers.unchanged import Unchanged
 
 T = TypeVar("T")
@@ -41,16 +42,16 @@ class EasyInkApi:
                 if not draft.is_locked:
                     return translation.from_draft(draft, native, self.carried(key, known))
         try:
-            view, native = await self.read(wire.View, "fetch_session", session=key)
+            path, reply = await self._reply("fetch_session", session=key)
         except NotFound:
             return await self.draft(key, known)
-        if known is not None and self._unchanged.tells(known, (native,), self._http.clock.now()):
+        if known is not None and self._unchanged.tells(known, (reply.body,), self._http.clock.now()):
             return known
-        session = translation.from_view(view, native, self.carried(key, known))
+        session = translation.from_view(self._read(wire.View, path, reply), reply.body, self.carried(key, known))
         if session.status is SessionStatus.DRAFT:
             with suppress(NotFound):
                 return await self.draft(key, known)
-        self._unchanged.note(known, session, (native,))
+        self._unchanged.note(known, session, (reply.body,))
         return session
 
     async def draft(self, key: str, known: Session | None) -> Session:
@@ -98,13 +99,8 @@ class EasyInkApi:
 
     async def read(self, into: type[T], name: str, **keys: str) -> tuple[T, bytes]:
         """Reads something, and gives it with its bytes as they came. Raises ``Misbehaved`` where it is unreadable."""
-        path = self._settings.path(name, **keys)
-        with understood():
-            reply = await self._http.request("GET", path)
-        try:
-            return reply.json(into), reply.body
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._http.unreadable("GET", path, reply, error) from error
+        path, reply = await self._reply(name, **keys)
+        return self._read(into, path, reply), reply.body
 
     async def exists(self, name: str, **keys: str) -> bool:
         """Whether there is such a draft or session, without reading it."""
@@ -114,6 +110,18 @@ class EasyInkApi:
         except NotFound:
             return False
         return True
+
+    async def _reply(self, name: str, **keys: str) -> tuple[str, Reply]:
+        """What is answered at a path, and that path."""
+        path = self._settings.path(name, **keys)
+        with understood():
+            return path, await self._http.request("GET", path)
+
+    def _read(self, into: type[T], path: str, reply: Reply) -> T:
+        try:
+            return reply.json(into)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._http.unreadable("GET", path, reply, error) from error
 
     def _row(self, raw: msgspec.Raw) -> Listed:
         native = bytes(raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,6 +88,14 @@ async def fetch_token(http: Http, settings: SignicatSettings) -> Token:
     return Token(SecretStr(token.access_token), token.expires_in)
 
 
+async def found(read: Awaitable[T]) -> T | None:
+    """What is read, None where there is no such thing."""
+    try:
+        return await read
+    except NotFound:
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """Which native sessions are listed, and how sorted: by ``createdAt`` or ``dueDate``, with ``+`` or ``-`` before it.
@@ -131,25 +139,33 @@ class SignApi:
         self._http = http
         self._settings = settings
 
-    async def fetch_session(self, key: str) -> Part:
-        """A native session. Raises ``NotFound``."""
-        wire, reply = await self._get(SigningSession, "fetch_session", key)
-        return Part(key, wire, reply.body)
+    async def payload(self, key: str) -> Reply:
+        """A native session as it is sent. Raises ``NotFound``."""
+        return await self._request("fetch_session", key)
+
+    def part(self, key: str, payload: Reply) -> Part:
+        """The native session that was sent."""
+        return Part(
+            key, self._read(SigningSession, "GET", self._settings.path("fetch_session", key=key), payload), payload.body
+        )
 
     async def find_session(self, key: str) -> Part:
         """A native session, or one without a payload where there is none."""
-        try:
-            return await self.fetch_session(key)
-        except NotFound:
-            return Part(key, None)
+        payload = await found(self.payload(key))
+        return Part(key, None) if payload is None else self.part(key, payload)
 
-    async def find_collection(self, key: str) -> tuple[Collection, bytes] | None:
-        """A document collection, and the same as it was sent."""
-        try:
-            collection, reply = await self._get(Collection, "fetch_collection", key)
-        except NotFound:
-            return None
-        return collection, reply.body
+    async def collection_payload(self, key: str) -> Reply:
+        """A document collection as it is sent. Raises ``NotFound``."""
+        return await self._request("fetch_collection", key)
+
+    def collection(self, key: str, payload: Reply) -> Collection:
+        """The document collection that was sent."""
+        return self._read(Collection, "GET", self._settings.path("fetch_collection", key=key), payload)
+
+    async def find_collection(self, key: str) -> Collection | None:
+        """A document collection."""
+        payload = await found(self.collection_payload(key))
+        return None if payload is None else self.collection(key, payload)
 
     async def fetch_metadata(self, key: str) -> Metadata:
         """What is known of a document. Raises ``NotFound``."""
@@ -157,10 +173,7 @@ class SignApi:
 
     async def find_metadata(self, key: str) -> Metadata | None:
         """What is known of a document."""
-        try:
-            return await self.fetch_metadata(key)
-        except NotFound:
-            return None
+        return await found(self.fetch_metadata(key))
 
     async def list_sessions(
         self, offset: int, limit: int, search: Search = NEWEST_FIRST
@@ -232,9 +245,13 @@ class SignApi:
         return {**query, **({"signicat-accountId": account} if account else {})}
 
     async def _get(self, into: type[T], name: str, key: str | None = None, query: Query | None = None) -> tuple[T, Reply]:
+        reply = await self._request(name, key, query)
         path = self._settings.path(name) if key is None else self._settings.path(name, key=key)
-        reply = await self._http.request("GET", path, query=query or self.query())
         return self._read(into, "GET", path, reply), reply
+
+    async def _request(self, name: str, key: str | None = None, query: Query | None = None) -> Reply:
+        path = self._settings.path(name) if key is None else self._settings.path(name, key=key)
+        return await self._http.request("GET", path, query=query or self.query())
 
     async def _post(self, into: type[T], name: str, payload: object) -> tuple[T, Reply]:
         path = self._settings.path(name)

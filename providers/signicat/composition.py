@@ -90,11 +90,6 @@ class Reading:
         )
 
     @property
-    def payloads(self) -> tuple[bytes, ...]:
-        """All that was answered, as it came, but for what was read in addition."""
-        return (*(part.raw for part in self.parts), self.collection_raw)
-
-    @property
     def status(self) -> SessionStatus:
         """Our status: who declines ends it, who is late too, and signed is not complete until packages are there."""
         people = self.statuses

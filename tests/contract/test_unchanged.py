@@ -24,12 +24,6 @@ async def _read_by_another(subject, known):
         return await fresh.fetch_session(known.key, known)
 
 
-@SIGNS
-async def test_what_has_not_changed_is_known_already(subject):
-    known = await _read_again(subject, await subject.make())
-    assert await subject.adapter.fetch_session(known.key, known) is known
-
-
 async def test_a_reading_repeated_is_what_one_without_memory_comes_to(subject):
     made = await subject.make()
     known = await _read_again(subject, made)

@@ -141,6 +141,13 @@ async def test_what_a_view_lacks_is_carried_over_from_what_was_known(desk: Desk)
     assert (stranger.status, stranger.participants[0].last_name) == (session.status, "Byte")
 
 
+async def test_what_has_not_changed_is_known_already(desk: Desk) -> None:
+    known = await desk.create(order())
+    for _ in range(2):
+        known = await desk.adapter.fetch_session(known.key, known)
+    assert await desk.adapter.fetch_session(known.key, known) is known
+
+
 async def test_fields_and_conversion_wait_until_documents_are_processed(desk: Desk) -> None:
     desk.sandbox.office.processing_reads = 5
     placed = FieldOrder(document=0, participant=None, type="Signature", page=1, x=0, y=0, width=10, height=10)

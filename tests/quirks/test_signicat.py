@@ -232,6 +232,14 @@ async def test_several_participants_are_one_session_under_the_key_of_their_colle
     assert house.calls("POST", "/signing-sessions") == 1
 
 
+@pytest.mark.parametrize("people", [1, 2])
+async def test_what_has_not_changed_is_known_already(house: House, people: int) -> None:
+    known = await house.create(*[ParticipantOrder()] * people)
+    for _ in range(2):
+        known = await house.adapter.fetch_session(known.key, known)
+    assert await house.adapter.fetch_session(known.key, known) is known
+
+
 async def test_participants_keep_their_own_sessions_when_the_reply_comes_in_another_order(house: House) -> None:
     house.sandbox.shuffle_replies = True
     session = await house.create(KARI, OLA, ANNA)
