@@ -112,8 +112,9 @@ class Listing:
         Where nobody says how old it may be, what the watcher has seen of late is fresh.
         """
         asked = [(provider, self._at_hand(provider, max_age)) for provider in providers]
-        late = iter(await asyncio.gather(*(self._report(provider, max_age) for provider, found in asked if found is None)))
-        return [next(late) if found is None else found for _, found in asked]
+        late = [self._report(provider, max_age) for provider, found in asked if found is None]
+        reports = iter(await asyncio.gather(*late) if late else ())
+        return [next(reports) if found is None else found for _, found in asked]
 
     async def look(self, provider: Connected, manner: Manner) -> list[str]:
         """Reads a list for what is new and what is due; gives those that are due and that it did not tell all of."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gateway.authentication.allowance import Allowance
 from gateway.directory import Connected
@@ -42,6 +42,8 @@ from gateway.viewer import (
 )
 from providers.errors import Forbidden, NotFound
 from providers.model import Session, SessionRef
+
+F = TypeVar("F", SessionFilter, SignatureFilter, DeliveryFilter)
 
 NEEDS: Final[Mapping[str, str | None]] = {
     "session": READ_SESSIONS,
@@ -128,11 +130,11 @@ class _Bounded(Signing):
         self, wanted: SessionFilter, order: SessionOrder, part: Slice, max_age: timedelta | None = None
     ) -> SessionList:
         """As ever."""
-        return await super().sessions(replace(wanted, providers=self._those(wanted.providers)), order, part, max_age)
+        return await super().sessions(self._bounded(wanted), order, part, max_age)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
         """As ever."""
-        return await super().count_sessions(replace(wanted, providers=self._those(wanted.providers)))
+        return await super().count_sessions(self._bounded(wanted))
 
     async def signatures(
         self,
@@ -144,12 +146,11 @@ class _Bounded(Signing):
         backwards: bool = False,
     ) -> SignatureList:
         """As ever."""
-        bounded = replace(wanted, providers=self._those(wanted.providers))
-        return await super().signatures(bounded, limit, after=after, before=before, backwards=backwards)
+        return await super().signatures(self._bounded(wanted), limit, after=after, before=before, backwards=backwards)
 
     async def count_signatures(self, wanted: SignatureFilter) -> int:
         """As ever."""
-        return await super().count_signatures(replace(wanted, providers=self._those(wanted.providers)))
+        return await super().count_signatures(self._bounded(wanted))
 
     async def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
         """As ever, as long as this viewer follows no more than one may."""
@@ -172,7 +173,7 @@ class _Bounded(Signing):
 
     async def deliveries(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None) -> DeliveryList:
         """As ever."""
-        return await super().deliveries(replace(wanted, providers=self._those(wanted.providers)), limit, after)
+        return await super().deliveries(self._bounded(wanted), limit, after)
 
     async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> Delivery:
         """As ever."""
@@ -191,6 +192,12 @@ class _Bounded(Signing):
     async def upload(self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None) -> StagedFile:
         """As ever, as long as no more waits for this viewer than may."""
         return await self.uploads.stage(chunks, filename=filename, media_type=media_type, viewer=self.viewer.id)
+
+    def _bounded(self, wanted: F) -> F:
+        """The same filter, for what there is for this viewer where it names no provider."""
+        if wanted.providers is not None or self.viewer.providers is None:
+            return wanted
+        return replace(wanted, providers=self._those(None))
 
     def _those(self, names: Iterable[str] | None) -> tuple[str, ...] | None:
         """Which providers are meant: all that there are for this viewer, where none is named."""

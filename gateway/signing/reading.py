@@ -173,7 +173,7 @@ class Reading:
         begun = self._clock.monotonic()
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
         await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
-        found = await self._page(wanted, order, replace(part, limit=part.limit + 1))
+        found = await self._page(wanted, order, part.one_more)
         rows, more = trimmed(found, part.limit, backwards=part.backwards)
         return SessionList(await self._completed(rows), more, sources)
 

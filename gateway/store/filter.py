@@ -61,6 +61,11 @@ class Slice:
     before: Position | None = None
     backwards: bool = False
 
+    @property
+    def one_more(self) -> Slice:
+        """The same and one more, which shows whether there is any."""
+        return Slice(limit=self.limit + 1, after=self.after, before=self.before, backwards=self.backwards)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

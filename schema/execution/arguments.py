@@ -164,8 +164,7 @@ def _again(value: Any) -> Any:
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} is not to be had again")
     made = object.__new__(type(value))
-    for name, each in vars(value).items():
-        setattr(made, name, _again(each))
+    vars(made).update({name: each if isinstance(each, _IMMUTABLE) else _again(each) for name, each in vars(value).items()})
     return made
 
 

@@ -23,6 +23,7 @@ from graphql.execution.executor import invalid_return_type_error
 
 from schema.execution.field import Complete, Field
 from schema.execution.items import Items, absent, leave
+from schema.execution.kept import Kept
 from schema.execution.known import Known
 from schema.execution.run import Path, Pending, Run, Select, hold, join
 
@@ -136,10 +137,13 @@ def _alike(items: Items, class_: type, show: Callable[[Any], list[Any]]) -> Comp
 
 def _objects(items: Items, select: Select, accepted: set[type]) -> Complete:
     """Lists of objects of a type, without nulls."""
+    kept = select.shown if isinstance(select, Kept) else {}
 
     def complete(value: Any, run: Run, path: Path) -> Any:
         if type(value) is not tuple and type(value) is not list:
             return items.complete(value, run, path)
+        if kept and None not in (known := [kept.get(id(item)) for item in value]):
+            return known
         done: list[Any] = []
         pending: dict[Any, Any] | None = None
         place = 0

@@ -7,6 +7,7 @@ that takes no ``info`` has to be such a function.
 from __future__ import annotations
 
 from dataclasses import is_dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakSet, ref
 
@@ -48,46 +49,51 @@ class Shelves:
 
 
 class Kept:
-    """An unchanging selection of objects of one class. What is shown a second time is kept: most objects never are."""
+    """An unchanging selection of objects of one class. What is shown a second time is kept: most objects never are.
 
-    __slots__ = ("__weakref__", "_held", "_select", "_shelves", "_values")
+    ``shown`` is what is kept, by the ``id`` of each object.
+    """
+
+    __slots__ = ("__weakref__", "_seen", "_select", "_shelves", "_values", "shown")
 
     def __init__(self, select: Select, values: type, shelves: Shelves) -> None:
         self._select = select
         self._values = values
         self._shelves = shelves
-        self._held: dict[int, tuple[ref[Any], orjson.Fragment | None]] = {}
+        self._seen: dict[int, ref[Any]] = {}
+        self.shown: dict[int, orjson.Fragment] = {}
         shelves.add(self)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._seen)
 
     def __call__(self, source: Any, run: Run, path: Path | None) -> Any:
         """The answer's object of a value."""
-        found = self._held.get(id(source))
-        if found is None or found[1] is None:
-            return self._show(source, run, path)
-        return found[1]
+        return self.shown.get(id(source)) or self._show(source, run, path)
 
     def clear(self) -> None:
         """Forgets everything."""
-        self._held.clear()
+        self._seen.clear()
+        self.shown.clear()
 
     def _show(self, source: Any, run: Run, path: Path | None) -> Any:
         failures = len(run.errors)
         shown = self._select(source, run, path)
         if type(source) is not self._values or type(shown) is Pending or len(run.errors) != failures:
             return shown
-        key, held = id(source), self._held
-        if key not in held:
-            held[key] = (ref(source, lambda _: held.pop(key, None)), None)
+        key = id(source)
+        if key not in self._seen:
+            self._seen[key] = ref(source, partial(self._forget, key))
             return shown
         if (text := written(shown)) is None:
             return shown
-        kept = orjson.Fragment(text)
-        held[key] = (held[key][0], kept)
+        kept = self.shown[key] = orjson.Fragment(text)
         self._shelves.grown(len(text))
         return kept
+
+    def _forget(self, key: int, _: object) -> None:
+        self._seen.pop(key, None)
+        self.shown.pop(key, None)
 
 
 def unchanging(field: Field, how: Manner | None, selections: set[Any]) -> bool:
