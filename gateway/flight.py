@@ -9,42 +9,48 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+class _Piece(Generic[T]):
+    """Work under way, and how many wait for it."""
+
+    __slots__ = ("askers", "task")
+
+    def __init__(self, work: Callable[[], Awaitable[T]], name: str) -> None:
+        self.task = asyncio.create_task(_run(work), name=name)
+        self.askers = 0
+
+
 class Flight(Generic[T]):
     """Work in progress by its key. Each piece ends with its last asker, unless ``close`` ends it first."""
 
     def __init__(self) -> None:
-        self._tasks: dict[Hashable, asyncio.Task[T]] = {}
-        self._askers: dict[Hashable, int] = {}
+        self._pieces: dict[Hashable, _Piece[T]] = {}
         self._ending: set[asyncio.Task[T]] = set()
 
     async def do(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """The result of work that is under way under this key, or else of this work."""
-        task = self._tasks.get(key)
-        if task is None or task.done():
-            task = self._tasks[key] = asyncio.create_task(_run(work), name=f"flight of {type(key).__name__}")
-            self._askers[key] = 0
-            task.add_done_callback(lambda done: self._land(key, done))
-        self._askers[key] += 1
+        piece = self._pieces.get(key)
+        if piece is None or piece.task.done():
+            piece = self._pieces[key] = _Piece(work, f"flight of {type(key).__name__}")
+            piece.task.add_done_callback(self._land)
+        piece.askers += 1
         try:
-            return await asyncio.shield(task)
+            return await asyncio.shield(piece.task)
         finally:
-            if self._tasks.get(key) is task:
-                self._askers[key] -= 1
-                if self._askers[key] == 0:
-                    del self._tasks[key], self._askers[key]  # whoever asks from now on gets work of their own
-                    self._ending.add(task)
-                    task.cancel()
+            piece.askers -= 1
+            if piece.askers == 0 and self._pieces.get(key) is piece:
+                del self._pieces[key]  # whoever asks from now on gets work of their own
+                if not piece.task.done():
+                    self._ending.add(piece.task)
+                    piece.task.cancel()
 
     async def close(self) -> None:
         """Ends what is under way."""
-        tasks = list(self._tasks.values())
+        tasks = [piece.task for piece in self._pieces.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, *self._ending, return_exceptions=True)
 
-    def _land(self, key: Hashable, task: asyncio.Task[T]) -> None:
-        if self._tasks.get(key) is task:
-            del self._tasks[key], self._askers[key]
+    def _land(self, task: asyncio.Task[T]) -> None:
         self._ending.discard(task)
         if not task.cancelled():
             task.exception()

@@ -69,9 +69,13 @@ class ProviderSettings(BaseModel):
         Raises ``NotFound`` for what can be no key: it would lead to the path of something else.
         """
         template = self.paths.get(name) or self.PATHS[name]
-        if any(f"{{{key}}}" in template and str(value) in _NO_KEYS for key, value in keys.items()):
-            raise NotFound("There is nothing of that key.", provider=self.name)
-        return template.format_map({key: quote(str(value), safe="") for key, value in keys.items()})
+        put = {}
+        for key, value in keys.items():
+            text = str(value)
+            if text in _NO_KEYS and f"{{{key}}}" in template:
+                raise NotFound("There is nothing of that key.", provider=self.name)
+            put[key] = quote(text, safe="")
+        return template.format_map(put)
 
     def secrets(self) -> tuple[SecretStr, ...]:
         """Every credential in this table and those within it, so that it can be kept out of messages."""
