@@ -1,14 +1,14 @@
-"""What a list of sessions is asked for, and how that reads in SQL."""
+"""What a list of sessions is asked for, and the conditions in SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, and_, asc, desc, or_, select
-from sqlalchemy.sql import Select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, select, tuple_, type_coerce
 
 from gateway.store import table
 from providers.model import Session, SessionKind, SessionStatus
@@ -78,56 +78,96 @@ class Row:
 _S = table.session.c
 
 
-def matching(wanted: SessionFilter) -> list[ColumnElement[bool]]:
-    """The conditions of a filter."""
-    return list(_conditions(wanted))
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What conditions are about."""
 
+    provider: ColumnElement[str]
+    key: ColumnElement[str]
+    kind: ColumnElement[str]
+    status: ColumnElement[str]
+    title_folded: ColumnElement[str]
+    reference: ColumnElement[str]
+    created_at: ColumnElement[datetime]
+    due_at: ColumnElement[datetime]
 
-def _conditions(wanted: SessionFilter) -> Iterator[ColumnElement[bool]]:
-    for column, values in ((_S.provider, wanted.providers), (_S.kind, wanted.kinds), (_S.status, wanted.statuses)):
-        if values is not None:
-            yield column.in_([str(value) for value in values])
-    for column, lower, upper in (
-        (_S.created_at, wanted.created_from, wanted.created_to),
-        (_S.due_at, wanted.due_from, wanted.due_to),
-    ):
-        if lower is not None:
-            yield column >= lower
-        if upper is not None:
-            yield column < upper
-    if wanted.due_to is not None or wanted.due_from is not None:
-        yield _S.due_at < table.FAR_FUTURE
-    if wanted.title_contains:
-        yield _S.title_folded.contains(wanted.title_contains.casefold(), autoescape=True)
-    if wanted.reference is not None:
-        yield _S.reference == wanted.reference
-    if wanted.participant_email is not None:
-        box = table.mailbox.c
-        yield (
-            select(box.email)
-            .where(box.email == wanted.participant_email.lower(), box.provider == _S.provider, box.session_key == _S.key)
-            .exists()
+    @classmethod
+    def of(cls, sessions: FromClause) -> Self:
+        """Those of the table of sessions, perhaps by another name."""
+        return cls(**{each.name: sessions.c[each.name] for each in fields(cls)})
+
+    def at(self, order: SessionOrder) -> ColumnElement[datetime]:
+        """What an order sorts by."""
+        return self.due_at if order is SessionOrder.DUE_AT_ASC else self.created_at
+
+    def unindexed(self, *names: str) -> Self:
+        """The same values, but of these columns (or of all) not for an index: what SQLite takes instead is known better."""
+        return replace(
+            self, **{name: _unindexed(getattr(self, name)) for name in names or [each.name for each in fields(self)]}
         )
 
 
-def sliced(order: SessionOrder, wanted: Slice) -> Select[bytes, datetime, str, str]:
-    """The rows of a slice, nearest first: backwards they come in the opposite of the order."""
-    at = _S.due_at if order is SessionOrder.DUE_AT_ASC else _S.created_at
-    columns: tuple[ColumnElement[object], ...] = (at, _S.provider, _S.key)
-    descending = order.descending != wanted.backwards
-    query = select(_S.body, at, _S.provider, _S.key)
-    if wanted.after is not None:
-        query = query.where(_beyond(columns, wanted.after, below=order.descending))
-    if wanted.before is not None:
-        query = query.where(_beyond(columns, wanted.before, below=not order.descending))
-    return query.order_by(*(desc(column) if descending else asc(column) for column in columns)).limit(wanted.limit)
+def matching(wanted: SessionFilter) -> list[ColumnElement[bool]]:
+    """The conditions of a filter on the table of sessions."""
+    of = Columns.of(table.session)
+    return [*chosen(wanted, of), *ranges(wanted, of), *words(wanted, of), *addressed(wanted, of)]
 
 
-def _beyond(columns: Sequence[ColumnElement[object]], position: Position, *, below: bool) -> ColumnElement[bool]:
-    """(a, b, c) > (x, y, z), spelled out so that every database can use its index for the first."""
-    at, provider, key = columns
-    if below:
-        rest = or_(provider < position.provider, and_(provider == position.provider, key < position.key))
-        return and_(at <= position.at, or_(at < position.at, rest))
-    rest = or_(provider > position.provider, and_(provider == position.provider, key > position.key))
-    return and_(at >= position.at, or_(at > position.at, rest))
+def chosen(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
+    """Whose, of which kind and in which status sessions are."""
+    yield from chosen_of(wanted, of.provider, of.kind, of.status)
+
+
+def chosen_of(
+    wanted: SessionFilter, provider: ColumnElement[str], kind: ColumnElement[str], status: ColumnElement[str]
+) -> Iterator[ColumnElement[bool]]:
+    """The same of any columns."""
+    for column, values in ((provider, wanted.providers), (kind, wanted.kinds), (status, wanted.statuses)):
+        if values is not None:
+            yield column.in_([str(value) for value in values])
+
+
+def ranges(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
+    """Between which instants a session is."""
+    yield from created(wanted, of.created_at)
+    yield from due(wanted, of.due_at)
+
+
+def created(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnElement[bool]]:
+    """When it was made."""
+    if wanted.created_from is not None:
+        yield at >= wanted.created_from
+    if wanted.created_to is not None:
+        yield at < wanted.created_to
+
+
+def due(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnElement[bool]]:
+    """When it is due."""
+    if wanted.due_from is not None:
+        yield at >= wanted.due_from
+    if wanted.due_to is not None:
+        yield at < wanted.due_to
+    if wanted.due_to is not None or wanted.due_from is not None:
+        yield at < table.FAR_FUTURE
+
+
+def words(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
+    """What is written on it."""
+    if wanted.title_contains:
+        yield of.title_folded.contains(wanted.title_contains.casefold(), autoescape=True)
+    if wanted.reference is not None:
+        yield of.reference == wanted.reference
+
+
+def addressed(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
+    """Who takes part."""
+    if wanted.participant_email is not None:
+        box = table.mailbox.c
+        mine = select(box.provider, box.session_key).where(box.email == wanted.participant_email.lower())
+        yield tuple_(of.provider, of.key).in_(mine)
+
+
+def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    if isinstance(column.type, table.Instant):
+        return type_coerce(type_coerce(column, BigInteger) + 0, table.Instant())
+    return column.concat("")

@@ -8,16 +8,18 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import case, delete, func, insert, literal, select, update
+from sqlalchemy import case, delete, func, literal, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
 from gateway.store.events import append
-from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching, sliced
+from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
 from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
-from gateway.store.upsert import insert_new, insert_or_lock, upsert
+from gateway.store.stretch import Stretch
+from gateway.store.upsert import insert_new, insert_or_lock, upsert, upsert_changed
+from gateway.store.walk import Walk
 from providers.change import Change
 from providers.model import Session, SessionKind, SessionRef
 
@@ -108,10 +110,11 @@ class Sessions:
             await settle(connection, state.settlement)
         if await self._is_part(connection, session):
             return True
-        if not await self._replace(connection, session, state):
+        created_at = await self._replace(connection, session, state)
+        if created_at is None:
             return False
         await self._save_parts(connection, session, state.digests)
-        await self._save_addresses(connection, session)
+        await self._save_addresses(connection, session, created_at)
         await save_signatures(connection, session)
         await append(connection, session, state.version, state.changes, state.seen_at)
         return True
@@ -125,9 +128,9 @@ class Sessions:
 
     async def page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> list[Row]:
         """A slice of the list of sessions, in its order."""
-        query = sliced(order, part).where(*matching(wanted))
+        walk = Walk(wanted, Stretch(order, part), self._engine.dialect.name)
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
+            rows = await walk.read(connection)
         found = [Row(_decoder.decode(body), Position(at, provider, key)) for body, at, provider, key in rows]
         return found[::-1] if part.backwards else found
 
@@ -159,11 +162,11 @@ class Sessions:
         async with self._engine.connect() as connection:
             return {key: ListedRow(session_key, digest) for key, session_key, digest in await connection.execute(query)}
 
-    async def _replace(self, connection: AsyncConnection, session: Session, state: State) -> bool:
-        """Whether the state that this one replaces was still there."""
+    async def _replace(self, connection: AsyncConnection, session: Session, state: State) -> datetime | None:
+        """When the session was made; None where the state that this one replaces was not there any more."""
         row = _row(session, state)
         if state.replaces is None:
-            return await insert_new(connection, table.session, row)
+            return session.created_at or state.seen_at if await insert_new(connection, table.session, row) else None
         kept = {"created_at"} if session.created_at is None else set[str]()
         kept |= set[str]() if state.changes else {"changed_at"}
         mine = (_S.provider == session.provider, _S.key == session.key, _S.version == state.replaces)
@@ -175,7 +178,9 @@ class Sessions:
             values["poll_at"] = case((followed & (_S.poll_at < poll_at), _S.poll_at), else_=poll_at)
         elif session.kind is SessionKind.RECORD:
             values["poll_at"] = case((followed, _S.poll_at), else_=poll_at)
-        return (await connection.execute(update(table.session).where(*mine).values(**values))).rowcount == 1
+        replacing = update(table.session).where(*mine).values(**values).returning(_S.created_at)
+        made_at: datetime | None = (await connection.execute(replacing)).scalar_one_or_none()
+        return made_at
 
     async def _is_part(self, connection: AsyncConnection, session: Session) -> bool:
         """Whether another session is composed of this one. The row stays locked, so that nobody says otherwise meanwhile."""
@@ -200,15 +205,17 @@ class Sessions:
             former = (parts.provider == session.provider) & (parts.session_key == session.key) & parts.key.not_in(session.parts)
             await connection.execute(delete(table.part).where(former))
 
-    async def _save_addresses(self, connection: AsyncConnection, session: Session) -> None:
+    async def _save_addresses(self, connection: AsyncConnection, session: Session, created_at: datetime) -> None:
         box = table.mailbox
-        await connection.execute(delete(box).where(box.c.provider == session.provider, box.c.session_key == session.key))
-        addresses = sorted(
+        emails = sorted(
             {person.email.lower() for person in session.participants if person.email and len(person.email) <= _LONGEST}
         )
-        if addresses:
-            rows = [{"email": email, "provider": session.provider, "session_key": session.key} for email in addresses]
-            await connection.execute(insert(box), rows)
+        mine = (box.c.provider == session.provider, box.c.session_key == session.key)
+        await connection.execute(delete(box).where(*mine, box.c.email.not_in(emails)))
+        if emails:
+            place: dict[str, Any] = {"provider": session.provider, "session_key": session.key}
+            place |= {"created_at": created_at, "due_at": session.due_at or table.FAR_FUTURE}
+            await upsert_changed(connection, box, [{**place, "email": email} for email in emails])
 
 
 def _row(session: Session, state: State) -> dict[str, Any]:

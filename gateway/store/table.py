@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -65,6 +67,14 @@ class Words(TypeDecorator[str]):
 
 metadata = MetaData()
 
+APART: Final = frozenset(
+    {"session_by_term", "session_by_gram", "title", "title_gram"}
+    | {f"title_gram_{part}" for part in ("config", "data", "docsize", "idx")}
+)
+"""What migrations alone know of: indexes of expressions, and what one of the databases has and the other has not."""
+
+_WHERE_OPEN: Final = {"sqlite_where": text("settled IS 0"), "postgresql_where": text("settled IS false")}
+
 session = Table(
     "session",
     metadata,
@@ -86,10 +96,14 @@ session = Table(
     Column("body", LargeBinary, nullable=False),
     Index("session_by_created", "created_at", "provider", "key"),
     Index("session_by_due", "due_at", "provider", "key"),
-    Index("session_by_provider", "provider", "settled", "created_at"),
+    Index("session_by_branch_created", "provider", "kind", "status", "created_at", "key"),
+    Index("session_by_branch_due", "provider", "kind", "status", "due_at", "key"),
     Index("session_by_reference", "reference", postgresql_using="hash"),
     Index("session_by_title", "title", postgresql_using="hash"),
     Index("session_by_poll", "provider", "poll_at"),
+    Index(
+        "session_by_open", "provider", "poll_at", sqlite_where=text("settled IS 0"), postgresql_where=text("settled IS false")
+    ),
     Index("session_by_watch", "provider", "watched_until"),
 )
 """``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say.
@@ -113,12 +127,16 @@ part = Table(
 mailbox = Table(
     "mailbox",
     metadata,
-    Column("email", Words, primary_key=True),
     Column("provider", String(64), primary_key=True),
     Column("session_key", Words, primary_key=True),
+    Column("email", Words, primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
     ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
+    Index("mailbox_by_created", "email", "created_at", "provider", "session_key"),
+    Index("mailbox_by_due", "email", "due_at", "provider", "session_key"),
 )
-"""Which sessions a participant's e-mail address (in lower case) takes part in."""
+"""Which sessions a participant's e-mail address (in lower case) takes part in, in their order."""
 
 signature = Table(
     "signature",

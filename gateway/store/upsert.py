@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Table
+from sqlalchemy import Column, ColumnElement, Table, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,6 +51,15 @@ async def upsert_where(
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     statement = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=condition)
     return (await connection.execute(statement.returning(key))).scalars().all()
+
+
+async def upsert_changed(connection: AsyncConnection, into: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows, or replaces those that are there and differ; what is the same is not written again."""
+    statement = _insert(connection, into).values(list(rows))
+    keys = [column.name for column in into.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    differs = or_(*(into.c[name] != new for name, new in changed.items()))
+    await connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=differs))
 
 
 def _insert(connection: AsyncConnection, into: Table) -> postgresql.Insert | sqlite.Insert:

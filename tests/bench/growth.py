@@ -26,7 +26,7 @@ from tests.bench.grid import Grid, drawn, write
 from tests.bench.process import Process, gateway
 from tests.bench.query import SERVED, node_id
 from tests.bench.recording import Recording, record
-from tests.bench.stock import PROVIDERS, sizes, stocked, windows
+from tests.bench.stock import PROVIDERS, SEVERAL, sizes, stocked, windows
 from tests.servers import Databases, Postgres
 
 SESSIONS = int(os.environ.get("BENCH_SESSIONS", "100000"))
@@ -153,10 +153,12 @@ def _questions(count: int) -> Mapping[str, Question]:
         "dueFrom and dueTo: fifty": SessionFilter(due_from=at["due_from"], due_to=at["due_to"]),
         "dueFrom: a quarter": SessionFilter(due_from=at["due_from"]),
         "titleContains: nearly all": SessionFilter(title_contains="north"),
+        **{f"titleContains: one in {every}": SessionFilter(title_contains=word) for word, every in SEVERAL.items()},
         "titleContains: ten sessions": SessionFilter(title_contains="South"),
         "titleContains: none": SessionFilter(title_contains="nowhere"),
         "reference: one": SessionFilter(reference=f"case-{count // 2}"),
         "reference: none": SessionFilter(reference="nothing"),
+        "participantEmail: half of all": SessionFilter(participant_email="half@people.example"),
         "participantEmail: ten sessions": SessionFilter(participant_email="rare@people.example"),
         "participantEmail: none": SessionFilter(participant_email="nobody@people.example"),
     }

@@ -32,6 +32,8 @@ SPAN = timedelta(days=2000)
 PROVIDERS = ("easyink", "signicat", "signicat-2", "signicat-3")
 RARE = 10
 """So many sessions, spread alike, have what hardly any has."""
+SEVERAL = {"annex": 21, "appendix": 501}
+"""Words that are in the title of every so manieth session."""
 _DUE_AFTER = timedelta(days=30)
 _BATCH = 2_000
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -73,7 +75,11 @@ async def _repeat(engine: AsyncEngine, count: int) -> None:
             keys = [{"provider": each["provider"], "session_key": each["key"]} for each in changed]
             await _insert(connection, table.session.insert(), session, changed)
             await _insert(connection, table.part.insert(), part, [{**each, "key": each["session_key"]} for each in keys])
-            emails = [{**each, "email": _email(int(each["session_key"]), count)} for each in keys]
+            emails = [
+                {**place, "email": email, "created_at": each["created_at"], "due_at": each["due_at"]}
+                for place, each in zip(keys, changed, strict=True)
+                for email in _emails(int(each["key"]), count)
+            ]
             await _insert(connection, table.mailbox.insert(), mailbox, emails)
     if engine.dialect.name == "postgresql":
         # Its autovacuum does so within a minute; SQLite has nothing that would.
@@ -93,6 +99,7 @@ def _changes(number: int, count: int) -> dict[str, Any]:
     at, rare = made_at(number, count), _rare(number, count)
     status = SessionStatus.FAILED if rare else (SessionStatus.PENDING if number % 20 == 0 else SessionStatus.COMPLETED)
     title = f"Lease of the {'south' if rare else 'north'} field, part {number}"
+    title += "".join(f", {word}" for word, every in SEVERAL.items() if number % every == 0)
     return {
         "provider": "rare" if rare else PROVIDERS[number % len(PROVIDERS)],
         "key": f"{number:09}",
@@ -115,8 +122,10 @@ def _rare(number: int, count: int) -> bool:
     return number % every == every // 2
 
 
-def _email(number: int, count: int) -> str:
-    return "rare@people.example" if _rare(number, count) else f"person-{number}@people.example"
+def _emails(number: int, count: int) -> Iterator[str]:
+    yield "rare@people.example" if _rare(number, count) else f"person-{number}@people.example"
+    if number % 2:
+        yield "half@people.example"
 
 
 def _first() -> Session:

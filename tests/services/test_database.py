@@ -71,10 +71,13 @@ async def opened(url: str, count: int) -> Sequence[Store]:
     return stores
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 async def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_again(empty: str) -> None:
     def there_and_back(connection: Connection) -> None:
         migrate(connection, "head")
-        assert compare_metadata(MigrationContext.configure(connection), table.metadata) == []
+        alike = {"include_name": lambda name, kind, _: kind == "column" or name not in table.APART}
+        context = MigrationContext.configure(connection, opts=alike)
+        assert compare_metadata(context, table.metadata) == []
         migrate(connection, "base")
         assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
         migrate(connection, "head")

@@ -204,6 +204,7 @@ async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
 
 moments = st.sampled_from([START, START + timedelta(microseconds=1), START + timedelta(days=1)])
 texts = st.sampled_from(["a", "A", "b", "ä", "z", "\U0001f58b", "￿", "aa"])
+titles = texts | st.sampled_from(["Lease", "LEASES of flats", "ease", 'say "aaa"', '"aa', "Straße", "ASSE", "a\x00bc", "aab", "aabaa"])
 emails = st.sampled_from(["ann@acme.test", "bob@acme.test"])
 statuses = st.sampled_from([SessionStatus.PENDING, SessionStatus.COMPLETED, SessionStatus.UNKNOWN])
 
@@ -220,7 +221,7 @@ def crowds(draw: st.DrawFn, *, least: int = 0, most: int = 9) -> list[Session]:
             kind=draw(st.sampled_from([SessionKind.SIGNING, SessionKind.SEALING])),
             created_at=draw(st.none() | moments),
             due_at=draw(st.none() | moments),
-            title=draw(st.none() | texts),
+            title=draw(st.none() | titles),
             reference=draw(st.none() | texts),
             participants=tuple(
                 signer(SessionRef(provider, key), str(place), email=email)
@@ -244,7 +245,7 @@ filters = st.builds(
     created_to=seldom(moments | st.just(NOW)),
     due_from=seldom(moments),
     due_to=seldom(moments),
-    title_contains=seldom(texts),
+    title_contains=seldom(titles),
     reference=seldom(texts),
     participant_email=seldom(emails),
 )

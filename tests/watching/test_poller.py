@@ -255,7 +255,7 @@ async def test_what_is_due_is_found_without_looking_at_the_rest(tmp_path: Path, 
         await polls.due_rows("seal", now, 9)
         await polls.count_open("seal")
         asked = [(query, values) for query, values in asked if query.startswith("SELECT")]
-        wanted = ["session_by_watch"] * 2 + ["session_by_poll"] * 3 + ["session_by_provider"]
+        wanted = ["session_by_watch"] * 2 + ["session_by_poll"] * 3 + ["session_by_open"]
         assert len(asked) == len(wanted)
         async with out.store._engine.connect() as connection:
             for (query, values), index in zip(list(asked), wanted, strict=True):

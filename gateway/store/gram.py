@@ -1,0 +1,46 @@
+"""Titles by the groups of three characters in them, so that a part of a title is found without reading all.
+
+What is found this way may be too much and is never too little: whether a title really has the part, its own text says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, column, func, literal, select
+from sqlalchemy import table as named
+
+from gateway.store import table
+
+LEAST: Final = 3
+"""A shorter part is in no group, and in most titles."""
+_ENOUGH: Final = 48
+"""So many characters of a part tell it from others."""
+
+_title = named("title", column("id"), column("provider"), column("key"))
+_gram = named("title_gram", column("rowid"), column("title_gram"))
+
+
+def usable(part: str) -> bool:
+    """Whether groups can tell which titles have this part. A NUL ends what SQLite reads of a text."""
+    return len(part) >= LEAST and "\x00" not in part
+
+
+def listed(part: str) -> Select[Any]:
+    """The provider and key of every session whose title may have this part, in SQLite."""
+    both = _gram.join(_title, _title.c.id == _gram.c.rowid)
+    return select(_title.c.provider, _title.c.key).select_from(both).where(_gram.c.title_gram.match(_phrases(part[:_ENOUGH])))
+
+
+def having(part: str, title: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
+    """Whether a title has this part, in PostgreSQL. How many have it, it knows of the groups, and would guess of LIKE."""
+    yield func.grams(title).bool_op("@>")(func.grams(literal(part[:_ENOUGH], table.Words())))
+    yield func.strpos(title, literal(part, table.Words())) > 0
+
+
+def _phrases(part: str) -> str:
+    """One group after the other, and the last, which may share characters with the one before."""
+    starts = [*range(0, len(part) - LEAST + 1, LEAST), len(part) - LEAST]
+    groups = dict.fromkeys(part[start : start + LEAST].replace('"', '""') for start in starts)
+    return " ".join(f'"{group}"' for group in groups)

@@ -1,0 +1,125 @@
+"""A page is what the plain query for it gives, whichever index it is walked along, and however much there is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import asc, desc, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.store import Position, SessionFilter, SessionOrder, Slice, Store, table
+from gateway.store.filter import Columns, matching
+from providers.model import SessionKind, SessionStatus
+from tests.bench.stock import BEGUN, PROVIDERS, SPAN, stocked
+from tests.servers import Databases
+
+COUNT = 5_000
+HALF, LATE = BEGUN + SPAN / 2, BEGUN + SPAN * 0.9
+FILTERS = [
+    SessionFilter(),
+    SessionFilter(providers=[PROVIDERS[1]]),
+    SessionFilter(providers=["rare", PROVIDERS[0]]),
+    SessionFilter(providers=["nobody"]),
+    SessionFilter(providers=[]),
+    SessionFilter(kinds=[SessionKind.SEALING]),
+    SessionFilter(kinds=[SessionKind.SIGNING, SessionKind.RECORD]),
+    SessionFilter(statuses=[SessionStatus.PENDING]),
+    SessionFilter(statuses=[SessionStatus.FAILED, SessionStatus.DRAFT]),
+    SessionFilter(providers=[PROVIDERS[0]], statuses=[SessionStatus.PENDING], created_from=HALF),
+    SessionFilter(created_from=HALF),
+    SessionFilter(created_from=LATE, created_to=LATE + SPAN * 0.01),
+    SessionFilter(due_from=HALF),
+    SessionFilter(due_from=LATE, due_to=LATE + SPAN * 0.01),
+    SessionFilter(due_to=HALF, statuses=[SessionStatus.COMPLETED]),
+    SessionFilter(title_contains="NORTH"),
+    SessionFilter(title_contains="south"),
+    SessionFilter(title_contains="annex"),
+    SessionFilter(title_contains="appendix", statuses=[SessionStatus.PENDING]),
+    SessionFilter(title_contains="nowhere"),
+    SessionFilter(title_contains="part 77"),
+    SessionFilter(title_contains="an"),
+    SessionFilter(title_contains="north", created_from=LATE, participant_email="half@people.example"),
+    SessionFilter(reference="case-77"),
+    SessionFilter(reference="case-77", title_contains="north"),
+    SessionFilter(participant_email="half@people.example"),
+    SessionFilter(participant_email="HALF@people.example", statuses=[SessionStatus.PENDING]),
+    SessionFilter(participant_email="rare@people.example", kinds=[SessionKind.SEALING]),
+    SessionFilter(participant_email="nobody@people.example"),
+]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with very many sessions."""
+    if request.param == "sqlite":
+        yield _filled(f"sqlite:///{_file(tmp_path_factory)}")
+        return
+    databases: Databases = request.getfixturevalue("databases")
+    address = asyncio.run(databases.create())
+    yield _filled(address)
+    asyncio.run(databases.drop(address))
+
+
+def _file(folders: pytest.TempPathFactory) -> Path:
+    return folders.mktemp("walk") / "store.db"
+
+
+def _filled(url: str) -> str:
+    async def fill() -> None:
+        async with stocked(url, COUNT):
+            pass
+
+    asyncio.run(fill())
+    return url
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    store = await Store.open(SecretStr(url))
+    yield store
+    await store.close()
+
+
+async def _plainly(engine: AsyncEngine, wanted: SessionFilter, order: SessionOrder, part: Slice) -> Sequence[Position]:
+    of = Columns.of(table.session)
+    place = (of.at(order), of.provider, of.key)
+    query = select(*place).where(*matching(wanted))
+    for edge, below in ((part.after, order.descending), (part.before, not order.descending)):
+        if edge is not None:
+            there = (edge.at, edge.provider, edge.key)
+            query = query.where(tuple_(*place) < there if below else tuple_(*place) > there)
+    descending = order.descending != part.backwards
+    query = query.order_by(*(desc(each) if descending else asc(each) for each in place)).limit(part.limit)
+    async with engine.connect() as connection:
+        found = [Position(*row) for row in await connection.execute(query)]
+    return found[::-1] if part.backwards else found
+
+
+@pytest.mark.parametrize("wanted", FILTERS, ids=lambda wanted: repr(wanted)[14:90])
+async def test_a_page_is_what_the_plain_query_gives(store: Store, wanted: SessionFilter) -> None:
+    engine = store.sessions._engine
+    for order in SessionOrder:
+        for backwards in (False, True):
+            part = Slice(limit=7, backwards=backwards)
+            for _ in range(3):
+                found = [row.position for row in await store.sessions.page(wanted, order, part)]
+                assert found == await _plainly(engine, wanted, order, part)
+                if not found:
+                    break
+                edge = found[0] if backwards else found[-1]
+                part = Slice(limit=7, backwards=backwards, **{"before" if backwards else "after": edge})
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_titles_stay_found_when_the_database_numbers_its_rows_anew(store: Store) -> None:
+    wanted = SessionFilter(title_contains="south")
+    part = Slice(limit=50)
+    before = [row.position for row in await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, part)]
+    async with store.sessions._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.execute(text("VACUUM"))
+    assert [row.position for row in await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, part)] == before
+    assert len(before) == 10
