@@ -10,7 +10,7 @@ from sqlalchemy import CTE, ColumnElement, Select, String, Subquery, column, fun
 
 from gateway.store import table
 from gateway.store.filter import Columns, SessionFilter, chosen_of
-from gateway.store.stretch import Stretch
+from gateway.store.keyset import Keyset
 from providers.model import SessionKind, SessionStatus
 
 BRANCH: Final = table.session.alias("branch")
@@ -39,7 +39,7 @@ _BRANCHES: Final = _PROVIDER.join(_KIND, true()).join(_STATUS, true())
 
 
 def nearest(
-    wanted: SessionFilter, stretch: Stretch, dialect: str, of: Columns, conditions: Iterable[ColumnElement[bool]]
+    wanted: SessionFilter, keyset: Keyset, dialect: str, of: Columns, conditions: Iterable[ColumnElement[bool]]
 ) -> Select[Any]:
     """The provider and key of the nearest sessions of all branches that are wanted.
 
@@ -48,15 +48,15 @@ def nearest(
     """
     provider, kind, status = _PROVIDER.c.value, _KIND.c.value, _STATUS.c.value
     chosen = chosen_of(wanted, provider, kind, status)
-    at = of.at(stretch.order)
+    at = of.at(keyset.order)
     same = (of.provider == provider, of.kind == kind, of.status == status)
     columns = (of.provider, of.key) if dialect == "sqlite" else (of.provider, of.key, at.label("at"))
-    one = select(*columns).where(*same, *stretch.inside_of_one(at, provider, of.key), *conditions)
-    one = stretch.first(one.correlate(_PROVIDER, _KIND, _STATUS), at, of.key)
+    one = select(*columns).where(*same, *keyset.inside_of_one(at, provider, of.key), *conditions)
+    one = keyset.first(one.correlate(_PROVIDER, _KIND, _STATUS), at, of.key)
     if dialect == "sqlite":
         there = tuple_(_ENTRY.c.provider, _ENTRY.c.key).in_(one)
         found = select(_ENTRY.c.provider, _ENTRY.c.key).select_from(_BRANCHES.join(_ENTRY, there))
-        return stretch.first(found.where(*chosen), _ENTRIES.at(stretch.order), _ENTRY.c.provider, _ENTRY.c.key)
+        return keyset.first(found.where(*chosen), _ENTRIES.at(keyset.order), _ENTRY.c.provider, _ENTRY.c.key)
     entry = one.lateral("entry")
     found = select(entry.c.provider, entry.c.key).select_from(_BRANCHES.join(entry, true()))
-    return stretch.first(found.where(*chosen), entry.c.at, entry.c.provider, entry.c.key)
+    return keyset.first(found.where(*chosen), entry.c.at, entry.c.provider, entry.c.key)

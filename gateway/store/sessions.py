@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.store import table
 from gateway.store.events import append
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
+from gateway.store.keyset import Keyset
+from gateway.store.query import PageQuery
 from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
-from gateway.store.stretch import Stretch
 from gateway.store.upsert import insert_new, insert_or_lock, upsert, upsert_changed
-from gateway.store.walk import Walk
 from providers.change import Change
 from providers.model import Session, SessionKind, SessionRef
 
@@ -128,9 +128,9 @@ class Sessions:
 
     async def page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> list[Row]:
         """A slice of the list of sessions, in its order."""
-        walk = Walk(wanted, Stretch(order, part), self._engine.dialect.name)
+        query = PageQuery(wanted, Keyset(order, part), self._engine.dialect.name)
         async with self._engine.connect() as connection:
-            rows = await walk.read(connection)
+            rows = await query.read(connection)
         found = [Row(_decoder.decode(body), Position(at, provider, key)) for body, at, provider, key in rows]
         return found[::-1] if part.backwards else found
 

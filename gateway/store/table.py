@@ -68,8 +68,8 @@ class Words(TypeDecorator[str]):
 metadata = MetaData()
 
 APART: Final = frozenset(
-    {"session_by_term", "session_by_gram", "title", "title_gram"}
-    | {f"title_gram_{part}" for part in ("config", "data", "docsize", "idx")}
+    {"session_by_term", "session_by_trigram", "title", "title_trigram"}
+    | {f"title_trigram_{part}" for part in ("config", "data", "docsize", "idx")}
 )
 """What migrations alone know of: indexes of expressions, and what one of the databases has and the other has not."""
 

@@ -1,4 +1,4 @@
-"""What every page of the list of sessions is walked along: branches, mailboxes in order, and titles by their characters."""
+"""What every page of the list of sessions is read along: branches, mailboxes in order, and titles by their characters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FAR_FUTURE = 253_370_764_800_000_000
 
 _POSTGRESQL = (
     """
-    CREATE FUNCTION grams(words text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    CREATE FUNCTION trigrams(words text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
     DECLARE
         found text[] := '{}';
     BEGIN
@@ -26,9 +26,9 @@ _POSTGRESQL = (
         RETURN found;
     END $$
     """,
-    "CREATE INDEX session_by_gram ON session USING gin (grams(title_folded)) WITH (fastupdate = off)",
+    "CREATE INDEX session_by_trigram ON session USING gin (trigrams(title_folded)) WITH (fastupdate = off)",
 )
-_POSTGRESQL_BACK = ("DROP INDEX session_by_gram", "DROP FUNCTION grams(text)")
+_POSTGRESQL_BACK = ("DROP INDEX session_by_trigram", "DROP FUNCTION trigrams(text)")
 
 # An index of characters refers to rows by numbers that nothing may change: the implicit ones of a table do not stay.
 # Whoever makes the table of sessions anew takes its triggers away and has to make them again.
@@ -43,18 +43,18 @@ _SQLITE = (
     )
     """,
     """
-    CREATE VIRTUAL TABLE title_gram USING fts5(
+    CREATE VIRTUAL TABLE title_trigram USING fts5(
         folded, content='title', content_rowid='id', tokenize='trigram case_sensitive 1', detail='none', columnsize=0
     )
     """,
     """
     CREATE TRIGGER title_made AFTER INSERT ON title BEGIN
-        INSERT INTO title_gram (rowid, folded) VALUES (NEW.id, NEW.folded);
+        INSERT INTO title_trigram (rowid, folded) VALUES (NEW.id, NEW.folded);
     END
     """,
     """
     CREATE TRIGGER title_gone AFTER DELETE ON title BEGIN
-        INSERT INTO title_gram (title_gram, rowid, folded) VALUES ('delete', OLD.id, OLD.folded);
+        INSERT INTO title_trigram (title_trigram, rowid, folded) VALUES ('delete', OLD.id, OLD.folded);
     END
     """,
     """
@@ -83,7 +83,7 @@ _SQLITE_BACK = (
     "DROP TRIGGER session_gone",
     "DROP TRIGGER session_renamed",
     "DROP TRIGGER session_made",
-    "DROP TABLE title_gram",
+    "DROP TABLE title_trigram",
     "DROP TABLE title",
 )
 

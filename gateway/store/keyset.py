@@ -1,4 +1,4 @@
-"""Which stretch of an order is read: between which positions, and in which direction."""
+"""Keyset pagination: between which positions of an order is read, and in which direction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Q = TypeVar("Q", bound=Select[Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Keyset:
     """A slice of an order, nearest first: backwards it is read in the opposite of the order."""
 
     order: SessionOrder

@@ -1,4 +1,4 @@
-"""A page is what the plain query for it gives, whichever index it is walked along, and however much there is."""
+"""A page is what the plain query for it gives, whichever index it is read along, and however much there is."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def _file(folders: pytest.TempPathFactory) -> Path:
-    return folders.mktemp("walk") / "store.db"
+    return folders.mktemp("query") / "store.db"
 
 
 def _filled(url: str) -> str:

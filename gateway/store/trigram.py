@@ -19,7 +19,7 @@ _ENOUGH: Final = 48
 """So many characters of a part tell it from others."""
 
 _title = named("title", column("id"), column("provider"), column("key"))
-_gram = named("title_gram", column("rowid"), column("title_gram"))
+_trigram = named("title_trigram", column("rowid"), column("title_trigram"))
 
 
 def usable(part: str) -> bool:
@@ -29,13 +29,17 @@ def usable(part: str) -> bool:
 
 def listed(part: str) -> Select[Any]:
     """The provider and key of every session whose title may have this part, in SQLite."""
-    both = _gram.join(_title, _title.c.id == _gram.c.rowid)
-    return select(_title.c.provider, _title.c.key).select_from(both).where(_gram.c.title_gram.match(_phrases(part[:_ENOUGH])))
+    both = _trigram.join(_title, _title.c.id == _trigram.c.rowid)
+    return (
+        select(_title.c.provider, _title.c.key)
+        .select_from(both)
+        .where(_trigram.c.title_trigram.match(_phrases(part[:_ENOUGH])))
+    )
 
 
 def having(part: str, title: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
     """Whether a title has this part, in PostgreSQL. How many have it, it knows of the groups, and would guess of LIKE."""
-    yield func.grams(title).bool_op("@>")(func.grams(literal(part[:_ENOUGH], table.Words())))
+    yield func.trigrams(title).bool_op("@>")(func.trigrams(literal(part[:_ENOUGH], table.Words())))
     yield func.strpos(title, literal(part, table.Words())) > 0
 
 

@@ -1,4 +1,4 @@
-"""A page of the list of sessions: which index is walked for it, so that it costs the same however many sessions there are."""
+"""A page of the list of sessions: which index it is read along, so that it costs the same however many sessions there are."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store import branch, gram, table
+from gateway.store import branch, table, trigram
 from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, words
-from gateway.store.stretch import Stretch
+from gateway.store.keyset import Keyset
 from gateway.store.term import EVERYWHERE, Reach, crosses, reach
 
 _S = table.session.c
@@ -27,11 +27,11 @@ _FEW: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """How a stretch of those that are wanted is read from a database."""
+class PageQuery:
+    """How a page of those that are wanted is read from a database."""
 
     wanted: SessionFilter
-    stretch: Stretch
+    keyset: Keyset
     dialect: str
     reach: Reach = EVERYWHERE
 
@@ -45,9 +45,9 @@ class Walk:
             await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
         if query is None:
             there = self
-            if crosses(self.wanted, self.stretch.order):
-                there = replace(self, reach=await reach(connection, self.wanted, self.stretch.order))
-            query = there._walked()
+            if crosses(self.wanted, self.keyset.order):
+                there = replace(self, reach=await reach(connection, self.wanted, self.keyset.order))
+            query = there._ordered()
         found: Sequence[Found] = (await connection.execute(query)).all()
         return found
 
@@ -55,15 +55,15 @@ class Walk:
     def _part(self) -> str | None:
         """The part of a title that is looked for by its groups of characters."""
         part = (self.wanted.title_contains or "").casefold()
-        return part if gram.usable(part) else None
+        return part if trigram.usable(part) else None
 
-    def _walked(self) -> Select[Any]:
+    def _ordered(self) -> Select[Any]:
         """Along an index that has them in order."""
         if self.wanted.participant_email is not None:
             return self._of_mailbox(self.wanted.participant_email.lower())
         if (self.wanted.providers, self.wanted.kinds, self.wanted.statuses) != (None, None, None):
             return self._of_branches()
-        of = _columns(table.session, self.dialect, self.stretch.order)
+        of = _columns(table.session, self.dialect, self.keyset.order)
         return self._page(of, *self._ranges(of), *self._words(of))
 
     def _of_mailbox(self, email: str) -> Select[Any]:
@@ -74,14 +74,14 @@ class Walk:
         return self._page(of, _B.email == email, *those).select_from(table.mailbox.join(table.session, same))
 
     def _of_branches(self) -> Select[Any]:
-        of = _columns(branch.BRANCH, self.dialect, self.stretch.order)
+        of = _columns(branch.BRANCH, self.dialect, self.keyset.order)
         those = (*self._ranges(of), *self._words(of))
-        return self._of_keys(branch.nearest(self.wanted, self.stretch, self.dialect, of, those))
+        return self._of_keys(branch.nearest(self.wanted, self.keyset, self.dialect, of, those))
 
     def _of_keys(self, keys: Select[Any]) -> Select[Any]:
         """The sessions of these providers and keys, whose bodies were not read to find them."""
-        place = (_SESSION.at(self.stretch.order), _S.provider, _S.key)
-        return self.stretch.first(select(_S.body, *place).where(tuple_(_S.provider, _S.key).in_(keys)), *place)
+        place = (_SESSION.at(self.keyset.order), _S.provider, _S.key)
+        return self.keyset.first(select(_S.body, *place).where(tuple_(_S.provider, _S.key).in_(keys)), *place)
 
     async def _sorted(self, connection: AsyncConnection) -> Select[Any] | None:
         """All that fulfil a condition which only few do, put in order. SQLite does not know how many do, before it looks."""
@@ -95,9 +95,9 @@ class Walk:
             return None
         of = _UNINDEXED
         those = (*chosen(self.wanted, of), *ranges(self.wanted, of), *words(self.wanted, of), *addressed(self.wanted, of))
-        place = (of.at(self.stretch.order), of.provider, of.key)
+        place = (of.at(self.keyset.order), of.provider, of.key)
         few = select(_S.provider, _S.key).where(tuple_(_S.provider, _S.key).in_(narrow[fewest]), *those)
-        return self._of_keys(self.stretch.first(few.where(*self.stretch.inside(*place)), *place))
+        return self._of_keys(self.keyset.first(few.where(*self.keyset.inside(*place)), *place))
 
     def _narrow(self) -> Iterator[Select[Any]]:
         """Provider and key of those that fulfil a condition, for each that has an index of its own, in no order."""
@@ -105,8 +105,8 @@ class Walk:
         if self.wanted.reference is not None:
             yield listed.where(_S.reference == self.wanted.reference)
         if self._part is not None:
-            yield gram.listed(self._part)
-        by_due = self.stretch.order is SessionOrder.DUE_AT_ASC
+            yield trigram.listed(self._part)
+        by_due = self.keyset.order is SessionOrder.DUE_AT_ASC
         across = created(self.wanted, _S.created_at) if by_due else due(self.wanted, _S.due_at)
         if within := list(across):
             yield listed.where(*within)
@@ -114,26 +114,26 @@ class Walk:
     def _ranges(self, of: Columns) -> Iterator[ColumnElement[bool]]:
         yield from ranges(self.wanted, of)
         if self.reach.begin is not None:
-            yield of.at(self.stretch.order) >= self.reach.begin
+            yield of.at(self.keyset.order) >= self.reach.begin
         if self.reach.end is not None:
-            yield of.at(self.stretch.order) < self.reach.end
+            yield of.at(self.keyset.order) < self.reach.end
 
     def _words(self, of: Columns) -> Iterator[ColumnElement[bool]]:
         if self.dialect == "postgresql" and self._part is not None:
-            yield from gram.having(self._part, of.title_folded)
+            yield from trigram.having(self._part, of.title_folded)
             yield from words(replace(self.wanted, title_contains=None), of)
         else:
             yield from words(self.wanted, of)
 
     def _page(self, of: Columns, *conditions: ColumnElement[bool]) -> Select[Any]:
-        place = (of.at(self.stretch.order), of.provider, of.key)
-        query = select(_S.body, *place).where(*conditions, *self.stretch.inside(*place))
-        return self.stretch.first(query, *place)
+        place = (of.at(self.keyset.order), of.provider, of.key)
+        query = select(_S.body, *place).where(*conditions, *self.keyset.inside(*place))
+        return self.keyset.first(query, *place)
 
 
 @cache
 def _columns(sessions: FromClause, dialect: str, order: SessionOrder) -> Columns:
-    """Those whose index is walked; SQLite might take another."""
+    """Those whose index is read along; SQLite might take another."""
     of = Columns.of(sessions)
     other = "created_at" if order is SessionOrder.DUE_AT_ASC else "due_at"
     return of.unindexed("reference", other) if dialect == "sqlite" else of
