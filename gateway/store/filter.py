@@ -8,7 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, select, tuple_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, FromClause, literal, select, tuple_, type_coerce
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.store import table
 from providers.model import Session, SessionKind, SessionStatus
@@ -107,6 +110,23 @@ class Columns:
         )
 
 
+class _Place(FunctionElement[int]):
+    """Where in a text a part begins, from 1; 0 where it is not in it."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(_Place)
+def _strpos(place: _Place, compiler: SQLCompiler, **given: Any) -> str:
+    return f"strpos({compiler.process(place.clauses, **given)})"
+
+
+@compiles(_Place, "sqlite")
+def _instr(place: _Place, compiler: SQLCompiler, **given: Any) -> str:
+    return f"instr({compiler.process(place.clauses, **given)})"
+
+
 def matching(wanted: SessionFilter) -> list[ColumnElement[bool]]:
     """The conditions of a filter on the table of sessions."""
     of = Columns.of(table.session)
@@ -154,9 +174,14 @@ def due(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnEl
 def words(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
     """What is written on it."""
     if wanted.title_contains:
-        yield of.title_folded.contains(wanted.title_contains.casefold(), autoescape=True)
+        yield contains(of.title_folded, wanted.title_contains.casefold())
     if wanted.reference is not None:
         yield of.reference == wanted.reference
+
+
+def contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whether a text has a part, whatever is in either: LIKE has wildcards, and in SQLite reads no further than a NUL."""
+    return _Place(text, literal(part, table.Words())) > 0
 
 
 def addressed(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import GenerativeSelect
 
 from gateway.store import branch, table, trigram
 from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, words
@@ -99,7 +100,7 @@ class PageQuery:
         few = select(_S.provider, _S.key).where(tuple_(_S.provider, _S.key).in_(narrow[fewest]), *those)
         return self._of_keys(self.keyset.first(few.where(*self.keyset.inside(*place)), *place))
 
-    def _narrow(self) -> Iterator[Select[Any]]:
+    def _narrow(self) -> Iterator[GenerativeSelect]:
         """Provider and key of those that fulfil a condition, for each that has an index of its own, in no order."""
         listed = select(_S.provider, _S.key)
         if self.wanted.reference is not None:

@@ -68,7 +68,7 @@ class Words(TypeDecorator[str]):
 metadata = MetaData()
 
 APART: Final = frozenset(
-    {"session_by_term", "session_by_trigram", "title", "title_trigram"}
+    {"session_by_term", "session_by_trigram", "title", "title_with_nul", "title_trigram"}
     | {f"title_trigram_{part}" for part in ("config", "data", "docsize", "idx")}
 )
 """What migrations alone know of: indexes of expressions, and what one of the databases has and the other has not."""

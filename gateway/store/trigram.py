@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, column, func, literal, select
+from sqlalchemy import ColumnElement, CompoundSelect, column, func, literal, select, text
 from sqlalchemy import table as named
 
 from gateway.store import table
+from gateway.store.filter import contains
 
 LEAST: Final = 3
 """A shorter part is in no group, and in most titles."""
@@ -27,20 +28,21 @@ def usable(part: str) -> bool:
     return len(part) >= LEAST and "\x00" not in part
 
 
-def listed(part: str) -> Select[Any]:
-    """The provider and key of every session whose title may have this part, in SQLite."""
+def listed(part: str) -> CompoundSelect[Any]:
+    """The provider and key of every session whose title may have this part, in SQLite.
+
+    Any with a NUL may have it, as groups behind that are not known.
+    """
     both = _trigram.join(_title, _title.c.id == _trigram.c.rowid)
-    return (
-        select(_title.c.provider, _title.c.key)
-        .select_from(both)
-        .where(_trigram.c.title_trigram.match(_phrases(part[:_ENOUGH])))
-    )
+    columns = (_title.c.provider, _title.c.key)
+    known = select(*columns).select_from(both).where(_trigram.c.title_trigram.match(_phrases(part[:_ENOUGH])))
+    return known.union_all(select(*columns).where(text("instr(folded, char(0)) > 0")))
 
 
 def having(part: str, title: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
     """Whether a title has this part, in PostgreSQL. How many have it, it knows of the groups, and would guess of LIKE."""
     yield func.trigrams(title).bool_op("@>")(func.trigrams(literal(part[:_ENOUGH], table.Words())))
-    yield func.strpos(title, literal(part, table.Words())) > 0
+    yield contains(title, part)
 
 
 def _phrases(part: str) -> str:

@@ -42,6 +42,7 @@ _SQLITE = (
         UNIQUE (provider, "key")
     )
     """,
+    'CREATE INDEX title_with_nul ON title (provider, "key") WHERE instr(folded, char(0)) > 0',
     """
     CREATE VIRTUAL TABLE title_trigram USING fts5(
         folded, content='title', content_rowid='id', tokenize='trigram case_sensitive 1', detail='none', columnsize=0
