@@ -38,17 +38,13 @@ class PageQuery:
 
     async def read(self, connection: AsyncConnection) -> Sequence[Found]:
         """The body, the instant that was sorted by, the provider and the key of each session, nearest first."""
-        query = None
-        if self.dialect == "sqlite":
-            query = await self._sorted(connection)
-        elif self._part:
-            # How many titles have it, only a plan can tell that is made for this part.
-            await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        if query is None:
-            there = self
-            if crosses(self.wanted, self.keyset.order):
-                there = replace(self, reach=await reach(connection, self.wanted, self.keyset.order))
-            query = there._ordered()
+        few = await (self._few_in_sqlite(connection) if self.dialect == "sqlite" else self._few_in_postgresql(connection))
+        if few is not None:
+            query = self._sorted(few)
+        elif crosses(self.wanted, self.keyset.order):
+            query = replace(self, reach=await reach(connection, self.wanted, self.keyset.order))._ordered()
+        else:
+            query = self._ordered()
         found: Sequence[Found] = (await connection.execute(query)).all()
         return found
 
@@ -65,18 +61,18 @@ class PageQuery:
         if (self.wanted.providers, self.wanted.kinds, self.wanted.statuses) != (None, None, None):
             return self._of_branches()
         of = _columns(table.session, self.dialect, self.keyset.order)
-        return self._page(of, *self._ranges(of), *self._words(of))
+        return self._page(of, *self._ranges(of), *words(self.wanted, of))
 
     def _of_mailbox(self, email: str) -> Select[Any]:
         session = _UNINDEXED if self.dialect == "sqlite" else _SESSION
         of = replace(session, provider=_B.provider, key=_B.session_key, created_at=_B.created_at, due_at=_B.due_at)
-        those = (*chosen(self.wanted, of), *self._ranges(of), *self._words(of))
+        those = (*chosen(self.wanted, of), *self._ranges(of), *words(self.wanted, of))
         same = (_S.provider == _B.provider) & (_S.key == _B.session_key)
         return self._page(of, _B.email == email, *those).select_from(table.mailbox.join(table.session, same))
 
     def _of_branches(self) -> Select[Any]:
         of = _columns(branch.BRANCH, self.dialect, self.keyset.order)
-        those = (*self._ranges(of), *self._words(of))
+        those = (*self._ranges(of), *words(self.wanted, of))
         return self._of_keys(branch.nearest(self.wanted, self.keyset, self.dialect, of, those))
 
     def _of_keys(self, keys: Select[Any]) -> Select[Any]:
@@ -84,21 +80,31 @@ class PageQuery:
         place = (_SESSION.at(self.keyset.order), _S.provider, _S.key)
         return self.keyset.first(select(_S.body, *place).where(tuple_(_S.provider, _S.key).in_(keys)), *place)
 
-    async def _sorted(self, connection: AsyncConnection) -> Select[Any] | None:
-        """All that fulfil a condition which only few do, put in order. SQLite does not know how many do, before it looks."""
+    def _sorted(self, few: ColumnElement[bool]) -> Select[Any]:
+        """All that fulfil a condition which only few do, put in order."""
+        of = _UNINDEXED if self.dialect == "sqlite" else _SESSION
+        those = (*chosen(self.wanted, of), *ranges(self.wanted, of), *words(self.wanted, of), *addressed(self.wanted, of))
+        place = (of.at(self.keyset.order), of.provider, of.key)
+        keys = select(_S.provider, _S.key).where(few, *those, *self.keyset.inside(*place))
+        return self._of_keys(self.keyset.first(keys, *place))
+
+    async def _few_in_postgresql(self, connection: AsyncConnection) -> ColumnElement[bool] | None:
+        """That of titles, if only few have this part. What else there are few of, PostgreSQL knows by itself."""
+        if self._part is None or not await trigram.rare(connection, self._part):
+            return None
+        # A plan for any part would not know that few have this one.
+        await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        return trigram.grouped(self._part, _S.title_folded)
+
+    async def _few_in_sqlite(self, connection: AsyncConnection) -> ColumnElement[bool] | None:
+        """The narrowest condition, if only few fulfil it. SQLite does not know how many do, before it looks."""
         narrow = list(self._narrow())
         if not narrow:
             return None
         counts = (select(func.count()).select_from(each.limit(_FEW + 1).subquery()).scalar_subquery() for each in narrow)
         found = (await connection.execute(select(*counts))).one()
         fewest = min(range(len(narrow)), key=lambda place: found[place])
-        if found[fewest] > _FEW:
-            return None
-        of = _UNINDEXED
-        those = (*chosen(self.wanted, of), *ranges(self.wanted, of), *words(self.wanted, of), *addressed(self.wanted, of))
-        place = (of.at(self.keyset.order), of.provider, of.key)
-        few = select(_S.provider, _S.key).where(tuple_(_S.provider, _S.key).in_(narrow[fewest]), *those)
-        return self._of_keys(self.keyset.first(few.where(*self.keyset.inside(*place)), *place))
+        return None if found[fewest] > _FEW else tuple_(_S.provider, _S.key).in_(narrow[fewest])
 
     def _narrow(self) -> Iterator[GenerativeSelect]:
         """Provider and key of those that fulfil a condition, for each that has an index of its own, in no order."""
@@ -118,13 +124,6 @@ class PageQuery:
             yield of.at(self.keyset.order) >= self.reach.begin
         if self.reach.end is not None:
             yield of.at(self.keyset.order) < self.reach.end
-
-    def _words(self, of: Columns) -> Iterator[ColumnElement[bool]]:
-        if self.dialect == "postgresql" and self._part is not None:
-            yield from trigram.having(self._part, of.title_folded)
-            yield from words(replace(self.wanted, title_contains=None), of)
-        else:
-            yield from words(self.wanted, of)
 
     def _page(self, of: Columns, *conditions: ColumnElement[bool]) -> Select[Any]:
         place = (of.at(self.keyset.order), of.provider, of.key)

@@ -54,8 +54,11 @@ class Words(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """To the database."""
-        if value is None or dialect.name != "postgresql":
-            return value
+        return value if value is None or dialect.name != "postgresql" else self.spelled(value)
+
+    @staticmethod
+    def spelled(value: str) -> str:
+        """As PostgreSQL keeps it."""
         return value.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:

@@ -5,14 +5,13 @@ What is found this way may be too much and is never too little: whether a title 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, CompoundSelect, column, func, literal, select, text
 from sqlalchemy import table as named
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import table
-from gateway.store.filter import contains
 
 LEAST: Final = 3
 """A shorter part is in no group, and in most titles."""
@@ -21,6 +20,20 @@ _ENOUGH: Final = 48
 
 _title = named("title", column("id"), column("provider"), column("key"))
 _trigram = named("title_trigram", column("rowid"), column("title_trigram"))
+
+
+_BALANCE: Final = 25
+_FREQUENCY: Final = text(
+    """
+    WITH known AS (
+        SELECT most_common_elems::text::text[] AS groups, most_common_elem_freqs AS frequencies FROM pg_stats
+        WHERE schemaname = current_schema() AND tablename = 'session_by_trigram'
+    )
+    SELECT min(coalesce(known.frequencies[array_position(known.groups, each)], 0)),
+           (SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'session'::regclass)
+    FROM unnest(trigrams(:part)) AS each LEFT JOIN known ON true
+    """
+)
 
 
 def usable(part: str) -> bool:
@@ -39,10 +52,19 @@ def listed(part: str) -> CompoundSelect[Any]:
     return known.union_all(select(*columns).where(text("instr(folded, char(0)) > 0")))
 
 
-def having(part: str, title: ColumnElement[str]) -> Iterator[ColumnElement[bool]]:
-    """Whether a title has this part, in PostgreSQL. How many have it, it knows of the groups, and would guess of LIKE."""
-    yield func.trigrams(title).bool_op("@>")(func.trigrams(literal(part[:_ENOUGH], table.Words())))
-    yield contains(title, part)
+def grouped(part: str, title: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a title may have this part, in PostgreSQL."""
+    return func.trigrams(title).bool_op("@>")(func.trigrams(literal(part[:_ENOUGH], table.Words())))
+
+
+async def rare(connection: AsyncConnection, part: str) -> bool:
+    """Whether it costs less to put all titles in order that may have this part than to read on until enough have it.
+
+    PostgreSQL knows how frequent a group is, and takes each for independent of the others: the least frequent of them
+    tells more. Reading on passes 1/f titles for each that has it, of a page of some fifty; the others are f of all.
+    """
+    frequency, count = (await connection.execute(_FREQUENCY, {"part": table.Words().spelled(part[:_ENOUGH])})).one()
+    return bool(frequency * frequency * count < _BALANCE)
 
 
 def _phrases(part: str) -> str:
