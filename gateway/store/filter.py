@@ -78,9 +78,6 @@ class Row:
     position: Position
 
 
-_S = table.session.c
-
-
 @dataclass(frozen=True, slots=True)
 class Columns:
     """What conditions are about."""

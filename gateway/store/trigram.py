@@ -13,16 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import table
 
-LEAST: Final = 3
+_LEAST: Final = 3
 """A shorter part is in no group, and in most titles."""
 _ENOUGH: Final = 48
 """So many characters of a part tell it from others."""
+_BALANCE: Final = 25
+"""Where both ways cost the same: a page's fifty divided by f are read, or twice f of all, as those lie far apart."""
 
 _title = named("title", column("id"), column("provider"), column("key"))
 _trigram = named("title_trigram", column("rowid"), column("title_trigram"))
-
-
-_BALANCE: Final = 25
 _FREQUENCY: Final = text(
     """
     WITH known AS (
@@ -38,7 +37,7 @@ _FREQUENCY: Final = text(
 
 def usable(part: str) -> bool:
     """Whether groups can tell which titles have this part. A NUL ends what SQLite reads of a text."""
-    return len(part) >= LEAST and "\x00" not in part
+    return len(part) >= _LEAST and "\x00" not in part
 
 
 def listed(part: str) -> CompoundSelect[Any]:
@@ -61,7 +60,7 @@ async def rare(connection: AsyncConnection, part: str) -> bool:
     """Whether it costs less to put all titles in order that may have this part than to read on until enough have it.
 
     PostgreSQL knows how frequent a group is, and takes each for independent of the others: the least frequent of them
-    tells more. Reading on passes 1/f titles for each that has it, of a page of some fifty; the others are f of all.
+    tells more.
     """
     frequency, count = (await connection.execute(_FREQUENCY, {"part": table.Words().spelled(part[:_ENOUGH])})).one()
     return bool(frequency * frequency * count < _BALANCE)
@@ -69,6 +68,6 @@ async def rare(connection: AsyncConnection, part: str) -> bool:
 
 def _phrases(part: str) -> str:
     """One group after the other, and the last, which may share characters with the one before."""
-    starts = [*range(0, len(part) - LEAST + 1, LEAST), len(part) - LEAST]
-    groups = dict.fromkeys(part[start : start + LEAST].replace('"', '""') for start in starts)
+    starts = [*range(0, len(part) - _LEAST + 1, _LEAST), len(part) - _LEAST]
+    groups = dict.fromkeys(part[start : start + _LEAST].replace('"', '""') for start in starts)
     return " ".join(f'"{group}"' for group in groups)
