@@ -31,6 +31,8 @@ from providers.errors import ConfigurationError
 ME = "{ viewer { subject } }"
 EVENTS = "subscription { sessionEvents { type } }"
 READER, OTHER = key("sessions:read"), key("native:read")
+TRUST = httpx.create_ssl_context()
+"""Read once: for each client anew, it takes so long that what was spent flows back meanwhile."""
 RATES = {"per_second": 2, "burst": 5, "failures_per_second": 1, "failures_burst": 3, "subscriptions": 2}
 
 
@@ -46,7 +48,7 @@ async def post(door: Door, credentials: str | None, address: str | None = None) 
     headers = {} if credentials is None else {"authorization": f"Bearer {credentials}"}
     if address is not None:
         headers["x-forwarded-for"] = address
-    async with httpx.AsyncClient(base_url=door.scene.address) as client:
+    async with httpx.AsyncClient(base_url=door.scene.address, verify=TRUST) as client:
         return await client.post("/graphql", json={"query": ME}, headers=headers)
 
 

@@ -267,6 +267,7 @@ async def test_sessions_that_come_and_go_between_pages_shift_nothing(scene):
 
 
 @pytest.mark.parametrize("relayed", [("easyink",)])
+@pytest.mark.parametrize("changes", [{"freshness": {"list_wait": 60}}])
 async def test_rows_that_move_up_while_the_gateway_reads_a_long_list_are_not_lost(scene):
     office = scene.sandboxes["easyink"].office
     keys = [made_by_hand(scene, number) for number in range(130)]

@@ -18,7 +18,7 @@ from scene import Scene, eventually
 from providers.sandbox import RecordedCall
 
 SESSIONS = 60
-TOTAL = 2_000
+TOTAL = 1_000
 AT_ONCE = 40
 EVENTS = ("signing-session.completed", "signing-session.opened", "package.completed", "something.new")
 
