@@ -8,7 +8,6 @@ _TOO_TALKATIVE = (
     "httpx",
     "httpcore",
     "aiocache",
-    "aiohttp",
     "aiosqlite",
     "alembic",
     "pyhanko",

@@ -17,12 +17,13 @@ import msgspec
 
 from providers.authorization import Authorization
 from providers.call import READS, Body, Call, Query, unreadable
-from providers.carrier import Answer, Carrier, Lost, SocketCarrier, spelled
+from providers.carrier import Answer, Carrier, Lost, spelled
 from providers.circuit import CircuitState
 from providers.clock import Clock
 from providers.deadline import time_left
 from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
 from providers.health import Health, Pulse
+from providers.http1.carrier import SocketCarrier
 from providers.metering import UNREADABLE, Meter, current, outcome, unmetered
 from providers.model import Content
 from providers.reply import Fault, Reply, content, refusal
@@ -69,7 +70,6 @@ class Http:
             # Connecting gives up first, so that a write which never left is not taken for one in doubt.
             connect=settings.timeout / 2,
             stall=settings.timeout,
-            connections=settings.max_concurrency,
         )
 
     @property
@@ -300,9 +300,8 @@ class Http:
         patience = time_left(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
         self.sent += 1
         try:
-            async with asyncio.timeout(patience):
-                return await self._carrier.send(call.method, call.url, {**call.headers, **proof}, call.content)
-        except (Lost, TimeoutError) as error:
+            return await self._carrier.send(call.method, call.url, {**call.headers, **proof}, call.content, patience)
+        except Lost as error:
             raise call.silence(error) from error
 
     async def _read(self, call: Call, answer: Answer) -> Reply:

@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from statistics import median
 from typing import Any, Literal
 
-import aiohttp
 import httpx
 import msgspec
 import uvloop
@@ -25,11 +24,12 @@ from rich.table import Table
 from providers.adapter import Adapter, Steps
 from providers.authority import sample_pdf
 from providers.authorization import Headers
-from providers.carrier import Answer, Body, SocketCarrier
+from providers.carrier import Answer, Body
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.easyink import wire as easyink
 from providers.http import Http
+from providers.http1.carrier import SocketCarrier
 from providers.order import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
 from providers.reply import Reply
@@ -38,7 +38,7 @@ from providers.signicat import wire as signicat
 from tests.bench.constant import constant
 
 IN_FLIGHT, ANSWER_BYTES, ROUNDS = 32, 1_024, 3
-CALLS = {"ours": 6_400, "aiohttp": 6_400, "httpx": 1_600}
+CALLS = {"ours": 6_400, "httpx": 1_600}
 SESSIONS, READINGS = 50, 300
 BOUND_CALL_US, BOUND_DECODING_US = 100.0, 200.0
 
@@ -71,7 +71,7 @@ async def each(call: Call, count: int) -> float:
 
 
 async def calls() -> dict[str, float]:
-    """A read through all of ``providers.http``, and bare clients beside it: medians of rounds in turn."""
+    """A read through all of ``providers.http``, and one of httpx beside it: medians of rounds in turn."""
     async with constant(ANSWER_BYTES) as url:
         http = Http(
             Settings(name="constant", base_url=url, max_concurrency=IN_FLIGHT),
@@ -79,20 +79,16 @@ async def calls() -> dict[str, float]:
         )
         clock = Clock()
         limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
-        async with aiohttp.ClientSession() as bare, httpx.AsyncClient(limits=limits) as reference:
+        async with httpx.AsyncClient(limits=limits) as reference:
 
             async def ours() -> None:
                 with deadline(clock, 20):
                     await http.fetch(Thing, "GET", "/things", query={"page": 1, "size": 50})
 
-            async def with_aiohttp() -> None:
-                async with bare.get(f"{url}/things?page=1&size=50") as response:
-                    await response.read()
-
             async def with_httpx() -> None:
                 (await reference.get(f"{url}/things?page=1&size=50")).raise_for_status()
 
-            ways: dict[str, Call] = {"ours": ours, "aiohttp": with_aiohttp, "httpx": with_httpx}
+            ways: dict[str, Call] = {"ours": ours, "httpx": with_httpx}
             found = [{name: await each(call, CALLS[name]) for name, call in ways.items()} for _ in range(ROUNDS)]
         await http.close()
     return {name: median(one[name] for one in found) for name in ways}
@@ -118,13 +114,15 @@ class Tape(SocketCarrier):
     """Carries calls until it plays: from then on the last answer comes at once, for ever."""
 
     def __init__(self) -> None:
-        super().__init__(connect=5, stall=5, connections=1)
+        super().__init__(connect=5, stall=5)
         self.plays = False
         self.last: Held | None = None
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
+    ) -> Answer:
         if not self.plays:
-            answer = await super().send(method, url, headers, body)
+            answer = await super().send(method, url, headers, body, patience)
             pieces = [piece async for piece in _pieces(answer)]
             self.last = Held(answer, b"".join(pieces))
             answer.close()
@@ -225,7 +223,6 @@ async def main(console: Console) -> int:
     whole = "a call: its place, circuit, deadline, proof, retries, reading"
     for what, name, bound in (
         (whole, "ours", f"{BOUND_CALL_US:g}"),
-        ("bare aiohttp", "aiohttp", ""),
         ("bare httpx", "httpx", ""),
     ):
         table.add_row(what, f"{costs[name]:.0f}", bound, f"{costs[name] / costs['httpx']:.3f}")

@@ -6,7 +6,6 @@ import orders
 import pytest
 from pydantic import SecretStr
 
-from providers.carrier import SocketCarrier
 from providers.circuit import CircuitState
 from providers.errors import (
     AuthorizationRequired,
@@ -23,6 +22,7 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http import ATTEMPTS
+from providers.http1.carrier import SocketCarrier
 from providers.model import ParticipantStatus, SessionKind, SessionStatus
 from providers.registry import load, load_sandbox
 
@@ -213,11 +213,11 @@ class Rewording(SocketCarrier):
     """Carries calls to the sandbox and replaces words in what it answers."""
 
     def __init__(self):
-        super().__init__(connect=5, stall=5, connections=10)
+        super().__init__(connect=5, stall=5)
         self.words = ()
 
-    async def send(self, method, url, headers, body):
-        answer = await super().send(method, url, headers, body)
+    async def send(self, method, url, headers, body, patience=None):
+        answer = await super().send(method, url, headers, body, patience)
         said = b""
         while piece := await answer.read():
             said += piece

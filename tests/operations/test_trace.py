@@ -12,7 +12,8 @@ from orders import order
 
 from providers.adapter import Steps
 from providers.authority import Authority
-from providers.carrier import Answer, Body, SocketCarrier
+from providers.carrier import Answer, Body
+from providers.http1.carrier import SocketCarrier
 from providers.registry import load, load_sandbox
 
 CALLS = {
@@ -54,16 +55,18 @@ class Traced(SocketCarrier):
     """Carries calls, and lets whoever could send one beside it do so before each is sent."""
 
     def __init__(self, trace: Trace) -> None:
-        super().__init__(connect=5, stall=5, connections=16)
+        super().__init__(connect=5, stall=5)
         self.trace = trace
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
+    ) -> Answer:
         trace = self.trace
         trace.turn += 1
         begun = trace.turn
         for _ in range(20):
             await asyncio.sleep(0)
-        answer = await super().send(method, url, headers, body)
+        answer = await super().send(method, url, headers, body, patience)
         trace.turn += 1
         trace.spans.append((f"{method} {url.split('/', 3)[3].partition('?')[0][-42:]}", begun, trace.turn))
         return answer

@@ -15,11 +15,12 @@ import httpx
 
 from providers.adapter import Adapter, Steps
 from providers.authority import Authority, sample_pdf
-from providers.carrier import Answer, Body, SocketCarrier
+from providers.carrier import Answer, Body
 from providers.clock import Clock
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
 from providers.easyink.sandbox import SANDBOX, EasyInkSandbox
+from providers.http1.carrier import SocketCarrier
 from providers.model import Document, DocumentRole, Session
 from providers.order import DocumentOrder, Order, ParticipantOrder
 from providers.sandbox import Message, Receive, Scope, Send, serving
@@ -67,10 +68,12 @@ class Wiretap(SocketCarrier):
     """A socket like any other, which also notes what is sent through it: a body where it is JSON or a form."""
 
     def __init__(self) -> None:
-        super().__init__(connect=5, stall=5, connections=100)
+        super().__init__(connect=5, stall=5)
         self.sent: list[tuple[str, object]] = []
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> Answer:
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
+    ) -> Answer:
         kind, noted = headers.get("content-type", ""), None
         if kind == "application/json":
             noted = json.loads(body)
@@ -78,7 +81,7 @@ class Wiretap(SocketCarrier):
             noted = dict(parse_qsl(body.decode()))
         address = urlsplit(url)
         self.sent.append((f"{method} {address.path}{address.query and '?'}{address.query}", noted))
-        return await super().send(method, url, headers, body)
+        return await super().send(method, url, headers, body, patience)
 
 
 @dataclass

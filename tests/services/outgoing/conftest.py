@@ -34,3 +34,11 @@ async def connect(watch: Watch) -> AsyncIterator[Callable[..., Awaitable[Http]]]
             return http
 
         yield connect
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names no proxy."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import gzip
 import socket
 import ssl
@@ -14,13 +13,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 from starlette.responses import Response
-from upstream import KEY, Scripted, peer, request_head
+from upstream import KEY, Scripted, peer, request_head, self_signed
 
 from providers.authorization import Headers
 from providers.clock import Clock
@@ -32,10 +27,8 @@ MEGABYTE = 2**20
 
 
 @pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+def _no_proxy(no_proxy):
+    pass
 
 
 async def two_pieces() -> AsyncIterator[bytes]:
@@ -352,15 +345,8 @@ async def test_an_answer_of_several_hundred_headers_or_a_long_one_is_read(connec
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(connect, tmp_path):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-    certificate = made.sign(key, hashes.SHA256())
     pem = tmp_path / "server.pem"
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    pem.write_bytes(self_signed("127.0.0.1"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
     heard = []

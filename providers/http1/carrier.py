@@ -1,0 +1,94 @@
+"""Carries calls over sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+from urllib.request import getproxies
+
+from providers.carrier import Answer, Body, Late, Unreached
+from providers.http1.encoding import ACCEPTED
+from providers.http1.pool import Pool
+from providers.http1.route import route
+
+_BODILESS: Final = frozenset({"GET", "HEAD"})
+_ADDRESS: Final = re.compile(r"(https?)://([^/?#]+)([^#]*)")
+_USUAL: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "countersign"}
+
+
+class SocketCarrier:
+    """Carries calls over connections that stay open for the next one.
+
+    Connecting may take ``connect`` seconds. Each piece of a streamed body may take ``stall`` to be sent, and so may
+    the answer to it.
+    """
+
+    def __init__(self, *, connect: float, stall: float) -> None:
+        self._connect = connect
+        self._stall = stall
+        self._proxies = getproxies()
+        self._pools: dict[tuple[str, str], Pool] = {}
+        self._closed = False
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
+    ) -> Answer:
+        """The beginning of the answer, to be closed. Raises ``Lost``, or what ``body`` raises."""
+        scheme, authority, target = _parts(url)
+        pool = self._pools.get((scheme, authority)) or self._pool(scheme, authority)
+        said = {"host": authority, **_USUAL, **pool.route.headers}
+        for name, value in headers.items():
+            said[name.lower()] = value
+        target = pool.route.before + target
+        if body is not None and not isinstance(body, bytes):
+            try:
+                async with asyncio.timeout(patience):
+                    return await self._streamed(pool, method, target, said, body)
+            except TimeoutError as error:
+                raise Late("The answer took too long.") from error
+        if body is not None or method not in _BODILESS:
+            said["content-length"] = str(len(body or b""))
+        head = _head(method, target, said)
+        connection = pool.kept() or await pool.opened(patience)
+        return await connection.ask(head + body if body else head, patience, headless=method == "HEAD")
+
+    async def close(self) -> None:
+        """Closes every connection; nothing can be sent any more."""
+        self._closed = True
+        for pool in self._pools.values():
+            await pool.close()
+
+    async def _streamed(self, pool: Pool, method: str, target: str, said: dict[str, str], body: AsyncIterator[bytes]) -> Answer:
+        length = int(said["content-length"]) if "content-length" in said else None
+        if length is None:
+            said["transfer-encoding"] = "chunked"
+        head = _head(method, target, said)
+        connection = pool.kept() or await pool.opened(None)
+        return await connection.stream(head, body, length, self._stall)
+
+    def _pool(self, scheme: str, authority: str) -> Pool:
+        if self._closed:
+            raise Unreached("Connections are no longer made.")
+        made = self._pools[scheme, authority] = Pool(route(scheme, authority, self._proxies), self._connect)
+        return made
+
+
+def _parts(url: str) -> tuple[str, str, str]:
+    """Scheme, host with port, and the rest of an address."""
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        raise ValueError("This is no address of HTTP.")
+    scheme, authority, rest = found.groups()
+    return scheme, authority, rest if rest.startswith("/") else f"/{rest}"
+
+
+def _head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    """The head of a request. Raises ``ValueError`` where a header has lines of its own."""
+    said = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    head = f"{method} {target} HTTP/1.1\r\n{said}\r\n"
+    lines = len(headers) + 2
+    if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
+        raise ValueError("A header may not have lines of its own.")
+    return head.encode()

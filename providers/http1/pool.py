@@ -1,0 +1,84 @@
+"""Connections to one host, which stay open for the next call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from providers.carrier import Lost, Unreached
+from providers.http1.connection import Connection
+from providers.http1.route import Route
+
+_IDLE_SECONDS: Final = 5.0
+
+
+class Pool:
+    """Has as many connections as calls were under way at once. Making one may take ``patience`` seconds."""
+
+    def __init__(self, route: Route, patience: float) -> None:
+        self.route = route
+        self._patience = patience
+        self._open: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._emptied: asyncio.Future[None] | None = None
+
+    def kept(self) -> Connection | None:
+        """A connection that waits for a call, where there is one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable():
+                return connection
+            connection.abort()
+        return None
+
+    async def opened(self, patience: float | None) -> Connection:
+        """A new connection. Raises ``Unreached``."""
+        limit = self._patience if patience is None else min(self._patience, patience)
+        try:
+            async with asyncio.timeout(limit):
+                connection = await self.route.open(self._made)
+        except TimeoutError as error:
+            raise Unreached("Connecting took too long.") from error
+        except (Lost, OSError, ValueError) as error:
+            raise Unreached(type(error).__name__) from None
+        if self._closed or connection.transport.is_closing():
+            connection.abort()
+            raise Unreached("The connection was closed.")
+        self._open.add(connection)
+        return connection
+
+    async def close(self) -> None:
+        """Ends every connection; none is made any more."""
+        self._closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in self._open:
+            connection.abort()
+        if self._open:
+            self._emptied = asyncio.get_running_loop().create_future()
+            await self._emptied
+
+    def _made(self) -> Connection:
+        return Connection(self._freed, self._lost)
+
+    def _lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if self._emptied is not None and not self._open and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    def _freed(self, connection: Connection) -> None:
+        self._idle.append(connection)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Ends connections that nobody has used for a while; those used last are at the end."""
+        loop = asyncio.get_running_loop()
+        since = loop.time() - _IDLE_SECONDS
+        for connection in self._idle:
+            if connection.idle_since <= since:
+                connection.abort()
+        self._idle = [connection for connection in self._idle if connection.idle_since > since]
+        self._sweeper = loop.call_later(_IDLE_SECONDS, self._sweep) if self._idle else None

@@ -1,0 +1,115 @@
+"""Where calls go, and how they get there: straight, or by the proxy that the environment names."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import proxy_bypass
+
+import httpx
+from aiohappyeyeballs import start_connection
+
+from providers.carrier import Unreached
+from providers.http1.connection import Connection
+
+_PORTS: Final = {"http": 80, "https": 443}
+_EYEBALLS_SECONDS: Final = 0.25
+"""How long one address of a host is tried before the next one is beside it (RFC 8305)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to a host. ``before`` goes before the path of a call, ``headers`` into its head."""
+
+    scheme: str
+    authority: str
+    proxy: str | None
+    before: str
+    headers: Mapping[str, str]
+
+    async def open(self, made: Callable[[], Connection]) -> Connection:
+        """A connection that calls can be sent through. Raises ``OSError``, ``ValueError`` or ``Lost``."""
+        host, port = _host(self.scheme, self.authority)
+        if self.proxy is None:
+            return await _connected(made, host, port, tls=self.scheme == "https")
+        proxy = urlsplit(self.proxy)
+        if proxy.scheme not in _PORTS:
+            raise Unreached("The proxy is of a kind that cannot be used.")
+        connection = await _connected(made, *_host(proxy.scheme, proxy.netloc.rpartition("@")[2]), tls=proxy.scheme == "https")
+        if self.scheme == "http":
+            return connection
+        return await _tunnelled(made, connection, host, port, _proof(self.proxy))
+
+
+def route(scheme: str, authority: str, proxies: Mapping[str, str]) -> Route:
+    """How calls to a host travel where these are the proxies of the environment."""
+    host, port = _host(scheme, authority)
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(f"{host}:{port}") or proxy_bypass(host):
+        return Route(scheme, authority, None, "", {})
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if scheme == "https":
+        return Route(scheme, authority, proxy, "", {})
+    return Route(scheme, authority, proxy, f"http://{authority}", _proof(proxy))
+
+
+async def _connected(made: Callable[[], Connection], host: str, port: int, *, tls: bool) -> Connection:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    reached = await start_connection(found, happy_eyeballs_delay=_EYEBALLS_SECONDS, interleave=1)
+    reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _, connection = await loop.create_connection(
+        made, sock=reached, ssl=trusted() if tls else None, server_hostname=host if tls else None
+    )
+    return connection
+
+
+async def _tunnelled(
+    made: Callable[[], Connection], proxy: Connection, host: str, port: int, proof: Mapping[str, str]
+) -> Connection:
+    """A connection within one to a proxy, who sees nothing of it but where it leads."""
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {where} HTTP/1.1", f"host: {where}", *(f"{name}: {value}" for name, value in proof.items())]
+    answer = await proxy.ask("".join(f"{line}\r\n" for line in [*lines, ""]).encode(), None, headless=True)
+    if not 200 <= answer.status < 300:
+        proxy.abort()
+        raise Unreached(f"The proxy refused to connect (HTTP {answer.status}).")
+    connection = made()
+    try:
+        transport = await asyncio.get_running_loop().start_tls(proxy.transport, connection, trusted(), server_hostname=host)
+    except BaseException:
+        proxy.abort()
+        raise
+    if transport is None:
+        raise Unreached("The connection broke.")
+    connection.connection_made(transport)
+    return connection
+
+
+def _host(scheme: str, authority: str) -> tuple[str, int]:
+    parts = urlsplit(f"{scheme}://{authority}")
+    return parts.hostname or "", parts.port or _PORTS[scheme]
+
+
+def _proof(proxy: str) -> dict[str, str]:
+    """Who we are to a proxy, where its address says so."""
+    parts = urlsplit(proxy)
+    if parts.username is None:
+        return {}
+    words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(words.encode()).decode()}"}
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whom to trust; reading that takes 50 ms, so it is read once for all providers."""
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
