@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from providers.model import Document, Participant, ParticipantStatus, Session, SessionStatus, Signature
@@ -42,9 +41,6 @@ class Change:
     occurred_at: datetime | None = None
 
 
-_told = attrgetter(*(each.name for each in fields(Session) if each.name not in {"observed_at", "source", "stale"}))
-
-
 class _Part(Protocol):
     @property
     def key(self) -> str: ...
@@ -55,7 +51,7 @@ P = TypeVar("P", bound=_Part)
 
 def same(known: Session, seen: Session) -> bool:
     """Whether two sightings tell the same, whenever and however each was made."""
-    return bool(_told(seen) == _told(known))
+    return seen is known or seen.told == known.told
 
 
 def changes(known: Session | None, seen: Session) -> tuple[Change, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeVar
@@ -37,6 +38,7 @@ ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _AS_IT_IS = "%/:?#[]@!$&'()*+,;=~"
 """What stays as it is in the path and the query of an address."""
+_PLAIN = re.compile(rf"[\w.{re.escape(_AS_IT_IS)}-]*", re.ASCII).fullmatch
 
 
 class Http:
@@ -174,7 +176,7 @@ class Http:
         if repeatable is None:
             repeatable = method in READS or method in {"PUT", "DELETE"}
         target = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        url = spelled(base_url or self._settings.base_url) + quote(target, safe=_AS_IT_IS)
+        url = spelled(base_url or self._settings.base_url) + (target if _PLAIN(target) else quote(target, safe=_AS_IT_IS))
         return Call(self.provider, method, path, url, sent, body, repeatable)
 
     async def _tried(self, call: Call, once: Exchange[T], *, authorized: bool = True) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Self
 from urllib.parse import quote, urlsplit
@@ -11,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from providers.errors import NotFound
 
 _NO_KEYS = frozenset({"", ".", ".."})
+_PLAIN = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
+"""Keys that stay as they are in a path, as most do."""
 
 
 def _http_url(value: str) -> str:
@@ -74,7 +77,7 @@ class ProviderSettings(BaseModel):
             text = str(value)
             if text in _NO_KEYS and f"{{{key}}}" in template:
                 raise NotFound("There is nothing of that key.", provider=self.name)
-            put[key] = quote(text, safe="")
+            put[key] = text if _PLAIN(text) else quote(text, safe="")
         return template.format_map(put)
 
     def secrets(self) -> tuple[SecretStr, ...]:

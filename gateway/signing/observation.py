@@ -126,7 +126,7 @@ class Observation:
             return None
         as_of = begun_at or self._clock.now()
         kept, told = _merged(known, seen)
-        return replace(kept, **told, observed_at=as_of, source=source, stale=False)
+        return (replace(kept, **told) if told else kept).seen(as_of, source)
 
     async def _confirmed(self, stored: Stored, digests: Mapping[str, bytes] | None) -> Session:
         """What was known already, seen again. Nothing is written for it but what its rows were like."""
