@@ -18,7 +18,7 @@ _NOTHING: Final[tuple[Stored | None, float]] = (None, 0.0)
 
 
 class _Memory(SimpleMemoryCache):  # type: ignore[misc]
-    """aiocache's memory, looked into at once: plugins and timeouts, of which there are none here, would cost 10 µs a look.
+    """aiocache's memory, used at once: plugins and timeouts, of which there are none here, would cost 10 µs a look.
 
     What is past its time is found so when somebody looks; a timer for each would cost more than to keep it.
     """
@@ -28,13 +28,13 @@ class _Memory(SimpleMemoryCache):  # type: ignore[misc]
         stored, until = self._cache.get(ref, _NOTHING)
         return stored if until > get_running_loop().time() else None
 
-    async def hold(self, ref: SessionRef, stored: Stored, seconds: float) -> None:
+    def hold(self, ref: SessionRef, stored: Stored, seconds: float) -> None:
         """Holds it for so long."""
-        await self._set(ref, (stored, get_running_loop().time() + seconds))
+        self._cache[ref] = stored, get_running_loop().time() + seconds
 
-    async def forget(self, ref: SessionRef) -> None:
+    def forget(self, ref: SessionRef) -> None:
         """Holds it no longer."""
-        await self._delete(ref)
+        self._cache.pop(ref, None)
 
 
 class SessionCache:
@@ -50,19 +50,19 @@ class SessionCache:
         self._used: OrderedDict[SessionRef, None] = OrderedDict()
         self._floors: OrderedDict[SessionRef, int] = OrderedDict()
 
-    async def get(self, ref: SessionRef) -> Session | None:
+    def get(self, ref: SessionRef) -> Session | None:
         """The session, if it is here."""
-        held = await self.stored(ref)
+        held = self.stored(ref)
         return held.session if held else None
 
-    async def stored(self, ref: SessionRef) -> Stored | None:
+    def stored(self, ref: SessionRef) -> Stored | None:
         """The session and its version, if they are here."""
         stored = self._memory.look(ref)
         if stored is not None:
             self._used.move_to_end(ref)
         return stored
 
-    async def put(self, stored: Stored) -> None:
+    def put(self, stored: Stored) -> None:
         """Keeps a session, an open one for seconds, a final one for long, unless a newer state of it is here."""
         session, ref = stored.session, stored.session.ref
         held = self._memory.look(ref)
@@ -70,26 +70,26 @@ class SessionCache:
             return
         life = self._freshness.final if session.settled else self._freshness.open
         if life <= 0:
-            await self.drop(ref)
+            self.drop(ref)
             return
-        await self._memory.hold(ref, stored, life)
+        self._memory.hold(ref, stored, life)
         self._used[ref] = None
         self._used.move_to_end(ref)
         if len(self._used) > self._most:
             oldest, _ = self._used.popitem(last=False)
-            await self._memory.forget(oldest)
+            self._memory.forget(oldest)
 
-    async def drop(self, ref: SessionRef, before: int | None = None) -> None:
+    def drop(self, ref: SessionRef, before: int | None = None) -> None:
         """Forgets a session, or only what it was before it had this version; that is not taken again either."""
         if before is not None:
             self._floors[ref] = before
             self._floors.move_to_end(ref)
             if len(self._floors) > self._most:
                 self._floors.popitem(last=False)
-            if (held := await self.stored(ref)) and held.version >= before:
+            if (held := self.stored(ref)) and held.version >= before:
                 return
         self._used.pop(ref, None)
-        await self._memory.forget(ref)
+        self._memory.forget(ref)
 
     async def close(self) -> None:
         """Forgets everything."""

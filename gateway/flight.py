@@ -10,51 +10,47 @@ T = TypeVar("T")
 
 
 class _Piece(Generic[T]):
-    """Work under way, and how many wait for it."""
+    """Work under way, and who waits for it. ``done`` says that ``result`` or ``error`` has come of it."""
 
-    __slots__ = ("askers", "task")
+    __slots__ = ("done", "error", "result", "waiting")
 
-    def __init__(self, work: Callable[[], Awaitable[T]], name: str) -> None:
-        self.task = asyncio.create_task(_run(work), name=name)
-        self.askers = 0
+    result: T
+
+    def __init__(self) -> None:
+        self.done = False
+        self.error: Exception | None = None
+        self.waiting: list[asyncio.Future[None]] = []
+
+    def end(self) -> None:
+        for turn in self.waiting:
+            if not turn.done():
+                turn.set_result(None)
 
 
 class Flight(Generic[T]):
-    """Work in progress by its key. Each piece ends with its last asker, unless ``close`` ends it first."""
+    """Work under way by its key. Whoever asks first does it for all; where they leave, the next one begins it anew."""
 
     def __init__(self) -> None:
         self._pieces: dict[Hashable, _Piece[T]] = {}
-        self._ending: set[asyncio.Task[T]] = set()
 
     async def do(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """The result of work that is under way under this key, or else of this work."""
-        piece = self._pieces.get(key)
-        if piece is None or piece.task.done():
-            piece = self._pieces[key] = _Piece(work, f"flight of {type(key).__name__}")
-            piece.task.add_done_callback(self._land)
-        piece.askers += 1
+        while (piece := self._pieces.get(key)) is not None:
+            turn = asyncio.get_running_loop().create_future()
+            piece.waiting.append(turn)
+            await turn
+            if piece.error is not None:
+                raise piece.error
+            if piece.done:
+                return piece.result
+        piece = self._pieces[key] = _Piece()
         try:
-            return await asyncio.shield(piece.task)
+            piece.result = await work()
+            piece.done = True
+        except Exception as error:
+            piece.error = error
+            raise
         finally:
-            piece.askers -= 1
-            if piece.askers == 0 and self._pieces.get(key) is piece:
-                del self._pieces[key]  # whoever asks from now on gets work of their own
-                if not piece.task.done():
-                    self._ending.add(piece.task)
-                    piece.task.cancel()
-
-    async def close(self) -> None:
-        """Ends what is under way."""
-        tasks = [piece.task for piece in self._pieces.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, *self._ending, return_exceptions=True)
-
-    def _land(self, task: asyncio.Task[T]) -> None:
-        self._ending.discard(task)
-        if not task.cancelled():
-            task.exception()
-
-
-async def _run(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()
+            del self._pieces[key]
+            piece.end()
+        return piece.result

@@ -186,15 +186,15 @@ class Hub:
     async def _look(self) -> None:
         began = self._clock.monotonic()
         while events := await self._events.page(self._head, _BATCH):
-            await self._pass_on(events)
+            self._pass_on(events)
         self._looked_at = began
 
-    async def _pass_on(self, events: Sequence[Event]) -> None:
+    def _pass_on(self, events: Sequence[Event]) -> None:
         """What another gateway has seen is not what is at hand here: that goes before anybody is told."""
         if events[0].seq != self._head + 1:
             self._lose()
         for event in events:
-            await self._cache.drop(event.session, before=event.version)
+            self._cache.drop(event.session, before=event.version)
         for event in events:
             self._recent.append(event)
             self._head = event.seq

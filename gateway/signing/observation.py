@@ -73,7 +73,7 @@ class Observation:
         ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
         read of the session itself does.
         """
-        if settlement is None and (at_hand := await self._cache.stored(seen.ref)) is not None:
+        if settlement is None and (at_hand := self._cache.stored(seen.ref)) is not None:
             session = self._made(at_hand.session, seen, source, begun_at)
             if session is None:
                 return at_hand.session
@@ -114,7 +114,7 @@ class Observation:
         self.saved += 1
         if not saved:
             return None
-        await self._at_hand(Stored(session, state.version))
+        self._at_hand(Stored(session, state.version))
         if state.changes:
             self._told()
             self._changed(known, session, state.changes)
@@ -132,11 +132,11 @@ class Observation:
         """What was known already, seen again. Nothing is written for it but what its rows were like."""
         if digests:
             await self._store.sessions.save_digests(stored.session, digests)
-        await self._at_hand(stored)
+        self._at_hand(stored)
         return stored.session
 
-    async def _at_hand(self, stored: Stored) -> None:
-        await self._cache.put(stored)
+    def _at_hand(self, stored: Stored) -> None:
+        self._cache.put(stored)
         self._confirmations.note(stored)
 
     def _poll_at(self, session: Session) -> datetime | None:

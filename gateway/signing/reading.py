@@ -110,7 +110,6 @@ class Reading:
             await self._redis.aclose()
         await self._vigil.close()
         await self._listing.close()
-        await self._reads.close()
         await self._cache.close()
 
     def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
@@ -137,7 +136,7 @@ class Reading:
         Where the provider does not answer, what is known comes back marked as stale. Raises ``NotFound``.
         """
         self.directory.get(ref.provider, path=("id",))
-        known = await self._cache.get(ref) or await self._recall(ref, max_age)
+        known = self._cache.get(ref) or await self._recall(ref, max_age)
         if known is not None and not known.partial and self._fresh(known, max_age):
             return known
         try:
@@ -149,7 +148,7 @@ class Reading:
 
     async def known(self, ref: SessionRef) -> Session:
         """A session as it is known, or the one that it has become a part of. Asks no provider. Raises ``NotFound``."""
-        if (held := await self._cache.get(ref)) is not None:
+        if (held := self._cache.get(ref)) is not None:
             return held
         stored = await self._store.sessions.stored(ref)
         if stored is None:
@@ -157,7 +156,7 @@ class Reading:
             stored = await self._store.sessions.stored(SessionRef(ref.provider, row.session_key)) if row else None
         if stored is None:
             raise NotFound("There is no such session.", path=("id",))
-        await self._cache.put(stored)
+        self._cache.put(stored)
         return stored.session
 
     async def session_by_key(self, provider: str, key: str, max_age: timedelta | None = None) -> Session:
@@ -206,7 +205,7 @@ class Reading:
         if not self._fresh(stored.session, max_age) and (seen_at := await self._confirmations.seen_at(stored)):
             stored = replace(stored, session=replace(stored.session, observed_at=seen_at))
         if self._fresh(stored.session, max_age):
-            await self._cache.put(stored)
+            self._cache.put(stored)
         return stored.session
 
     def _asked(self, names: Sequence[str] | None) -> list[Connected]:
@@ -227,7 +226,7 @@ class Reading:
         A reading that a mutation has overtaken may tell what was before it, or what came after: then it is read again.
         """
         for _ in range(_LOOKS):
-            known = await self._cache.get(ref) or await self._store.sessions.get(ref)
+            known = self._cache.get(ref) or await self._store.sessions.get(ref)
             begun_at = self._clock.now()
             try:
                 seen = await self.directory.get(ref.provider).adapter.fetch_session(ref.key, known)

@@ -72,11 +72,6 @@ class Showing(Reading):
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
         self._inspections: Flight[SignatureReport] = Flight()
 
-    async def close(self) -> None:
-        """Ends everything that is under way."""
-        await self._inspections.close()
-        await super().close()
-
     def actions(self, session: Session, viewer: Viewer) -> list[Operation]:
         """What a viewer can do with a session now: what its provider can, in its state, with the viewer's scopes."""
         can = self.directory.get(session.provider).capabilities

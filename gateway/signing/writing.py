@@ -241,7 +241,7 @@ class Writing(Showing):
         try:
             await self._fetch(ref, ChangeSource.READ, {})
         except SigningError:
-            await self._cache.drop(ref)
+            self._cache.drop(ref)
 
 
 def _require_reason(reason: str) -> None:

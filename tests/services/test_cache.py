@@ -29,13 +29,13 @@ async def cache() -> AsyncIterator[SessionCache]:
 
 async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> None:
     mine = session()
-    assert await cache.get(mine.ref) is None
-    await cache.put(Stored(mine, 1))
-    assert await cache.get(mine.ref) is mine
-    assert await cache.get(SessionRef("umbrella", mine.key)) is None
-    await cache.drop(mine.ref)
-    await cache.drop(mine.ref)
-    assert await cache.get(mine.ref) is None
+    assert cache.get(mine.ref) is None
+    cache.put(Stored(mine, 1))
+    assert cache.get(mine.ref) is mine
+    assert cache.get(SessionRef("umbrella", mine.key)) is None
+    cache.drop(mine.ref)
+    cache.drop(mine.ref)
+    assert cache.get(mine.ref) is None
 
 
 @settings(max_examples=60, deadline=None)
@@ -47,61 +47,61 @@ async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], 
     for move, number in moves:
         each = session(str(number))
         if move == "put":
-            await cache.put(Stored(each, 1))
+            cache.put(Stored(each, 1))
             model[number] = None
         elif move == "drop":
-            await cache.drop(each.ref)
+            cache.drop(each.ref)
             model.pop(number, None)
         else:
-            assert (await cache.get(each.ref) is not None) == (number in model)
+            assert (cache.get(each.ref) is not None) == (number in model)
         if move != "drop" and number in model:
             model.move_to_end(number)
         while len(model) > most:
             model.popitem(last=False)
-    found = [number for number in range(7) if await cache.get(session(str(number)).ref)]
+    found = [number for number in range(7) if cache.get(session(str(number)).ref)]
     assert found == sorted(model)
     await cache.close()
 
 
 async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
-    await cache.put(Stored(session("open"), 1))
-    await cache.put(Stored(session("final", DONE), 1))
+    cache.put(Stored(session("open"), 1))
+    cache.put(Stored(session("final", DONE), 1))
     await asyncio.sleep(0.05)
-    assert await cache.get(session("open").ref) is None
-    assert await cache.get(session("final").ref) is not None
+    assert cache.get(session("open").ref) is None
+    assert cache.get(session("final").ref) is not None
     await cache.close()
 
 
 async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
-    await cache.put(Stored(session(), 1))
-    await cache.put(Stored(session(status=DONE), 1))
+    cache.put(Stored(session(), 1))
+    cache.put(Stored(session(status=DONE), 1))
     await asyncio.sleep(0.05)
-    assert await cache.get(session().ref) is not None
+    assert cache.get(session().ref) is not None
     await cache.close()
 
 
 async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() -> None:
     cache = SessionCache(FreshnessSettings(open=60, final=0))
-    await cache.put(Stored(session(), 1))
-    await cache.put(Stored(session(status=DONE), 1))
-    assert await cache.get(session().ref) is None
+    cache.put(Stored(session(), 1))
+    cache.put(Stored(session(status=DONE), 1))
+    assert cache.get(session().ref) is None
     await cache.close()
 
 
 async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) -> None:
     newer, older = session(status=DONE, observed_at=START), session(observed_at=START - timedelta(microseconds=1))
-    await cache.put(Stored(newer, 1))
-    await cache.put(Stored(older, 1))
-    assert await cache.get(newer.ref) is newer
+    cache.put(Stored(newer, 1))
+    cache.put(Stored(older, 1))
+    assert cache.get(newer.ref) is newer
     same = session(observed_at=START)
-    await cache.put(Stored(same, 1))
-    assert await cache.get(newer.ref) is same
+    cache.put(Stored(same, 1))
+    assert cache.get(newer.ref) is same
 
 
 async def test_closing_forgets_everything() -> None:
     cache = SessionCache(FreshnessSettings())
-    await cache.put(Stored(session(), 1))
+    cache.put(Stored(session(), 1))
     await cache.close()
-    assert await cache.get(session().ref) is None
+    assert cache.get(session().ref) is None

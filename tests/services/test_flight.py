@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -32,10 +31,8 @@ class Work:
 
 
 @pytest.fixture
-async def flight() -> AsyncIterator[Flight[str]]:
-    flight: Flight[str] = Flight()
-    yield flight
-    await flight.close()
+def flight() -> Flight[str]:
+    return Flight()
 
 
 async def ask(flight: Flight[str], work: Work, key: str = "key") -> asyncio.Task[str]:
@@ -72,28 +69,37 @@ async def test_whoever_asks_later_gets_new_work(flight: Flight[str]) -> None:
     assert [await flight.do("key", work) for _ in range(3)] == ["result 1", "result 2", "result 3"]
 
 
-async def test_one_who_leaves_does_not_end_it_for_the_others(flight: Flight[str]) -> None:
+async def test_one_who_waits_and_leaves_changes_nothing_for_the_others(flight: Flight[str]) -> None:
     work = Work()
-    first, second = await ask(flight, work), await ask(flight, work)
-    first.cancel()
+    first, second, third = [await ask(flight, work) for _ in range(3)]
+    second.cancel()
     await settle()
-    assert first.cancelled()
+    assert second.cancelled()
     work.go.set()
-    assert await second == "result 1"
+    assert await asyncio.gather(first, third) == ["result 1"] * 2
     assert (work.begun, work.given_up) == (1, 0)
 
 
-async def test_the_last_who_leaves_ends_it(flight: Flight[str]) -> None:
+async def test_where_the_one_who_does_it_leaves_the_next_one_does_it_for_all(flight: Flight[str]) -> None:
     work = Work()
-    askers = [await ask(flight, work) for _ in range(3)]
-    for asker in askers:
-        assert work.given_up == 0
+    first, *others = [await ask(flight, work) for _ in range(10)]
+    first.cancel()
+    await settle()
+    assert first.cancelled()
+    assert (work.begun, work.given_up) == (2, 1)
+    work.go.set()
+    assert await asyncio.gather(*others) == ["result 2"] * 9
+
+
+async def test_where_all_leave_nothing_goes_on(flight: Flight[str]) -> None:
+    work = Work()
+    for asker in [await ask(flight, work) for _ in range(3)]:
         asker.cancel()
-        await settle()
-    assert (work.given_up, work.done) == (1, 0)
+    await settle()
+    assert (work.begun, work.given_up, work.done) == (1, 1, 0)
 
 
-async def test_whoever_asks_while_it_is_being_given_up_gets_work_of_their_own(flight: Flight[str]) -> None:
+async def test_whoever_asks_while_it_is_being_given_up_does_it_once_that_has_ended(flight: Flight[str]) -> None:
     work = Work()
     work.slow_end = asyncio.Event()
     leaving = await ask(flight, work)
@@ -102,9 +108,9 @@ async def test_whoever_asks_while_it_is_being_given_up_gets_work_of_their_own(fl
     assert work.given_up == 1
     coming = await ask(flight, work)
     work.go.set()
-    assert await coming == "result 2"
+    assert (work.begun, coming.done()) == (1, False)
     work.slow_end.set()
-    await settle()
+    assert await coming == "result 2"
 
 
 async def test_one_who_comes_at_the_moment_the_last_one_leaves_is_served(flight: Flight[str]) -> None:
@@ -147,25 +153,6 @@ async def test_a_timeout_of_one_asker_is_not_that_of_another(flight: Flight[str]
             await flight.do("key", work)
     work.go.set()
     assert await patient == "result 1"
-
-
-async def test_closing_ends_everything_and_waits_for_its_end() -> None:
-    flight: Flight[str] = Flight()
-    kept, left = Work(), Work()
-    left.slow_end = asyncio.Event()
-    asker = await ask(flight, kept, "kept")
-    leaving = await ask(flight, left, "left")
-    leaving.cancel()
-    await settle()
-    closing = asyncio.create_task(flight.close())
-    await settle()
-    assert kept.given_up == 1
-    assert not closing.done()
-    left.slow_end.set()
-    await closing
-    with pytest.raises(asyncio.CancelledError):
-        await asker
-    assert len(asyncio.all_tasks()) == 1
 
 
 async def test_nothing_is_remembered_of_what_is_over(flight: Flight[str]) -> None:

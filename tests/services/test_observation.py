@@ -60,7 +60,7 @@ async def test_a_first_sight_is_kept_as_it_is_seen(observation: Observation, sto
     seen = await observation.observe(full(stale=True), MUTATION)
     assert seen == replace(full(), observed_at=START, source=MUTATION, stale=False)
     assert await store.sessions.get(REF) == seen
-    assert await cache.get(REF) == seen
+    assert cache.get(REF) == seen
 
 
 @pytest.mark.parametrize("final", [status for status in SessionStatus if status.final])
@@ -122,7 +122,7 @@ async def test_whatever_is_seen_what_is_known_follows(template: Template, known:
         before = await observation.observe(known, READ)
         after = await observation.observe(seen, POLL)
         kept = await store.sessions.get(known.ref)
-        assert await cache.get(known.ref) == after
+        assert cache.get(known.ref) == after
         assert kept is not None
         assert same(kept, after), "an unchanged state is not written again, and so tells when it was first seen"
         assert (after.observed_at, after.source, after.stale) == (START, POLL, False)
@@ -154,7 +154,7 @@ async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache:
         assert found is not None
         assert found.status is SessionStatus.COMPLETED
         assert found.documents == full().documents
-        held = await cache.get(REF)
+        held = cache.get(REF)
         assert held is not None
         assert same(held, found)
 
