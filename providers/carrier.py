@@ -42,7 +42,7 @@ class Answer(Protocol):
         """Its headers."""
 
     def whole(self) -> bytes | None:
-        """All of its body, where that is here already: a few kilobytes. Raises ``Lost``."""
+        """All of its body, where that is here already and was not compressed."""
 
     async def read(self) -> bytes:
         """The next piece of its body, decompressed; nothing at the end. Raises ``Lost``."""

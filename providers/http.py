@@ -204,23 +204,21 @@ class Http:
 
     async def _authorized(self, call: Call, once: Exchange[T], authorization: Authorization | None) -> T:
         """One exchange, and another with renewed credentials where they were refused."""
-        proof = await self._proof(authorization)
+        if authorization is None:
+            return await once(call, {})
+        proof = authorization.headers()
+        if proof is None:
+            proof = await self._renewed(authorization, None)
         try:
             return await once(call, proof)
         except AuthorizationRequired:
             # The refused call has left its place by now: fetching a token takes one.
-            if not (renewed := await self._proof(authorization, rejected=proof)):
+            if not (renewed := await self._renewed(authorization, proof)):
                 raise
         return await once(call, renewed)
 
-    async def _proof(
-        self, authorization: Authorization | None, *, rejected: Mapping[str, str] | None = None
-    ) -> Mapping[str, str]:
+    async def _renewed(self, authorization: Authorization, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """Headers that prove who we are; none where there are no others than the rejected ones."""
-        if authorization is None:
-            return {}
-        if rejected is None and (held := authorization.headers()) is not None:
-            return held
         try:
             async with asyncio.timeout(self._rest()):
                 return await authorization.renew(rejected)
@@ -232,7 +230,9 @@ class Http:
     async def _whole(self, call: Call, proof: Mapping[str, str]) -> Reply:
         answer, begun = await self._open(call, proof)
         try:
-            reply = await self._read(call, answer)
+            body = answer.whole()
+            if body is None or len(body) > self._settings.max_answer_bytes:
+                body = await self._read(call, answer)
         except BaseException as error:
             self._pulse.note(error)
             self._count(begun, error)
@@ -240,17 +240,26 @@ class Http:
         finally:
             self._leave(answer)
         self._count(begun, None)
-        return reply
+        return Reply(answer.status, answer.headers, body)
 
     async def _open(self, call: Call, proof: Mapping[str, str]) -> tuple[Answer, float]:
-        """An answer with a 2xx status, which keeps its place until ``_leave``, and when its call went out."""
-        await self._enter()
+        """An answer with a 2xx status, which keeps its place until ``_leave``, and when its call went out.
+
+        Raises where a call had better not go out.
+        """
+        self._admit()
+        if self._slots.locked() or self._pulse.circuit.state is not CircuitState.CLOSED:
+            await self._queue()
+        else:
+            await self._slots.acquire()
+        self._pulse.circuit.begin()
         answer: Answer | None = None
         begun = self.clock.monotonic()
         try:
             answer = await self._send(call, proof)
             if not 200 <= answer.status < 300:
-                raise self._refusal(call, await self._read(call, answer), proof)
+                reply = Reply(answer.status, answer.headers, await self._read(call, answer))
+                raise self._refusal(call, reply, proof)
             self._pulse.note(None)
         except BaseException as error:
             self._pulse.note(error)
@@ -261,15 +270,6 @@ class Http:
 
     def _count(self, begun: float, error: BaseException | None) -> None:
         self.meter(current(), outcome(error), self.clock.monotonic() - begun)
-
-    async def _enter(self) -> None:
-        """Takes a place among the calls under way. Raises where a call had better not go out."""
-        self._admit()
-        if self._slots.locked() or self._pulse.circuit.state is not CircuitState.CLOSED:
-            await self._queue()
-        else:
-            await self._slots.acquire()
-        self._pulse.circuit.begin()
 
     def _leave(self, answer: Answer | None) -> None:
         if answer is not None:
@@ -306,24 +306,16 @@ class Http:
         except Lost as error:
             raise call.silence(error) from error
 
-    async def _read(self, call: Call, answer: Answer) -> Reply:
+    async def _read(self, call: Call, answer: Answer) -> bytes:
+        body = bytearray()
         try:
-            body = answer.whole()
-            if body is None:
-                async with asyncio.timeout(min(self._settings.timeout, self._rest())):
-                    body = await self._gathered(call, answer)
+            async with asyncio.timeout(min(self._settings.timeout, self._rest())):
+                while piece := await answer.read():
+                    body += piece
+                    if len(body) > self._settings.max_answer_bytes:
+                        raise call.oversized(self._settings.max_answer_bytes)
         except (Lost, TimeoutError) as error:
             raise call.silence(error) from error
-        if len(body) > self._settings.max_answer_bytes:
-            raise call.oversized(self._settings.max_answer_bytes)
-        return Reply(answer.status, answer.headers, body)
-
-    async def _gathered(self, call: Call, answer: Answer) -> bytes:
-        body = bytearray()
-        while piece := await answer.read():
-            body += piece
-            if len(body) > self._settings.max_answer_bytes:
-                raise call.oversized(self._settings.max_answer_bytes)
         return bytes(body)
 
     def _refusal(self, call: Call, reply: Reply, proof: Mapping[str, str]) -> SigningError:

@@ -306,7 +306,7 @@ class Session:
         """Final, and no result is still being made: there is no reason to read it again."""
         return self.final and all(item.status is not DocumentStatus.PROCESSING for item in self.documents)
 
-    @property
+    @cached_property
     def told(self) -> tuple[object, ...]:
         """All that a provider says of it: the same whenever and however it was seen."""
         return _told(self)

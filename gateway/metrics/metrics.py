@@ -32,7 +32,8 @@ KEPT_BY_MINUTE: Final = timedelta(hours=3)
 """For so long, minutes are kept apart; afterwards only hours are."""
 _PENDING: Final = timedelta(hours=2)
 """What could not be kept for so long, as the database was away, is given up: hours may have been made of its minutes."""
-_AT_ONCE: Final = 4_096
+_AT_ONCE: Final = 256
+"""Calls that become a histogram at once, for which everybody waits: less than a millisecond."""
 _TIDYING: Final = timedelta(minutes=10)
 _LAST_SECONDS: Final = 3.0
 _log = logging.getLogger("countersign.metrics")

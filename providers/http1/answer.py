@@ -96,7 +96,7 @@ class Incoming:
     async def head(self) -> None:
         """Waits until its status and headers are here. Raises why they will not be."""
         while not self.status:
-            await self._more()
+            await self._turn()
 
     def whole(self) -> bytes | None:
         """All of its body, where that is here already and is not compressed."""
@@ -117,7 +117,7 @@ class Incoming:
                     raise Garbled("It ends too early to be decompressed.")
                 return b""
             else:
-                await self._more()
+                await self._turn()
 
     def close(self) -> None:
         """Ends the connection, unless all of it has come."""
@@ -131,11 +131,12 @@ class Incoming:
         self._held = 0
         return data
 
-    async def _more(self) -> None:
+    def _turn(self) -> asyncio.Future[None]:
+        """Is done when something has come. Raises why nothing will."""
         if self._error is not None:
             raise self._error
         self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+        return self._waiter
 
 
 class Headers(Mapping[str, str]):
