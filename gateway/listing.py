@@ -3,73 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from contextlib import aclosing
 from contextvars import Context
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from gateway.directory import Connected
+from gateway.quiet import Quiet
+from gateway.rows import Fetch, Manner, Observe, Rows
 from gateway.schedule import Schedule
 from gateway.settings import FreshnessSettings
 from gateway.source import SourceOutcome, SourceReport, outcome
-from gateway.store import ListedRow, Store, Sync, table
-from gateway.stranger import Strangers
+from gateway.store import Store, Sync, table
 from gateway.task import end
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
-from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, TimedOut, WrongState, expected
-from providers.model import ChangeSource, Listed, Page, Session, SessionRef
+from providers.errors import SigningError, TimedOut, expected
+from providers.model import Page
 
-_PAGE = 100
 _WALK_SECONDS = 120.0
 _ALONE = 50
 _DUE = 1_000
 _SYNC_SECONDS = 0.25
 """How long what the store says of how far a list was read is taken for what it still says."""
+_WRITTEN = timedelta(seconds=1)
+"""How often it is written at most that a list is as it was."""
 _WORTH_A_PAGE = 10
 """So many sessions of which none is on a page are worth reading that page for, rather than reading them by themselves."""
-
-Fetch = Callable[[SessionRef, ChangeSource, Mapping[str, bytes]], Awaitable[Session]]
-
-
-class Observe(Protocol):
-    """The one door for change."""
-
-    async def __call__(
-        self, seen: Session, source: ChangeSource, digests: Mapping[str, bytes], *, begun_at: datetime
-    ) -> Session:
-        """Keeps what was seen by a reading that had begun then."""
-        ...
-
-
-async def _at_once() -> None:
-    return
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a list is read: ``pace`` is waited for before each call that is planned, ``at_once`` bounds the others.
-
-    What concerns one session alone does not end a ``lenient`` reading.
-    """
-
-    pace: Callable[[], Awaitable[None]] = _at_once
-    at_once: int = 16
-    lenient: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _News:
-    """A row of a list that has changed since it was last seen as ``known``."""
-
-    row: Listed
-    digest: bytes
-    known: ListedRow | None
 
 
 class Listing:
@@ -88,17 +49,23 @@ class Listing:
         *,
         observe: Observe,
         fetch: Fetch,
+        mark: Callable[[], Hashable],
+        look: Callable[[float], Awaitable[None]],
         watched: bool,
     ) -> None:
-        """``watched`` says that providers are asked for changes by themselves."""
+        """``watched`` says that providers are asked for changes by themselves.
+
+        ``mark`` says what was written to the store, as far as ``look`` has found out at an instant or after it.
+        """
         self._store = store
         self._schedule = schedule
         self._freshness = freshness
         self._clock = clock
-        self._observe = observe
-        self._fetch = fetch
+        self._look_at_log = look
         self._watched = watched
-        self._strangers = Strangers(store.sagas, clock)
+        self._quiet = Quiet(mark, clock)
+        self._written: dict[str, datetime] = {}
+        self._rows = Rows(store, schedule, clock, observe=observe, fetch=fetch)
         self._syncs: dict[str, tuple[Sync, float]] = {}
         self._walks: dict[str, asyncio.Task[datetime]] = {}
 
@@ -122,12 +89,12 @@ class Listing:
         due = dict(await self._schedule.due_rows(provider.name, _DUE))
         marked = sync is not None and sync.complete
         barren = 0
-        async with aclosing(self._pages(provider, manner)) as pages:
+        async with aclosing(self._rows.pages(provider, manner)) as pages:
             async for page, asked_at in pages:
-                news = await self._news(provider, page.rows)
+                news = await self._rows.news(provider, page.rows)
                 if marked and news and page.next_offset is not None:
                     await self._store.syncs.news(provider.name)
-                await self._take(provider, news, asked_at, manner)
+                await self._rows.take(provider, news, asked_at, manner)
                 shown = [due.pop(row.key, None) for row in page.rows]
                 await self._schedule.listed(provider.name, [row.key for row in page.rows])
                 barren = 0 if any(shown) else barren + 1
@@ -143,9 +110,9 @@ class Listing:
         offset = sync.sweep if sync else None
         if offset is None:
             await self._store.syncs.sweep(provider.name, anew=not (sync and sync.complete))
-        async with aclosing(self._pages(provider, manner, offset or 0)) as pages:
+        async with aclosing(self._rows.pages(provider, manner, offset or 0)) as pages:
             async for page, asked_at in pages:
-                await self._take(provider, await self._news(provider, page.rows), asked_at, manner)
+                await self._rows.take(provider, await self._rows.news(provider, page.rows), asked_at, manner)
                 await self._schedule.listed(provider.name, [row.key for row in page.rows])
                 if page.next_offset is not None:
                     await self._store.syncs.reached(provider.name, page.next_offset)
@@ -203,103 +170,57 @@ class Listing:
 
     async def _walk(self, provider: Connected) -> datetime:
         """Reads a list until nothing in it is new and everything that can still change was seen; gives when it began."""
-        begun, sync = self._clock.now(), await self._store.syncs.get(provider.name)
+        begun, first = self._clock.now(), None
+        if provider.can(Operation.LIST_SESSIONS) and self._quiet.knows(provider.name):
+            first = await self._rows.page(provider, 0), begun
+            await self._look_at_log(self._clock.monotonic())
+            if self._quiet.repeats(provider.name, first[0]):
+                await self._confirmed(provider, begun)
+                return begun
+        mark, page = self._quiet.mark(), None
+        sync = await self._store.syncs.get(provider.name)
         unseen = dict(await self._store.sessions.unfinished_rows(provider.name))
         try:
             with deadline(self._clock, _WALK_SECONDS):
                 if provider.can(Operation.LIST_SESSIONS):
-                    await self._read(provider, unseen, whole=sync is not None and sync.whole)
+                    page = await self._read(provider, unseen, first, whole=sync is not None and sync.whole)
                 awaiting = await self._store.polls.awaiting(provider.name, table.FAR_FUTURE, _ALONE)
-                await self._alone(provider, list(dict.fromkeys([*awaiting, *unseen.values()]))[:_ALONE])
+                alone = list(dict.fromkeys([*awaiting, *unseen.values()]))[:_ALONE]
+                await self._rows.alone(provider, alone)
         except ExceptionGroup as group:
             if failures := expected(group):
                 raise failures[0] from group
             raise
         await self._store.syncs.walked(provider.name, begun)
+        self._quiet.note(provider.name, None if alone else page, mark)
         return begun
 
-    async def _read(self, provider: Connected, unseen: dict[str, str], *, whole: bool) -> None:
-        """``whole`` says that the last walk came to the end: behind a page without news, this one need not go on."""
-        manner = Manner()
-        async with aclosing(self._pages(provider, manner)) as pages:
+    async def _confirmed(self, provider: Connected, begun: datetime) -> None:
+        """A list is as it was. That is written for other gateways, but not every time."""
+        written = self._written.get(provider.name)
+        if written is None or begun - written >= _WRITTEN:
+            await self._store.syncs.walked(provider.name, begun)
+            self._written[provider.name] = begun
+        self._syncs[provider.name] = (Sync(synced_at=begun, complete=True), self._clock.monotonic())
+
+    async def _read(
+        self, provider: Connected, unseen: dict[str, str], first: tuple[Page, datetime] | None, *, whole: bool
+    ) -> Page | None:
+        """``whole`` says that the last walk came to the end: behind a page without news, this one need not go on.
+
+        ``first`` is the first page where it was read already; given back is that page where it has sufficed.
+        """
+        manner, sufficient = Manner(), True
+        async with aclosing(self._rows.pages(provider, manner, first=first)) as pages:
             async for page, asked_at in pages:
-                news = await self._news(provider, page.rows)
+                news = await self._rows.news(provider, page.rows)
                 if whole and news and page.next_offset is not None:
                     # Until this walk ends, there may be more news behind: one after a walk that was cut off looks there.
                     await self._store.syncs.news(provider.name)
-                await self._take(provider, news, asked_at, manner)
+                await self._rows.take(provider, news, asked_at, manner)
                 for row in page.rows:
                     unseen.pop(row.key, None)
                 if whole and not news and not unseen:
-                    return
-
-    async def _pages(self, provider: Connected, manner: Manner, offset: int = 0) -> AsyncGenerator[tuple[Page, datetime], None]:
-        """Page after page, and when each was asked for.
-
-        Where rows have left the list meanwhile, those behind have moved up: steps back as far.
-        """
-        total = None
-        while True:
-            await manner.pace()
-            asked_at = self._clock.now()
-            with deadline(self._clock, _WALK_SECONDS):
-                page = await provider.adapter.list_sessions(offset, _PAGE)
-            if total is not None and page.total is not None and page.total < total and offset > 0:
-                offset, total = max(0, offset - (total - page.total)), page.total
-                continue
-            total = page.total
-            yield page, asked_at
-            if page.next_offset is None:
-                return
-            offset = page.next_offset
-
-    async def _news(self, provider: Connected, rows: Sequence[Listed]) -> list[_News]:
-        """The rows that are new or have changed, but for what may be our own doing and is not known as that yet."""
-        digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
-        known = await self._store.sessions.listed(provider.name, digests)
-        seen = [_News(row, digests[row.key], known.get(row.key)) for row in rows]
-        strange = await self._strangers.accepted(provider.name, frozenset(digests.keys() - known.keys()))
-        return [each for each in seen if (each.known.digest != each.digest if each.known else each.row.key in strange)]
-
-    async def _take(self, provider: Connected, news: Iterable[_News], asked_at: datetime, manner: Manner) -> None:
-        """Observes rows. A known session is read itself where its row does not tell all of it, once for all its rows.
-
-        All are tried before one that failed is told of.
-        """
-        turn = asyncio.Semaphore(manner.at_once)
-        reread: dict[SessionRef, dict[str, bytes]] = defaultdict(dict)
-        jobs: list[Coroutine[None, None, None]] = []
-        for each in news:
-            row = each.row.read()
-            if each.known and (row.partial or each.known.session_key != row.key):
-                reread[SessionRef(provider.name, each.known.session_key)][row.key] = each.digest
-            else:
-                jobs.append(self._observed(row, {row.key: each.digest}, asked_at, turn))
-        jobs += [self._reread(ref, digests, turn) for ref, digests in reread.items()]
-        failures = [each for each in await asyncio.gather(*jobs, return_exceptions=True) if each is not None]
-        if manner.lenient:
-            failures = [each for each in failures if not concerns_one_session(each)]
-        if failures:
-            raise BaseExceptionGroup("not every row could be taken", failures)
-
-    async def _alone(self, provider: Connected, keys: Sequence[str]) -> None:
-        """Reads sessions that no list has shown, one by one."""
-        turn, begun = asyncio.Semaphore(Manner().at_once), self._clock.now()
-        async with asyncio.TaskGroup() as group:
-            for key in keys:
-                group.create_task(self._reread(SessionRef(provider.name, key), {}, turn))
-        await self._schedule.looked(provider.name, dict.fromkeys(keys, begun))
-
-    async def _reread(self, ref: SessionRef, digests: Mapping[str, bytes], turn: asyncio.Semaphore) -> None:
-        with suppress(NotFound), deadline(self._clock, _WALK_SECONDS):
-            async with turn:
-                await self._fetch(ref, ChangeSource.POLL, digests)
-
-    async def _observed(self, row: Session, digests: Mapping[str, bytes], asked_at: datetime, turn: asyncio.Semaphore) -> None:
-        async with turn:
-            await self._observe(row, ChangeSource.POLL, digests, begun_at=asked_at)
-
-
-def concerns_one_session(error: BaseException) -> bool:
-    """Whether a failure says nothing about the provider's other sessions."""
-    return isinstance(error, Refused | Misbehaved | WrongState | Conflict | NotFound)
+                    return page if sufficient and self._rows.settled(provider.name) else None
+                sufficient = False
+        return None

@@ -90,6 +90,8 @@ class Reading:
             clock,
             observe=self.observe,
             fetch=self._fetch,
+            mark=self._mark,
+            look=self._hub.look,
             watched=settings.watch.enabled,
         )
         self._pages = Pages()
@@ -190,12 +192,16 @@ class Reading:
 
     async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> Sequence[Row]:
         """A slice as it is in the store: what other gateways have changed there is known by the log."""
-        key, mark = (wanted, order, part), (self._hub.head, self._observation.saved)
+        key, mark = (wanted, order, part), self._mark()
         found = self._pages.get(key, mark)
         if found is None:
             found = await self._store.sessions.page(wanted, order, part)
             self._pages.put(key, mark, found)
         return found
+
+    def _mark(self) -> tuple[int, int]:
+        """What was written to the store, by others as far as the log was read, and here."""
+        return self._hub.head, self._observation.saved
 
     async def _recall(self, ref: SessionRef, max_age: timedelta | None) -> Session | None:
         """A session from the store, taken at hand where it is fresh, also by what another gateway has found."""

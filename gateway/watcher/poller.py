@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from gateway.cadence import Cadence
 from gateway.directory import Connected
-from gateway.listing import Fetch, Listing, Manner, concerns_one_session
+from gateway.listing import Listing
+from gateway.rows import Fetch, Manner, concerns_one_session
 from gateway.schedule import Schedule
 from gateway.store import Store, Sync
 from gateway.watcher.backoff import Backoff

@@ -6,8 +6,8 @@ The provider here is a list in memory behind an adapter, so that it can change b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,16 +17,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from sqlalchemy import event
 from stage import START, Hands, Template, examples, fresh_store
 
 from gateway.directory import Connected, Directory
 from gateway.settings import FreshnessSettings, Settings, UploadSettings, WatchSettings
 from gateway.signing import Signing
 from gateway.source import SourceOutcome, SourceReport
-from gateway.store import SessionFilter, SessionOrder, Slice, Store
+from gateway.store import SessionFilter, SessionOrder, Slice, State, Store
 from gateway.uploads import Uploads
 from providers.adapter import Adapter, Provider
 from providers.capability import Capabilities, Capability, Operation, Support, operations
+from providers.change import changes
 from providers.deadline import deadline, time_left
 from providers.errors import (
     AuthorizationRequired,
@@ -246,6 +248,64 @@ async def test_a_list_that_has_not_changed_costs_one_call(scene: Scene) -> None:
         scene.shelf.listed.clear()
         await scene.refresh()
         assert scene.shelf.listed == [0]
+
+
+ROWS = "FROM part"
+"""Which rows are known is asked so."""
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[str]]:
+    """What the database is asked meanwhile."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    engine = store.sessions._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(scene: Scene) -> None:
+    scene.shelf.stock(*items(2))
+    for _ in range(2):
+        await scene.refresh()
+    await scene.refresh()
+    with statements(scene.store) as quiet:
+        assert await scene.outcome() is SourceOutcome.FRESH
+    assert not [each for each in quiet if ROWS in each], quiet
+
+
+async def test_a_list_is_compared_again_once_another_gateway_has_written(scene: Scene) -> None:
+    scene.shelf.stock(*items(2))
+    for _ in range(3):
+        await scene.refresh()
+    known = await scene.store.sessions.stored(SessionRef("shelf-0", "s00"))
+    assert known is not None
+    seen = replace(known.session, status=DELETED)
+    state = State(seen_at=scene.clock.now(), replaces=known.version, changes=changes(known.session, seen))
+    assert await scene.store.sessions.save(seen, state)
+    with statements(scene.store) as told:
+        await scene.refresh()
+    assert [each for each in told if ROWS in each]
+
+
+async def test_of_a_list_that_has_not_changed_it_is_written_once_a_second_that_it_was_read(scene: Scene) -> None:
+    scene.shelf.stock(*items(2))
+    for _ in range(3):
+        await scene.refresh()
+    written = []
+    for _ in range(10):
+        scene.clock.pass_(seconds=-0.75)
+        await scene.refresh()
+        sync = await scene.store.syncs.get("shelf-0")
+        assert sync is not None
+        written.append(sync.synced_at)
+    assert 2 <= len(set(written)) <= 4, "2.5 seconds have passed"
 
 
 async def test_a_walk_goes_on_until_a_page_brings_nothing_new(scene: Scene) -> None:

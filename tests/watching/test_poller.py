@@ -10,7 +10,7 @@ import pytest
 from lookout import START, lookout, pass_, through
 from sqlalchemy.event import listen
 
-from gateway.listing import Manner
+from gateway.rows import Manner
 from gateway.store import EventFilter
 from providers.authority import Authority
 from providers.change import ChangeType

@@ -1,0 +1,160 @@
+"""Rows of providers' lists: read page after page, compared with what is known, and observed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gateway.directory import Connected
+from gateway.schedule import Schedule
+from gateway.store import ListedRow, Store
+from gateway.stranger import Strangers
+from providers.clock import Clock
+from providers.deadline import deadline
+from providers.errors import Conflict, Misbehaved, NotFound, Refused, WrongState
+from providers.model import ChangeSource, Listed, Page, Session, SessionRef
+
+_PAGE = 100
+_READ_SECONDS = 120.0
+
+Fetch = Callable[[SessionRef, ChangeSource, Mapping[str, bytes]], Awaitable[Session]]
+
+
+class Observe(Protocol):
+    """The one door for change."""
+
+    async def __call__(
+        self, seen: Session, source: ChangeSource, digests: Mapping[str, bytes], *, begun_at: datetime
+    ) -> Session:
+        """Keeps what was seen by a reading that had begun then."""
+        ...
+
+
+async def _at_once() -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a list is read: ``pace`` is waited for before each call that is planned, ``at_once`` bounds the others.
+
+    What concerns one session alone does not end a ``lenient`` reading.
+    """
+
+    pace: Callable[[], Awaitable[None]] = _at_once
+    at_once: int = 16
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A row of a list that has changed since it was last seen as ``known``."""
+
+    row: Listed
+    digest: bytes
+    known: ListedRow | None
+
+
+class Rows:
+    """Reads what providers' lists tell, and what they do not tell of a session that they name."""
+
+    def __init__(self, store: Store, schedule: Schedule, clock: Clock, *, observe: Observe, fetch: Fetch) -> None:
+        self._store = store
+        self._schedule = schedule
+        self._clock = clock
+        self._observe = observe
+        self._fetch = fetch
+        self._strangers = Strangers(store.sagas, clock)
+        self._held: set[str] = set()
+
+    def settled(self, provider: str) -> bool:
+        """Whether no row was held back last, which may be our own doing."""
+        return provider not in self._held
+
+    async def page(self, provider: Connected, offset: int) -> Page:
+        """A page of a provider's list."""
+        with deadline(self._clock, _READ_SECONDS):
+            return await provider.adapter.list_sessions(offset, _PAGE)
+
+    async def pages(
+        self, provider: Connected, manner: Manner, offset: int = 0, first: tuple[Page, datetime] | None = None
+    ) -> AsyncGenerator[tuple[Page, datetime], None]:
+        """Page after page, and when each was asked for; the ``first`` may have been asked for already.
+
+        Where rows have left the list meanwhile, those behind have moved up: steps back as far.
+        """
+        total = None
+        while True:
+            if first is None:
+                await manner.pace()
+                asked_at = self._clock.now()
+                page = await self.page(provider, offset)
+            else:
+                (page, asked_at), first = first, None
+            if total is not None and page.total is not None and page.total < total and offset > 0:
+                offset, total = max(0, offset - (total - page.total)), page.total
+                continue
+            total = page.total
+            yield page, asked_at
+            if page.next_offset is None:
+                return
+            offset = page.next_offset
+
+    async def news(self, provider: Connected, rows: Sequence[Listed]) -> list[News]:
+        """The rows that are new or have changed, but for what may be our own doing and is not known as that yet."""
+        digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
+        known = await self._store.sessions.listed(provider.name, digests)
+        seen = [News(row, digests[row.key], known.get(row.key)) for row in rows]
+        strangers = frozenset(digests.keys() - known.keys())
+        strange = await self._strangers.accepted(provider.name, strangers)
+        (self._held.discard if strange == strangers else self._held.add)(provider.name)
+        return [each for each in seen if (each.known.digest != each.digest if each.known else each.row.key in strange)]
+
+    async def take(self, provider: Connected, news: Iterable[News], asked_at: datetime, manner: Manner) -> None:
+        """Observes rows. A known session is read itself where its row does not tell all of it, once for all its rows.
+
+        All are tried before one that failed is told of.
+        """
+        turn = asyncio.Semaphore(manner.at_once)
+        reread: dict[SessionRef, dict[str, bytes]] = defaultdict(dict)
+        jobs: list[Coroutine[None, None, None]] = []
+        for each in news:
+            row = each.row.read()
+            if each.known and (row.partial or each.known.session_key != row.key):
+                reread[SessionRef(provider.name, each.known.session_key)][row.key] = each.digest
+            else:
+                jobs.append(self._observed(row, {row.key: each.digest}, asked_at, turn))
+        jobs += [self._reread(ref, digests, turn) for ref, digests in reread.items()]
+        failures = [each for each in await asyncio.gather(*jobs, return_exceptions=True) if each is not None]
+        if manner.lenient:
+            failures = [each for each in failures if not concerns_one_session(each)]
+        if failures:
+            raise BaseExceptionGroup("not every row could be taken", failures)
+
+    async def alone(self, provider: Connected, keys: Sequence[str]) -> None:
+        """Reads sessions that no list has shown, one by one."""
+        turn, begun = asyncio.Semaphore(Manner().at_once), self._clock.now()
+        async with asyncio.TaskGroup() as group:
+            for key in keys:
+                group.create_task(self._reread(SessionRef(provider.name, key), {}, turn))
+        await self._schedule.looked(provider.name, dict.fromkeys(keys, begun))
+
+    async def _reread(self, ref: SessionRef, digests: Mapping[str, bytes], turn: asyncio.Semaphore) -> None:
+        with suppress(NotFound), deadline(self._clock, _READ_SECONDS):
+            async with turn:
+                await self._fetch(ref, ChangeSource.POLL, digests)
+
+    async def _observed(self, row: Session, digests: Mapping[str, bytes], asked_at: datetime, turn: asyncio.Semaphore) -> None:
+        async with turn:
+            await self._observe(row, ChangeSource.POLL, digests, begun_at=asked_at)
+
+
+def concerns_one_session(error: BaseException) -> bool:
+    """Whether a failure says nothing about the provider's other sessions."""
+    return isinstance(error, Refused | Misbehaved | WrongState | Conflict | NotFound)
