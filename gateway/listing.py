@@ -80,7 +80,7 @@ class Listing:
         """
         asked = [(provider, self._at_hand(provider, max_age)) for provider in providers]
         late = [self._report(provider, max_age) for provider, found in asked if found is None]
-        reports = iter(await asyncio.gather(*late) if late else ())
+        reports = iter([await each for each in late] if len(late) < 2 else await asyncio.gather(*late))
         return [next(reports) if found is None else found for _, found in asked]
 
     async def look(self, provider: Connected, manner: Manner) -> list[str]:
@@ -140,15 +140,15 @@ class Listing:
             sync = await self._sync(provider)
             if (fresh := self._fresh(provider, sync, max_age)) is not None:
                 return fresh
-        try:
-            async with asyncio.timeout(self._freshness.list_wait):
-                as_of = await asyncio.shield(self._walking(provider))
-        except TimeoutError:
+        walk = self._walking(provider)
+        await asyncio.wait((walk,), timeout=self._freshness.list_wait)
+        if not walk.done():
             late = TimedOut(f"{provider.name} has not answered yet; the list shows what was known.", provider=provider.name)
             return await self._unread(provider, SourceOutcome.TIMED_OUT, late)
+        try:
+            return SourceReport(provider.name, SourceOutcome.FRESH, walk.result())
         except SigningError as error:
             return await self._unread(provider, outcome(error), error)
-        return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
 
     async def _unread(self, provider: Connected, outcome: SourceOutcome, problem: SigningError) -> SourceReport:
         return SourceReport(provider.name, outcome, (await self._sync(provider)).as_of, problem)
