@@ -8,6 +8,7 @@ _TOO_TALKATIVE = (
     "httpx",
     "httpcore",
     "aiocache",
+    "aiohttp",
     "aiosqlite",
     "alembic",
     "pyhanko",

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.request import getproxies
 
 from providers.carrier import Answer, Body, Late, Unreached
+from providers.http1.connection import Connection
 from providers.http1.encoding import ACCEPTED
 from providers.http1.pool import Pool
 from providers.http1.route import route
@@ -36,6 +37,8 @@ class SocketCarrier:
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
     ) -> Answer:
         """The beginning of the answer, to be closed. Raises ``Lost``, or what ``body`` raises."""
+        if self._closed:
+            raise Unreached("Connections are no longer made.")
         scheme, authority, target = _parts(url)
         pool = self._pools.get((scheme, authority)) or self._pool(scheme, authority)
         said = {"host": authority, **_USUAL, **pool.route.headers}
@@ -51,7 +54,9 @@ class SocketCarrier:
         if body is not None or method not in _BODILESS:
             said["content-length"] = str(len(body or b""))
         head = _head(method, target, said)
-        connection = pool.kept() or await pool.opened(patience)
+        connection = pool.kept()
+        if connection is None:
+            connection, patience = await _opened(pool, patience)
         return await connection.ask(head + body if body else head, patience, headless=method == "HEAD")
 
     async def close(self) -> None:
@@ -69,10 +74,16 @@ class SocketCarrier:
         return await connection.stream(head, body, length, self._stall)
 
     def _pool(self, scheme: str, authority: str) -> Pool:
-        if self._closed:
-            raise Unreached("Connections are no longer made.")
         made = self._pools[scheme, authority] = Pool(route(scheme, authority, self._proxies), self._connect)
         return made
+
+
+async def _opened(pool: Pool, patience: float | None) -> tuple[Connection, float | None]:
+    """A new connection, and what is left of the patience."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    connection = await pool.opened(patience)
+    return connection, None if patience is None else patience - (loop.time() - begun)
 
 
 def _parts(url: str) -> tuple[str, str, str]:
