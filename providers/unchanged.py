@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from providers.change import same
 from providers.model import Session, SessionRef
+
+T = TypeVar("T")
 
 _MOST = 10_000
 
@@ -39,6 +42,23 @@ class Unchanged:
         self._settled.move_to_end(seen.ref)
         if len(self._settled) > self._most:
             self._settled.popitem(last=False)
+
+
+class Repeated(Generic[T]):
+    """The last answer to a question, and what was made of it: the same again, where it is answered so again.
+
+    What is made has to follow from the question and the answer alone, and must not change.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[Hashable, bytes, T] | None = None
+
+    def made(self, question: Hashable, answer: bytes, make: Callable[[], T]) -> T:
+        """What ``make`` makes of an answer, or has made of it."""
+        last = self._last
+        if last is None or last[:2] != (question, answer):
+            last = self._last = question, answer, make()
+        return last[2]
 
 
 def _overdue(session: Session, now: datetime) -> bool:

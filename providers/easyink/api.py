@@ -16,7 +16,7 @@ from providers.http import Http
 from providers.model import DocumentRole, Listed, Page, Session, SessionStatus
 from providers.order import DocumentOrder
 from providers.reply import Reply
-from providers.unchanged import Unchanged
+from providers.unchanged import Repeated, Unchanged
 
 T = TypeVar("T")
 _items = msgspec.json.Decoder(wire.SearchItem)
@@ -29,6 +29,7 @@ class EasyInkApi:
         self._http = http
         self._settings = settings
         self._unchanged = Unchanged()
+        self._pages: Repeated[Page] = Repeated()
         self.provider = settings.name
 
     async def session(self, key: str, known: Session | None) -> Session:
@@ -70,6 +71,9 @@ class EasyInkApi:
         path, query = self._settings.path("search_sessions"), {"pageIndex": number, "pageSize": size}
         with understood():
             reply = await self._http.request("GET", path, query=query)
+        return self._pages.made((number, size), reply.body, lambda: self._page(number, size, path, reply))
+
+    def _page(self, number: int, size: int, path: str, reply: Reply) -> Page:
         try:
             page = reply.json(wire.SearchPage)
             rows = tuple(map(self._row, page.items))

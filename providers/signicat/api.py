@@ -33,8 +33,11 @@ from providers.signicat.wire import (
     SigningSessions,
     instant_text,
 )
+from providers.unchanged import Repeated
 
 T = TypeVar("T")
+Slice = tuple[Sequence[Part], int | None, int | None]
+"""A slice of the native sessions, how many there are in all, and where the following slice begins."""
 
 DOCUMENT, COLLECTION, SESSION = "document", "document_collection", "signing_session"
 _DELETED_BY = {DOCUMENT: "delete_document", COLLECTION: "delete_collection", SESSION: "delete_session"}
@@ -138,6 +141,7 @@ class SignApi:
     def __init__(self, http: Http, settings: SignicatSettings) -> None:
         self._http = http
         self._settings = settings
+        self._lists: Repeated[Slice] = Repeated()
 
     async def payload(self, key: str) -> Reply:
         """A native session as it is sent. Raises ``NotFound``."""
@@ -175,16 +179,14 @@ class SignApi:
         """What is known of a document."""
         return await found(self.fetch_metadata(key))
 
-    async def list_sessions(
-        self, offset: int, limit: int, search: Search = NEWEST_FIRST
-    ) -> tuple[Sequence[Part], int | None, int | None]:
-        """A slice of the native sessions, how many there are in all, and where the following slice begins.
-
-        At most 1,000 at once; those beyond the first 100,000 are out of reach.
-        """
+    async def list_sessions(self, offset: int, limit: int, search: Search = NEWEST_FIRST) -> Slice:
+        """At most 1,000 native sessions; those beyond the first 100,000 are out of reach."""
         limit = min(limit, MOST_ROWS)
-        query = {**self.query(offset=offset, limit=limit), **search.query}
-        page, reply = await self._get(SigningSessions, "list_sessions", query=query)
+        reply = await self._request("list_sessions", query={**self.query(offset=offset, limit=limit), **search.query})
+        return self._lists.made((offset, limit), reply.body, lambda: self._slice(offset, limit, reply))
+
+    def _slice(self, offset: int, limit: int, reply: Reply) -> Slice:
+        page = self._read(SigningSessions, "GET", self._settings.path("list_sessions"), reply)
         rows = self._parts(page.data or (), "GET", "list_sessions", reply)
         end = offset + len(rows)
         more = end < page.total if page.total is not None else len(rows) == limit

@@ -1,0 +1,35 @@
+"""What is made of an answer is made once, for as long as the same question is answered so."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.unchanged import Repeated
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([b"", b"a", b"b"])), max_size=20))
+def test_it_is_what_would_be_made_anew(asked: list[tuple[int, bytes]]) -> None:
+    repeated: Repeated[tuple[int, bytes]] = Repeated()
+    made, last, changes = [], None, 0
+    for question, answer in asked:
+
+        def make(question: int = question, answer: bytes = answer) -> tuple[int, bytes]:
+            made.append(question)
+            return question, answer
+
+        assert repeated.made(question, answer, make) == (question, answer)
+        changes += (question, answer) != last
+        last = question, answer
+    assert len(made) == changes
+
+
+def test_what_cannot_be_made_is_tried_again() -> None:
+    repeated: Repeated[int] = Repeated()
+    for _ in range(2):
+        try:
+            repeated.made(0, b"x", lambda: int("x"))
+        except ValueError:
+            continue
+        raise AssertionError("it was made")
+    assert repeated.made(0, b"x", lambda: 1) == 1
