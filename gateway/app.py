@@ -13,7 +13,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import console, delivery, webhooks
 from gateway.authentication import Authentication
@@ -46,9 +46,11 @@ _GRAPHIQL = Path(__file__).parent / "graphiql"
 class _Gateway(FastAPI):
     """Hands GraphQL to its endpoint at once: a way through every middleware costs more than many an answer."""
 
+    endpoint: ASGIApp
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan" and scope["path"] == "/graphql":
-            await self.state.endpoint(scope, receive, send)
+            await self.endpoint(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -90,7 +92,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.refusal = None
     app.state.authentication = authentication
     app.state.admitted = admitted
-    app.state.endpoint = Masking(Endpoint(schema, context, authentication, connections, settings, time))
+    app.endpoint = Masking(Endpoint(schema, context, authentication, connections, settings, time))
     _add_routes(app, settings)
     return app
 

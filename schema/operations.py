@@ -98,7 +98,9 @@ class Operations:
 
     async def answer(self, plan: Plan, request: Request) -> Executed:
         """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
-        return await self._execute(_bound(plan, request), request)
+        bound = _bound(plan, request)
+        with deadline(self._clock, self._seconds):
+            return await bound.execute(self._surroundings(request))
 
     async def operate(self, request: Request) -> Answers:
         """Begins an operation, whatever it is. Raises ``Refused`` where it cannot begin."""
@@ -106,8 +108,9 @@ class Operations:
         bound = _bound(plan, request)
 
         async def one(event: Any) -> Answer:
-            cursor = getattr(event, "cursor", None)
-            return Answer((await self._execute(bound, request, event)).body, cursor)
+            with deadline(self._clock, self._seconds):
+                executed = await bound.execute(self._surroundings(request), event)
+            return Answer(executed.body, getattr(event, "cursor", None))
 
         def expired() -> bool:
             return self.expired(request.who())
@@ -119,10 +122,6 @@ class Operations:
         if isinstance(source, list):
             raise Refused(source)
         return Answers(one, aiter(source), _field(plan), expired)
-
-    async def _execute(self, bound: Bound, request: Request, event: object = None) -> Executed:
-        with deadline(self._clock, self._seconds):
-            return await bound.execute(self._surroundings(request), event)
 
     def _surroundings(self, request: Request) -> Context:
         context = self._context(request.who())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -215,20 +214,11 @@ def _guarded(name: str, scope: str) -> Callable[..., Any]:
     refusal = f"This needs the scope {scope}."
     enough = {scope, WRITE_SESSIONS} if scope == READ_SESSIONS else {scope}
 
-    if inspect.iscoroutinefunction(method):
-
-        @wraps(method)
-        async def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
-            if enough.isdisjoint(self.viewer.scopes):
-                raise Forbidden(refusal)
-            return await method(self, *args, **named)
-    else:
-
-        @wraps(method)
-        def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
-            if enough.isdisjoint(self.viewer.scopes):
-                raise Forbidden(refusal)
-            return method(self, *args, **named)
+    @wraps(method)
+    def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
+        if enough.isdisjoint(self.viewer.scopes):
+            raise Forbidden(refusal)
+        return method(self, *args, **named)
 
     return guarded
 

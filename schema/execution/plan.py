@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -153,11 +153,9 @@ class Bound:
     plan: Plan
     variables: VariableValues
 
-    async def execute(self, context: object, root: object = None) -> Answer:
+    def execute(self, context: object, root: object = None) -> Coroutine[Any, Any, Answer]:
         """Executes it; nothing of it goes on when this has ended. ``root`` is the event, where it is a subscription."""
-        if self.plan.static:
-            return await self._settled(context)
-        return await self._execute(context, root)
+        return self._settled(context) if self.plan.static else self._execute(context, root)
 
     async def _settled(self, context: object) -> Answer:
         found = self.plan.workshop.settled.get(self.plan)

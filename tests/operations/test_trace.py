@@ -32,6 +32,8 @@ class Trace:
 
     spans: list[tuple[str, int, int]] = field(default_factory=list)
     turn: int = 0
+    out: int = 0
+    back: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def depth(self) -> int:
@@ -52,7 +54,7 @@ class Trace:
 
 
 class Traced(SocketCarrier):
-    """Carries calls, and lets whoever could send one beside it do so before each is sent."""
+    """Carries calls in step: whoever could send one beside another does so, and those come back together."""
 
     def __init__(self, trace: Trace) -> None:
         super().__init__(connect=5, stall=5)
@@ -66,7 +68,14 @@ class Traced(SocketCarrier):
         begun = trace.turn
         for _ in range(20):
             await asyncio.sleep(0)
+        trace.out += 1
+        trace.back.clear()
         answer = await super().send(method, url, headers, body, patience)
+        trace.out -= 1
+        if trace.out:
+            await trace.back.wait()
+        else:
+            trace.back.set()
         trace.turn += 1
         trace.spans.append((f"{method} {url.split('/', 3)[3].partition('?')[0][-42:]}", begun, trace.turn))
         return answer

@@ -12,6 +12,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+import pytest
 from posting import call_back, envelope, post, processed, reads, rows, signed, until
 from scene import Scene, eventually
 
@@ -93,6 +94,7 @@ class Storm:
         return body, signed(body)
 
 
+@pytest.mark.timeout(300)
 async def test_a_storm_of_deliveries_changes_what_has_changed_and_nothing_else(
     scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
@@ -144,7 +146,7 @@ async def test_a_storm_of_deliveries_changes_what_has_changed_and_nothing_else(
             scene, "select 1 from delivery where due_at is not null"
         )
 
-    await until("everything is told and processed", told, 60)
+    await until("everything is told and processed", told, 120)
     taken = perf_counter() - begun
     assert wrong == []
     assert not [status for status in answers if status >= 500]
