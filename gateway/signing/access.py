@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -214,11 +215,20 @@ def _guarded(name: str, scope: str) -> Callable[..., Any]:
     refusal = f"This needs the scope {scope}."
     enough = {scope, WRITE_SESSIONS} if scope == READ_SESSIONS else {scope}
 
-    @wraps(method)
-    def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
-        if enough.isdisjoint(self.viewer.scopes):
-            raise Forbidden(refusal)
-        return method(self, *args, **named)
+    if inspect.iscoroutinefunction(method):
+
+        @wraps(method)
+        async def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
+            if enough.isdisjoint(self.viewer.scopes):
+                raise Forbidden(refusal)
+            return await method(self, *args, **named)
+    else:
+
+        @wraps(method)
+        def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
+            if enough.isdisjoint(self.viewer.scopes):
+                raise Forbidden(refusal)
+            return method(self, *args, **named)
 
     return guarded
 
