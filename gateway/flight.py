@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class _Piece(Generic[T]):
-    """Work under way, and who waits for it. ``done`` says that ``result`` or ``error`` has come of it."""
+    """Work under way, and who waits for it. Where it is neither ``done`` nor an ``error``, whoever did it has left."""
 
     __slots__ = ("done", "error", "result", "waiting")
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from gateway.directory import Connected
 from gateway.quiet import Quiet
-from gateway.rows import Fetch, Manner, Observe, Rows
+from gateway.rows import WALK_SECONDS, Fetch, Manner, Observe, Rows
 from gateway.schedule import Schedule
 from gateway.settings import FreshnessSettings
 from gateway.source import SourceOutcome, SourceReport, outcome
@@ -22,7 +22,6 @@ from providers.deadline import deadline
 from providers.errors import SigningError, TimedOut, expected
 from providers.model import Page
 
-_WALK_SECONDS = 120.0
 _ALONE = 50
 _DUE = 1_000
 _SYNC_SECONDS = 0.25
@@ -181,7 +180,7 @@ class Listing:
         sync = await self._store.syncs.get(provider.name)
         unseen = dict(await self._store.sessions.unfinished_rows(provider.name))
         try:
-            with deadline(self._clock, _WALK_SECONDS):
+            with deadline(self._clock, WALK_SECONDS):
                 if provider.can(Operation.LIST_SESSIONS):
                     page = await self._read(provider, unseen, first, whole=sync is not None and sync.whole)
                 awaiting = await self._store.polls.awaiting(provider.name, table.FAR_FUTURE, _ALONE)

@@ -21,7 +21,8 @@ from providers.errors import Conflict, Misbehaved, NotFound, Refused, WrongState
 from providers.model import ChangeSource, Listed, Page, Session, SessionRef
 
 _PAGE = 100
-_READ_SECONDS = 120.0
+WALK_SECONDS = 120.0
+"""How long a walk may take, and each reading that belongs to one."""
 
 Fetch = Callable[[SessionRef, ChangeSource, Mapping[str, bytes]], Awaitable[Session]]
 
@@ -79,7 +80,7 @@ class Rows:
 
     async def page(self, provider: Connected, offset: int) -> Page:
         """A page of a provider's list."""
-        with deadline(self._clock, _READ_SECONDS):
+        with deadline(self._clock, WALK_SECONDS):
             return await provider.adapter.list_sessions(offset, _PAGE)
 
     async def pages(
@@ -146,7 +147,7 @@ class Rows:
         await self._schedule.looked(provider.name, dict.fromkeys(keys, begun))
 
     async def _reread(self, ref: SessionRef, digests: Mapping[str, bytes], turn: asyncio.Semaphore) -> None:
-        with suppress(NotFound), deadline(self._clock, _READ_SECONDS):
+        with suppress(NotFound), deadline(self._clock, WALK_SECONDS):
             async with turn:
                 await self._fetch(ref, ChangeSource.POLL, digests)
 

@@ -6,10 +6,7 @@ What goes wrong on the way is told without words of what was sent: an address ma
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from functools import lru_cache
 from typing import Protocol
-
-import httpx
 
 Body = bytes | AsyncIterator[bytes]
 
@@ -61,9 +58,3 @@ class Carrier(Protocol):
 
     async def close(self) -> None:
         """Closes every connection."""
-
-
-@lru_cache
-def spelled(base_url: str) -> str:
-    """An address as it goes over the wire: a host in any script becomes ASCII."""
-    return str(httpx.URL(base_url)).rstrip("/")

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
+from providers.address import spelled, target
 from providers.authorization import Authorization
 from providers.call import READS, Body, Call, Query, unreadable
-from providers.carrier import Answer, Carrier, Lost, spelled
+from providers.carrier import Answer, Carrier, Lost
 from providers.circuit import CircuitState
 from providers.clock import Clock
 from providers.deadline import time_left
@@ -36,9 +36,6 @@ Exchange = Callable[[Call, Mapping[str, str]], Awaitable[T]]
 
 ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_AS_IT_IS = "%/:?#[]@!$&'()*+,;=~"
-"""What stays as it is in the path and the query of an address."""
-_PLAIN = re.compile(rf"[\w.{re.escape(_AS_IT_IS)}-]*", re.ASCII).fullmatch
 
 
 class Http:
@@ -175,8 +172,8 @@ class Http:
             sent["content-type"] = "application/json"
         if repeatable is None:
             repeatable = method in READS or method in {"PUT", "DELETE"}
-        target = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        url = spelled(base_url or self._settings.base_url) + (target if _PLAIN(target) else quote(target, safe=_AS_IT_IS))
+        asked = f"{path}?{urlencode(query, doseq=True)}" if query else path
+        url = spelled(base_url or self._settings.base_url) + target(asked)
         return Call(self.provider, method, path, url, sent, body, repeatable)
 
     async def _tried(self, call: Call, once: Exchange[T], *, authorized: bool = True) -> T:

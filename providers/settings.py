@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from providers.address import segment
 from providers.errors import NotFound
 
 _NO_KEYS = frozenset({"", ".", ".."})
-_PLAIN = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
-"""Keys that stay as they are in a path, as most do."""
 
 
 def _http_url(value: str) -> str:
@@ -77,7 +75,7 @@ class ProviderSettings(BaseModel):
             text = str(value)
             if text in _NO_KEYS and f"{{{key}}}" in template:
                 raise NotFound("There is nothing of that key.", provider=self.name)
-            put[key] = text if _PLAIN(text) else quote(text, safe="")
+            put[key] = segment(text)
         return template.format_map(put)
 
     def secrets(self) -> tuple[SecretStr, ...]:

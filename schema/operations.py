@@ -98,9 +98,7 @@ class Operations:
 
     async def answer(self, plan: Plan, request: Request) -> Executed:
         """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
-        bound = _bound(plan, request)
-        with deadline(self._clock, self._seconds):
-            return await bound.execute(self._surroundings(request))
+        return await self._execute(_bound(plan, request), request)
 
     async def operate(self, request: Request) -> Answers:
         """Begins an operation, whatever it is. Raises ``Refused`` where it cannot begin."""
@@ -108,9 +106,8 @@ class Operations:
         bound = _bound(plan, request)
 
         async def one(event: Any) -> Answer:
-            with deadline(self._clock, self._seconds):
-                executed = await bound.execute(self._surroundings(request), event)
-            return Answer(executed.body, getattr(event, "cursor", None))
+            cursor = getattr(event, "cursor", None)
+            return Answer((await self._execute(bound, request, event)).body, cursor)
 
         def expired() -> bool:
             return self.expired(request.who())
@@ -122,6 +119,10 @@ class Operations:
         if isinstance(source, list):
             raise Refused(source)
         return Answers(one, aiter(source), _field(plan), expired)
+
+    async def _execute(self, bound: Bound, request: Request, event: object = None) -> Executed:
+        with deadline(self._clock, self._seconds):
+            return await bound.execute(self._surroundings(request), event)
 
     def _surroundings(self, request: Request) -> Context:
         context = self._context(request.who())

@@ -78,10 +78,6 @@ class Incoming:
         self._pieces.append(piece)
         self._held += len(piece)
 
-    def end(self) -> None:
-        """No more comes."""
-        self.ended = True
-
     def fail(self, error: Exception) -> None:
         """The rest will not come, unless all of it is here already."""
         if not self.ended:

@@ -11,6 +11,7 @@ from urllib.request import getproxies
 from providers.carrier import Answer, Body, Late, Unreached
 from providers.http1.connection import Connection
 from providers.http1.encoding import ACCEPTED
+from providers.http1.head import head
 from providers.http1.pool import Pool
 from providers.http1.route import route
 
@@ -23,11 +24,12 @@ class SocketCarrier:
     """Carries calls over connections that stay open for the next one.
 
     Connecting may take ``connect`` seconds. Each piece of a streamed body may take ``stall`` to be sent, and so may
-    the answer to it.
+    the answer to it. A connection that is used by nobody stays open for ``idle``.
     """
 
-    def __init__(self, *, connect: float, stall: float) -> None:
+    def __init__(self, *, connect: float, stall: float, idle: float = 5.0) -> None:
         self._connect = connect
+        self._idle = idle
         self._stall = stall
         self._proxies = getproxies()
         self._pools: dict[tuple[str, str], Pool] = {}
@@ -53,11 +55,11 @@ class SocketCarrier:
                 raise Late("The answer took too long.") from error
         if body is not None or method not in _BODILESS:
             said["content-length"] = str(len(body or b""))
-        head = _head(method, target, said)
+        request = head(method, target, said)
         connection = pool.kept()
         if connection is None:
             connection, patience = await _opened(pool, patience)
-        return await connection.ask(head + body if body else head, patience, headless=method == "HEAD")
+        return await connection.ask(request + body if body else request, patience, headless=method == "HEAD")
 
     async def close(self) -> None:
         """Closes every connection; nothing can be sent any more."""
@@ -69,12 +71,14 @@ class SocketCarrier:
         length = int(said["content-length"]) if "content-length" in said else None
         if length is None:
             said["transfer-encoding"] = "chunked"
-        head = _head(method, target, said)
+        request = head(method, target, said)
         connection = pool.kept() or await pool.opened(None)
-        return await connection.stream(head, body, length, self._stall)
+        return await connection.stream(request, body, length, self._stall)
 
     def _pool(self, scheme: str, authority: str) -> Pool:
-        made = self._pools[scheme, authority] = Pool(route(scheme, authority, self._proxies), self._connect)
+        made = self._pools[scheme, authority] = Pool(
+            route(scheme, authority, self._proxies), patience=self._connect, idle=self._idle
+        )
         return made
 
 
@@ -93,13 +97,3 @@ def _parts(url: str) -> tuple[str, str, str]:
         raise ValueError("This is no address of HTTP.")
     scheme, authority, rest = found.groups()
     return scheme, authority, rest if rest.startswith("/") else f"/{rest}"
-
-
-def _head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
-    """The head of a request. Raises ``ValueError`` where a header has lines of its own."""
-    said = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    head = f"{method} {target} HTTP/1.1\r\n{said}\r\n"
-    lines = len(headers) + 2
-    if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
-        raise ValueError("A header may not have lines of its own.")
-    return head.encode()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from providers.carrier import Lost, Unreached
 from providers.http1.connection import Connection
 from providers.http1.route import Route
 
-_IDLE_SECONDS: Final = 5.0
-
 
 class Pool:
-    """Has as many connections as calls were under way at once. Making one may take ``patience`` seconds."""
+    """Has as many connections as calls were under way at once.
 
-    def __init__(self, route: Route, patience: float) -> None:
+    Making one may take ``patience`` seconds; one that is used by nobody is ended after ``idle``.
+    """
+
+    def __init__(self, route: Route, *, patience: float, idle: float) -> None:
         self.route = route
         self._patience = patience
+        self._keep = idle
         self._open: set[Connection] = set()
         self._idle: list[Connection] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -71,14 +72,17 @@ class Pool:
     def _freed(self, connection: Connection) -> None:
         self._idle.append(connection)
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._sweep)
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        """When the one that was used longest ago, which is the first, is due."""
+        self._sweeper = asyncio.get_running_loop().call_at(self._idle[0].idle_since + self._keep, self._sweep)
 
     def _sweep(self) -> None:
-        """Ends connections that nobody has used for a while; those used last are at the end."""
-        loop = asyncio.get_running_loop()
-        since = loop.time() - _IDLE_SECONDS
-        for connection in self._idle:
-            if connection.idle_since <= since:
-                connection.abort()
-        self._idle = [connection for connection in self._idle if connection.idle_since > since]
-        self._sweeper = loop.call_later(_IDLE_SECONDS, self._sweep) if self._idle else None
+        """Ends connections that nobody has used for a while."""
+        since = asyncio.get_running_loop().time() - self._keep
+        while self._idle and self._idle[0].idle_since <= since:
+            self._idle.pop(0).abort()
+        self._sweeper = None
+        if self._idle:
+            self._sweep_later()

@@ -18,6 +18,7 @@ from aiohappyeyeballs import start_connection
 
 from providers.carrier import Unreached
 from providers.http1.connection import Connection
+from providers.http1.head import head
 
 _PORTS: Final = {"http": 80, "https": 443}
 _EYEBALLS_SECONDS: Final = 0.25
@@ -76,8 +77,7 @@ async def _tunnelled(
 ) -> Connection:
     """A connection within one to a proxy, who sees nothing of it but where it leads."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    lines = [f"CONNECT {where} HTTP/1.1", f"host: {where}", *(f"{name}: {value}" for name, value in proof.items())]
-    answer = await proxy.ask("".join(f"{line}\r\n" for line in [*lines, ""]).encode(), None, headless=True)
+    answer = await proxy.ask(head("CONNECT", where, {"host": where, **proof}), None, headless=True)
     if not 200 <= answer.status < 300:
         proxy.abort()
         raise Unreached(f"The proxy refused to connect (HTTP {answer.status}).")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -143,9 +143,9 @@ class SignApi:
         self._settings = settings
         self._lists: Repeated[Slice] = Repeated()
 
-    def payload(self, key: str) -> Coroutine[Any, Any, Reply]:
+    async def payload(self, key: str) -> Reply:
         """A native session as it is sent. Raises ``NotFound``."""
-        return self._request("fetch_session", key)
+        return await self._request("fetch_session", key)
 
     def part(self, key: str, payload: Reply) -> Part:
         """The native session that was sent."""

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from statistics import median_low as median
 from typing import Any
@@ -178,24 +177,10 @@ def lags(log: Sequence[Mapping[str, Any]], sessions: Sequence[Mapping[str, Any]]
     return sorted(found, reverse=True)
 
 
-def missed(told: Sequence[str], done: Sequence[tuple[str, float]]) -> list[float]:
-    """How long each status stayed that the log does not tell of. Raises where it tells of others, or in another order."""
-    rest, unseen = list(told), []
-    for status, stayed in done:
-        if rest and rest[0] == status:
-            rest.pop(0)
-        else:
-            unseen.append(stayed)
-    assert not rest, f"{rest} was told, and not done"
-    return unseen
-
-
-def stays(kind: str, steps: Steps, acted_at: Sequence[datetime]) -> list[tuple[str, float]]:
-    """The statuses of a session, and for how many seconds each stayed, but for those that everything passes through."""
+def lasting(kind: str, steps: Sequence[str]) -> list[str]:
+    """The statuses that stay long enough to be seen by everybody."""
     passing = PASSING if kind == "seal" else {"PROCESSING"}
-    between = [(end - begin).total_seconds() for begin, end in pairwise(acted_at)]
-    stayed = [float("inf"), *between, float("inf")]
-    return [(step, seconds) for step, seconds in zip(["PENDING", *steps], stayed, strict=True) if step not in passing]
+    return [step for step in steps if step not in passing]
 
 
 @pytest.mark.timeout(420)
@@ -262,10 +247,8 @@ async def test_nobody_who_follows_loses_an_event_or_gets_one_twice(
         kind, ref = session["provider"]["name"], (session["provider"]["name"], session["key"])
         steps = told_steps(log, ref)
         assert [a for a, _ in steps] == [None, *(b for _, b in steps[:-1])], f"{ref} is no chain: {steps}"
-        acted_at = world_.acted_at[session["id"]]
-        done = stays(kind, world_.steps[session["id"]], acted_at)
-        told = [to for _, to in steps if to in {status for status, _ in done}]
-        # On a machine that is busy elsewhere all is seen later; what stayed longer than that is seen all the same.
-        assert all(stayed <= delays[0][0] for stayed in missed(told, done)), late(log, ref, acted_at)
+        assert lasting(kind, [to for _, to in steps]) == lasting(kind, ["PENDING", *world_.steps[session["id"]]]), late(
+            log, ref, world_.acted_at[session["id"]]
+        )
     known = {(session["provider"]["name"], session["key"]) for session in sessions}
     assert {(row["provider"], row["session_key"]) for row in log} == known, "nothing is told of sessions that nobody made"

@@ -272,9 +272,8 @@ def statements(store: Store) -> Iterator[list[str]]:
 
 async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(scene: Scene) -> None:
     scene.shelf.stock(*items(2))
-    for _ in range(2):
+    for _ in range(3):
         await scene.refresh()
-    await scene.refresh()
     with statements(scene.store) as quiet:
         assert await scene.outcome() is SourceOutcome.FRESH
     assert not [each for each in quiet if ROWS in each], quiet
