@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from contextvars import Context
 from datetime import datetime, timedelta
 
 from gateway.directory import Connected
+from gateway.flight import Flight
 from gateway.quiet import Quiet
 from gateway.rows import WALK_SECONDS, Fetch, Manner, Observe, Rows
 from gateway.schedule import Schedule
@@ -66,11 +67,12 @@ class Listing:
         self._written: dict[str, datetime] = {}
         self._rows = Rows(store, schedule, clock, observe=observe, fetch=fetch)
         self._syncs: dict[str, tuple[Sync, float]] = {}
-        self._walks: dict[str, asyncio.Task[datetime]] = {}
+        self._sync_reads: Flight[Sync] = Flight()
+        self._walks: dict[str, tuple[asyncio.Task[datetime], asyncio.Lock]] = {}
 
     async def close(self) -> None:
         """Ends the walks that are under way."""
-        await end(*self._walks.values())
+        await end(*(walk for walk, _ in self._walks.values()))
 
     async def refresh(self, providers: Iterable[Connected], max_age: timedelta | None) -> list[SourceReport]:
         """Asks every provider whose list is older than ``max_age``, side by side, and waits so long as is configured.
@@ -139,8 +141,12 @@ class Listing:
             sync = await self._sync(provider)
             if (fresh := self._fresh(provider, sync, max_age)) is not None:
                 return fresh
-        walk = self._walking(provider)
-        await asyncio.wait((walk,), timeout=self._freshness.list_wait)
+        walk, turn = self._walking(provider)
+        with suppress(TimeoutError):
+            # One goes on after the other, as behind a flight.
+            async with asyncio.timeout(self._freshness.list_wait), turn:
+                if not walk.done():
+                    await asyncio.wait((walk,))
         if not walk.done():
             late = TimedOut(f"{provider.name} has not answered yet; the list shows what was known.", provider=provider.name)
             return await self._unread(provider, SourceOutcome.TIMED_OUT, late)
@@ -153,19 +159,22 @@ class Listing:
         return SourceReport(provider.name, outcome, (await self._sync(provider)).as_of, problem)
 
     async def _sync(self, provider: Connected) -> Sync:
-        found = await self._store.syncs.get(provider.name) or Sync()
-        self._syncs[provider.name] = (found, self._clock.monotonic())
-        return found
+        async def read() -> Sync:
+            found = await self._store.syncs.get(provider.name) or Sync()
+            self._syncs[provider.name] = (found, self._clock.monotonic())
+            return found
 
-    def _walking(self, provider: Connected) -> asyncio.Task[datetime]:
+        return await self._sync_reads.do(provider.name, read)
+
+    def _walking(self, provider: Connected) -> tuple[asyncio.Task[datetime], asyncio.Lock]:
         """The walk through this provider's list that is under way; it goes on when an asker stops waiting."""
-        walk = self._walks.get(provider.name)
-        if walk is None or walk.done():
+        under_way = self._walks.get(provider.name)
+        if under_way is None or under_way[0].done():
             # A context of its own: the deadline of whoever asks first is not that of the walk.
             walk = asyncio.create_task(self._walk(provider), name=f"walk of {provider.name}", context=Context())
             walk.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._walks[provider.name] = walk
-        return walk
+            under_way = self._walks[provider.name] = walk, asyncio.Lock()
+        return under_way
 
     async def _walk(self, provider: Connected) -> datetime:
         """Reads a list until nothing in it is new and everything that can still change was seen; gives when it began."""
@@ -219,7 +228,7 @@ class Listing:
                 await self._rows.take(provider, news, asked_at, manner)
                 for row in page.rows:
                     unseen.pop(row.key, None)
-                if whole and not news and not unseen:
+                if (whole or page.next_offset is None) and not news and not unseen:
                     return page if sufficient and self._rows.settled(provider.name) else None
                 sufficient = False
         return None

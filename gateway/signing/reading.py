@@ -96,6 +96,7 @@ class Reading:
         )
         self._pages = Pages()
         self._reads: Flight[Session] = Flight()
+        self._page_reads: Flight[Sequence[Row]] = Flight()
 
     async def open(self) -> None:
         """Begins to follow the log."""
@@ -193,11 +194,14 @@ class Reading:
     async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> Sequence[Row]:
         """A slice as it is in the store: what other gateways have changed there is known by the log."""
         key, mark = (wanted, order, part), self._mark()
+
+        async def read() -> Sequence[Row]:
+            rows = await self._store.sessions.page(wanted, order, part)
+            self._pages.put(key, mark, rows)
+            return rows
+
         found = self._pages.get(key, mark)
-        if found is None:
-            found = await self._store.sessions.page(wanted, order, part)
-            self._pages.put(key, mark, found)
-        return found
+        return await self._page_reads.do((key, mark), read) if found is None else found
 
     def _mark(self) -> tuple[int, int]:
         """What was written to the store, by others as far as the log was read, and here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -53,6 +54,43 @@ async def test_however_many_ask_it_is_done_once(flight: Flight[str]) -> None:
     work.go.set()
     assert await asyncio.gather(*askers) == ["result 1"] * 10
     assert work.begun == 1
+
+
+async def test_who_is_served_first_is_heard_again_before_the_last_is_served(flight: Flight[str]) -> None:
+    work, told = Work(), list[str]()
+    near, far = socket.socketpair()
+    asyncio.get_running_loop().add_reader(far, lambda: told.append(far.recv(1).decode()))
+
+    async def asker(name: str) -> None:
+        await flight.do("key", work)
+        told.append(name)
+        if name == "1":
+            near.send(b"!")
+
+    askers = [asyncio.create_task(asker(str(number))) for number in range(10)]
+    await settle()
+    work.go.set()
+    await asyncio.gather(*askers)
+    asyncio.get_running_loop().remove_reader(far)
+    near.close(), far.close()
+    assert [name for name in told if name != "!"] == [str(number) for number in range(10)]
+    assert told.index("!") < told.index("9"), told
+
+
+async def test_who_leaves_at_the_moment_of_their_turn_passes_it_on(flight: Flight[str]) -> None:
+    work = Work()
+
+    async def first() -> None:
+        await flight.do("key", work)
+        second.cancel()
+
+    leading = asyncio.create_task(first())
+    await settle()
+    second, third = [await ask(flight, work) for _ in range(2)]
+    work.go.set()
+    assert await third == "result 1"
+    assert leading.done()
+    assert second.cancelled()
 
 
 async def test_different_keys_are_different_work(flight: Flight[str]) -> None:

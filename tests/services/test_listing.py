@@ -279,6 +279,19 @@ async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(
     assert not [each for each in quiet if ROWS in each], quiet
 
 
+async def test_however_many_ask_for_a_page_at_once_the_store_is_asked_once(scene: Scene) -> None:
+    scene.shelf.stock(*items(2))
+    await scene.refresh()
+    page = Slice(limit=2)
+    with statements(scene.store) as asked:
+        lists = await asyncio.gather(
+            *(scene.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, page, timedelta(seconds=9)) for _ in range(10))
+        )
+    assert [len(each.rows) for each in lists] == [2] * 10
+    told = [each for each in asked if "FROM sync" in each or "ORDER BY" in each]
+    assert len(told) == 2, told
+
+
 async def test_a_list_is_compared_again_once_another_gateway_has_written(scene: Scene) -> None:
     scene.shelf.stock(*items(2))
     for _ in range(3):
