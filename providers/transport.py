@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from providers.admission import Admission, Bounds
@@ -69,6 +69,35 @@ class Config(uvicorn.Config):
 
 class _Refused(Exception):
     """A head that is too large, with the status that says so."""
+
+
+class _Joined:
+    """The transport as an answer has it: the head waits for what comes behind it, so that a client is woken once for both."""
+
+    __slots__ = ("_cycle", "_head", "_transport")
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle: RequestResponseCycle | None = cycle
+        self._transport = cycle.transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Writes what belongs to an answer."""
+        if self._head is not None:
+            self._transport.writelines((self._head, data))
+            self._cycle = self._head = None  # nothing is left that holds what holds it
+        elif self._cycle is not None and self._cycle.response_started:
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """As asyncio has it."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """As asyncio has it. Of an answer that never came to its body nothing is told."""
+        self._transport.close()
 
 
 class HttpProtocol(Watched, HttpToolsProtocol):
@@ -155,6 +184,8 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         self._heading = False
         self._unfinished = 0
         super().on_headers_complete()
+        if self.cycle is not None and self.scope["method"] != "HEAD":
+            self.cycle.transport = _Joined(self.cycle)  # type: ignore[assignment]  # all of one that it uses
 
     def _measure(self) -> None:
         if len(self.url) > self.config.bounds.line_bytes:
