@@ -208,14 +208,13 @@ class Reading:
         return self._hub.head, self._observation.saved
 
     async def _recall(self, ref: SessionRef, max_age: timedelta | None) -> Session | None:
-        """A session from the store, taken at hand where it is fresh, also by what another gateway has found."""
+        """A session from the store, as fresh as another gateway has found it, and at hand from now on."""
         stored = await self._store.sessions.stored(ref)
         if stored is None:
             return None
         if not self._fresh(stored.session, max_age) and (seen_at := await self._confirmations.seen_at(stored)):
             stored = replace(stored, session=replace(stored.session, observed_at=seen_at))
-        if self._fresh(stored.session, max_age):
-            self._cache.put(stored)
+        self._cache.put(stored)
         return stored.session
 
     def _asked(self, names: Sequence[str] | None) -> list[Connected]:

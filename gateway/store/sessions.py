@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import case, delete, func, literal, select, update
+from sqlalchemy import case, delete, func, literal, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gateway.batch import Batch
 from gateway.store import table
 from gateway.store.events import append
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
@@ -76,6 +77,7 @@ class Sessions:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._stored = Batch(self._load)
 
     async def get(self, ref: SessionRef) -> Session | None:
         """The last known state of a session."""
@@ -84,10 +86,7 @@ class Sessions:
 
     async def stored(self, ref: SessionRef) -> Stored | None:
         """The last known state of a session, and which one that is."""
-        query = select(_S.body, _S.version).where(_S.provider == ref.provider, _S.key == ref.key)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else Stored(_decoder.decode(row.body), row.version)
+        return await self._stored.get(ref)
 
     async def save(self, session: Session, state: State) -> bool:
         """Replaces what is known of a session, its parts and addresses with it, and appends what happened to the log.
@@ -104,6 +103,12 @@ class Sessions:
             if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
                 return False
             raise
+
+    async def _load(self, refs: Collection[SessionRef]) -> Mapping[SessionRef, Stored]:
+        named = tuple_(_S.provider, _S.key).in_(refs)
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(_S.provider, _S.key, _S.body, _S.version).where(named))
+        return {SessionRef(row.provider, row.key): Stored(_decoder.decode(row.body), row.version) for row in rows}
 
     async def _save(self, connection: AsyncConnection, session: Session, state: State) -> bool:
         if state.settlement is not None:

@@ -6,8 +6,8 @@ The provider here is a list in memory behind an adapter, so that it can change b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,8 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from sqlalchemy import event
-from stage import START, Hands, Template, examples, fresh_store
+from stage import START, Hands, Template, examples, fresh_store, statements
 
 from gateway.directory import Connected, Directory
 from gateway.settings import FreshnessSettings, Settings, UploadSettings, WatchSettings
@@ -184,7 +183,9 @@ def _connected(name: str, kind: type[Shelf], clock: Hands) -> Connected:
 
 
 @asynccontextmanager
-async def opened(store: Store, folder: Path, *kinds: type[Shelf], wait: float = 5.0) -> AsyncIterator[Scene]:
+async def opened(
+    store: Store, folder: Path, *kinds: type[Shelf], wait: float = 5.0, lasting: float = 0
+) -> AsyncIterator[Scene]:
     clock = Hands()
     connected = [_connected(f"shelf-{number}", kind, clock) for number, kind in enumerate(kinds)]
     shelves = [each.adapter for each in connected if isinstance(each.adapter, Shelf)]
@@ -192,7 +193,7 @@ async def opened(store: Store, folder: Path, *kinds: type[Shelf], wait: float = 
         shelf.stock()
     directory = Directory(connected)
     uploads = Uploads(UploadSettings(folder=folder), store.uploads, clock)
-    freshness = FreshnessSettings(open=0, final=0, list=10, list_wait=wait)
+    freshness = FreshnessSettings(open=lasting, final=lasting, list=10, list_wait=wait)
     signing = Signing(Settings(freshness=freshness, watch=WatchSettings(enabled=False)), directory, store, uploads, clock)
     try:
         yield Scene(signing, store, clock, shelves)
@@ -254,22 +255,6 @@ ROWS = "FROM part"
 """Which rows are known is asked so."""
 
 
-@contextmanager
-def statements(store: Store) -> Iterator[list[str]]:
-    """What the database is asked meanwhile."""
-    said: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        said.append(statement)
-
-    engine = store.sessions._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-
-
 async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(scene: Scene) -> None:
     scene.shelf.stock(*items(2))
     for _ in range(3):
@@ -277,6 +262,16 @@ async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(
     with statements(scene.store) as quiet:
         assert await scene.outcome() is SourceOutcome.FRESH
     assert not [each for each in quiet if ROWS in each], quiet
+
+
+async def test_a_session_that_is_not_at_hand_is_looked_up_once(store: Store, tmp_path: Path) -> None:
+    ref = SessionRef("shelf-0", "s00")
+    for _ in range(2):
+        async with opened(store, tmp_path / "uploads", Shelf, lasting=60) as scene:
+            scene.shelf.stock(*items(1))
+            with statements(store) as asked:
+                await scene.signing.session(ref, NOW)
+    assert len(asked) == 1, asked
 
 
 async def test_however_many_ask_for_a_page_at_once_the_store_is_asked_once(scene: Scene) -> None:

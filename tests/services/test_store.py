@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import START, Hands, Template, examples, fresh_store, keep, session, sessions, signature, signer
+from stage import START, Hands, Template, examples, fresh_store, keep, session, sessions, signature, signer, statements
 
 from gateway.store import (
     Position,
@@ -58,6 +58,17 @@ async def test_saving_replaces_all_that_was_known(template: Template, first: Ses
         for person in second.participants:
             if person.email:
                 assert await store.sessions.count(SessionFilter(participant_email=person.email)) == 1
+
+
+async def test_however_many_are_asked_for_at_once_the_database_is_asked_once(store: Store) -> None:
+    kept = [session(str(number)) for number in range(30)]
+    for each in kept:
+        await keep(store, each, START)
+    unknown = SessionRef("acme", "unknown")
+    with statements(store) as asked:
+        found = await asyncio.gather(*(store.sessions.get(ref) for ref in [unknown, *(each.ref for each in kept)]))
+    assert found == [None, *kept]
+    assert len(asked) == 1, asked
 
 
 async def test_what_is_unknown_is_none(store: Store) -> None:

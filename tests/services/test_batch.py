@@ -1,0 +1,80 @@
+"""Batches: one load for all that is asked for in the same moment, and never what was loaded before that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from gateway.batch import Batch
+
+
+class Shop:
+    """Has a price for every number but 0, which goes up with each load."""
+
+    def __init__(self) -> None:
+        self.loads: list[set[int]] = []
+        self.failing = False
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def load(self, keys: Collection[int]) -> Mapping[int, str]:
+        self.loads.append(set(keys))
+        price = len(self.loads)
+        await self.go.wait()
+        if self.failing:
+            raise LookupError
+        return {key: f"{key} at {price}" for key in keys if key}
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_asked_for_in_one_moment_is_loaded_at_once() -> None:
+    shop = Shop()
+    batch = Batch(shop.load)
+    assert await asyncio.gather(*map(batch.get, [1, 2, 0, 2])) == ["1 at 1", "2 at 1", None, "2 at 1"]
+    assert shop.loads == [{0, 1, 2}]
+
+
+async def test_what_is_asked_for_while_it_is_being_loaded_is_loaded_anew() -> None:
+    shop = Shop()
+    batch = Batch(shop.load)
+    shop.go.clear()
+    early = asyncio.create_task(batch.get(1))
+    await settle()
+    late = asyncio.create_task(batch.get(1))
+    await settle()
+    shop.go.set()
+    assert [await early, await late] == ["1 at 1", "1 at 2"]
+
+
+async def test_no_load_is_larger_than_it_may_be() -> None:
+    shop = Shop()
+    batch = Batch(shop.load, most=3)
+    found = await asyncio.gather(*map(batch.get, range(8)))
+    assert [len(each) for each in shop.loads] == [3, 3, 2]
+    assert [each and each.split()[0] for each in found] == [None, *map(str, range(1, 8))]
+
+
+async def test_who_asked_first_and_leaves_takes_nothing_from_the_others() -> None:
+    shop = Shop()
+    batch = Batch(shop.load)
+    shop.go.clear()
+    first, second = [asyncio.create_task(batch.get(key)) for key in (1, 2)]
+    await settle()
+    first.cancel()
+    await settle()
+    shop.go.set()
+    assert await second == "2 at 2"
+
+
+async def test_a_failure_is_told_to_all_of_its_moment_and_to_none_after_it() -> None:
+    shop = Shop()
+    batch = Batch(shop.load)
+    shop.failing = True
+    told = await asyncio.gather(*map(batch.get, [1, 2]), return_exceptions=True)
+    assert [type(each) for each in told] == [LookupError] * 2
+    shop.failing = False
+    assert await batch.get(1) == "1 at 2"
