@@ -12,6 +12,9 @@ from providers.circuit import Circuit, CircuitState
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Busy, InDoubt, Misbehaved, SigningError, Unavailable
 
+_FAILED = (Unavailable, Misbehaved, InDoubt)
+_UNWELL = (*_FAILED, AuthorizationRequired, Busy)
+
 
 class HealthState(StrEnum):
     """Whether a provider answers."""
@@ -61,7 +64,7 @@ class Pulse:
 
     def note(self, error: BaseException | None) -> None:
         """A call ended: with an answer, with one of our errors, or because it was given up."""
-        if isinstance(error, Unavailable | Misbehaved | InDoubt):
+        if isinstance(error, _FAILED):
             self.circuit.failed()
         elif error is None or isinstance(error, SigningError):
             self.circuit.succeeded()
@@ -70,7 +73,7 @@ class Pulse:
             self.stir()
             return
         # A provider that says no to one request is as well as one that says yes.
-        if isinstance(error, Unavailable | Misbehaved | InDoubt | AuthorizationRequired | Busy):
+        if isinstance(error, _UNWELL):
             self._last_failure_at, self._last_error = self._clock.now(), error
         else:
             self._last_success_at, self._last_error = self._clock.now(), None

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from gateway.cache import SessionCache
@@ -46,6 +47,7 @@ from providers.model import (
 T = TypeVar("T")
 
 _LOOKS: Final = 3
+_partial = attrgetter("session.partial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,7 @@ class Reading:
 
     async def _completed(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""
-        if not any(row.session.partial for row in rows):
+        if not any(map(_partial, rows)):
             return rows
         return await asyncio.gather(*(self._complete(row) for row in rows))
 

@@ -66,8 +66,8 @@ class Arguments:
         if all(isinstance(each, _IMMUTABLE) for each in found.values()):
             self.constant = found
         else:
-            _again(found)
-            self.make = lambda variables: {name: _again(value) for name, value in found.items()}
+            again = _members(found)
+            self.make = lambda variables: again()
 
     def _slow(self, variables: VariableValues) -> dict[str, Any]:
         return get_argument_values(self._definition, self._node, variables)
@@ -153,19 +153,34 @@ def _converter(
     return convert
 
 
-def _again(value: Any) -> Any:
-    """The same value, of which whoever is given it may change whatever can be changed. Raises what cannot be had again."""
+def _again(value: Any) -> Callable[[], Any]:
+    """Gives the same value, of which whoever is given it may change whatever can be changed.
+
+    Raises ``TypeError`` for what cannot be had again.
+    """
     if isinstance(value, _IMMUTABLE):
-        return value
+        return lambda: value
     if isinstance(value, list):
-        return [_again(each) for each in value]
+        items = [_again(each) for each in value]
+        return value.copy if all(isinstance(each, _IMMUTABLE) for each in value) else lambda: [each() for each in items]
     if isinstance(value, dict):
-        return {key: _again(each) for key, each in value.items()}
+        return _members(value)
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} is not to be had again")
-    made = object.__new__(type(value))
-    vars(made).update({name: each if isinstance(each, _IMMUTABLE) else _again(each) for name, each in vars(value).items()})
-    return made
+    class_, members = type(value), _members(vars(value))
+
+    def again() -> Any:
+        made = object.__new__(class_)
+        vars(made).update(members())
+        return made
+
+    return again
+
+
+def _members(found: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+    same = dict(found)
+    changing = {name: _again(each) for name, each in found.items() if not isinstance(each, _IMMUTABLE)}
+    return lambda: same | {name: each() for name, each in changing.items()}
 
 
 def _wrapped(type_: Any) -> bool:

@@ -142,7 +142,7 @@ def _objects(items: Items, select: Select, accepted: set[type]) -> Complete:
     def complete(value: Any, run: Run, path: Path) -> Any:
         if type(value) is not tuple and type(value) is not list:
             return items.complete(value, run, path)
-        if kept and None not in (known := [kept.get(id(item)) for item in value]):
+        if kept and None not in (known := [*map(kept.get, map(id, value))]):
             return known
         done: list[Any] = []
         pending: dict[Any, Any] | None = None

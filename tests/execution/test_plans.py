@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 import pytest
+import strawberry
 from execution_fault import NOW
 from execution_operations import operation
 from execution_world import KEYS, World
@@ -161,6 +162,34 @@ async def test_nothing_goes_on_and_nothing_is_left_when_operations_have_failed(c
             with suppress(TypeError):  # a value of JSON that is none
                 await plan.execute(World(seed, 0.2).context(), variables)
             assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@strawberry.input
+class Wish:
+    names: list[str]
+    inner: Wish | None = None
+
+
+def take(info: strawberry.Info, wish: Wish, more: list[list[int]]) -> str:
+    taken = repr((wish.names, wish.inner and wish.inner.names, more))
+    for each in (wish.names, *more):
+        each.clear()
+    wish.inner = None
+    return taken
+
+
+@strawberry.type
+class Greedy:
+    granted: str = strawberry.field(resolver=take)
+
+
+async def test_what_a_resolver_does_to_an_argument_is_not_there_the_next_time() -> None:
+    plan = planned(
+        Plans(strawberry.Schema(Greedy)), '{ granted(wish: {names: ["a"], inner: {names: ["b"]}}, more: [[1], []]) }'
+    )
+    for _ in range(3):
+        answer = told(await plan.execute(None))
+        assert answer == {"data": {"granted": "(['a'], ['b'], [[1], []])"}}
 
 
 async def test_what_surrounds_a_request_surrounds_its_calls() -> None:
