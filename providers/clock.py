@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 
 class Clock:
     """The machine's own time."""
 
-    def now(self) -> datetime:
-        """The present instant, aware and in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
-        return time.monotonic()
+    now = staticmethod(partial(datetime.now, UTC))
+    """The present instant, aware and in UTC."""
+    monotonic = staticmethod(time.monotonic)
+    """Seconds since some fixed moment; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""
