@@ -87,7 +87,7 @@ async def by_page(cores: Cores) -> Grid:
             pass
         sections = {
             "database": {"url": url},
-            "limits": {"first": max(_PAGES)},
+            "limits": {"first": max(_PAGES), "cost": 1_000_000},
             "freshness": {"list": 86_400.0, "final": 315_360_000.0},
             "watch": {"enabled": False},
         }
