@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.selectable import GenerativeSelect
 
 from gateway.store import branch, table, trigram
 from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, words
@@ -106,7 +105,7 @@ class PageQuery:
         fewest = min(range(len(narrow)), key=lambda place: found[place])
         return None if found[fewest] > _FEW else tuple_(_S.provider, _S.key).in_(narrow[fewest])
 
-    def _narrow(self) -> Iterator[GenerativeSelect]:
+    def _narrow(self) -> Iterator[Select[Any]]:
         """Provider and key of those that fulfil a condition, for each that has an index of its own, in no order."""
         listed = select(_S.provider, _S.key)
         if self.wanted.reference is not None:

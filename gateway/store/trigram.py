@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CompoundSelect, column, func, literal, select, text
+from sqlalchemy import ColumnElement, Select, column, func, literal, select, text
 from sqlalchemy import table as named
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,7 +40,7 @@ def usable(part: str) -> bool:
     return len(part) >= _LEAST and "\x00" not in part
 
 
-def listed(part: str) -> CompoundSelect[Any]:
+def listed(part: str) -> Select[Any]:
     """The provider and key of every session whose title may have this part, in SQLite.
 
     Any with a NUL may have it, as groups behind that are not known.
@@ -48,7 +48,9 @@ def listed(part: str) -> CompoundSelect[Any]:
     both = _trigram.join(_title, _title.c.id == _trigram.c.rowid)
     columns = (_title.c.provider, _title.c.key)
     known = select(*columns).select_from(both).where(_trigram.c.title_trigram.match(_phrases(part[:_ENOUGH])))
-    return known.union_all(select(*columns).where(text("instr(folded, char(0)) > 0")))
+    either = known.union_all(select(*columns).where(text("instr(folded, char(0)) > 0"))).subquery()
+    # Of rows that are in one of two lists, SQLite would read all.
+    return select(either.c.provider, either.c.key)
 
 
 def grouped(part: str, title: ColumnElement[str]) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import asc, desc, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
+from stage import statements
 
 from gateway.store import Position, SessionFilter, SessionOrder, Slice, Store, table
 from gateway.store.filter import Columns, matching
@@ -112,6 +113,19 @@ async def test_a_page_is_what_the_plain_query_gives(store: Store, wanted: Sessio
                     break
                 edge = found[0] if backwards else found[-1]
                 part = Slice(limit=7, backwards=backwards, **{"before" if backwards else "after": edge})
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("wanted", FILTERS, ids=lambda wanted: repr(wanted)[14:90])
+async def test_no_page_is_found_by_reading_everything(store: Store, wanted: SessionFilter) -> None:
+    for order in SessionOrder:
+        with statements(store) as asked:
+            await store.sessions.page(wanted, order, Slice(limit=7))
+        async with store.sessions._engine.connect() as connection:
+            for query in list(asked):
+                steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (None,) * query.count("?"))
+                plan = [step.detail for step in steps]
+                assert not {f"SCAN {name}" for name in ("session", "branch", "entry", "mailbox", "title")} & set(plan), plan
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
