@@ -34,6 +34,8 @@ class Connection(asyncio.Protocol):
         """The one that is owed, ``_nothing`` where none is."""
         self._upload: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._due: float | None = None
+        """When the head of the answer that is owed has to be here, by the clock of the event loop."""
         self._timer: asyncio.TimerHandle | None = None
         self._kept_alive = False
         self._headed = 0
@@ -159,8 +161,7 @@ class Connection(asyncio.Protocol):
             self._answer.raw.clear()
             return
         self._answer.begin(status)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._due = None
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body."""
@@ -184,14 +185,30 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def _expect(self, patience: float) -> None:
-        """The head of the answer has to come within so many seconds."""
-        self._timer = self._loop.call_later(patience, self._late)
+        """The head of the answer has to come within so many seconds.
 
-    def _late(self) -> None:
-        self._fail(Late("The answer took too long."))
+        A timer that was set for an earlier answer, and is not late for this one, looks what is due then.
+        """
+        due = self._due = self._loop.time() + patience
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        """Fails where the answer is late, and looks again when one that is owed now would be."""
+        self._timer = None
+        if self._due is None:
+            return
+        if self._due <= self._loop.time():
+            self._fail(Late("The answer took too long."))
+        else:
+            self._timer = self._loop.call_at(self._due, self._look)
 
     def _fail(self, error: Exception) -> None:
         """Ends it, and tells whoever waits for an answer why there will be none."""
+        self._due = None
         if self._timer is not None:
             self._timer.cancel()
         answer, self._answer = self._answer, self._nothing

@@ -243,12 +243,13 @@ async def test_a_header_cannot_make_another(value):
             await carry.send("GET", url, {"x-kind": value}, None, 2)
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("kept", [None, 2, 0.02])
 async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(kept):
+    """``kept`` is how long the one before it on the same connection might have taken, if there was one."""
     ended = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if kept:
+        if kept is not None:
             await request_head(reader)
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         await request_head(reader)
@@ -256,11 +257,24 @@ async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(kep
         ended.set()
 
     async with peer(answer) as url, carrier() as carry:
-        if kept:
-            (await carry.send("GET", url, {}, None, 2)).close()
+        if kept is not None:
+            (await carry.send("GET", url, {}, None, kept)).close()
         with pytest.raises(Late):
             await carry.send("GET", url, {}, None, 0.05)
         await asyncio.wait_for(ended.wait(), 1)
+
+
+async def test_an_answer_may_take_longer_than_the_one_before_it_might():
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for pause in (0, 0.1):
+            await request_head(reader)
+            await asyncio.sleep(pause)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        await reader.read()
+
+    async with peer(answer) as url, carrier() as carry:
+        for patience in (0.05, 2):
+            assert await read(await carry.send("GET", url, {}, None, patience)) == b"ok"
 
 
 async def test_connections_that_nobody_uses_are_ended():
