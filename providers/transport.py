@@ -6,15 +6,26 @@ ASGI has no word for any of it: an application can only wait.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from functools import lru_cache
+from itertools import chain, starmap
+from typing import TYPE_CHECKING, Any, Final
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from providers.admission import Admission, Bounds
 from providers.watched import Watched, break_off
 from providers.websocket import WebSocketProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
 
 _PIPELINED = 100
 
@@ -63,33 +74,47 @@ class _Refused(Exception):
     """A head that is too large, with the status that says so."""
 
 
-class _Joined:
-    """The transport as an answer has it: the head waits for what comes behind it, so that a client is woken once for both."""
+@lru_cache(maxsize=512)
+def _line(name: bytes, value: bytes) -> bytes:
+    """A header. Raises ``RuntimeError`` where it would be more than one line, as uvicorn does."""
+    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        raise RuntimeError("Invalid HTTP header.")
+    return name.lower() + b": " + value + b"\r\n"
 
-    __slots__ = ("_cycle", "_head", "_transport")
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle: RequestResponseCycle | None = cycle
-        self._transport = cycle.transport
-        self._head: bytes | None = None
+class _Exchange(RequestResponseCycle):
+    """Answers as uvicorn does, but for what is whole: that leaves in one packet, so that a client is woken once."""
 
-    def write(self, data: bytes) -> None:
-        """Writes what belongs to an answer."""
-        if self._head is not None:
-            self._transport.writelines((self._head, data))
-            self._cycle = self._head = None  # nothing is left that holds what holds it
-        elif self._cycle is not None and self._cycle.response_started:
-            self._head = data
-        else:
-            self._transport.write(data)
+    _begun: HTTPResponseStartEvent | None = None
 
-    def is_closing(self) -> bool:
-        """As asyncio has it."""
-        return self._transport.is_closing()
+    async def send(self, message: ASGISendEvent) -> None:
+        """Sends, as ASGI has it: a head waits for what comes behind it."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._begun = message
+            return
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            if message["type"] == "http.response.body" and self._plain(begun, message):
+                self._answer(begun, message["body"])
+                return
+            await super().send(begun)
+        await super().send(message)
 
-    def close(self) -> None:
-        """As asyncio has it. Of an answer that never came to its body nothing is told."""
-        self._transport.close()
+    def _plain(self, begun: HTTPResponseStartEvent, message: HTTPResponseBodyEvent) -> bool:
+        """Whether this is a whole answer, after which the connection goes on as before."""
+        if message.get("more_body") or self.disconnected or self.flow.write_paused or not self.keep_alive:
+            return False
+        told = dict(begun["headers"])
+        length = told.get(b"content-length")
+        return length == b"%d" % len(message["body"]) and b"connection" not in told and self.scope["method"] != "HEAD"
+
+    def _answer(self, begun: HTTPResponseStartEvent, body: bytes) -> None:
+        headers = starmap(_line, chain(self.default_headers, begun["headers"]))
+        self.transport.write(b"".join((STATUS_LINE[begun["status"]], *headers, b"\r\n", body)))
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.message_event.set()
+        self.on_response()
 
 
 class HttpProtocol(Watched, HttpToolsProtocol):
@@ -176,8 +201,10 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         self._heading = False
         self._unfinished = 0
         super().on_headers_complete()
-        if self.cycle is not None and self.scope["method"] != "HEAD":
-            self.cycle.transport = _Joined(self.cycle)  # type: ignore[assignment]  # all of one that it uses
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        cycle.__class__ = _Exchange  # uvicorn leaves no choice
+        super()._start_asgi_task(cycle, app)
 
     def _measure(self) -> None:
         if len(self.url) > self.config.bounds.line_bytes:
