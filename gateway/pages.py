@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 from gateway.store import Row
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Rows of the list, whether there are ``more`` behind them, and whether the ``whole`` of each session is known."""
+
+    rows: Sequence[Row]
+    more: bool
+    whole: bool
 
 
 class Pages:
@@ -15,9 +25,9 @@ class Pages:
         self._most = most
         self._mark: Hashable = None
         self._rows = 0
-        self._pages: OrderedDict[Hashable, Sequence[Row]] = OrderedDict()
+        self._pages: OrderedDict[Hashable, ListPage] = OrderedDict()
 
-    def get(self, key: Hashable, mark: Hashable) -> Sequence[Row] | None:
+    def get(self, key: Hashable, mark: Hashable) -> ListPage | None:
         """A page of the state with this mark, if it is here. What is of any other state is forgotten."""
         if mark != self._mark:
             self._pages.clear()
@@ -27,12 +37,12 @@ class Pages:
             self._pages.move_to_end(key)
         return found
 
-    def put(self, key: Hashable, mark: Hashable, rows: Sequence[Row]) -> None:
+    def put(self, key: Hashable, mark: Hashable, page: ListPage) -> None:
         """Keeps a page, unless the list has gone on meanwhile."""
-        if mark != self._mark or key in self._pages or len(rows) > self._most:
+        if mark != self._mark or key in self._pages or len(page.rows) > self._most:
             return
-        self._pages[key] = rows
-        self._rows += len(rows) + 1
+        self._pages[key] = page
+        self._rows += len(page.rows) + 1
         while self._rows > self._most:
             _, gone = self._pages.popitem(last=False)
-            self._rows -= len(gone) + 1
+            self._rows -= len(gone.rows) + 1

@@ -110,7 +110,7 @@ class _Exchange(RequestResponseCycle):
 
     def _answer(self, begun: HTTPResponseStartEvent, body: bytes) -> None:
         headers = starmap(_line, chain(self.default_headers, begun["headers"]))
-        self.transport.write(b"".join((STATUS_LINE[begun["status"]], *headers, b"\r\n", body)))
+        self.transport.writelines((b"".join((STATUS_LINE[begun["status"]], *headers, b"\r\n")), body))
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()

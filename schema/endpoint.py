@@ -33,6 +33,7 @@ from schema.request import Reader, Request, Unreadable, text
 
 _JSON: Final = b"application/json; charset=utf-8"
 _GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
+_ALWAYS: Final = ((b"cache-control", b"no-store"), *STRICT_RAW)
 _MUTATION: Final = "mutation"
 
 
@@ -144,7 +145,8 @@ def _media_type(kinds: Accepted) -> bytes:
 
 
 async def _send(send: Send, body: bytes, status: int, kind: bytes, more: Mapping[str, str] | None = None) -> None:
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store"), *STRICT_RAW]
-    headers += [(name.encode(), value.encode()) for name, value in (more or {}).items()]
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_ALWAYS]
+    if more:
+        headers += [(name.encode(), value.encode()) for name, value in more.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import Final, TypeVar
 
 from gateway.cache import SessionCache
@@ -16,7 +15,7 @@ from gateway.flight import Flight
 from gateway.hub import Hub
 from gateway.listing import Listing
 from gateway.metrics import Metrics
-from gateway.pages import Pages
+from gateway.pages import ListPage, Pages
 from gateway.redis import connect
 from gateway.schedule import Schedule
 from gateway.settings import Settings
@@ -47,7 +46,6 @@ from providers.model import (
 T = TypeVar("T")
 
 _LOOKS: Final = 3
-_partial = attrgetter("session.partial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class Reading:
         )
         self._pages = Pages()
         self._reads: Flight[Session] = Flight()
-        self._page_reads: Flight[Sequence[Row]] = Flight()
+        self._page_reads: Flight[ListPage] = Flight()
 
     async def open(self) -> None:
         """Begins to follow the log."""
@@ -177,9 +175,8 @@ class Reading:
         begun = self._clock.monotonic()
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
         await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
-        found = await self._page(wanted, order, part.one_more)
-        rows, more = trimmed(found, part.limit, backwards=part.backwards)
-        return SessionList(await self._completed(rows), more, sources)
+        page = await self._page(wanted, order, part)
+        return SessionList(page.rows if page.whole else await self._completed(page.rows), page.more, sources)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
         """How many sessions match."""
@@ -193,14 +190,16 @@ class Reading:
         tally = await self._store.sessions.tally(name)
         return Statistics(by_status={SessionStatus(status): count for status, count in tally.items()})
 
-    async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> Sequence[Row]:
+    async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> ListPage:
         """A slice as it is in the store: what other gateways have changed there is known by the log."""
         key, mark = (wanted, order, part), self._mark()
 
-        async def read() -> Sequence[Row]:
-            rows = await self._store.sessions.page(wanted, order, part)
-            self._pages.put(key, mark, rows)
-            return rows
+        async def read() -> ListPage:
+            found = await self._store.sessions.page(wanted, order, part.one_more)
+            rows, more = trimmed(found, part.limit, backwards=part.backwards)
+            page = ListPage(rows, more, whole=not any(row.session.partial for row in rows))
+            self._pages.put(key, mark, page)
+            return page
 
         found = self._pages.get(key, mark)
         return await self._page_reads.do((key, mark), read) if found is None else found
@@ -253,8 +252,6 @@ class Reading:
 
     async def _completed(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""
-        if not any(map(_partial, rows)):
-            return rows
         return await asyncio.gather(*(self._complete(row) for row in rows))
 
     async def _complete(self, row: Row) -> Row:

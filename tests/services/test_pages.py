@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import session
 
-from gateway.pages import Pages
+from gateway.pages import ListPage, Pages
 from gateway.store import Position, Row
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def rows(count: int) -> list[Row]:
-    return [Row(session(str(number)), Position(AT, "acme", str(number))) for number in range(count)]
+def rows(count: int) -> ListPage:
+    found = [Row(session(str(number)), Position(AT, "acme", str(number))) for number in range(count)]
+    return ListPage(found, more=False, whole=True)
 
 
 def test_a_page_is_found_until_the_list_has_changed() -> None:
@@ -42,5 +43,5 @@ def test_all_pages_together_have_a_bound(asked: list[tuple[int, int]], most: int
         found = pages.get(key, 1)
         assert found is None or found is held[key]
         pages.put(key, 1, held[key])
-        assert pages.get(key, 1) is not None or len(held[key]) >= most
-        assert sum(len(held[each]) for each in held if pages.get(each, 1) is not None) <= most
+        assert pages.get(key, 1) is not None or len(held[key].rows) >= most
+        assert sum(len(held[each].rows) for each in held if pages.get(each, 1) is not None) <= most
