@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class Batch(Generic[K, V]):
-    """Loads what there is of some keys, at most so many together. What is got was there after it was asked for."""
+    """Loads what there is of some keys, at most so many together: as it is once they were asked for, or later."""
 
     def __init__(self, load: Callable[[Collection[K]], Awaitable[Mapping[K, V]]], most: int = 100) -> None:
         self._load = load

@@ -95,7 +95,7 @@ class _Exchange(RequestResponseCycle):
         begun, self._begun = self._begun, None
         if begun is not None:
             if message["type"] == "http.response.body" and self._plain(begun, message):
-                self._answer(begun, message["body"])
+                self._answer(begun, message.get("body", b""))
                 return
             await super().send(begun)
         await super().send(message)
@@ -106,7 +106,7 @@ class _Exchange(RequestResponseCycle):
             return False
         told = dict(begun["headers"])
         length = told.get(b"content-length")
-        return length == b"%d" % len(message["body"]) and b"connection" not in told and self.scope["method"] != "HEAD"
+        return length == b"%d" % len(message.get("body", b"")) and b"connection" not in told and self.scope["method"] != "HEAD"
 
     def _answer(self, begun: HTTPResponseStartEvent, body: bytes) -> None:
         headers = starmap(_line, chain(self.default_headers, begun["headers"]))

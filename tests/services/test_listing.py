@@ -255,8 +255,12 @@ ROWS = "FROM part"
 """Which rows are known is asked so."""
 
 
-async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(scene: Scene) -> None:
+@pytest.mark.parametrize("swept", [False, True])
+async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(scene: Scene, *, swept: bool) -> None:
+    """Also while it is ``swept`` for the first time, where all of it is on one page."""
     scene.shelf.stock(*items(2))
+    if swept:
+        await scene.store.syncs.sweep("shelf-0", anew=True)
     for _ in range(3):
         await scene.refresh()
     with statements(scene.store) as quiet:
