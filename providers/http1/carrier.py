@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.request import getproxies
 
 from providers.carrier import Answer, Body, Late, Unreached
-from providers.http1.connection import Connection
 from providers.http1.encoding import ACCEPTED
 from providers.http1.head import head
 from providers.http1.pool import Pool
@@ -17,6 +17,8 @@ from providers.http1.route import route
 
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 _ADDRESS: Final = re.compile(r"(https?)://([^/?#]+)([^#]*)")
+_REMEMBERED: Final = 512
+"""So many questions are kept as they are sent."""
 _USUAL: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "countersign"}
 
 
@@ -33,6 +35,7 @@ class SocketCarrier:
         self._stall = stall
         self._proxies = getproxies()
         self._pools: dict[tuple[str, str], Pool] = {}
+        self._asked = lru_cache(_REMEMBERED)(self._asking)
         self._closed = False
 
     async def send(
@@ -41,31 +44,37 @@ class SocketCarrier:
         """The beginning of the answer, to be closed. Raises ``Lost``, or what ``body`` raises."""
         if self._closed:
             raise Unreached("Connections are no longer made.")
-        scheme, authority, target = _parts(url)
-        pool = self._pools.get((scheme, authority)) or self._pool(scheme, authority)
-        said = {"host": authority, **_USUAL, **pool.route.headers}
-        for name, value in headers.items():
-            said[name.lower()] = value
-        target = pool.route.before + target
+        if body is None and method in _BODILESS:
+            pool, request = self._asked(method, url, tuple(headers.items()))
+            return await _answered(pool, request, patience, headless=method == "HEAD")
+        pool, target, said = self._addressed(url, headers)
         if body is not None and not isinstance(body, bytes):
             try:
                 async with asyncio.timeout(patience):
                     return await self._streamed(pool, method, target, said, body)
             except TimeoutError as error:
                 raise Late("The answer took too long.") from error
-        if body is not None or method not in _BODILESS:
-            said["content-length"] = str(len(body or b""))
-        request = head(method, target, said)
-        connection = pool.kept()
-        if connection is None:
-            connection, patience = await _opened(pool, patience)
-        return await connection.ask(request + body if body else request, patience, headless=method == "HEAD")
+        said["content-length"] = str(len(body or b""))
+        return await _answered(pool, head(method, target, said) + (body or b""), patience, headless=method == "HEAD")
 
     async def close(self) -> None:
         """Closes every connection; nothing can be sent any more."""
         self._closed = True
         for pool in self._pools.values():
             await pool.close()
+
+    def _asking(self, method: str, url: str, headers: Iterable[tuple[str, str]]) -> tuple[Pool, bytes]:
+        """What is sent to ask for something, and whom. The same is asked for again and again."""
+        pool, target, said = self._addressed(url, dict(headers))
+        return pool, head(method, target, said)
+
+    def _addressed(self, url: str, headers: Mapping[str, str]) -> tuple[Pool, str, dict[str, str]]:
+        """Whom a call is sent to, what it names there, and its headers."""
+        scheme, authority, target = _parts(url)
+        pool = self._pools.get((scheme, authority)) or self._pool(scheme, authority)
+        said = {"host": authority, **_USUAL, **pool.route.headers}
+        said |= {name.lower(): value for name, value in headers.items()}
+        return pool, pool.route.before + target, said
 
     async def _streamed(self, pool: Pool, method: str, target: str, said: dict[str, str], body: AsyncIterator[bytes]) -> Answer:
         length = int(said["content-length"]) if "content-length" in said else None
@@ -82,12 +91,14 @@ class SocketCarrier:
         return made
 
 
-async def _opened(pool: Pool, patience: float | None) -> tuple[Connection, float | None]:
-    """A new connection, and what is left of the patience."""
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    connection = await pool.opened(patience)
-    return connection, None if patience is None else patience - (loop.time() - begun)
+async def _answered(pool: Pool, request: bytes, patience: float | None, *, headless: bool) -> Answer:
+    connection = pool.kept()
+    if connection is None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        connection = await pool.opened(patience)
+        patience = None if patience is None else patience - (loop.time() - begun)
+    return await connection.ask(request, patience, headless=headless)
 
 
 def _parts(url: str) -> tuple[str, str, str]:
