@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -36,6 +37,8 @@ Exchange = Callable[[Call, Mapping[str, str]], Awaitable[T]]
 
 ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_REMEMBERED = 512
+"""So many calls that only read are made once, as they are made again and again."""
 
 
 class Http:
@@ -64,6 +67,7 @@ class Http:
         self._authorization = authorization
         self._fault = fault
         self._pulse = Pulse(self.clock)
+        self._reads = lru_cache(_REMEMBERED)(self._read_of)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._carrier = carrier or SocketCarrier(
             # Connecting gives up first, so that a write which never left is not taken for one in doubt.
@@ -166,6 +170,8 @@ class Http:
         repeatable: bool | None = None,
         base_url: str | None = None,
     ) -> Call:
+        if method in READS and not (query or headers or base_url) and (json, body, repeatable) == (None, None, None):
+            return self._reads(method, path)
         sent = dict(headers or {})
         if json is not None:
             body = msgspec.json.encode(json)
@@ -175,6 +181,9 @@ class Http:
         asked = f"{path}?{urlencode(query, doseq=True)}" if query else path
         url = spelled(base_url or self._settings.base_url) + target(asked)
         return Call(self.provider, method, path, url, sent, body, repeatable)
+
+    def _read_of(self, method: str, path: str) -> Call:
+        return Call(self.provider, method, path, spelled(self._settings.base_url) + target(path), {}, None, repeatable=True)
 
     async def _tried(self, call: Call, once: Exchange[T], *, authorized: bool = True) -> T:
         """What the first attempt comes to that is not worth another."""

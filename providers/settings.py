@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -69,18 +70,23 @@ class ProviderSettings(BaseModel):
 
         Raises ``NotFound`` for what can be no key: it would lead to the path of something else.
         """
-        template = self.paths.get(name) or self.PATHS[name]
-        put = {}
-        for key, value in keys.items():
-            text = str(value)
-            if text in _NO_KEYS and f"{{{key}}}" in template:
-                raise NotFound("There is nothing of that key.", provider=self.name)
-            put[key] = segment(text)
-        return template.format_map(put)
+        found = _filled(self.paths.get(name) or self.PATHS[name], tuple(keys.items()))
+        if found is None:
+            raise NotFound("There is nothing of that key.", provider=self.name)
+        return found
 
     def secrets(self) -> tuple[SecretStr, ...]:
         """Every credential in this table and those within it, so that it can be kept out of messages."""
         return tuple(_secrets(self))
+
+
+@lru_cache(maxsize=1_024)
+def _filled(template: str, keys: Iterable[tuple[str, str | int]]) -> str | None:
+    """A path with these keys in it; None where one of them can be none."""
+    put = {name: str(value) for name, value in keys}
+    if any(value in _NO_KEYS and f"{{{name}}}" in template for name, value in put.items()):
+        return None
+    return template.format_map({name: segment(value) for name, value in put.items()})
 
 
 def _secrets(value: object) -> Iterator[SecretStr]:
