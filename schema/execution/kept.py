@@ -87,7 +87,8 @@ class Kept:
             return shown
         if (text := written(shown)) is None:
             return shown
-        kept = self.shown[key] = orjson.Fragment(text)
+        # Copied, as what orjson gives holds on to 4 kB however short it is.
+        kept = self.shown[key] = orjson.Fragment(bytes(memoryview(text)))
         self._shelves.grown(len(text))
         return kept
 

@@ -9,6 +9,7 @@ import gc
 import inspect
 import json
 import logging
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -305,6 +306,23 @@ async def test_what_is_kept_has_a_bound() -> None:
             written.append(plans.kept._written)  # type: ignore[attr-defined]
     assert 0 < max(written) <= 400
     assert written != sorted(written), "never forgotten"
+
+
+async def test_what_is_kept_weighs_little_more_than_it_is_long() -> None:
+    plans, world = Plans(schema), World(2, 0)
+    texts = [LISTED.replace("title", f"a{number}: title") for number in range(100)]
+    for text in texts:
+        await shown(plans, world.context(), text)
+    tracemalloc.start()
+    try:
+        for text in texts:
+            await shown(plans, world.context(), text)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(plans.kept) == len(texts)
+    assert held < 2_000 * len(texts)
 
 
 async def test_a_number_that_has_no_room_in_json_is_shown_all_the_same() -> None:
