@@ -68,11 +68,12 @@ class Listing:
         self._rows = Rows(store, schedule, clock, observe=observe, fetch=fetch)
         self._syncs: dict[str, tuple[Sync, float]] = {}
         self._sync_reads: Flight[Sync] = Flight()
-        self._walks: dict[str, tuple[asyncio.Task[datetime], asyncio.Lock]] = {}
+        self._walks: dict[str, asyncio.Task[datetime]] = {}
+        self._waits: Flight[object] = Flight()
 
     async def close(self) -> None:
         """Ends the walks that are under way."""
-        await end(*(walk for walk, _ in self._walks.values()))
+        await end(*self._walks.values())
 
     async def refresh(self, providers: Iterable[Connected], max_age: timedelta | None) -> list[SourceReport]:
         """Asks every provider whose list is older than ``max_age``, side by side, and waits so long as is configured.
@@ -141,12 +142,10 @@ class Listing:
             sync = await self._sync(provider)
             if (fresh := self._fresh(provider, sync, max_age)) is not None:
                 return fresh
-        walk, turn = self._walking(provider)
+        walk = self._walking(provider)
         with suppress(TimeoutError):
-            # One goes on after the other, as behind a flight.
-            async with asyncio.timeout(self._freshness.list_wait), turn:
-                if not walk.done():
-                    await asyncio.wait((walk,))
+            async with asyncio.timeout(self._freshness.list_wait):
+                await self._waits.do(walk, lambda: asyncio.wait((walk,)))
         if not walk.done():
             late = TimedOut(f"{provider.name} has not answered yet; the list shows what was known.", provider=provider.name)
             return await self._unread(provider, SourceOutcome.TIMED_OUT, late)
@@ -166,15 +165,15 @@ class Listing:
 
         return await self._sync_reads.do(provider.name, read)
 
-    def _walking(self, provider: Connected) -> tuple[asyncio.Task[datetime], asyncio.Lock]:
+    def _walking(self, provider: Connected) -> asyncio.Task[datetime]:
         """The walk through this provider's list that is under way; it goes on when an asker stops waiting."""
-        under_way = self._walks.get(provider.name)
-        if under_way is None or under_way[0].done():
+        walk = self._walks.get(provider.name)
+        if walk is None or walk.done():
             # A context of its own: the deadline of whoever asks first is not that of the walk.
             walk = asyncio.create_task(self._walk(provider), name=f"walk of {provider.name}", context=Context())
             walk.add_done_callback(lambda done: done.cancelled() or done.exception())
-            under_way = self._walks[provider.name] = walk, asyncio.Lock()
-        return under_way
+            self._walks[provider.name] = walk
+        return walk
 
     async def _walk(self, provider: Connected) -> datetime:
         """Reads a list until nothing in it is new and everything that can still change was seen; gives when it began."""

@@ -16,15 +16,16 @@ _PLAIN: Final = re.compile(rf"[\w.{re.escape(_SAFE)}-]*", re.ASCII).fullmatch
 """To see that nothing has to be quoted, as most often, costs a quarter of quoting."""
 
 
+@lru_cache(maxsize=1_024)
+def located(base_url: str, text: str) -> str:
+    """The address of a path with its query at an API. What is quoted already stays so."""
+    return _spelled(base_url) + (text if _PLAIN(text) else quote(text, safe=_SAFE))
+
+
 @lru_cache
-def spelled(base_url: str) -> str:
-    """Where an API is: a host in any script becomes ASCII."""
+def _spelled(base_url: str) -> str:
+    """A host in any script becomes ASCII."""
     return str(httpx.URL(base_url)).rstrip("/")
-
-
-def target(text: str) -> str:
-    """A path with its query. What is quoted already stays so."""
-    return text if _PLAIN(text) else quote(text, safe=_SAFE)
 
 
 def segment(key: str) -> str:

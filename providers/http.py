@@ -10,13 +10,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
-from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
-from providers.address import spelled, target
+from providers.address import located
 from providers.authorization import Authorization
 from providers.call import READS, Body, Call, Query, unreadable
 from providers.carrier import Answer, Carrier, Lost
@@ -37,8 +36,6 @@ Exchange = Callable[[Call, Mapping[str, str]], Awaitable[T]]
 
 ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_REMEMBERED = 512
-"""So many calls that only read are made once, as they are made again and again."""
 
 
 class Http:
@@ -67,7 +64,6 @@ class Http:
         self._authorization = authorization
         self._fault = fault
         self._pulse = Pulse(self.clock)
-        self._reads = lru_cache(_REMEMBERED)(self._read_of)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._carrier = carrier or SocketCarrier(
             # Connecting gives up first, so that a write which never left is not taken for one in doubt.
@@ -170,8 +166,6 @@ class Http:
         repeatable: bool | None = None,
         base_url: str | None = None,
     ) -> Call:
-        if method in READS and not (query or headers or base_url) and (json, body, repeatable) == (None, None, None):
-            return self._reads(method, path)
         sent = dict(headers or {})
         if json is not None:
             body = msgspec.json.encode(json)
@@ -179,11 +173,8 @@ class Http:
         if repeatable is None:
             repeatable = method in READS or method in {"PUT", "DELETE"}
         asked = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        url = spelled(base_url or self._settings.base_url) + target(asked)
+        url = located(base_url or self._settings.base_url, asked)
         return Call(self.provider, method, path, url, sent, body, repeatable)
-
-    def _read_of(self, method: str, path: str) -> Call:
-        return Call(self.provider, method, path, spelled(self._settings.base_url) + target(path), {}, None, repeatable=True)
 
     async def _tried(self, call: Call, once: Exchange[T], *, authorized: bool = True) -> T:
         """What the first attempt comes to that is not worth another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -69,6 +70,12 @@ def statements(store: Store) -> Iterator[list[str]]:
         yield said
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+async def settle() -> None:
+    """Lets everybody go on as far as they can by themselves."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def examples(count: int) -> settings:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 
+from stage import settle
+
 from gateway.batch import Batch
 
 
@@ -24,11 +26,6 @@ class Shop:
         if self.failing:
             raise LookupError
         return {key: f"{key} at {price}" for key in keys if key}
-
-
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 async def test_what_is_asked_for_in_one_moment_is_loaded_at_once() -> None:

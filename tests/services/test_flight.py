@@ -6,6 +6,7 @@ import asyncio
 import socket
 
 import pytest
+from stage import settle
 
 from gateway.flight import Flight
 
@@ -41,11 +42,6 @@ async def ask(flight: Flight[str], work: Work, key: str = "key") -> asyncio.Task
     task = asyncio.create_task(flight.do(key, work))
     await settle()
     return task
-
-
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 async def test_however_many_ask_it_is_done_once(flight: Flight[str]) -> None:
