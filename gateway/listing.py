@@ -15,7 +15,8 @@ from gateway.rows import WALK_SECONDS, Fetch, Manner, Observe, Rows
 from gateway.schedule import Schedule
 from gateway.settings import FreshnessSettings
 from gateway.source import SourceOutcome, SourceReport, outcome
-from gateway.store import Store, Sync, table
+from gateway.store import Store, Sync
+from gateway.store.due import NEVER
 from gateway.task import end
 from providers.capability import Operation
 from providers.clock import Clock
@@ -191,7 +192,7 @@ class Listing:
             with deadline(self._clock, WALK_SECONDS):
                 if provider.can(Operation.LIST_SESSIONS):
                     page = await self._read(provider, unseen, first, whole=sync is not None and sync.whole)
-                awaiting = await self._store.polls.awaiting(provider.name, table.FAR_FUTURE, _ALONE)
+                awaiting = await self._store.polls.awaiting(provider.name, NEVER, _ALONE)
                 alone = list(dict.fromkeys([*awaiting, *unseen.values()]))[:_ALONE]
                 await self._rows.alone(provider, alone)
         except ExceptionGroup as group:

@@ -159,7 +159,7 @@ async def _resolve_sessions(
     def place(text: str | None, name: str) -> Position | None:
         if text is None:
             return None
-        at, (provider, key) = position(text, fingerprint("sessions", wanted, order), name, 2)
+        at, (provider, key) = position(text, fingerprint("session", wanted, order), name, 2)
         return Position(at, provider, key)
 
     reach = Slice(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)

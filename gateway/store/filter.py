@@ -14,6 +14,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.store import table
+from gateway.store.datatype import Folded, Instant
+from gateway.store.due import NEVER
 from providers.model import Session, SessionKind, SessionStatus
 
 
@@ -165,7 +167,7 @@ def due(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnEl
     if wanted.due_to is not None:
         yield at < wanted.due_to
     if wanted.due_to is not None or wanted.due_from is not None:
-        yield at < table.FAR_FUTURE
+        yield at < NEVER
 
 
 def words(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
@@ -177,8 +179,8 @@ def words(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
 
 
 def contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    """Whether a text has a part, whatever is in either: LIKE has wildcards, and in SQLite reads no further than a NUL."""
-    return _Place(text, literal(part, table.Words())) > 0
+    """Whether a folded text has a part, whatever is in either: LIKE has wildcards."""
+    return _Place(text, literal(part, Folded())) > 0
 
 
 def addressed(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
@@ -190,6 +192,6 @@ def addressed(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool
 
 
 def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    if isinstance(column.type, table.Instant):
-        return type_coerce(type_coerce(column, BigInteger) + 0, table.Instant())
+    if isinstance(column.type, Instant):
+        return type_coerce(type_coerce(column, BigInteger) + 0, Instant())
     return column.concat("")

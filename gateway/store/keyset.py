@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, asc, case, desc, literal, not_, tuple_
 
-from gateway.store import table
-from gateway.store.filter import Position, SessionOrder, Slice
+from gateway.store.datatype import Instant, Words
+from gateway.store.filter import Position, SessionFilter, SessionOrder, Slice
 
 Q = TypeVar("Q", bound=Select[Any])
 
@@ -35,6 +35,13 @@ class Keyset:
         if self.part.before is not None:
             yield self.part.before, not self.order.descending
 
+    def within(self, wanted: SessionFilter) -> tuple[datetime | None, datetime | None]:
+        """Between which instants, both included, all of it stands that is wanted."""
+        by_due = self.order is SessionOrder.DUE_AT_ASC
+        begins = [wanted.due_from if by_due else wanted.created_from, *(edge.at for edge, below in self.edges if not below)]
+        ends = [wanted.due_to if by_due else wanted.created_to, *(edge.at for edge, below in self.edges if below)]
+        return max(filter(None, begins), default=None), min(filter(None, ends), default=None)
+
     def first(self, query: Q, *columns: ColumnElement[Any]) -> Q:
         """So many of a query's rows as are wanted, the nearest by these columns."""
         return query.order_by(*(desc(each) if self.descending else asc(each) for each in columns)).limit(self.part.limit)
@@ -56,9 +63,9 @@ class Keyset:
         behind it.
         """
         for edge, below in self.edges:
-            edge_at = literal(edge.at, table.Instant())
+            edge_at = literal(edge.at, Instant())
             from_at = case((provider < edge.provider, edge_at + literal(1, BigInteger())), else_=edge_at)
-            from_key = case((provider == edge.provider, literal(edge.key, table.Words())), else_="")
+            from_key = case((provider == edge.provider, literal(edge.key, Words())), else_="")
             here, there = tuple_(at, key), tuple_(from_at, from_key)
             yield here < there if below else here >= there
             if not below:

@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
+from gateway.store.datatype import Instant
 from gateway.store.upsert import upsert
 
 MINUTE: Final = 60
@@ -74,7 +75,7 @@ class MetricRows:
             await connection.execute(delete(table.metric).where(_M.at < before))
 
     async def _oldest_minute(self) -> datetime | None:
-        query = select(type_coerce(func.min(_M.at), table.Instant())).where(_M.span == MINUTE)
+        query = select(type_coerce(func.min(_M.at), Instant())).where(_M.span == MINUTE)
         async with self._engine.connect() as connection:
             found: datetime | None = (await connection.execute(query)).scalar()
         return found

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
+from gateway.store.datatype import Instant
 from providers.model import SessionKind, SessionRef, SessionStatus
 
 _S = table.session.c
@@ -74,7 +75,7 @@ class Polls:
 
     async def followed(self, provider: str, now: datetime, limit: int) -> list[str]:
         """Sessions that somebody follows and that are due, most overdue first."""
-        query = select(_S.key).where(_S.provider == provider, _S.watched_until > now, _at <= literal(now, table.Instant()))
+        query = select(_S.key).where(_S.provider == provider, _S.watched_until > now, _at <= literal(now, Instant()))
         return await self._keys(query.order_by(_at).limit(limit))
 
     async def due(self, provider: str, now: datetime, limit: int) -> list[str]:
@@ -97,7 +98,7 @@ class Polls:
 
     async def next_followed(self, provider: str, now: datetime) -> datetime | None:
         """When the next of those that somebody follows is due."""
-        query = select(type_coerce(func.min(_at), table.Instant())).where(_S.provider == provider, _S.watched_until > now)
+        query = select(type_coerce(func.min(_at), Instant())).where(_S.provider == provider, _S.watched_until > now)
         async with self._engine.connect() as connection:
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
@@ -164,14 +165,14 @@ def _alone(now: datetime) -> ColumnElement[bool]:
 
 
 def _rescheduled(provider: str, now: datetime) -> Update:
-    alone, followed = (bindparam(name, type_=table.Instant()) for name in ("alone", "followed"))
+    alone, followed = (bindparam(name, type_=Instant()) for name in ("alone", "followed"))
     times = case((_S.watched_until > now, followed), else_=alone)
     mine = (_S.provider == provider, _S.key == bindparam("it"), _CAN_CHANGE)
     return update(table.session).where(*mine).values(poll_at=times)
 
 
 def _followed(provider: str, keys: Sequence[str], until: datetime, soon: datetime) -> Update:
-    sooner = case((_S.poll_at <= soon, _S.poll_at), else_=literal(soon, table.Instant()))
+    sooner = case((_S.poll_at <= soon, _S.poll_at), else_=literal(soon, Instant()))
     mine = (_S.provider == provider, _S.key.in_(keys), _CAN_CHANGE)
     return update(table.session).where(*mine).values(watched_until=until, poll_at=sooner)
 

@@ -11,10 +11,11 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store import branch, table, trigram
+from gateway.store import branch, fts5, gin, table
 from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, words
 from gateway.store.keyset import Keyset
 from gateway.store.term import EVERYWHERE, Reach, crosses, reach
+from gateway.store.trigram import GROUP
 
 _S = table.session.c
 _B = table.mailbox.c
@@ -49,9 +50,15 @@ class PageQuery:
 
     @property
     def _part(self) -> str | None:
-        """The part of a title that is looked for by its groups of characters."""
+        """The part of a title that is looked for by its groups of characters, where it has any."""
         part = (self.wanted.title_contains or "").casefold()
-        return part if trigram.usable(part) else None
+        return part if len(part) >= GROUP else None
+
+    @property
+    def _alone(self) -> bool:
+        """Whether nothing matters but a title and the instant that is sorted by."""
+        names = ("due_from", "due_to") if self.keyset.order is SessionOrder.DUE_AT_ASC else ("created_from", "created_to")
+        return replace(self.wanted, title_contains=None, **dict.fromkeys(names)) == SessionFilter()
 
     def _ordered(self) -> Select[Any]:
         """Along an index that has them in order."""
@@ -88,12 +95,19 @@ class PageQuery:
         return self._of_keys(self.keyset.first(keys, *place))
 
     async def _few_in_postgresql(self, connection: AsyncConnection) -> ColumnElement[bool] | None:
-        """That of titles, if only few have this part. What else there are few of, PostgreSQL knows by itself."""
-        if self._part is None or not await trigram.rare(connection, self._part):
+        """That of titles, unless many have this part. What else there are few of, PostgreSQL knows by itself."""
+        if self._part is None:
+            return None
+        found = await gin.Frequency.of(connection, self._part)
+        if found.frequent:
+            return None
+        if self._alone:
+            return tuple_(_S.provider, _S.key).in_(gin.nearest(self._part, self.wanted, self.keyset))
+        if not found.rare:
             return None
         # A plan for any part would not know that few have this one.
         await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        return trigram.grouped(self._part, _S.title_folded)
+        return gin.grouped(self._part)
 
     async def _few_in_sqlite(self, connection: AsyncConnection) -> ColumnElement[bool] | None:
         """The narrowest condition, if only few fulfil it. SQLite does not know how many do, before it looks."""
@@ -111,7 +125,7 @@ class PageQuery:
         if self.wanted.reference is not None:
             yield listed.where(_S.reference == self.wanted.reference)
         if self._part is not None:
-            yield trigram.listed(self._part)
+            yield fts5.nearest(self._part, self.wanted, self.keyset) if self._alone else fts5.listed(self._part)
         by_due = self.keyset.order is SessionOrder.DUE_AT_ASC
         across = created(self.wanted, _S.created_at) if by_due else due(self.wanted, _S.due_at)
         if within := list(across):

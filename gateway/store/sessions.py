@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.batch import Batch
 from gateway.store import table
+from gateway.store.datatype import Instant
+from gateway.store.due import due_place, never
 from gateway.store.events import append
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
 from gateway.store.keyset import Keyset
@@ -176,7 +178,9 @@ class Sessions:
         kept |= set[str]() if state.changes else {"changed_at"}
         mine = (_S.provider == session.provider, _S.key == session.key, _S.version == state.replaces)
         values = {name: value for name, value in row.items() if name not in kept}
-        poll_at = literal(row["poll_at"], table.Instant())
+        if session.created_at is None and session.due_at is None:
+            values["due_at"] = never(_S.created_at)
+        poll_at = literal(row["poll_at"], Instant())
         # Whoever follows it expects it to be looked at as often as before.
         followed = _S.watched_until > state.seen_at
         if row["poll_at"] is not None:
@@ -219,11 +223,12 @@ class Sessions:
         await connection.execute(delete(box).where(*mine, box.c.email.not_in(emails)))
         if emails:
             place: dict[str, Any] = {"provider": session.provider, "session_key": session.key}
-            place |= {"created_at": created_at, "due_at": session.due_at or table.FAR_FUTURE}
+            place |= {"created_at": created_at, "due_at": due_place(session.due_at, created_at)}
             await upsert_changed(connection, box, [{**place, "email": email} for email in emails])
 
 
 def _row(session: Session, state: State) -> dict[str, Any]:
+    created_at = session.created_at or state.seen_at
     return {
         "provider": session.provider,
         "key": session.key,
@@ -233,8 +238,8 @@ def _row(session: Session, state: State) -> dict[str, Any]:
         "title": session.title,
         "title_folded": None if session.title is None else session.title.casefold(),
         "reference": session.reference,
-        "created_at": session.created_at or state.seen_at,
-        "due_at": session.due_at or table.FAR_FUTURE,
+        "created_at": created_at,
+        "due_at": due_place(session.due_at, created_at),
         "observed_at": session.observed_at or state.seen_at,
         "changed_at": state.seen_at,
         "poll_at": None if session.settled else state.poll_at or state.seen_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import as_file, files
@@ -9,6 +10,8 @@ from typing import Any, Final, Self
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, event, make_url
@@ -33,25 +36,17 @@ from gateway.store.syncs import Syncs
 from gateway.store.uploads import StagedFiles
 from providers.errors import ConfigurationError
 
+_log = logging.getLogger("countersign.store")
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _REMEDY: Final = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
 _CONNECT_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 30.0
-_MIGRATION_SECONDS: Final = 25
+_MIGRATION_SECONDS: Final = 3_600
+"""So long a very large database may take, and so long gateways that start meanwhile wait for the one that is at it."""
+_LOCK_SECONDS: Final = 25
+"""So long a migration may keep others from a table while it waits for it."""
 _MIGRATION_LOCK: Final = int.from_bytes(b"migrated")
-_POOLS: Final[dict[str, dict[str, Any]]] = {
-    "sqlite": {"pool_size": 16, "max_overflow": 0, "connect_args": {"async_creator_fn": sqlite.connect}},
-    "postgresql": {
-        "pool_size": 16,
-        "max_overflow": 0,
-        "pool_pre_ping": True,
-        "connect_args": {
-            "timeout": _CONNECT_SECONDS,
-            "command_timeout": _STATEMENT_SECONDS,
-            "server_settings": {"application_name": "countersign"},
-        },
-    },
-}
+_POOL_SIZE: Final = 16
 """Six gateways fit into the hundred connections that PostgreSQL allows by default."""
 
 
@@ -79,21 +74,21 @@ class Store:
 
         Raises ``ConfigurationError`` for an address that is none, or where no database answers.
         """
-        engine = _engine(url)
+        migrating = _engine(url, _MIGRATION_SECONDS)
         try:
-            async with _reached(engine) as connection:
+            async with _reached(migrating) as connection:
                 await _migrate(connection)
-        except BaseException:
-            await engine.dispose()
-            raise
-        return cls(engine, cipher or Fernet(Fernet.generate_key()))
+        finally:
+            await migrating.dispose()
+        return cls(_engine(url, _STATEMENT_SECONDS), cipher or Fernet(Fernet.generate_key()))
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
 
 
-def _engine(secret: SecretStr) -> AsyncEngine:
+def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
+    """One whose statements may take so long."""
     try:
         url = make_url(secret.get_secret_value())
     except (ArgumentError, ValueError):
@@ -102,11 +97,25 @@ def _engine(secret: SecretStr) -> AsyncEngine:
     if dialect not in _DRIVERS:
         raise ConfigurationError(f"database.url: {dialect} is not supported. {_REMEDY}")
     engine = create_async_engine(
-        _spoken(url).set(drivername=_DRIVERS[dialect]), hide_parameters=True, pool_timeout=_CONNECT_SECONDS, **_POOLS[dialect]
+        _spoken(url).set(drivername=_DRIVERS[dialect]),
+        hide_parameters=True,
+        pool_timeout=_CONNECT_SECONDS,
+        **_pool(dialect, seconds),
     )
     if dialect == "sqlite":
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _pool(dialect: str, seconds: float) -> dict[str, Any]:
+    if dialect == "sqlite":
+        return {"pool_size": _POOL_SIZE, "max_overflow": 0, "connect_args": {"async_creator_fn": sqlite.connect}}
+    given = {
+        "timeout": _CONNECT_SECONDS,
+        "command_timeout": seconds,
+        "server_settings": {"application_name": "countersign"},
+    }
+    return {"pool_size": _POOL_SIZE, "max_overflow": 0, "pool_pre_ping": True, "connect_args": given}
 
 
 def _spoken(url: URL) -> URL:
@@ -154,16 +163,15 @@ async def _migrate(connection: AsyncConnection) -> None:
     """Gateways that start at once take turns: the first one migrates, the others find it done."""
     postgresql = connection.dialect.name == "postgresql"
     if postgresql:
-        await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'")
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
     else:
         # SQLite changes a table by making it anew; the old one must not take with it what refers to it.
         await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        await connection.exec_driver_sql(f"PRAGMA busy_timeout={_MIGRATION_SECONDS * 1000}")
         await connection.exec_driver_sql("BEGIN IMMEDIATE")
     await connection.run_sync(_upgrade)
     await connection.commit()
-    if not postgresql:
-        await connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
 def _upgrade(connection: Connection) -> None:
@@ -171,4 +179,7 @@ def _upgrade(connection: Connection) -> None:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
+        there = MigrationContext.configure(connection).get_current_revision()
+        if there not in (None, ScriptDirectory.from_config(config).get_current_head()):
+            _log.info("The database of a former version is brought up to date. A large one takes minutes.")
         command.upgrade(config, "head")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -18,61 +15,16 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_SPELLED = re.compile("\x01[\x01\x02]")
-
-FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
-"""Stands in the sort column of sessions that are never due, so that they come last."""
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC time as microseconds since 1970: sorts and compares alike in every database."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """To the database."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        return None if value is None else _EPOCH + value * _MICROSECOND
-
-
-class Words(TypeDecorator[str]):
-    """Any text at all. PostgreSQL keeps no NUL, so that there it is spelled in two characters, which sort as it does."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """To the database."""
-        return value if value is None or dialect.name != "postgresql" else self.spelled(value)
-
-    @staticmethod
-    def spelled(value: str) -> str:
-        """As PostgreSQL keeps it."""
-        return value.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01")
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """From the database."""
-        if value is None or dialect.name != "postgresql" or "\x01" not in value:
-            return value
-        return _SPELLED.sub(lambda found: "\x00" if found[0] == "\x01\x01" else "\x01", value)
-
+from gateway.store.datatype import Folded, Instant, Words
 
 metadata = MetaData()
 
 APART: Final = frozenset(
-    {"session_by_term", "session_by_trigram", "title", "title_with_nul", "title_trigram"}
-    | {f"title_trigram_{part}" for part in ("config", "data", "docsize", "idx")}
+    {"session_by_term", "session_by_trigram", "session_by_trigram_created", "session_by_trigram_due", "title"}
+    | {f"title_by_{order}{part}" for order in ("created", "due") for part in ("", "_config", "_data", "_docsize", "_idx")}
 )
 """What migrations alone know of: indexes of expressions, and what one of the databases has and the other has not."""
 
@@ -87,7 +39,7 @@ session = Table(
     Column("status", String(24), nullable=False),
     Column("settled", Boolean, nullable=False),
     Column("title", Words),
-    Column("title_folded", Words),
+    Column("title_folded", Folded),
     Column("reference", Words),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import BigInteger, ScalarSelect, func, literal_column, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store import table
+from gateway.store.datatype import EPOCH, MICROSECOND
+from gateway.store.due import NEVER
 from gateway.store.filter import SessionFilter, SessionOrder
+from gateway.store.table import session
 
-_S = table.session.c
-_MICROSECOND: Final = timedelta(microseconds=1)
+_S = session.c
 _DUE, _CREATED = type_coerce(_S.due_at, BigInteger), type_coerce(_S.created_at, BigInteger)
-_NEVER: Final = literal_column(str((table.FAR_FUTURE - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND), BigInteger)
+_NEVER: Final = literal_column(str((NEVER - EPOCH) // MICROSECOND), BigInteger)
 """Written out, as an index of those that are due is only taken where it is plain that nothing else is asked for."""
 
 
@@ -51,7 +52,7 @@ async def reach(connection: AsyncConnection, wanted: SessionFilter, order: Sessi
     if least is None:
         return EVERYWHERE
     with suppress(OverflowError):  # such an instant bounds nothing
-        shortest, longest = least * _MICROSECOND, most * _MICROSECOND
+        shortest, longest = least * MICROSECOND, most * MICROSECOND
         if order is SessionOrder.DUE_AT_ASC:
             return Reach(begin=_moved(wanted.created_from, shortest))
         return Reach(begin=_moved(wanted.due_from, -longest), end=_moved(wanted.due_to, -shortest))

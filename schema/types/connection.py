@@ -57,7 +57,7 @@ class SessionPage:
         return self.window.page_info(self._cursors([*rows[:1], *rows[-1:]]), more=self.found.more)
 
     def _cursors(self, rows: Sequence[Row]) -> list[str]:
-        query = fingerprint("sessions", self.wanted, self.order)
+        query = fingerprint("session", self.wanted, self.order)
         return [cursor(query, row.position.at, row.position.provider, row.position.key) for row in rows]
 
 

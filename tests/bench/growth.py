@@ -9,9 +9,10 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,12 @@ _PAGE = 50
 _PAGES = (10, 100, 1_000)
 _SPREAD = (1, 2, 4, 8)
 _WARM_UP = 1.5
-_TRIES, _AT_MOST = 15, 2.0
+_TRIES, _AT_MOST = 25, 2.0
 _ABOUT = (
     f"# How cost grows\n\nCPU with {_IN_FLIGHT} requests in flight; the time of a list page is the least of"
     f" {_TRIES} tries at the store, {_PAGE} sessions a page; one that costs more than {BOUND:g} times as much in the large"
-    " store has a !"
+    " store has a !. Where the small store has no full page of titles with a word, it is asked for one that nearly all have,"
+    " as a page costs what is on it"
 )
 _ONE = "key kind title reference status final providerStatus dueAt signingOrder progress { required signed pending }"
 
@@ -123,7 +125,7 @@ async def by_store(url_of: Mapping[int, str], name: str) -> tuple[Grid, int]:
         for what in questions[small]:
             row = [what]
             for order in SessionOrder:
-                spent = {count: await _least(stores[count], questions[count][what], order, count) for count in url_of}
+                spent = await _least({count: _page(stores[count], questions[count][what], order, count) for count in url_of})
                 ratio = spent[large] / spent[small]
                 row.append(f"{spent[small]:.2f} / {spent[large]:.2f} ({ratio:.2f})" + "!" * (ratio > BOUND))
                 ratios.append(ratio)
@@ -153,7 +155,10 @@ def _questions(count: int) -> Mapping[str, Question]:
         "dueFrom and dueTo: fifty": SessionFilter(due_from=at["due_from"], due_to=at["due_to"]),
         "dueFrom: a quarter": SessionFilter(due_from=at["due_from"]),
         "titleContains: nearly all": SessionFilter(title_contains="north"),
-        **{f"titleContains: one in {every}": SessionFilter(title_contains=word) for word, every in SEVERAL.items()},
+        **{
+            f"titleContains: one in {every}": SessionFilter(title_contains=word if count >= every * _PAGE else "north")
+            for word, every in SEVERAL.items()
+        },
         "titleContains: ten sessions": SessionFilter(title_contains="South"),
         "titleContains: none": SessionFilter(title_contains="nowhere"),
         "reference: one": SessionFilter(reference=f"case-{count // 2}"),
@@ -171,19 +176,27 @@ def _questions(count: int) -> Mapping[str, Question]:
     }
 
 
-async def _least(store: Store, asked: Question, order: SessionOrder, count: int) -> float:
-    """Milliseconds."""
+def _page(store: Store, asked: Question, order: SessionOrder, count: int) -> Callable[[], Awaitable[object]]:
     after = None
     if asked.half_way:
         at = windows(count)["due_from" if order is SessionOrder.DUE_AT_ASC else "from"]
         after = Position(at, "", "")
     part = Slice(limit=_PAGE + 1, after=after, backwards=asked.backwards)
-    took, ends = [], time.perf_counter() + _AT_MOST
-    while len(took) < _TRIES and (len(took) < 2 or time.perf_counter() < ends):
-        began = time.perf_counter()
-        await store.sessions.page(asked.wanted, order, part)
-        took.append(time.perf_counter() - began)
-    return min(took) * 1000
+    return partial(store.sessions.page, asked.wanted, order, part)
+
+
+async def _least(pages: Mapping[int, Callable[[], Awaitable[object]]]) -> Mapping[int, float]:
+    """Milliseconds of each; they take turns, as others use the machine as well."""
+    took: Mapping[int, list[float]] = {count: [] for count in pages}
+    ends = time.perf_counter() + _AT_MOST * len(pages)
+    for tried in range(_TRIES):
+        if tried >= 2 and time.perf_counter() >= ends:
+            break
+        for count, page in pages.items():
+            began = time.perf_counter()
+            await page()
+            took[count].append(time.perf_counter() - began)
+    return {count: min(each) * 1000 for count, each in took.items()}
 
 
 async def _counting(store: Store) -> float:

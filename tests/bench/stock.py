@@ -12,6 +12,7 @@ from sqlalchemy import Insert, RowMapping, Table, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway.store import Store, table
+from gateway.store.due import due_place
 from gateway.store.sessions import State
 from providers.model import (
     Document,
@@ -32,7 +33,7 @@ SPAN = timedelta(days=2000)
 PROVIDERS = ("easyink", "signicat", "signicat-2", "signicat-3")
 RARE = 10
 """So many sessions, spread alike, have what hardly any has."""
-SEVERAL = {"annex": 21, "appendix": 501}
+SEVERAL = {"annex": 21, "codicil": 141, "appendix": 501}
 """Words that are in the title of every so manieth session."""
 _DUE_AFTER = timedelta(days=30)
 _BATCH = 2_000
@@ -110,7 +111,7 @@ def _changes(number: int, count: int) -> dict[str, Any]:
         "title_folded": title.casefold(),
         "reference": f"case-{number}",
         "created_at": at,
-        "due_at": at + _DUE_AFTER if number % 2 else table.FAR_FUTURE,
+        "due_at": due_place(at + _DUE_AFTER if number % 2 else None, at),
         "observed_at": at,
         "changed_at": at,
         "poll_at": at if status is SessionStatus.PENDING else None,

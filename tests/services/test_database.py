@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from stage import keep, session, signature, signer
 
-from gateway.store import SessionFilter, SignatureFilter, State, Store, table
+from gateway.store import SessionFilter, SessionOrder, SignatureFilter, Slice, State, Store, table
 from tests.servers import Databases
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
@@ -54,11 +54,11 @@ async def connected(url: str) -> AsyncIterator[Callable[[Callable[[Connection], 
     await engine.dispose()
 
 
-def migrate(connection: Connection, target: str) -> None:
+def migrate(connection: Connection, target: str, *, back: bool = False) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("gateway.store") / "migrations"))
     config.attributes["connection"] = connection
-    (command.downgrade if target == "base" else command.upgrade)(config, target)
+    (command.downgrade if back else command.upgrade)(config, target)
 
 
 async def opened(url: str, count: int) -> Sequence[Store]:
@@ -78,7 +78,7 @@ async def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_agai
         alike = {"include_name": lambda name, kind, _: kind == "column" or name not in table.APART}
         context = MigrationContext.configure(connection, opts=alike)
         assert compare_metadata(context, table.metadata) == []
-        migrate(connection, "base")
+        migrate(connection, "base", back=True)
         assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
         migrate(connection, "head")
         assert set(table.metadata.tables) <= set(inspect(connection).get_table_names())
@@ -108,6 +108,31 @@ async def test_what_a_former_gateway_has_kept_is_still_there_after_it(empty: str
     known = session("s1", participants=people, signatures=signatures)
     assert await store.sessions.save(known, State(seen_at=NOW, replaces=1))
     assert await store.sessions.count(SessionFilter(participant_email="ann@acme.test")) == 0
+    await store.close()
+
+
+async def test_titles_and_sessions_that_are_never_due_are_found_behind_a_way_back_and_forth(empty: str) -> None:
+    (store,) = await opened(empty, 1)
+    titles = {"new": "A \x00 lease", "old": "Lease \x01", "due": "The leasehold"}
+    due_at = {"due": NOW + timedelta(days=9)}
+    for age, (key, title) in enumerate(titles.items()):
+        people = (signer(session(key).ref, "a", email="ann@acme.test"),)
+        made_at = NOW - timedelta(days=age)
+        known = session(key, title=title, created_at=made_at, due_at=due_at.get(key), participants=people)
+        await keep(store, known, NOW)
+    await store.close()
+    async with connected(empty) as run:
+        await run(lambda connection: migrate(connection, "0007", back=True))
+    (store,) = await opened(empty, 1)
+    for wanted, expected in (
+        (SessionFilter(), ["due", "old", "new"]),
+        (SessionFilter(participant_email="ann@acme.test"), ["due", "old", "new"]),
+        (SessionFilter(title_contains="LEASE"), ["due", "old", "new"]),
+        (SessionFilter(title_contains="a \x00 l"), ["new"]),
+        (SessionFilter(title_contains="se \x01"), ["old"]),
+    ):
+        page = await store.sessions.page(wanted, SessionOrder.DUE_AT_ASC, Slice(limit=9))
+        assert [row.session.key for row in page] == expected
     await store.close()
 
 

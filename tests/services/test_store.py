@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,8 +26,8 @@ from gateway.store import (
     State,
     Store,
     Sync,
-    table,
 )
+from gateway.store.due import due_place
 from providers.model import Session, SessionKind, SessionRef, SessionStatus
 
 T = TypeVar("T")
@@ -89,6 +89,32 @@ async def test_a_date_that_is_told_later_counts_and_stays(store: Store) -> None:
     await keep(store, session(created_at=None), NOW)
     (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
     assert row.position.at == START
+
+
+async def test_those_that_are_never_due_come_last_in_the_order_they_were_made(store: Store) -> None:
+    day = timedelta(days=1)
+    await keep(store, session("later", created_at=START + day), NOW)
+    await keep(store, session("undated"), START + day / 2)
+    await keep(store, session("first", created_at=START), NOW)
+    await keep(store, session("due", created_at=START, due_at=NOW + 9 * day), NOW)
+    await keep(store, session("was due", due_at=NOW), START + day / 4)
+    for known in (session("undated", title="Lease"), session("was due", title="Lease")):
+        await keep(store, known, NOW + day)
+    expected = ["due", "first", "was due", "undated", "later"]
+    page = await store.sessions.page(EVERYTHING, SessionOrder.DUE_AT_ASC, Slice(limit=9))
+    assert [row.session.key for row in page] == expected
+    page = await store.sessions.page(SessionFilter(title_contains="lease"), SessionOrder.DUE_AT_ASC, Slice(limit=9))
+    assert [row.session.key for row in page] == ["was due", "undated"]
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2950, 9999])
+async def test_whenever_a_session_was_made_it_has_a_place(store: Store, year: int) -> None:
+    made_at = datetime(year, 6, 1, tzinfo=UTC)
+    await keep(store, session(title="Lease", created_at=made_at), NOW)
+    await keep(store, session(title="Leases", created_at=None), NOW)
+    for order in SessionOrder:
+        page = await store.sessions.page(SessionFilter(title_contains="lease"), order, Slice(limit=9))
+        assert [row.session.title for row in page] == ["Leases"]
 
 
 async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> None:
@@ -213,7 +239,7 @@ async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
 
 # pages
 
-moments = st.sampled_from([START, START + timedelta(microseconds=1), START + timedelta(days=1)])
+moments = st.sampled_from([START, START + timedelta(microseconds=1), START + timedelta(days=1), START + timedelta(days=100)])
 texts = st.sampled_from(["a", "A", "b", "ä", "z", "\U0001f58b", "￿", "aa"])
 titles = texts | st.sampled_from(["Lease", "LEASES of flats", "ease", 'say "aaa"', '"aa', "Straße", "ASSE", "a\x00bcd", "bcd"])
 emails = st.sampled_from(["ann@acme.test", "bob@acme.test"])
@@ -282,7 +308,8 @@ def _matches(each: Session, wanted: SessionFilter) -> bool:
 
 
 def _place(each: Session, order: SessionOrder) -> tuple[datetime, bytes, bytes]:
-    at = (each.due_at or table.FAR_FUTURE) if order is SessionOrder.DUE_AT_ASC else (each.created_at or NOW)
+    created_at = each.created_at or NOW
+    at = due_place(each.due_at, created_at) if order is SessionOrder.DUE_AT_ASC else created_at
     return at, each.provider.encode(), each.key.encode()
 
 
@@ -322,6 +349,19 @@ def _reader(
 async def _keep(store: Store, crowd: Iterable[Session]) -> None:
     for each in crowd:
         await keep(store, each, NOW)
+
+
+@pytest.mark.parametrize("order", SessionOrder)
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_titles_of_one_second_are_in_order_whichever_came_first(
+    store: Store, order: SessionOrder, *, backwards: bool
+) -> None:
+    moments = [START + timedelta(microseconds=number * 7919 % 23) for number in range(23)]
+    crowd = [session(str(number), title="Lease", created_at=at) for number, at in enumerate(moments)]
+    await _keep(store, crowd)
+    wanted = SessionFilter(title_contains="lease")
+    found = await _walk(_reader(store, wanted, order, 3, backwards=backwards), backwards=backwards)
+    assert found == _naively(crowd, wanted, order)
 
 
 @examples(50)

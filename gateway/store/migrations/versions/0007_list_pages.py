@@ -32,7 +32,7 @@ _POSTGRESQL_BACK = ("DROP INDEX session_by_trigram", "DROP FUNCTION trigrams(tex
 
 # An index of characters refers to rows by numbers that nothing may change: the implicit ones of a table do not stay.
 # Whoever makes the table of sessions anew takes its triggers away and has to make them again.
-_SQLITE = (
+TITLES_IN_SQLITE = (
     """
     CREATE TABLE title (
         id INTEGER PRIMARY KEY,
@@ -80,7 +80,7 @@ _SQLITE = (
         SELECT provider, "key", title_folded FROM session WHERE title_folded IS NOT NULL
     """,
 )
-_SQLITE_BACK = (
+TITLES_IN_SQLITE_GONE = (
     "DROP TRIGGER session_gone",
     "DROP TRIGGER session_renamed",
     "DROP TRIGGER session_made",
@@ -112,12 +112,12 @@ def upgrade() -> None:
     op.create_index("mailbox_by_created", "mailbox", ["email", "created_at", "provider", "session_key"])
     op.create_index("mailbox_by_due", "mailbox", ["email", "due_at", "provider", "session_key"])
     op.execute(sa.text(f"CREATE INDEX session_by_term ON session ((due_at - created_at)) WHERE due_at < {_FAR_FUTURE}"))
-    _execute(_POSTGRESQL if _postgresql() else _SQLITE)
+    _execute(_POSTGRESQL if _postgresql() else TITLES_IN_SQLITE)
 
 
 def downgrade() -> None:
     """Back."""
-    _execute(_POSTGRESQL_BACK if _postgresql() else _SQLITE_BACK)
+    _execute(_POSTGRESQL_BACK if _postgresql() else TITLES_IN_SQLITE_GONE)
     op.drop_index("session_by_term", table_name="session")
     op.drop_index("mailbox_by_due", table_name="mailbox")
     op.drop_index("mailbox_by_created", table_name="mailbox")
