@@ -1,7 +1,7 @@
 """Titles in SQLite, by the groups of three characters in them, so that a part of a title is found without reading all.
 
 An index of FTS5 refers to what it is of by numbers, and reads in their order. Titles are numbered twice, in the two
-orders of sessions, so that the nearest are found as well: each second has room for ``_ROOM`` of them.
+orders of sessions, so that the nearest are found as well: each second has room for some millions.
 What is found this way may be too much and is never too little: whether a title really has the part, its own text says.
 """
 
@@ -20,6 +20,7 @@ from gateway.store.keyset import Keyset
 from gateway.store.trigram import GROUP, told
 
 _ROOM: Final = 1 << 24
+"""Numbers for each second; the triggers count them so."""
 _SECOND: Final = 1_000_000
 
 _title = named(

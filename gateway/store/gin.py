@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, select, text, true, type_coerce
+from sqlalchemy import CTE, BigInteger, ColumnElement, Select, func, literal, select, text, true, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import table
@@ -19,7 +19,7 @@ from gateway.store.keyset import Keyset
 from gateway.store.trigram import told
 
 _SPAN: Final = 1 << 41
-"""Microseconds, some 25 days."""
+"""Microseconds, some 25 days; the function ``trigrams`` counts them so."""
 _FREQUENT: Final = 1 / 30
 """Where every so manieth has it, reading on until enough have it costs less than putting a span in order."""
 _BALANCE: Final = 25
@@ -73,16 +73,7 @@ def nearest(part: str, wanted: SessionFilter, keyset: Keyset) -> Select[Any]:
 
     Nothing but the title and the instant that is sorted by may matter.
     """
-    at, of = type_coerce(_SESSION.at(keyset.order), BigInteger), _UNINDEXED
-    low, high = keyset.within(wanted)
-    bounds = [_SESSION.at(keyset.order) >= low] if low is not None else []
-    bounds += [_SESSION.at(keyset.order) <= high] if high is not None else []
-    furthest = func.max(at) if keyset.descending else func.min(at)
-    span = select(select(furthest).where(*bounds).scalar_subquery().label("at")).cte("span", recursive=True)
-    begin = span.c.at.bitwise_and(literal(-_SPAN, BigInteger))
-    beyond = at < begin if keyset.descending else at >= begin + literal(_SPAN, BigInteger)
-    then = select(furthest).where(*bounds, beyond).correlate(span).scalar_subquery()
-    span = span.union_all(select(then).where(span.c.at.is_not(None)))
+    at, of, span = type_coerce(_SESSION.at(keyset.order), BigInteger), _UNINDEXED, _spans(wanted, keyset)
     has = func.trigrams(_SESSION.title_folded, at).bool_op("@>")(func.trigrams(literal(told(part)), span.c.at))
     place = (of.at(keyset.order), of.provider, of.key)
     exactly = (contains(of.title_folded, part), *ranges(wanted, of), *keyset.inside(*place))
@@ -90,3 +81,17 @@ def nearest(part: str, wanted: SessionFilter, keyset: Keyset) -> Select[Any]:
     entry = keyset.first(keys, *place).correlate(span).lateral("entry")
     # Spans come nearest first, and no more of them than are needed: what is joined to each is looked for one by one.
     return select(entry.c.provider, entry.c.key).select_from(span.join(entry, true())).limit(keyset.part.limit)
+
+
+def _spans(wanted: SessionFilter, keyset: Keyset) -> CTE:
+    """The instant of one session of each span that has any, nearest first; the last is none."""
+    at = type_coerce(_SESSION.at(keyset.order), BigInteger)
+    low, high = keyset.within(wanted)
+    bounds = [_SESSION.at(keyset.order) >= low] if low is not None else []
+    bounds += [_SESSION.at(keyset.order) <= high] if high is not None else []
+    nearest_of = func.max(at) if keyset.descending else func.min(at)
+    span = select(select(nearest_of).where(*bounds).scalar_subquery().label("at")).cte("span", recursive=True)
+    begin = span.c.at.bitwise_and(literal(-_SPAN, BigInteger))
+    beyond = at < begin if keyset.descending else at >= begin + literal(_SPAN, BigInteger)
+    then = select(nearest_of).where(*bounds, beyond).correlate(span).scalar_subquery()
+    return span.union_all(select(then).where(span.c.at.is_not(None)))
