@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 
 class SessionKind(StrEnum):
@@ -253,6 +253,12 @@ class Progress:
     failed: int
 
 
+class Lasting:
+    """What several sightings of a session have in common."""
+
+    __slots__ = ("__weakref__",)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """What a person calls "the thing being signed".
@@ -291,6 +297,9 @@ class Session:
     source: ChangeSource = ChangeSource.READ
     stale: bool = False
 
+    PASSING: ClassVar[frozenset[str]] = frozenset({"observed_at", "source", "stale"})
+    """What the gateway writes: how and when a session was seen, which says nothing of the session."""
+
     @cached_property
     def ref(self) -> SessionRef:
         """The name under which every part of the gateway knows this session."""
@@ -310,6 +319,11 @@ class Session:
     def told(self) -> tuple[object, ...]:
         """All that a provider says of it: the same whenever and however it was seen."""
         return _told(self)
+
+    @cached_property
+    def lasting(self) -> Lasting:
+        """Stands for all of it but what is passing: as often as the same is ``seen``, this stays the same object."""
+        return Lasting()
 
     def seen(self, at: datetime, source: ChangeSource) -> Session:
         """The same session, as it was seen then. It is what ``replace`` would make, at a tenth of the cost."""
@@ -341,7 +355,7 @@ class Session:
         return next((item for item in self.fields if item.key == key), None)
 
 
-_told = attrgetter(*(each.name for each in fields(Session) if each.name not in {"observed_at", "source", "stale"}))
+_told = attrgetter(*(each.name for each in fields(Session) if each.name not in Session.PASSING))
 
 
 def _participants_progress(participants: tuple[Participant, ...]) -> Progress:

@@ -137,12 +137,12 @@ def _alike(items: Items, class_: type, show: Callable[[Any], list[Any]]) -> Comp
 
 def _objects(items: Items, select: Select, accepted: set[type]) -> Complete:
     """Lists of objects of a type, without nulls."""
-    kept = select.shown if isinstance(select, Kept) else {}
+    kept = select if isinstance(select, Kept) else None
 
     def complete(value: Any, run: Run, path: Path) -> Any:
         if type(value) is not tuple and type(value) is not list:
             return items.complete(value, run, path)
-        if kept and None not in (known := [*map(kept.get, map(id, value))]):
+        if kept is not None and (known := kept.all(value)) is not None:
             return known
         done: list[Any] = []
         pending: dict[Any, Any] | None = None

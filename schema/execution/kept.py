@@ -2,12 +2,17 @@
 
 A selection is unchanging where all of it is: attributes of frozen objects, and functions of those alone. A field function
 that takes no ``info`` has to be such a function.
+
+Objects of which only a moment passes, as when they were seen, may share one thing that is ``lasting``, and name in
+``PASSING`` the attributes that it does not stand for: what is kept of one is then kept of all that share it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import is_dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 from weakref import WeakSet, ref
 
@@ -21,6 +26,7 @@ from schema.execution.resolve import Attribute, Function, Manner
 from schema.execution.run import Path, Pending, Run, Select
 
 _MOST = 32 * 2**20
+_LASTING = attrgetter("lasting")
 
 
 class Shelves:
@@ -51,17 +57,18 @@ class Shelves:
 class Kept:
     """An unchanging selection of objects of one class. What is shown a second time is kept: most objects never are.
 
-    ``shown`` is what is kept, by the ``id`` of each object.
+    It is kept by the ``id`` of each object, or of what is lasting of it.
     """
 
-    __slots__ = ("__weakref__", "_seen", "_select", "_shelves", "_values", "shown")
+    __slots__ = ("__weakref__", "_lasting", "_seen", "_select", "_shelves", "_shown", "_values")
 
     def __init__(self, select: Select, values: type, shelves: Shelves) -> None:
         self._select = select
         self._values = values
         self._shelves = shelves
+        self._lasting = hasattr(values, "lasting")
         self._seen: dict[int, ref[Any]] = {}
-        self.shown: dict[int, orjson.Fragment] = {}
+        self._shown: dict[int, orjson.Fragment] = {}
         shelves.add(self)
 
     def __len__(self) -> int:
@@ -69,36 +76,52 @@ class Kept:
 
     def __call__(self, source: Any, run: Run, path: Path | None) -> Any:
         """The answer's object of a value."""
-        return self.shown.get(id(source)) or self._show(source, run, path)
+        if type(source) is not self._values:
+            return self._select(source, run, path)
+        lasting = _LASTING(source) if self._lasting else source
+        return self._shown.get(id(lasting)) or self._show(lasting, source, run, path)
+
+    def all(self, sources: Iterable[Any]) -> list[Any] | None:
+        """The answer's objects of these values, where all of them are kept."""
+        if not self._shown:
+            return None
+        try:
+            lasting = map(_LASTING, sources) if self._lasting else sources
+            found = [*map(self._shown.get, map(id, lasting))]
+        except AttributeError:  # what is not even of the class
+            return None
+        return None if None in found else found
 
     def clear(self) -> None:
         """Forgets everything."""
         self._seen.clear()
-        self.shown.clear()
+        self._shown.clear()
 
-    def _show(self, source: Any, run: Run, path: Path | None) -> Any:
+    def _show(self, lasting: Any, source: Any, run: Run, path: Path | None) -> Any:
         failures = len(run.errors)
         shown = self._select(source, run, path)
-        if type(source) is not self._values or type(shown) is Pending or len(run.errors) != failures:
+        if type(shown) is Pending or len(run.errors) != failures:
             return shown
-        key = id(source)
+        key = id(lasting)
         if key not in self._seen:
-            self._seen[key] = ref(source, partial(self._forget, key))
+            self._seen[key] = ref(lasting, partial(self._forget, key))
             return shown
         if (text := written(shown)) is None:
             return shown
         # Copied, as what orjson gives holds on to 4 kB however short it is.
-        kept = self.shown[key] = orjson.Fragment(bytes(memoryview(text)))
+        kept = self._shown[key] = orjson.Fragment(bytes(memoryview(text)))
         self._shelves.grown(len(text))
         return kept
 
     def _forget(self, key: int, _: object) -> None:
         self._seen.pop(key, None)
-        self.shown.pop(key, None)
+        self._shown.pop(key, None)
 
 
-def unchanging(field: Field, how: Manner | None, selections: set[Any]) -> bool:
+def unchanging(values: type, field: Field, how: Manner | None, selections: set[Any]) -> bool:
     """Whether a field of an object that cannot change is always the same; ``selections`` are those that are."""
+    if isinstance(how, Attribute) and how.name in getattr(values, "PASSING", ()):
+        return False
     alone = isinstance(how, Function) and how.info is None and not how.coroutine and how.arguments.fixed
     if not (alone or isinstance(how, Attribute)):
         return False

@@ -123,7 +123,7 @@ class Selection:
         """The same selection, which keeps what it shows where that cannot change and somebody else tells how long."""
         values = frozen(self._known, type_)
         if values is None or not all(
-            isinstance(field, str) or unchanging(field, how, self._unchanging) for _, field, how in members
+            isinstance(field, str) or unchanging(values, field, how, self._unchanging) for _, field, how in members
         ):
             return select
         if values.__weakrefoffset__:

@@ -288,6 +288,29 @@ async def test_another_state_of_a_session_is_shown_as_it_is() -> None:
     assert json.loads(second)["data"]["session"]["id"] == json.loads(first)["data"]["session"]["id"]
 
 
+async def test_a_session_that_is_seen_again_is_shown_as_before_but_for_when_it_was_seen() -> None:
+    plans, world = Plans(schema), World(2, 0)
+    ref = model.SessionRef("acme", KEYS[0])
+    seen = LISTED.replace("title", "title freshness { asOf }")
+    whole, dated = set(), []
+    for day in range(1, 6):
+        at = NOW.replace(day=day)
+        world._sessions[ref] = world.session(ref).seen(at, model.ChangeSource.READ)
+        whole.add(await shown(plans, world.context()))
+        dated.append(json.loads(await shown(plans, world.context(), seen))["data"]["session"]["freshness"]["asOf"])
+    assert len(whole) == 1
+    assert dated == [f"2026-05-0{day}T12:00:00Z" for day in range(1, 6)]
+    assert len(plans.kept) == 1, "each sighting is kept by itself"
+
+
+def test_what_is_lasting_is_shared_by_sightings_of_the_same_alone() -> None:
+    first = World(1, 0).session(model.SessionRef("acme", KEYS[0]))
+    lasting = first.lasting
+    assert first.seen(NOW, model.ChangeSource.READ).lasting is lasting
+    for changed in ({"title": "Another"}, {"stale": True}):
+        assert dataclasses.replace(first, **changed).lasting is not lasting
+
+
 @pytest.mark.parametrize("changing", ["freshness { ageMs }", "actions", "provider { name }", "native"])
 async def test_what_more_than_the_session_decides_is_made_each_time(changing: str) -> None:
     plans, world = Plans(schema), World(2, 0)
