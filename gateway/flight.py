@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 
 class _Piece(Generic[T]):
-    """Work under way, and how many ask for it. Whoever has the ``turn`` does it, or else takes what has come of it."""
+    """Work under way, and how many ask for it. Whoever has the ``turn`` does it, or else takes what has come of it.
+
+    There are turns from the second asker on: most work is asked for by one alone, who has it from the beginning.
+    """
 
     __slots__ = ("askers", "done", "error", "result", "turn")
 
@@ -20,7 +23,14 @@ class _Piece(Generic[T]):
         self.askers = 0
         self.done = False
         self.error: Exception | None = None
-        self.turn = asyncio.Lock()
+        self.turn: asyncio.Lock | None = None
+
+    async def queue(self) -> None:
+        """Waits for the turn, behind whoever has come before."""
+        if self.turn is None:
+            self.turn = asyncio.Lock()
+            await self.turn.acquire()  # for the first, who has it
+        await self.turn.acquire()
 
 
 class Flight(Generic[T]):
@@ -35,18 +45,24 @@ class Flight(Generic[T]):
 
     async def do(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """The result of work that is under way under this key, or else of this work."""
-        piece = self._pieces.get(key)
+        piece, alone = self._pieces.get(key), False
         if piece is None:
-            piece = self._pieces[key] = _Piece()
+            piece, alone = _Piece(), True
+            self._pieces[key] = piece
         piece.askers += 1
         try:
-            async with piece.turn:
+            if not alone:
+                await piece.queue()
+            try:
                 if piece.error is not None:
                     raise piece.error
                 if not piece.done:
                     piece.result = await work()
                     piece.done = True
                 return piece.result
+            finally:
+                if piece.turn is not None:
+                    piece.turn.release()
         except Exception as error:
             piece.error = error
             raise
