@@ -18,10 +18,11 @@ from schema.execution import Answer as Executed
 from schema.execution import Bound, Plan, Plans
 from schema.limits import Limits
 from schema.problems import Refused, render
-from schema.request import Request
+from schema.request import Question, Request
 from schema.trusted import TrustedDocuments
 
 SUBSCRIPTION = "subscription"
+_QUERY: Final = "query"
 ENDED: Final = "These credentials have ended. Connect again with new ones."
 
 
@@ -91,19 +92,22 @@ class Operations:
 
     def plan(self, request: Request) -> Plan:
         """What is to be done. Raises ``Refused`` for what is no valid operation."""
-        plan = self._plans.plan(self._trusted.text(request), request.operation)
+        question = request.question
+        if question.bound is not None:
+            return question.bound.plan
+        plan = self._plans.plan(self._trusted.text(question), question.operation)
         if isinstance(plan, list):
             raise Refused(plan)
         return plan
 
     async def answer(self, plan: Plan, request: Request) -> Executed:
         """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
-        return await self._execute(_bound(plan, request), request)
+        return await self._execute(_bound(plan, request.question), request)
 
     async def operate(self, request: Request) -> Answers:
         """Begins an operation, whatever it is. Raises ``Refused`` where it cannot begin."""
         plan = self.plan(request)
-        bound = _bound(plan, request)
+        bound = _bound(plan, request.question)
 
         async def one(event: Any) -> Answer:
             cursor = getattr(event, "cursor", None)
@@ -130,10 +134,15 @@ class Operations:
         return context
 
 
-def _bound(plan: Plan, request: Request) -> Bound:
-    bound = plan.bind(request.variables)
+def _bound(plan: Plan, question: Question) -> Bound:
+    """An operation with its variables. That of a query is the same for all who ask it, where nothing in it can be changed."""
+    if question.bound is not None:
+        return question.bound
+    bound = plan.bind(question.variables)
     if isinstance(bound, list):
         raise Refused(bound)
+    if plan.kind == _QUERY and bound.plain:
+        question.bound = bound
     return bound
 
 

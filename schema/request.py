@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from starlette.datastructures import FormData
@@ -17,6 +18,9 @@ from strawberry.file_uploads.utils import replace_placeholders_with_files
 
 from gateway.viewer import NOBODY, Viewer
 
+if TYPE_CHECKING:
+    from schema.execution import Bound
+
 PREFLIGHT: Final = (
     b"graphql-require-preflight",
     b"apollo-require-preflight",
@@ -26,6 +30,9 @@ PREFLIGHT: Final = (
 """Headers that no page of another site can send without being asked first, unlike a form."""
 _NESTING: Final = (dict, list)
 _DEEPEST: Final = 32
+_SHORT: Final = 2_048
+"""Bytes of a body that is remembered at most."""
+_REMEMBERED: Final = 1_000
 _SHAPE: Final = "The request is not of the shape that GraphQL over HTTP asks for."
 
 
@@ -48,30 +55,46 @@ class Body(msgspec.Struct, rename="camel"):
     extensions: Extensions | None = None
     document_id: str | None = None
 
-    def request(self, **more: Any) -> Request:
-        """What is asked for. Raises ``Unreadable`` where that is nothing."""
+    def question(self) -> Question:
+        """What is asked. Raises ``Unreadable`` where that is nothing."""
         persisted = self.extensions.persisted_query if self.extensions else None
         named = self.document_id or (persisted.sha256_hash if persisted else None)
         if not self.query and not named:
             raise Unreadable(400, "There is no query in the request.")
         if self.variables and any(type(each) in _NESTING for each in self.variables.values()):
             _require_shallow(self.variables)
-        return Request(self.query or "", self.variables, self.operation_name, document=named or None, **more)
+        return Question(self.query or "", self.variables, self.operation_name, named or None)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An operation that somebody asks for. ``resume_after`` is the cursor of the last event that they have seen.
+@dataclass(slots=True, eq=False)
+class Question:
+    """An operation and its variables, whoever asks. ``document`` names its text where that is known beforehand.
 
-    ``document`` names its text where that is known beforehand. ``form`` holds the files that came with it, and is closed
-    once it is done. ``who`` says who asks, at any time while it lasts.
+    Whoever works out what it comes to may leave that here as ``bound``, for those who ask the same.
     """
 
     query: str
     variables: Mapping[str, Any] | None = None
     operation: str | None = None
-    resume_after: str | None = None
     document: str | None = None
+    bound: Bound | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether no variable holds anything that could be changed."""
+        return not self.variables or not any(type(each) in _NESTING for each in self.variables.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question that somebody asks. ``resume_after`` is the cursor of the last event that they have seen.
+
+    ``form`` holds the files that came with it, and is closed once it is done. ``who`` says who asks, at any time while it
+    lasts.
+    """
+
+    question: Question
+    resume_after: str | None = None
     form: FormData | None = None
     who: Callable[[], Viewer] = lambda: NOBODY
 
@@ -91,55 +114,67 @@ class Unreadable(Exception):
         self.headers = headers or {}
 
 
-@dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads requests whose body has at most ``most`` bytes; of a form, that is without its files."""
+    """Reads requests whose body has at most ``most`` bytes; of a form, that is without its files.
 
-    most: int
+    Clients that follow something ask the same every few seconds, to the byte: short questions are remembered as they were
+    read, those that were asked last.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._remembered: OrderedDict[bytes, Question] = OrderedDict()
 
     async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], who: Callable[[], Viewer]) -> Request:
         """The operation that somebody asks for. Raises ``Unreadable``."""
-        body, form = await self._asked(scope, receive, headers)
-        try:
-            return body.request(resume_after=text(headers.get(b"last-event-id")), form=form, who=who)
-        except Unreadable:
-            if form is not None:
-                await form.close()
-            raise
-
-    async def _asked(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Body, FormData | None]:
+        form = None
         if scope["method"] == "GET":
-            return _of_address(scope), None
-        if scope["method"] != "POST":
+            question = _of_address(scope).question()
+        elif scope["method"] != "POST":
             raise Unreadable(405, "Ask by GET or POST.", {"allow": "GET, POST"})
-        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if b"content-encoding" in headers:
-            raise Unreadable(415, "Send the body as it is, without any content-encoding.")
-        if kind == b"application/json":
-            return _decoded(await self._body(receive, headers)), None
-        if kind == b"multipart/form-data":
-            return await _of_form(scope, receive, headers)
-        raise Unreadable(415, "Send application/json, or multipart/form-data where there are files.")
+        else:
+            kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+            if b"content-encoding" in headers:
+                raise Unreadable(415, "Send the body as it is, without any content-encoding.")
+            if kind == b"application/json":
+                question = self._question(await self._body(receive, headers))
+            elif kind == b"multipart/form-data":
+                question, form = await _of_form(scope, receive, headers)
+            else:
+                raise Unreadable(415, "Send application/json, or multipart/form-data where there are files.")
+        return Request(question, text(headers.get(b"last-event-id")), form, who)
+
+    def _question(self, content: bytes) -> Question:
+        found = self._remembered.get(content)
+        if found is not None:
+            self._remembered.move_to_end(content)
+            return found
+        question = _decoded(content).question()
+        if len(content) <= _SHORT and question.plain:
+            self._remembered[content] = question
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        return question
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
         told = headers.get(b"content-length", b"0")
-        if told.isdigit() and int(told) > self.most:
+        if told.isdigit() and int(told) > self._most:
             raise self._too_large()
         message = await receive()
         body: bytes = message.get("body", b"")
         while message.get("more_body"):
             message = await receive()
             body += message.get("body", b"")
-            if len(body) > self.most:
+            if len(body) > self._most:
                 raise self._too_large()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        if len(body) > self.most:
+        if len(body) > self._most:
             raise self._too_large()
         return body
 
     def _too_large(self) -> Unreadable:
-        return Unreadable(413, f"A request has at most {self.most:,} bytes here. Send files by PUT /uploads.")
+        return Unreadable(413, f"A request has at most {self._most:,} bytes here. Send files by PUT /uploads.")
 
 
 def text(header: bytes | None) -> str | None:
@@ -172,7 +207,7 @@ def _of_address(scope: Scope) -> Body:
     return Body(given.get("query"), variables, given.get("operationName") or None, extensions, given.get("documentId"))
 
 
-async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Body, FormData]:
+async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Question, FormData]:
     """https://github.com/jaydenseric/graphql-multipart-request-spec"""
     if not any(name in headers for name in PREFLIGHT):
         raise Unreadable(400, f"A multipart request needs the header {PREFLIGHT[0].decode()}: 1.")
@@ -190,7 +225,11 @@ async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes
         await form.close()
         raise Unreadable(400, _SHAPE) from None
     body.variables = variables
-    return body, form
+    try:
+        return body.question(), form
+    except Unreadable:
+        await form.close()
+        raise
 
 
 def _decoded(content: bytes) -> Body:

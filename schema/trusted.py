@@ -21,7 +21,7 @@ from gateway.console import OPERATIONS
 from gateway.settings import Settings
 from providers.errors import ConfigurationError
 from schema.problems import Refused
-from schema.request import Request
+from schema.request import Question
 
 _PREFIX: Final = "sha256:"
 _REMEMBERED: Final = 1_000
@@ -50,16 +50,16 @@ class TrustedDocuments:
         self._trusted = frozenset(self._texts.values())
         self._told: OrderedDict[str, None] = OrderedDict()
 
-    def text(self, request: Request) -> str:
-        """The text of a request's document. Raises ``Refused``."""
-        if request.document is not None and not request.query:
-            found = self._texts.get(request.document.removeprefix(_PREFIX).lower())
+    def text(self, question: Question) -> str:
+        """The text of a question's document. Raises ``Refused``."""
+        if question.document is not None and not question.query:
+            found = self._texts.get(question.document.removeprefix(_PREFIX).lower())
             if found is None:
                 raise Refused([GraphQLError(_UNKNOWN, extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})])
             return found
-        if self._mode != "off" and request.query not in self._trusted:
-            self._strange(request.query)
-        return request.query
+        if self._mode != "off" and question.query not in self._trusted:
+            self._strange(question.query)
+        return question.query
 
     def _strange(self, text: str) -> None:
         if self._mode == "enforce":

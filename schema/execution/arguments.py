@@ -32,7 +32,8 @@ from strawberry.types.arguments import StrawberryArgument, convert_argument
 from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 
 _NO_VARIABLES = VariableValues({}, {})
-_IMMUTABLE = (str, int, float, bool, Enum, datetime, timedelta, type(None))
+IMMUTABLE = (str, int, float, bool, Enum, datetime, timedelta, type(None))
+"""What is the same for good: values of other classes are made anew for whoever might change them."""
 
 Make: TypeAlias = Callable[[VariableValues], dict[str, Any]]
 """Makes the arguments of a call from the variables of the operation. Raises what is wrong with one."""
@@ -63,7 +64,7 @@ class Arguments:
                 self._fix(convert(get_argument_values(definition, node, _NO_VARIABLES)))
 
     def _fix(self, found: Mapping[str, Any]) -> None:
-        if all(isinstance(each, _IMMUTABLE) for each in found.values()):
+        if all(isinstance(each, IMMUTABLE) for each in found.values()):
             self.constant = found
         else:
             again = _members(found)
@@ -158,11 +159,11 @@ def _again(value: Any) -> Callable[[], Any]:
 
     Raises ``TypeError`` for what cannot be had again.
     """
-    if isinstance(value, _IMMUTABLE):
+    if isinstance(value, IMMUTABLE):
         return lambda: value
     if isinstance(value, list):
         items = [_again(each) for each in value]
-        return value.copy if all(isinstance(each, _IMMUTABLE) for each in value) else lambda: [each() for each in items]
+        return value.copy if all(isinstance(each, IMMUTABLE) for each in value) else lambda: [each() for each in items]
     if isinstance(value, dict):
         return _members(value)
     if not is_dataclass(value):
@@ -179,7 +180,7 @@ def _again(value: Any) -> Callable[[], Any]:
 
 def _members(found: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
     same = dict(found)
-    changing = {name: _again(each) for name, each in found.items() if not isinstance(each, _IMMUTABLE)}
+    changing = {name: _again(each) for name, each in found.items() if not isinstance(each, IMMUTABLE)}
     return lambda: same | {name: each() for name, each in changing.items()}
 
 

@@ -30,9 +30,10 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
 from schema.execution.answer import Answer, answer, refusal
+from schema.execution.arguments import IMMUTABLE, Make
 from schema.execution.kept import Shelves
 from schema.execution.known import Known
-from schema.execution.run import Core, Run
+from schema.execution.run import Core, Given, Run
 from schema.execution.selection import Selection
 from schema.execution.variables import Variables
 
@@ -148,10 +149,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An operation and its variables."""
+    """An operation and its variables; ``given`` are the arguments that have been made of them."""
 
     plan: Plan
     variables: VariableValues
+    given: dict[Make, Given] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """Whether no variable has a value that could be changed."""
+        return all(isinstance(each, IMMUTABLE) for each in self.variables.coerced.values())
 
     def execute(self, context: object, root: object = None) -> Coroutine[Any, Any, Answer]:
         """Executes it; nothing of it goes on when this has ended. ``root`` is the event, where it is a subscription."""
@@ -166,7 +173,7 @@ class Bound:
         return found
 
     async def _execute(self, context: object, root: object) -> Answer:
-        run = Run(context, root, self.variables, self.plan.core)
+        run = Run(context, root, self.variables, self.given, self.plan.core)
         try:
             data = await self.plan.run(run)
         except GraphQLError as error:
@@ -178,7 +185,7 @@ class Bound:
 
     async def subscribe(self, context: object) -> AsyncIterable[Any] | list[GraphQLError]:
         """The events, each to be executed with a context of its own. Errors, fit to be shown, where there are none to come."""
-        executor = self.plan.core(Run(context, None, self.variables, self.plan.core))
+        executor = self.plan.core(Run(context, None, self.variables, self.given, self.plan.core))
         found: Any = create_source_event_stream(executor)
         stream: AsyncIterable[Any] | ExecutionResult = await found if isawaitable(found) else found
         if not isinstance(stream, ExecutionResult):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, Task, gather, get_running_loop
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from graphql import GraphQLError
@@ -11,12 +11,17 @@ from graphql.execution import Executor as CoreExecutor
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as CorePath
 
+from schema.execution.arguments import IMMUTABLE, Make
+
 Path: TypeAlias = "tuple[Path | None, str | int]"
 """Where a value stands in the answer: the place that it is in, and its key there."""
 
 Select: TypeAlias = Callable[[Any, "Run", "Path | None"], Any]
 """Makes the answer's object of a value; ``Pending`` where some of it is still to come. Raises what makes it null."""
 
+
+Given: TypeAlias = Mapping[str, Any]
+"""Arguments by the names of a function's parameters, to be read only."""
 
 Core: TypeAlias = CoreExecutor[Any]
 """graphql-core's own view of an execution."""
@@ -34,13 +39,16 @@ class Reach:
 class Run:
     """The state of one execution. ``core`` makes what only the rare paths need: graphql-core's own view of it."""
 
-    __slots__ = ("_core", "_left", "_make_core", "_nulled", "context", "errors", "info", "root", "variables")
+    __slots__ = ("_core", "_given", "_left", "_make_core", "_nulled", "context", "errors", "info", "root", "variables")
 
-    def __init__(self, context: object, root: object, variables: VariableValues, core: Callable[[Run], Core]) -> None:
+    def __init__(
+        self, context: object, root: object, variables: VariableValues, given: dict[Make, Given], core: Callable[[Run], Core]
+    ) -> None:
         self.context = context
         self.info = Reach(context)
         self.root = root
         self.variables = variables
+        self._given = given
         self.errors: list[GraphQLError] = []
         self._nulled: set[Path | None] = set()
         self._left: list[Future[list[Any]]] = []
@@ -65,6 +73,15 @@ class Run:
             return
         self._nulled.add(path)
         self.errors.append(error)
+
+    def given(self, make: Make) -> Given:
+        """The arguments that are made of these variables: once, where nobody who is given them could change anything."""
+        found = self._given.get(make)
+        if found is None:
+            found = make(self.variables)
+            if all(isinstance(each, IMMUTABLE) for each in found.values()):
+                self._given[make] = found
+        return found
 
     def leave(self, awaitables: Sequence[Awaitable[Any]]) -> None:
         """Lets go on by itself what nobody waits for any more; ``close`` ends it."""
@@ -108,6 +125,10 @@ class Pending:
     def begin(self, loop: AbstractEventLoop) -> Task[Any]:
         """Begins the work by itself."""
         return loop.create_task(self._work(*self._given))
+
+    def work(self) -> Coroutine[Any, Any, Any]:
+        """The work: what awaits it at once awaits it directly."""
+        return self._work(*self._given)
 
 
 def hold(pending: dict[Any, Any] | None, key: Any, value: Any) -> dict[Any, Any]:

@@ -119,7 +119,7 @@ class Writer:
             each.name for each in inspect.signature(how.function).parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD
         ]
         names = order[: len(taken)]
-        rest = f"**A{place}(x.variables)" if constant is None else ""
+        rest = f"**x.given(A{place})" if constant is None else ""
         if set(names) == set(taken):
             return "".join(f"{taken[name]}, " for name in names), rest
         return "", "".join(f"{name}={given}, " for name, given in taken.items()) + rest

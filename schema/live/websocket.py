@@ -223,7 +223,7 @@ class Socket:
 
     async def _subscribe(self, asked: _Subscribe) -> None:
         try:
-            request = asked.payload.request(who=self._who)
+            request = Request(asked.payload.question(), who=self._who)
         except Unreadable as error:
             raise _Close(4400, f"Invalid message: {error.reason}") from None
         if not self._acknowledged:

@@ -79,6 +79,14 @@ async def test_a_token_says_who_somebody_is_and_what_they_may_do(door: Door, by:
         assert answer["data"]["viewer"]["providers"] == ["easyink"]
 
 
+async def test_who_asks_what_another_has_asked_is_answered_as_who_they_are(door: Door) -> None:
+    ada, bob = (door.issuer.token(sub=name) for name in ("ada", "bob"))
+    for _ in range(3):
+        assert [(await door.ask(each, ME))["data"]["viewer"]["subject"] for each in (ada, bob)] == ["ada", "bob"]
+        assert (await door.ask("nothing", "{ sessions { totalCount } }"))["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        assert "errors" not in await door.ask("everything", "{ sessions { totalCount } }")
+
+
 async def test_a_token_ends_while_it_is_remembered(door: Door) -> None:
     token = door.issuer.token()
     assert "data" in await door.ask(token, ME)

@@ -1,0 +1,57 @@
+"""What is asked again is not read again, and is answered as if it were."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from starlette.types import Receive
+
+from gateway.viewer import NOBODY
+from schema.request import Question, Reader, Unreadable
+
+
+async def read(reader: Reader, content: bytes) -> Question:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    headers = {b"content-type": b"application/json"}
+    return (await reader.read({"method": "POST"}, cast(Receive, receive), headers, lambda: NOBODY)).question
+
+
+def asked(**told: Any) -> bytes:
+    return json.dumps({"query": "{ viewer { id } }", **told}).encode()
+
+
+async def test_the_same_question_is_read_once() -> None:
+    reader = Reader(100_000)
+    first = await read(reader, asked(variables={"a": "x", "b": None}))
+    assert await read(reader, asked(variables={"a": "x", "b": None})) is first
+    assert await read(reader, asked(variables={"a": "y", "b": None})) is not first
+
+
+@pytest.mark.parametrize(
+    "told", [{"variables": {"a": [1]}}, {"variables": {"a": {"b": "c"}}}, {"query": "{ viewer { id } }" + " " * 2_048}]
+)
+async def test_what_is_long_or_could_be_changed_is_read_anew(told: dict[str, Any]) -> None:
+    reader = Reader(100_000)
+    assert await read(reader, asked(**told)) is not await read(reader, asked(**told))
+
+
+async def test_those_that_were_asked_last_are_remembered_and_no_more() -> None:
+    reader = Reader(100_000)
+    first = await read(reader, asked(variables={"a": -1}))
+    gone = await read(reader, asked(variables={"a": -2}))
+    for number in range(999):
+        await read(reader, asked(variables={"a": number}))
+        assert await read(reader, asked(variables={"a": -1})) is first
+    assert await read(reader, asked(variables={"a": -2})) is not gone
+    assert len(reader._remembered) == 1_000
+
+
+async def test_what_is_no_question_is_refused_each_time() -> None:
+    reader = Reader(100_000)
+    for _ in range(2):
+        with pytest.raises(Unreadable):
+            await read(reader, asked(query=""))
