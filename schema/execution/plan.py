@@ -33,7 +33,7 @@ from schema.execution.answer import Answer, answer, refusal
 from schema.execution.arguments import IMMUTABLE, Make
 from schema.execution.kept import Shelves
 from schema.execution.known import Known
-from schema.execution.run import Core, Given, Run
+from schema.execution.run import Core, Given, Pending, Run
 from schema.execution.selection import Selection
 from schema.execution.variables import Variables
 
@@ -94,13 +94,13 @@ class Plan:
         bound = self.bind(variables)
         return refusal(bound) if isinstance(bound, list) else await bound.execute(context, root)
 
-    async def run(self, run: Run) -> Any:
-        """The answer's data. Raises the error that leaves nothing of it."""
-        asked = tuple(run.variables.coerced.get(name) for name in self._asked)
+    def run(self, run: Run) -> Any:
+        """The answer's data; ``Pending`` where some of it is still to come. Raises the error that leaves nothing of it."""
+        asked = tuple([run.variables.coerced.get(name) for name in self._asked])
         if None in asked:
-            return await self._by_core(run, "condition without a value")
+            return Pending(self._by_core, run, "condition without a value")
         selection = self._selections.get(asked) or self._make(asked)
-        return await selection.execute(run)
+        return selection.execute(run)
 
     def core(self, run: Run) -> Core:
         """The same execution as graphql-core would have it."""
@@ -175,12 +175,15 @@ class Bound:
     async def _execute(self, context: object, root: object) -> Answer:
         run = Run(context, root, self.variables, self.given, self.plan.core)
         try:
-            data = await self.plan.run(run)
+            data = self.plan.run(run)
+            if type(data) is Pending:
+                data = await data.work()
         except GraphQLError as error:
             run.add(error, None)
             data = None
         finally:
-            await run.close()
+            if not run.done:
+                await run.close()
         return self.plan.answer(data, run.errors)
 
     async def subscribe(self, context: object) -> AsyncIterable[Any] | list[GraphQLError]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future, Task, gather, get_running_loop
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from asyncio import AbstractEventLoop, Future, Task, gather, get_running_loop, sleep
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from graphql import GraphQLError
@@ -87,12 +87,16 @@ class Run:
         """Lets go on by itself what nobody waits for any more; ``close`` ends it."""
         self._left.append(gather(*awaitables, return_exceptions=True))
 
+    @property
+    def done(self) -> bool:
+        """Whether nothing goes on by itself."""
+        return not self._left
+
     async def close(self) -> None:
         """Ends whatever goes on by itself."""
         for each in self._left:
             each.cancel()
-        if self._left:
-            await gather(*self._left, return_exceptions=True)
+        await gather(*self._left, return_exceptions=True)
 
 
 def keys(path: Path | None) -> list[str | int]:
@@ -122,13 +126,13 @@ class Pending:
     def __await__(self) -> Generator[Any, None, Any]:
         return self._work(*self._given).__await__()
 
-    def begin(self, loop: AbstractEventLoop) -> Task[Any]:
-        """Begins the work by itself."""
-        return loop.create_task(self._work(*self._given))
-
     def work(self) -> Coroutine[Any, Any, Any]:
         """The work: what awaits it at once awaits it directly."""
         return self._work(*self._given)
+
+    def begin(self, loop: AbstractEventLoop) -> Task[Any]:
+        """Begins the work by itself."""
+        return loop.create_task(self._work(*self._given))
 
 
 def hold(pending: dict[Any, Any] | None, key: Any, value: Any) -> dict[Any, Any]:
@@ -143,17 +147,42 @@ async def join(done: Any, pending: dict[Any, Pending]) -> Any:
     """What was made, once its missing values are there as well: side by side where there are several."""
     if len(pending) == 1:
         [(key, value)] = pending.items()
-        done[key] = await value
+        done[key] = await value.work()
         return done
     loop = get_running_loop()
     tasks = [each.begin(loop) for each in pending.values()]
     try:
         found = await gather(*tasks)
     except Exception:
-        for task in tasks:
-            task.cancel()
-        await gather(*tasks, return_exceptions=True)
+        await _abandon(tasks)
         raise
     for key, value in zip(pending, found, strict=True):
         done[key] = value
     return done
+
+
+async def join_steady(done: Any, pending: dict[Any, Pending]) -> Any:
+    """The same where none of the values can fail, nor anything beside them: nobody has to be told at once when one does.
+
+    The last needs no task of its own then: it is begun when the tasks of the others are, behind them.
+    """
+    key, last = pending.popitem()
+    loop = get_running_loop()
+    tasks = {key: each.begin(loop) for key, each in pending.items()}
+    try:
+        if tasks:
+            await sleep(0)
+        done[key] = await last.work()
+        for key, task in tasks.items():
+            done[key] = await task
+    except BaseException:
+        await _abandon(tasks.values())
+        raise
+    return done
+
+
+async def _abandon(tasks: Collection[Task[Any]]) -> None:
+    """Ends what is not needed any more, and waits for it."""
+    for task in tasks:
+        task.cancel()
+    await gather(*tasks, return_exceptions=True)

@@ -52,15 +52,15 @@ class Selection:
         root = cast(GraphQLObjectType, self._core.get_root_type(operation.operation))
         members = self._members(root, collect_fields(self._core, self._fragments, conditions, root, operation)[0])
         self._serial = members if operation.operation is OperationType.MUTATION else None
-        self._select = self._writer.select(members)
+        self._select = self._writer.select(members, whole=True)
 
-    async def execute(self, run: Run) -> Any:
-        """The answer's data. Raises the error that leaves nothing of it."""
-        if self._serial is None:
-            shown = self._select(run.root, run, None)
-            return await shown if type(shown) is Pending else shown
+    def execute(self, run: Run) -> Any:
+        """The answer's data; ``Pending`` where some of it is still to come. Raises the error that leaves nothing of it."""
+        return self._select(run.root, run, None) if self._serial is None else Pending(self._one_by_one, self._serial, run)
+
+    async def _one_by_one(self, members: Sequence[Member], run: Run) -> Any:
         data: dict[str, Any] = {}
-        for key, field, _ in self._serial:
+        for key, field, _ in members:
             shown = field if isinstance(field, str) else field.execute(run.root, run, None)
             data[key] = await shown if type(shown) is Pending else shown
         return data

@@ -32,12 +32,12 @@ from schema.execution.complete import enumerated
 from schema.execution.field import Field
 from schema.execution.known import Known
 from schema.execution.resolve import Attribute, Event, Function, Manner
-from schema.execution.run import Pending, Select, hold, join
+from schema.execution.run import Pending, Select, hold, join, join_steady
 
 Member = tuple[str, "Field | str", "Manner | None"]
 """A key of the object, the field under it or else its constant value, and how the field's value is had."""
 
-_SHARED = {"Pending": Pending, "UTC": UTC, "datetime": datetime, "hold": hold, "join": join}
+_SHARED = {"Pending": Pending, "UTC": UTC, "datetime": datetime, "hold": hold, "join": join, "join_steady": join_steady}
 _LEAVES = {
     GraphQLString.name: "type({v}) is str",
     GraphQLID.name: "type({v}) is str",
@@ -54,8 +54,8 @@ class Writer:
     def __init__(self, known: Known) -> None:
         self._known = known
 
-    def select(self, members: Sequence[Member]) -> Select:
-        """The function for an object of these members."""
+    def select(self, members: Sequence[Member], *, whole: bool = False) -> Select:
+        """The function for an object of these members; ``whole`` says that nothing else is beside it."""
         space: dict[str, Any] = dict(_SHARED)
         body: list[str] = []
         shown: list[str] = []
@@ -66,7 +66,12 @@ class Writer:
             space[f"F{place}"] = field
             body += self._member(place, field, how, space)
             shown.append(f"{key!r}: v{place}")
-        text = _FUNCTION.format(body="\n".join(f"        {line}" for line in body or ["pass"]), shown=", ".join(shown))
+        steady = whole and all(isinstance(field, str) or field.nullable for _, field, _ in members)
+        text = _FUNCTION.format(
+            join="join_steady" if steady else "join",
+            body="\n".join(f"        {line}" for line in body or ["pass"]),
+            shown=", ".join(shown),
+        )
         exec(_compiled(text), space)  # noqa: S102 - written above, of names alone
         select: Select = space["select"]
         return select
@@ -186,7 +191,7 @@ def select(o, x, p):
             x.leave(list(w.values()))
         raise
     r = {{{shown}}}
-    return r if w is None else Pending(join, r, w)
+    return r if w is None else Pending({join}, r, w)
 """
 
 
