@@ -45,6 +45,10 @@ class Viewer:
     providers: frozenset[str] | None = None
     expires_at: datetime | None = None
 
+    def __hash__(self) -> int:
+        """That of who it is and until when, which tells nearly all apart: all of it would be hashed anew each time."""
+        return hash((self.id, self.expires_at))
+
     def expired(self, now: datetime) -> bool:
         """Whether their credentials have ended."""
         return self.expires_at is not None and self.expires_at <= now

@@ -79,8 +79,10 @@ class Endpoint:
                 raise Unreadable(421, UNKNOWN_HOST)
             if not (kinds.events or kinds.json or kinds.graphql):
                 raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
-            whence = partial(self._authentication.address, scope)
-            viewer = await self._authentication.viewer(text(headers.get(b"authorization")), whence)
+            authorization = text(headers.get(b"authorization"))
+            viewer = self._authentication.recognized(authorization)
+            if viewer is None:
+                viewer = await self._authentication.viewer(authorization, partial(self._authentication.address, scope))
             request = await self._reader.read(scope, receive, headers, lambda: viewer)
             try:
                 await self._answer(request, kinds, scope, receive, send)

@@ -38,6 +38,19 @@ class Authentication:
         self._clock = clock
         self._known: OrderedDict[str, Viewer] = OrderedDict()
 
+    def recognized(self, authorization: str | None) -> Viewer | None:
+        """Who sends this header, as far as that is known without asking anybody; None where ``viewer`` has to say.
+
+        Raises ``TooMany``.
+        """
+        if not self.required:
+            return NOBODY
+        found = self._known.get(authorization or "")
+        if found is None or (found.expires_at is not None and found.expired(self._clock.now())):
+            return None
+        self.allowance.spend(found)
+        return found
+
     async def viewer(self, authorization: str | None, whence: Callable[[], str]) -> Viewer:
         """Who sends this header, from an address that is only asked for where it matters.
 

@@ -217,11 +217,13 @@ def _guarded(name: str, scope: str) -> Callable[..., Any]:
 
     if inspect.iscoroutinefunction(method):
 
+        async def refused() -> Any:
+            raise Forbidden(refusal)
+
         @wraps(method)
-        async def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
-            if enough.isdisjoint(self.viewer.scopes):
-                raise Forbidden(refusal)
-            return await method(self, *args, **named)
+        def guarded(self: Admitted, *args: Any, **named: Any) -> Any:
+            # Refused where it is awaited, as it would be allowed.
+            return refused() if enough.isdisjoint(self.viewer.scopes) else method(self, *args, **named)
     else:
 
         @wraps(method)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from gateway.cache import SessionCache
 from gateway.confirmation import Confirmations
@@ -119,19 +119,19 @@ class Reading:
         """Providers as they are now, and again whenever their health or connection changes. Raises ``NotFound``."""
         return self._vigil.watch(names, ("names",))
 
-    async def observe(
+    def observe(
         self,
         seen: Session,
         source: ChangeSource,
         digests: Mapping[str, bytes] | None = None,
         settlement: Settlement | None = None,
         begun_at: datetime | None = None,
-    ) -> Session:
+    ) -> Coroutine[Any, Any, Session]:
         """The one door for change: keeps what was seen, and returns the session as it is now known.
 
         ``settlement`` is what ends with it, in the same transaction; ``begun_at`` is when a reading was asked for.
         """
-        return await self._observation.observe(seen, source, digests, settlement, begun_at)
+        return self._observation.observe(seen, source, digests, settlement, begun_at)
 
     async def session(self, ref: SessionRef, max_age: timedelta | None = None) -> Session:
         """A session, read at its provider where what is known is older than ``max_age``.
