@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent
 
 _PIPELINED = 100
+_SMALL: Final = 4_096
+"""Bytes of a body that are copied behind their head sooner than they are sent from where they are."""
 
 
 def _refusal(status: str, code: str, message: str) -> bytes:
@@ -110,7 +112,11 @@ class _Exchange(RequestResponseCycle):
 
     def _answer(self, begun: HTTPResponseStartEvent, body: bytes) -> None:
         headers = starmap(_line, chain(self.default_headers, begun["headers"]))
-        self.transport.writelines((b"".join((STATUS_LINE[begun["status"]], *headers, b"\r\n")), body))
+        head = b"".join((STATUS_LINE[begun["status"]], *headers, b"\r\n"))
+        if len(body) <= _SMALL:
+            self.transport.write(head + body)
+        else:
+            self.transport.writelines((head, body))
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()
@@ -125,6 +131,9 @@ class HttpProtocol(Watched, HttpToolsProtocol):
     _listening: asyncio.TimerHandle | None = None
     _heard_at = 0.0
     _head_since: float | None = None
+    _idle_since: float | None = None
+    """Since when the connection is kept for the next request, while it is."""
+    _idler: asyncio.TimerHandle | None = None
     _heading = True
     """Whether what comes next belongs to a head."""
     _unfinished = 0
@@ -162,7 +171,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
             self._refuse(error.__context__.args[0] if isinstance(error.__context__, _Refused) else 400)
             return
         if self._head_since is None:
-            if self.timeout_keep_alive_task is None and self.cycle is not None and self.cycle.response_complete:
+            if self._idle_since is None and self.cycle is not None and self.cycle.response_complete:
                 self._head_since = self._heard_at  # what is left of a body has as long as the next head
         elif self._heading and self._head_since == since:
             self._unfinished += len(data)
@@ -201,6 +210,33 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         self._heading = False
         self._unfinished = 0
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn has it, but that one timer looks whether the connection is idle, instead of one for each answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self._idler is None:
+            self._idler = self.loop.call_at(self._idle_since + self.timeout_keep_alive, self._look_idle)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _look_idle(self) -> None:
+        """Ends the connection if it has been idle for long enough, and looks again when it could have been."""
+        self._idler = None
+        if self._idle_since is None:
+            return
+        due = self._idle_since + self.timeout_keep_alive
+        if due <= self.loop.time():
+            self.timeout_keep_alive_handler()
+        else:
+            self._idler = self.loop.call_at(due, self._look_idle)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = _Exchange  # uvicorn leaves no choice
@@ -247,7 +283,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         if self.cycle is None:
             return True
         if self.cycle.response_complete:
-            return self.timeout_keep_alive_task is None
+            return self._idle_since is None
         return self.cycle.more_body and not self.flow.read_paused and not self.cycle.waiting_for_100_continue
 
     def _refuse(self, status: int) -> None:
@@ -262,6 +298,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         self.transport.close()
 
     def _stop_listening(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            self._listening = None
+        for timer in (self._listening, self._idler):
+            if timer is not None:
+                timer.cancel()
+        self._listening = self._idler = None
