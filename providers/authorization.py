@@ -5,11 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from pydantic import SecretStr
 
 from providers.clock import Clock
+
+
+class Proof(dict[str, str]):
+    """Headers that prove who we are, made once for all calls. What they say is shown to nobody."""
+
+    def __repr__(self) -> str:
+        return f"Proof({', '.join(self)})"
+
+    @classmethod
+    def bearer(cls, token: SecretStr) -> Self:
+        """That we hold a token."""
+        return cls(authorization=f"Bearer {token.get_secret_value()}")
 
 
 class Authorization(Protocol):
@@ -26,11 +38,11 @@ class Headers:
     """The same headers on every call, for keys that do not expire."""
 
     def __init__(self, headers: Mapping[str, SecretStr]) -> None:
-        self._headers = headers
+        self._proof = Proof({name: value.get_secret_value() for name, value in headers.items()})
 
     def headers(self) -> Mapping[str, str]:
         """The headers."""
-        return {name: value.get_secret_value() for name, value in self._headers.items()}
+        return self._proof
 
     async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """A fixed key that was refused stays refused."""
@@ -60,12 +72,12 @@ class Bearer:
         self._early = early
         self._default = default
         self._lock = asyncio.Lock()
-        self._value: SecretStr | None = None
+        self._held: Proof | None = None
         self._until = 0.0
 
     def headers(self) -> Mapping[str, str] | None:
         """The Authorization header, where there is a token that is good for a while."""
-        return None if self._value is None or self._clock.monotonic() >= self._until else self._header(self._value)
+        return None if self._held is None or self._clock.monotonic() >= self._until else self._held
 
     async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """Fetches a token, unless somebody has already done so since the rejected one."""
@@ -73,13 +85,10 @@ class Bearer:
             held = self.headers()
             return held if held is not None and held != rejected else await self._replace()
 
-    def _header(self, value: SecretStr) -> Mapping[str, str]:
-        return {"authorization": f"Bearer {value.get_secret_value()}"}
-
     async def _replace(self) -> Mapping[str, str]:
-        self._value = None
+        self._held = None
         token = await self._fetch()
-        self._value = token.value
         life = self._default if token.expires_in is None else token.expires_in
         self._until = self._clock.monotonic() + life - min(self._early, life / 2)
-        return self._header(token.value)
+        self._held = Proof.bearer(token.value)
+        return self._held

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -36,6 +37,7 @@ Exchange = Callable[[Call, Mapping[str, str]], Awaitable[T]]
 
 ATTEMPTS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_REMEMBERED = 512
 
 
 class Http:
@@ -65,6 +67,8 @@ class Http:
         self._fault = fault
         self._pulse = Pulse(self.clock)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._reading = lru_cache(_REMEMBERED)(self._call)
+        """A call that says nothing but what is read: the same is read again and again."""
         self._carrier = carrier or SocketCarrier(
             # Connecting gives up first, so that a write which never left is not taken for one in doubt.
             connect=settings.timeout / 2,
@@ -110,7 +114,7 @@ class Http:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self.unreadable(method, path, reply, error) from error
 
-    async def request(
+    def request(
         self,
         method: str,
         path: str,
@@ -122,16 +126,20 @@ class Http:
         repeatable: bool | None = None,
         base_url: str | None = None,
         authorized: bool = True,
-    ) -> Reply:
+    ) -> Awaitable[Reply]:
         """Calls and returns a successful (2xx) answer.
 
         ``repeatable`` says that the call may be sent twice; left out, it follows from the method.
         ``base_url`` is for the one host beside the API's: where tokens come from.
         """
-        call = self._call(
-            method, path, query=query, json=json, body=body, headers=headers, repeatable=repeatable, base_url=base_url
-        )
-        return await self._tried(call, self._whole, authorized=authorized)
+        silent = json is None and body is None and headers is None
+        if method in READS and silent and not query and repeatable is None and base_url is None:
+            call = self._reading(method, path)
+        else:
+            call = self._call(
+                method, path, query=query, json=json, body=body, headers=headers, repeatable=repeatable, base_url=base_url
+            )
+        return self._tried(call, self._whole, authorized=authorized)
 
     @asynccontextmanager
     async def download(
@@ -253,7 +261,10 @@ class Http:
         answer: Answer | None = None
         begun = self.clock.monotonic()
         try:
-            answer = await self._send(call, proof)
+            try:
+                answer = await self._send(call, proof)
+            except Lost as error:
+                raise call.silence(error) from error
             if not 200 <= answer.status < 300:
                 reply = Reply(answer.status, answer.headers, await self._read(call, answer))
                 raise self._refusal(call, reply, proof)
@@ -294,14 +305,11 @@ class Http:
         if self._rest() <= 0:
             raise TimedOut(f"The request's deadline passed before {self.provider} was asked.", provider=self.provider)
 
-    async def _send(self, call: Call, proof: Mapping[str, str]) -> Answer:
+    def _send(self, call: Call, proof: Mapping[str, str]) -> Awaitable[Answer]:
         # A streamed body may take as long as the whole request may.
         patience = time_left(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
         self.sent += 1
-        try:
-            return await self._carrier.send(call.method, call.url, {**call.headers, **proof}, call.content, patience)
-        except Lost as error:
-            raise call.silence(error) from error
+        return self._carrier.send(call.method, call.url, {**call.headers, **proof}, call.content, patience)
 
     async def _read(self, call: Call, answer: Answer) -> bytes:
         body = bytearray()

@@ -64,20 +64,20 @@ def fault(reply: Reply) -> Fault:
     return Fault(error.code, _PERSONAL.sub("…", " ".join(words for words in said if words)) or None)
 
 
-@contextmanager
-def understood() -> Iterator[None]:
+class understood:  # noqa: N801 - it is used as a function is
     """Their refusals as our errors: a missing child, for one, comes as any other invalid input."""
-    try:
-        yield
-    except AuthorizationRequired as error:
-        if error.status is None:
-            raise
-        raise _as(AuthorizationRequired, error, f"{error.message} Its token belongs to a person: {REMEDY}.") from error
-    except Refused as error:
-        kind = _meaning(error.provider_code, error.detail)
-        if kind is None:
-            raise
-        raise _as(kind, error, error.message) from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, AuthorizationRequired):
+            if error.status is not None:
+                raise _as(AuthorizationRequired, error, f"{error.message} Its token belongs to a person: {REMEDY}.") from error
+        elif isinstance(error, Refused):
+            meant = _meaning(error.provider_code, error.detail)
+            if meant is not None:
+                raise _as(meant, error, error.message) from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from pydantic import SecretStr
 
-from providers.authorization import Token
+from providers.authorization import Proof, Token
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired
 
@@ -23,14 +23,14 @@ class PersonalToken:
     def __init__(self, provider: str, clock: Clock, value: SecretStr | None = None) -> None:
         self._provider = provider
         self._clock = clock
-        self._value = value
+        self._proof = None if value is None else Proof.bearer(value)
         self._expires_at = None if value is None else expiry(value)
         self._refused = False
 
     @property
     def given(self) -> bool:
         """Whether there is one."""
-        return self._value is not None
+        return self._proof is not None
 
     @property
     def expires_at(self) -> datetime | None:
@@ -47,23 +47,20 @@ class PersonalToken:
         ends_at = expiry(token.value)
         if ends_at is None and token.expires_in is not None:
             ends_at = self._clock.now() + timedelta(seconds=token.expires_in)
-        self._value, self._expires_at, self._refused = token.value, ends_at, False
+        self._proof, self._expires_at, self._refused = Proof.bearer(token.value), ends_at, False
 
     def headers(self) -> Mapping[str, str]:
         """The Authorization header. Raises ``AuthorizationRequired`` where nobody gave a token."""
-        if self._value is None:
+        if self._proof is None:
             raise AuthorizationRequired(f"{self._provider} needs the token of a person: {REMEDY}.", provider=self._provider)
-        return self._header(self._value)
+        return self._proof
 
     async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """EasyInk gives no refresh token: only one that was given in the meantime has a chance."""
-        if self._value is not None and (held := self._header(self._value)) != rejected:
-            return held
-        self._refused = self._value is not None
+        if self._proof is not None and self._proof != rejected:
+            return self._proof
+        self._refused = self._proof is not None
         return {}
-
-    def _header(self, value: SecretStr) -> Mapping[str, str]:
-        return {"authorization": f"Bearer {value.get_secret_value()}"}
 
 
 class _Claims(msgspec.Struct):

@@ -92,7 +92,14 @@ class Incoming:
     async def head(self) -> None:
         """Waits until its status and headers are here. Raises why they will not be."""
         while not self.status:
-            await self._turn()
+            await self.turn()
+
+    def turn(self) -> asyncio.Future[None]:
+        """Is done when something has come. Raises why nothing will."""
+        if self._error is not None:
+            raise self._error
+        self._waiter = asyncio.get_running_loop().create_future()
+        return self._waiter
 
     def whole(self) -> bytes | None:
         """All of its body, where that is here already and is not compressed."""
@@ -113,7 +120,7 @@ class Incoming:
                     raise Garbled("It ends too early to be decompressed.")
                 return b""
             else:
-                await self._turn()
+                await self.turn()
 
     def close(self) -> None:
         """Ends the connection, unless all of it has come."""
@@ -126,13 +133,6 @@ class Incoming:
             self._source.resume()
         self._held = 0
         return data
-
-    def _turn(self) -> asyncio.Future[None]:
-        """Is done when something has come. Raises why nothing will."""
-        if self._error is not None:
-            raise self._error
-        self._waiter = asyncio.get_running_loop().create_future()
-        return self._waiter
 
 
 class Headers(Mapping[str, str]):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.request import getproxies
 
 from providers.carrier import Answer, Body, Late, Unreached
@@ -38,24 +38,25 @@ class SocketCarrier:
         self._asked = lru_cache(_REMEMBERED)(self._asking)
         self._closed = False
 
-    async def send(
+    def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         """The beginning of the answer, to be closed. Raises ``Lost``, or what ``body`` raises."""
         if self._closed:
             raise Unreached("Connections are no longer made.")
+        headless = method == "HEAD"
         if body is None and method in _BODILESS:
             pool, request = self._asked(method, url, tuple(headers.items()))
-            return await _answered(pool, request, patience, headless=method == "HEAD")
-        pool, target, said = self._addressed(url, headers)
-        if body is not None and not isinstance(body, bytes):
-            try:
-                async with asyncio.timeout(patience):
-                    return await self._streamed(pool, method, target, said, body)
-            except TimeoutError as error:
-                raise Late("The answer took too long.") from error
-        said["content-length"] = str(len(body or b""))
-        return await _answered(pool, head(method, target, said) + (body or b""), patience, headless=method == "HEAD")
+        else:
+            pool, target, said = self._addressed(url, headers)
+            if body is not None and not isinstance(body, bytes):
+                return self._streamed(pool, method, target, said, body, patience)
+            said["content-length"] = str(len(body or b""))
+            request = head(method, target, said) + (body or b"")
+        connection = pool.kept()
+        if connection is None:
+            return _answered(pool, request, patience, headless=headless)
+        return connection.ask(request, patience, headless=headless)
 
     async def close(self) -> None:
         """Closes every connection; nothing can be sent any more."""
@@ -76,13 +77,19 @@ class SocketCarrier:
         said |= {name.lower(): value for name, value in headers.items()}
         return pool, pool.route.before + target, said
 
-    async def _streamed(self, pool: Pool, method: str, target: str, said: dict[str, str], body: AsyncIterator[bytes]) -> Answer:
+    async def _streamed(
+        self, pool: Pool, method: str, target: str, said: dict[str, str], body: AsyncIterator[bytes], patience: float | None
+    ) -> Answer:
         length = int(said["content-length"]) if "content-length" in said else None
         if length is None:
             said["transfer-encoding"] = "chunked"
         request = head(method, target, said)
-        connection = pool.kept() or await pool.opened(None)
-        return await connection.stream(request, body, length, self._stall)
+        try:
+            async with asyncio.timeout(patience):
+                connection = pool.kept() or await pool.opened(None)
+                return await connection.stream(request, body, length, self._stall)
+        except TimeoutError as error:
+            raise Late("The answer took too long.") from error
 
     def _pool(self, scheme: str, authority: str) -> Pool:
         made = self._pools[scheme, authority] = Pool(
@@ -92,12 +99,11 @@ class SocketCarrier:
 
 
 async def _answered(pool: Pool, request: bytes, patience: float | None, *, headless: bool) -> Answer:
-    connection = pool.kept()
-    if connection is None:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        connection = await pool.opened(patience)
-        patience = None if patience is None else patience - (loop.time() - begun)
+    """By a connection that is still to be made, which takes of the patience."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    connection = await pool.opened(patience)
+    patience = None if patience is None else patience - (loop.time() - begun)
     return await connection.ask(request, patience, headless=headless)
 
 

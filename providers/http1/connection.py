@@ -50,7 +50,8 @@ class Connection(asyncio.Protocol):
         if patience is not None:
             self._expect(patience)
         try:
-            await answer.head()
+            while not answer.status:
+                await answer.turn()
         except BaseException:
             self.abort()
             raise

@@ -244,16 +244,16 @@ class SignApi:
     def query(self, **query: str | int) -> dict[str, str | int | Sequence[str]]:
         """The query of a call, with the account that it is for where the settings name one."""
         account = self._settings.account_id
-        return {**query, **({"signicat-accountId": account} if account else {})}
+        return {**query, "signicat-accountId": account} if account else {**query}
 
     async def _get(self, into: type[T], name: str, key: str | None = None, query: Query | None = None) -> tuple[T, Reply]:
         reply = await self._request(name, key, query)
         path = self._settings.path(name) if key is None else self._settings.path(name, key=key)
         return self._read(into, "GET", path, reply), reply
 
-    async def _request(self, name: str, key: str | None = None, query: Query | None = None) -> Reply:
+    def _request(self, name: str, key: str | None = None, query: Query | None = None) -> Awaitable[Reply]:
         path = self._settings.path(name) if key is None else self._settings.path(name, key=key)
-        return await self._http.request("GET", path, query=query or self.query())
+        return self._http.request("GET", path, query=query or self.query())
 
     async def _post(self, into: type[T], name: str, payload: object) -> tuple[T, Reply]:
         path = self._settings.path(name)

@@ -135,3 +135,13 @@ async def test_fixed_headers_are_sent_and_a_refusal_of_them_stays(connect):
         await http.request("GET", "/things")
     assert provider.calls == 1
     assert provider.headers[0]["x-key"] == KEY
+
+
+async def test_what_proves_who_we_are_is_shown_to_nobody(watch):
+    async def fetch() -> Token:
+        return Token(SecretStr("token-1"))
+
+    bearer = Bearer(fetch, watch)
+    for proof in (await bearer.renew(None), bearer.headers(), Headers({"x-key": SecretStr("token-1")}).headers()):
+        assert "token-1" in "".join(proof.values())
+        assert "token-1" not in f"{proof} {proof!r} {[proof]}"
