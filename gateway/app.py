@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway import console, delivery, webhooks
 from gateway.authentication import Authentication
@@ -46,13 +47,11 @@ _GRAPHIQL = Path(__file__).parent / "graphiql"
 class _Gateway(FastAPI):
     """Hands GraphQL to its endpoint at once: a way through every middleware costs more than many an answer."""
 
-    endpoint: ASGIApp
+    endpoint: Masking
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan" and scope["path"] == "/graphql":
-            await self.endpoint(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        graphql = scope["type"] != "lifespan" and scope["path"] == "/graphql"
+        return self.endpoint(scope, receive, send) if graphql else super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:

@@ -186,10 +186,22 @@ class Http:
 
     async def _tried(self, call: Call, once: Exchange[T], *, authorized: bool = True) -> T:
         """What the first attempt comes to that is not worth another."""
+        authorization = self._authorization if authorized else None
         attempt = 1
         while True:
             try:
-                return await self._authorized(call, once, self._authorization if authorized else None)
+                if authorization is None:
+                    return await once(call, {})
+                proof = authorization.headers()
+                if proof is None:
+                    proof = await self._renewed(authorization, None)
+                try:
+                    return await once(call, proof)
+                except AuthorizationRequired:
+                    # The refused call has left its place by now: fetching a token takes one.
+                    if not (renewed := await self._renewed(authorization, proof)):
+                        raise
+                return await once(call, renewed)
             except SigningError as error:
                 pause = _pause(error, attempt)
                 if attempt >= ATTEMPTS or not self._again(call, error) or pause >= self._rest():
@@ -206,21 +218,6 @@ class Http:
         """Seconds left of the whole request, or a call's own timeout where nobody set a deadline."""
         left = time_left(self.clock)
         return self._settings.timeout if left is None else left
-
-    async def _authorized(self, call: Call, once: Exchange[T], authorization: Authorization | None) -> T:
-        """One exchange, and another with renewed credentials where they were refused."""
-        if authorization is None:
-            return await once(call, {})
-        proof = authorization.headers()
-        if proof is None:
-            proof = await self._renewed(authorization, None)
-        try:
-            return await once(call, proof)
-        except AuthorizationRequired:
-            # The refused call has left its place by now: fetching a token takes one.
-            if not (renewed := await self._renewed(authorization, proof)):
-                raise
-        return await once(call, renewed)
 
     async def _renewed(self, authorization: Authorization, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """Headers that prove who we are; none where there are no others than the rejected ones."""

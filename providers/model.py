@@ -328,7 +328,9 @@ class Session:
     def seen(self, at: datetime, source: ChangeSource) -> Session:
         """The same session, as it was seen then. It is what ``replace`` would make, at a tenth of the cost."""
         again = object.__new__(Session)
-        vars(again).update(vars(self), observed_at=at, source=source, stale=False)
+        told = vars(self).copy()
+        told["observed_at"], told["source"], told["stale"] = at, source, False
+        object.__setattr__(again, "__dict__", told)
         return again
 
     @cached_property

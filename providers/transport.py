@@ -58,6 +58,7 @@ class Config(uvicorn.Config):
         self.admission = Admission(self.bounds)
         super().__init__(
             app,
+            interface="asgi3",  # which uvicorn only sees where it is called as a coroutine function
             http=HttpProtocol,
             ws=WebSocketProtocol,
             ws_max_size=self.bounds.message_bytes,

@@ -100,9 +100,9 @@ class Operations:
             raise Refused(plan)
         return plan
 
-    async def answer(self, plan: Plan, request: Request) -> Executed:
+    def answer(self, plan: Plan, request: Request) -> Awaitable[Executed]:
         """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
-        return await self._execute(_bound(plan, request.question), request)
+        return self._execute(_bound(plan, request.question), request)
 
     async def operate(self, request: Request) -> Answers:
         """Begins an operation, whatever it is. Raises ``Refused`` where it cannot begin."""

@@ -182,7 +182,7 @@ class Bound:
             run.add(error, None)
             data = None
         finally:
-            if not run.done:
+            if run.left:
                 await run.close()
         return self.plan.answer(data, run.errors)
 

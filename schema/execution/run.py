@@ -39,7 +39,7 @@ class Reach:
 class Run:
     """The state of one execution. ``core`` makes what only the rare paths need: graphql-core's own view of it."""
 
-    __slots__ = ("_core", "_given", "_left", "_make_core", "_nulled", "context", "errors", "info", "root", "variables")
+    __slots__ = ("_core", "_given", "_make_core", "_nulled", "context", "errors", "info", "left", "root", "variables")
 
     def __init__(
         self, context: object, root: object, variables: VariableValues, given: dict[Make, Given], core: Callable[[Run], Core]
@@ -51,7 +51,8 @@ class Run:
         self._given = given
         self.errors: list[GraphQLError] = []
         self._nulled: set[Path | None] = set()
-        self._left: list[Future[list[Any]]] = []
+        self.left: list[Future[list[Any]]] = []
+        """What goes on by itself."""
         self._make_core = core
         self._core: Core | None = None
 
@@ -85,18 +86,13 @@ class Run:
 
     def leave(self, awaitables: Sequence[Awaitable[Any]]) -> None:
         """Lets go on by itself what nobody waits for any more; ``close`` ends it."""
-        self._left.append(gather(*awaitables, return_exceptions=True))
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing goes on by itself."""
-        return not self._left
+        self.left.append(gather(*awaitables, return_exceptions=True))
 
     async def close(self) -> None:
         """Ends whatever goes on by itself."""
-        for each in self._left:
+        for each in self.left:
             each.cancel()
-        await gather(*self._left, return_exceptions=True)
+        await gather(*self.left, return_exceptions=True)
 
 
 def keys(path: Path | None) -> list[str | int]:
