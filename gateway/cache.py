@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
 from collections import OrderedDict
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Final
 
 from aiocache import SimpleMemoryCache
@@ -26,11 +26,11 @@ class _Memory(SimpleMemoryCache):  # type: ignore[misc]
     def look(self, ref: SessionRef) -> Stored | None:
         """What is held, if it is."""
         stored, until = self._cache.get(ref, _NOTHING)
-        return stored if until > get_running_loop().time() else None
+        return stored if until > monotonic() else None
 
     def hold(self, ref: SessionRef, stored: Stored, seconds: float) -> None:
         """Holds it for so long."""
-        self._cache[ref] = stored, get_running_loop().time() + seconds
+        self._cache[ref] = stored, monotonic() + seconds
 
     def forget(self, ref: SessionRef) -> None:
         """Holds it no longer."""

@@ -30,6 +30,7 @@ class Incoming:
         "_decoder",
         "_error",
         "_held",
+        "_loop",
         "_pieces",
         "_source",
         "_waiter",
@@ -40,7 +41,7 @@ class Incoming:
         "status",
     )
 
-    def __init__(self, source: Source, *, headless: bool) -> None:
+    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, *, headless: bool) -> None:
         self.status = 0
         self.raw: list[tuple[bytes, bytes]] = []
         self.headers: Mapping[str, str] = Headers(self.raw)
@@ -48,6 +49,7 @@ class Incoming:
         """Whether all of it is here."""
         self.headless = headless
         self._source = source
+        self._loop = loop
         self._pieces: list[bytes] = []
         self._held = 0
         self._decoder: Decoder | None = None
@@ -98,7 +100,7 @@ class Incoming:
         """Is done when something has come. Raises why nothing will."""
         if self._error is not None:
             raise self._error
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         return self._waiter
 
     def whole(self) -> bytes | None:

@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
-        self._nothing = Incoming(self, headless=True)
+        self._nothing = Incoming(self, self._loop, headless=True)
         self._nothing.ended = True
         self._answer = self._nothing
         """The one that is owed, ``_nothing`` where none is."""
@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
 
     async def ask(self, request: bytes, patience: float | None, *, headless: bool = False) -> Incoming:
         """Sends a request and waits so many seconds for the head of its answer, which is all of it where it is ``headless``."""
-        answer = self._answer = Incoming(self, headless=headless)
+        answer = self._answer = Incoming(self, self._loop, headless=headless)
         self.transport.write(request)
         if patience is not None:
             self._expect(patience)
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
 
         An answer that comes before the body is whole is one too. Raises what ``body`` raises.
         """
-        answer = self._answer = Incoming(self, headless=False)
+        answer = self._answer = Incoming(self, self._loop, headless=False)
         upload = self._upload = self._loop.create_task(self._sent(head, body, length, stall))
         upload.add_done_callback(lambda upload: self._uploaded(upload, stall))
         try:

@@ -163,11 +163,13 @@ async def join_steady(done: Any, pending: dict[Any, Pending]) -> Any:
     The last needs no task of its own then: it is begun when the tasks of the others are, behind them.
     """
     key, last = pending.popitem()
+    if not pending:
+        done[key] = await last.work()
+        return done
     loop = get_running_loop()
     tasks = {key: each.begin(loop) for key, each in pending.items()}
     try:
-        if tasks:
-            await sleep(0)
+        await sleep(0)
         done[key] = await last.work()
         for key, task in tasks.items():
             done[key] = await task
