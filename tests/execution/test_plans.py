@@ -28,6 +28,8 @@ from graphql import DocumentNode, GraphQLError
 from providers import model
 from schema import schema
 from schema.execution import Answer, Plan, Plans, encode
+from schema.execution.kept import unchanging
+from schema.execution.resolve import Attribute
 from schema.node import node_id
 
 SESSION = node_id("Session", "acme", KEYS[0])
@@ -300,7 +302,14 @@ async def test_a_session_that_is_seen_again_is_shown_as_before_but_for_when_it_w
         dated.append(json.loads(await shown(plans, world.context(), seen))["data"]["session"]["freshness"]["asOf"])
     assert len(whole) == 1
     assert dated == [f"2026-05-0{day}T12:00:00Z" for day in range(1, 6)]
-    assert len(plans.kept) == 1, "each sighting is kept by itself"
+    assert plans.kept._written == len(json.dumps(json.loads(whole.pop())["data"]["session"], separators=(",", ":")))  # type: ignore[attr-defined]
+
+
+def test_when_a_session_was_seen_is_nothing_that_lasts() -> None:
+    leaf: Any = SimpleNamespace(definition=schema._schema.get_type("Session").fields["title"])  # type: ignore[union-attr]
+    assert unchanging(model.Session, leaf, Attribute("title"), set())
+    for name in ("observed_at", "source", "stale"):
+        assert not unchanging(model.Session, leaf, Attribute(name), set())
 
 
 def test_what_is_lasting_is_shared_by_sightings_of_the_same_alone() -> None:
