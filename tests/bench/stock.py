@@ -68,7 +68,7 @@ async def stocked(url: str, count: int) -> AsyncIterator[Store]:
 
 
 async def _repeat(engine: AsyncEngine, count: int) -> None:
-    async with engine.begin() as connection:
+    async with engine.begin() as connection, _aside(connection):
         session = await _row(connection, table.session)
         part, mailbox = await _row(connection, table.part), await _row(connection, table.mailbox)
         for start in range(0, count, _BATCH):
@@ -86,6 +86,21 @@ async def _repeat(engine: AsyncEngine, count: int) -> None:
         # Its autovacuum does so within a minute; SQLite has nothing that would.
         async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             await connection.execute(text("VACUUM ANALYZE"))
+
+
+@asynccontextmanager
+async def _aside(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Makes the indexes anew that would take longest to be told of each."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    found = text("SELECT indexname, indexdef FROM pg_indexes WHERE indexname LIKE 'session_by_trigram%'")
+    indexes = (await connection.execute(found)).all()
+    for name, _ in indexes:
+        await connection.exec_driver_sql(f"DROP INDEX {name}")
+    yield
+    for _, definition in indexes:
+        await connection.exec_driver_sql(definition)
 
 
 async def _insert(connection: AsyncConnection, statement: Insert, usual: RowMapping, changed: list[dict[str, Any]]) -> None:
