@@ -5,17 +5,31 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from gateway.store import Row
+from providers.model import Session
 
 
-@dataclass(frozen=True, slots=True)
+class Together(list[Session]):
+    """Sessions that stay together for a while, which nobody changes.
+
+    It is no tuple, as those cannot be referred to weakly: what is kept of all of them has to know when they are gone.
+    """
+
+
+@dataclass(frozen=True)
 class ListPage:
     """Rows of the list, whether there are ``more`` behind them, and whether the ``whole`` of each session is known."""
 
     rows: Sequence[Row]
     more: bool
-    whole: bool
+    whole: bool = True
+
+    @cached_property
+    def sessions(self) -> Together:
+        """The sessions of the rows."""
+        return Together(row.session for row in self.rows)
 
 
 class Pages:

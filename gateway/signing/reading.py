@@ -50,10 +50,9 @@ _LOOKS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class SessionList:
-    """A slice of the list of sessions; ``more`` says whether it goes on in the direction that was read."""
+    """A slice of the list of sessions: a page, and how fresh each provider's share of it is."""
 
-    rows: Sequence[Row]
-    more: bool
+    page: ListPage
     sources: Sequence[SourceReport]
 
 
@@ -176,7 +175,7 @@ class Reading:
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
         await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
         page = await self._page(wanted, order, part)
-        return SessionList(page.rows if page.whole else await self._completed(page.rows), page.more, sources)
+        return SessionList(page if page.whole else ListPage(await self._completed(page.rows), page.more), sources)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
         """How many sessions match."""

@@ -140,7 +140,7 @@ def _objects(items: Items, select: Select, accepted: set[type]) -> Complete:
     kept = select if isinstance(select, Kept) else None
 
     def complete(value: Any, run: Run, path: Path) -> Any:
-        if type(value) is not tuple and type(value) is not list:
+        if not isinstance(value, tuple | list):
             return items.complete(value, run, path)
         if kept is not None and (known := kept.all(value)) is not None:
             return known

@@ -9,7 +9,7 @@ Objects of which only a moment passes, as when they were seen, may share one thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import is_dataclass
 from functools import partial
 from operator import attrgetter
@@ -81,16 +81,20 @@ class Kept:
         lasting = _LASTING(source) if self._lasting else source
         return self._shown.get(id(lasting)) or self._show(lasting, source, run, path)
 
-    def all(self, sources: Iterable[Any]) -> list[Any] | None:
-        """The answer's objects of these values, where all of them are kept."""
+    def all(self, sources: Sequence[Any]) -> list[Any] | orjson.Fragment | None:
+        """The answer's objects of these values, where all of them are kept: as one, if they are asked for together again."""
         if not self._shown:
             return None
+        if (together := self._shown.get(id(sources))) is not None:
+            return together
         try:
             lasting = map(_LASTING, sources) if self._lasting else sources
             found = [*map(self._shown.get, map(id, lasting))]
         except AttributeError:  # what is not even of the class
             return None
-        return None if None in found else found
+        if None in found:
+            return None
+        return self._keep(sources, found) if type(sources).__weakrefoffset__ else found
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -102,6 +106,10 @@ class Kept:
         shown = self._select(source, run, path)
         if type(shown) is Pending or len(run.errors) != failures:
             return shown
+        return self._keep(lasting, shown)
+
+    def _keep(self, lasting: Any, shown: Any) -> Any:
+        """Keeps what is shown a second time."""
         key = id(lasting)
         if key not in self._seen:
             self._seen[key] = ref(lasting, partial(self._forget, key))

@@ -48,13 +48,13 @@ class SessionPage:
     @property
     def cursors(self) -> list[str]:
         """Where each session stands."""
-        return self._cursors(self.found.rows)
+        return self._cursors(self.found.page.rows)
 
     @property
     def page_info(self) -> PageInfo:
         """Where the page stands in its list."""
-        rows = self.found.rows
-        return self.window.page_info(self._cursors([*rows[:1], *rows[-1:]]), more=self.found.more)
+        rows = self.found.page.rows
+        return self.window.page_info(self._cursors([*rows[:1], *rows[-1:]]), more=self.found.page.more)
 
     def _cursors(self, rows: Sequence[Row]) -> list[str]:
         query = fingerprint("session", self.wanted, self.order)
@@ -79,12 +79,12 @@ class Edge:
     cursor: str
 
 
-def _sessions(root: strawberry.Parent[SessionPage]) -> list[model.Session]:
-    return [row.session for row in root.found.rows]
+def _sessions(root: strawberry.Parent[SessionPage]) -> Sequence[model.Session]:
+    return root.found.page.sessions
 
 
 def _session_edges(root: strawberry.Parent[SessionPage]) -> list[Edge]:
-    return [Edge(row.session, cursor) for row, cursor in zip(root.found.rows, root.cursors, strict=True)]
+    return [Edge(row.session, cursor) for row, cursor in zip(root.found.page.rows, root.cursors, strict=True)]
 
 
 async def _session_count(root: strawberry.Parent[SessionPage], info: Info) -> int:

@@ -23,6 +23,7 @@ from execution_fault import NOW, oddities
 
 from gateway.directory import Connected, Directory
 from gateway.links import Link
+from gateway.pages import ListPage
 from gateway.signing import SessionList, SignatureList
 from gateway.signing.consent import Authorization
 from gateway.signing.following import EventList
@@ -68,6 +69,8 @@ class World:
         ]
         self.directory = Directory(connected)
         self._sessions: dict[model.SessionRef, model.Session] = {}
+        self.pages: dict[int, ListPage] | None = None
+        """Pages of sessions by their size, where they are to be the same each time."""
         self._scopes = frozenset(SCOPES if seed % 3 else SCOPES[:-1])
 
     def context(self) -> Context:
@@ -189,7 +192,9 @@ class Stand:
                 )
                 for ref in (model.SessionRef("acme", key) for key in KEYS[: reach.limit])
             ]
-            return SessionList(rows, more=True, sources=self._sources())
+            page = ListPage(rows, more=True)
+            pages = self._world.pages
+            return SessionList(page if pages is None else pages.setdefault(reach.limit, page), self._sources())
 
         return await self._later("sessions", repr((wanted, order)), found)
 

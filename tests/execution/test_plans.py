@@ -280,6 +280,20 @@ async def test_what_is_shown_again_is_not_made_again_while_somebody_holds_it() -
     assert len(plans.kept) == 0
 
 
+async def test_a_page_that_is_shown_again_is_kept_as_one_while_somebody_holds_it() -> None:
+    plans, world, text = Plans(schema), World(2, 0), "{ sessions(first: 3) { nodes { id title } } }"
+    world.pages = {}
+    first = await shown(plans, world.context(), text)
+    assert [await shown(plans, world.context(), text) for _ in range(5)] == [first] * 5
+    nodes = json.dumps(json.loads(first)["data"]["sessions"]["nodes"], separators=(",", ":"), ensure_ascii=False).encode()
+    each = len(nodes) - len("[,,]")
+    assert (len(plans.kept), plans.kept._written) == (4, each + len(nodes))  # type: ignore[attr-defined]
+    world.pages.clear()
+    gc.collect()
+    assert len(plans.kept) == 3
+    assert await shown(plans, world.context(), text) == first
+
+
 async def test_another_state_of_a_session_is_shown_as_it_is() -> None:
     plans, world = Plans(schema), World(2, 0)
     [first] = {await shown(plans, world.context()) for _ in range(3)}
