@@ -8,13 +8,15 @@ What is found this way may be too much and is never too little: whether a title 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from sqlalchemy import CTE, BigInteger, ColumnElement, Select, func, literal, select, text, true, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import table
-from gateway.store.filter import Columns, SessionFilter, contains, ranges
+from gateway.store.filter import Columns, SessionFilter, SessionOrder, contains, ranges
 from gateway.store.keyset import Keyset
 from gateway.store.trigram import told
 
@@ -73,7 +75,8 @@ def nearest(part: str, wanted: SessionFilter, keyset: Keyset) -> Select[Any]:
 
     Nothing but the title and the instant that is sorted by may matter.
     """
-    at, of, span = type_coerce(_SESSION.at(keyset.order), BigInteger), _UNINDEXED, _spans(wanted, keyset)
+    at, of = type_coerce(_SESSION.at(keyset.order), BigInteger), _UNINDEXED
+    span = _spans(keyset.order, keyset.descending, *keyset.within(wanted))
     has = func.trigrams(_SESSION.title_folded, at).bool_op("@>")(func.trigrams(literal(told(part)), span.c.at))
     place = (of.at(keyset.order), of.provider, of.key)
     exactly = (contains(of.title_folded, part), *ranges(wanted, of), *keyset.inside(*place))
@@ -83,15 +86,15 @@ def nearest(part: str, wanted: SessionFilter, keyset: Keyset) -> Select[Any]:
     return select(entry.c.provider, entry.c.key).select_from(span.join(entry, true())).limit(keyset.part.limit)
 
 
-def _spans(wanted: SessionFilter, keyset: Keyset) -> CTE:
-    """The instant of one session of each span that has any, nearest first; the last is none."""
-    at = type_coerce(_SESSION.at(keyset.order), BigInteger)
-    low, high = keyset.within(wanted)
-    bounds = [_SESSION.at(keyset.order) >= low] if low is not None else []
-    bounds += [_SESSION.at(keyset.order) <= high] if high is not None else []
-    nearest_of = func.max(at) if keyset.descending else func.min(at)
+@lru_cache
+def _spans(order: SessionOrder, descending: bool, low: datetime | None, high: datetime | None) -> CTE:
+    """The instant of one session of each span that has any between these, nearest first; the last is none."""
+    at = type_coerce(_SESSION.at(order), BigInteger)
+    bounds = [_SESSION.at(order) >= low] if low is not None else []
+    bounds += [_SESSION.at(order) <= high] if high is not None else []
+    nearest_of = func.max(at) if descending else func.min(at)
     span = select(select(nearest_of).where(*bounds).scalar_subquery().label("at")).cte("span", recursive=True)
     begin = span.c.at.bitwise_and(literal(-_SPAN, BigInteger))
-    beyond = at < begin if keyset.descending else at >= begin + literal(_SPAN, BigInteger)
+    beyond = at < begin if descending else at >= begin + literal(_SPAN, BigInteger)
     then = select(nearest_of).where(*bounds, beyond).correlate(span).scalar_subquery()
     return span.union_all(select(then).where(span.c.at.is_not(None)))

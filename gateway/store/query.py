@@ -40,7 +40,7 @@ class PageQuery:
         """The body, the instant that was sorted by, the provider and the key of each session, nearest first."""
         few = await (self._few_in_sqlite(connection) if self.dialect == "sqlite" else self._few_in_postgresql(connection))
         if few is not None:
-            query = self._sorted(few)
+            query = few
         elif crosses(self.wanted, self.keyset.order):
             query = replace(self, reach=await reach(connection, self.wanted, self.keyset.order))._ordered()
         else:
@@ -94,30 +94,30 @@ class PageQuery:
         keys = select(_S.provider, _S.key).where(few, *those, *self.keyset.inside(*place))
         return self._of_keys(self.keyset.first(keys, *place))
 
-    async def _few_in_postgresql(self, connection: AsyncConnection) -> ColumnElement[bool] | None:
-        """That of titles, unless many have this part. What else there are few of, PostgreSQL knows by itself."""
+    async def _few_in_postgresql(self, connection: AsyncConnection) -> Select[Any] | None:
+        """By titles, unless many have this part. What else there are few of, PostgreSQL knows by itself."""
         if self._part is None:
             return None
         found = await gin.Frequency.of(connection, self._part)
         if found.frequent:
             return None
         if self._alone:
-            return tuple_(_S.provider, _S.key).in_(gin.nearest(self._part, self.wanted, self.keyset))
+            return self._of_keys(gin.nearest(self._part, self.wanted, self.keyset))
         if not found.rare:
             return None
         # A plan for any part would not know that few have this one.
         await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        return gin.grouped(self._part)
+        return self._sorted(gin.grouped(self._part))
 
-    async def _few_in_sqlite(self, connection: AsyncConnection) -> ColumnElement[bool] | None:
-        """The narrowest condition, if only few fulfil it. SQLite does not know how many do, before it looks."""
+    async def _few_in_sqlite(self, connection: AsyncConnection) -> Select[Any] | None:
+        """By the narrowest condition, if only few fulfil it. SQLite does not know how many do, before it looks."""
         narrow = list(self._narrow())
         if not narrow:
             return None
         counts = (select(func.count()).select_from(each.limit(_FEW + 1).subquery()).scalar_subquery() for each in narrow)
         found = (await connection.execute(select(*counts))).one()
         fewest = min(range(len(narrow)), key=lambda place: found[place])
-        return None if found[fewest] > _FEW else tuple_(_S.provider, _S.key).in_(narrow[fewest])
+        return None if found[fewest] > _FEW else self._sorted(tuple_(_S.provider, _S.key).in_(narrow[fewest]))
 
     def _narrow(self) -> Iterator[Select[Any]]:
         """Provider and key of those that fulfil a condition, for each that has an index of its own, in no order."""
