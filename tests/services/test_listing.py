@@ -286,7 +286,7 @@ async def test_however_many_ask_for_a_page_at_once_the_store_is_asked_once(scene
         lists = await asyncio.gather(
             *(scene.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, page, timedelta(seconds=9)) for _ in range(10))
         )
-    assert [len(each.rows) for each in lists] == [2] * 10
+    assert [len(each.page.rows) for each in lists] == [2] * 10
     told = [each for each in asked if "FROM sync" in each or "ORDER BY" in each]
     assert len(told) == 2, told
 
