@@ -46,7 +46,7 @@ class Authentication:
         if not self.required:
             return NOBODY
         found = self._known.get(authorization or "")
-        if found is None or (found.expires_at is not None and found.expired(self._clock.now())):
+        if found is None or found.expired(self._clock.now()):
             return None
         self.allowance.spend(found)
         return found
@@ -56,8 +56,8 @@ class Authentication:
 
         Raises ``Unauthenticated`` and ``TooMany``.
         """
-        if not self.required:
-            return NOBODY
+        if (known := self.recognized(authorization)) is not None:
+            return known
         found = self._known.get(authorization or "") or await self._met(authorization, whence)
         if found.expired(self._clock.now()):
             self._known.pop(authorization or "", None)

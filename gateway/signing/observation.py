@@ -78,11 +78,7 @@ class Observation:
             if session is None:
                 return at_hand.session
             if seen is at_hand.session or same(at_hand.session, session):
-                confirmed = Stored(session, at_hand.version)
-                if digests:
-                    return await self._confirmed(confirmed, digests)
-                self._at_hand(confirmed)
-                return session
+                return await self._confirmed(Stored(session, at_hand.version), digests)
         lock = self._locks.setdefault(seen.ref, asyncio.Lock())
         async with lock:
             for _ in range(_TRIES):

@@ -38,13 +38,11 @@ class PageQuery:
 
     async def read(self, connection: AsyncConnection) -> Sequence[Found]:
         """The body, the instant that was sorted by, the provider and the key of each session, nearest first."""
-        few = await (self._few_in_sqlite(connection) if self.dialect == "sqlite" else self._few_in_postgresql(connection))
-        if few is not None:
-            query = few
-        elif crosses(self.wanted, self.keyset.order):
-            query = replace(self, reach=await reach(connection, self.wanted, self.keyset.order))._ordered()
-        else:
-            query = self._ordered()
+        query = await (self._few_in_sqlite(connection) if self.dialect == "sqlite" else self._few_in_postgresql(connection))
+        if query is None:
+            crossed = crosses(self.wanted, self.keyset.order)
+            within = await reach(connection, self.wanted, self.keyset.order) if crossed else self.reach
+            query = replace(self, reach=within)._ordered()
         found: Sequence[Found] = (await connection.execute(query)).all()
         return found
 

@@ -94,14 +94,7 @@ class Incoming:
     async def head(self) -> None:
         """Waits until its status and headers are here. Raises why they will not be."""
         while not self.status:
-            await self.turn()
-
-    def turn(self) -> asyncio.Future[None]:
-        """Is done when something has come. Raises why nothing will."""
-        if self._error is not None:
-            raise self._error
-        self._waiter = self._loop.create_future()
-        return self._waiter
+            await self._turn()
 
     def whole(self) -> bytes | None:
         """All of its body, where that is here already and is not compressed."""
@@ -122,7 +115,7 @@ class Incoming:
                     raise Garbled("It ends too early to be decompressed.")
                 return b""
             else:
-                await self.turn()
+                await self._turn()
 
     def close(self) -> None:
         """Ends the connection, unless all of it has come."""
@@ -135,6 +128,13 @@ class Incoming:
             self._source.resume()
         self._held = 0
         return data
+
+    def _turn(self) -> asyncio.Future[None]:
+        """Is done when something has come. Raises why nothing will."""
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        return self._waiter
 
 
 class Headers(Mapping[str, str]):

@@ -50,8 +50,7 @@ class Connection(asyncio.Protocol):
         if patience is not None:
             self._expect(patience)
         try:
-            while not answer.status:
-                await answer.turn()
+            await answer.head()
         except BaseException:
             self.abort()
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import is_dataclass
 from datetime import datetime, timedelta
@@ -32,8 +32,7 @@ from strawberry.types.arguments import StrawberryArgument, convert_argument
 from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 
 _NO_VARIABLES = VariableValues({}, {})
-IMMUTABLE = (str, int, float, bool, Enum, datetime, timedelta, type(None))
-"""What is the same for good: values of other classes are made anew for whoever might change them."""
+_IMMUTABLE = (str, int, float, bool, Enum, datetime, timedelta, type(None))
 
 Make: TypeAlias = Callable[[VariableValues], dict[str, Any]]
 """Makes the arguments of a call from the variables of the operation. Raises what is wrong with one."""
@@ -41,6 +40,11 @@ Make: TypeAlias = Callable[[VariableValues], dict[str, Any]]
 
 class _Varies(Exception):
     """Not to be decided before the variables are there."""
+
+
+def immutable(values: Iterable[object]) -> bool:
+    """Whether all of these are the same for good: others are made anew for whoever might change them."""
+    return all(isinstance(each, _IMMUTABLE) for each in values)
 
 
 class Arguments:
@@ -64,7 +68,7 @@ class Arguments:
                 self._fix(convert(get_argument_values(definition, node, _NO_VARIABLES)))
 
     def _fix(self, found: Mapping[str, Any]) -> None:
-        if all(isinstance(each, IMMUTABLE) for each in found.values()):
+        if immutable(found.values()):
             self.constant = found
         else:
             again = _members(found)
@@ -159,11 +163,11 @@ def _again(value: Any) -> Callable[[], Any]:
 
     Raises ``TypeError`` for what cannot be had again.
     """
-    if isinstance(value, IMMUTABLE):
+    if isinstance(value, _IMMUTABLE):
         return lambda: value
     if isinstance(value, list):
         items = [_again(each) for each in value]
-        return value.copy if all(isinstance(each, IMMUTABLE) for each in value) else lambda: [each() for each in items]
+        return value.copy if immutable(value) else lambda: [each() for each in items]
     if isinstance(value, dict):
         return _members(value)
     if not is_dataclass(value):
@@ -180,7 +184,7 @@ def _again(value: Any) -> Callable[[], Any]:
 
 def _members(found: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
     same = dict(found)
-    changing = {name: _again(each) for name, each in found.items() if not isinstance(each, IMMUTABLE)}
+    changing = {name: _again(each) for name, each in found.items() if not isinstance(each, _IMMUTABLE)}
     return lambda: same | {name: each() for name, each in changing.items()}
 
 

@@ -30,7 +30,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
 from schema.execution.answer import Answer, answer, refusal
-from schema.execution.arguments import IMMUTABLE, Make
+from schema.execution.arguments import Make, immutable
 from schema.execution.kept import Shelves
 from schema.execution.known import Known
 from schema.execution.run import Core, Given, Pending, Run
@@ -158,7 +158,7 @@ class Bound:
     @property
     def plain(self) -> bool:
         """Whether no variable has a value that could be changed."""
-        return all(isinstance(each, IMMUTABLE) for each in self.variables.coerced.values())
+        return immutable(self.variables.coerced.values())
 
     def execute(self, context: object, root: object = None) -> Coroutine[Any, Any, Answer]:
         """Executes it; nothing of it goes on when this has ended. ``root`` is the event, where it is a subscription."""

@@ -11,7 +11,7 @@ from graphql.execution import Executor as CoreExecutor
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as CorePath
 
-from schema.execution.arguments import IMMUTABLE, Make
+from schema.execution.arguments import Make, immutable
 
 Path: TypeAlias = "tuple[Path | None, str | int]"
 """Where a value stands in the answer: the place that it is in, and its key there."""
@@ -80,7 +80,7 @@ class Run:
         found = self._given.get(make)
         if found is None:
             found = make(self.variables)
-            if all(isinstance(each, IMMUTABLE) for each in found.values()):
+            if immutable(found.values()):
                 self._given[make] = found
         return found
 
