@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
@@ -18,6 +18,8 @@ from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 _E = table.event.c
 _L = table.log.c
 _TRIMMED_AT_ONCE = 1_000
+_BEHIND: Final = select(table.event).where(_E.seq > bindparam("after")).order_by(_E.seq).limit(bindparam("limit"))
+"""Put into words once, as it is asked again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +98,9 @@ class Events:
 
     async def page(self, after: int, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Events behind a number, in order: those that are meant, or all, also the changes without a type."""
-        query = select(table.event).where(_E.seq > after, *(wanted.conditions() if wanted else ()))
+        query = _BEHIND.where(*wanted.conditions()) if wanted else _BEHIND
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(query.order_by(_E.seq).limit(limit))).all()
+            rows = (await connection.execute(query, {"after": after, "limit": limit})).all()
         return [_event(row) for row in rows]
 
     async def get(self, seq: int) -> Event | None:

@@ -1,30 +1,79 @@
-"""SQLite for callers who may leave at any time.
+"""SQLite with one trip to the thread of a connection for each statement, for callers who may leave at any time.
 
-aiosqlite goes on with a statement whose caller was cancelled, and nobody fetches its rows. One that writes and gives rows
-(``RETURNING``) then stays unfinished: the transaction cannot be rolled back, and its lock shuts out every other writer.
+aiosqlite takes a trip for a cursor, one to execute, one to fetch and one to close it. Its own goes on with a statement whose
+caller was cancelled, and nobody fetches its rows: one that writes and gives rows (``RETURNING``) then stays unfinished, and
+its lock shuts out every other writer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import aiosqlite
 
 
+class _Cursor:
+    """What SQLAlchemy asks of a cursor. What there is in SQLite of a statement has ended when it was executed."""
+
+    arraysize = 1
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._rows: Sequence[Any] = ()
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        await self._connection.run(self._run, sqlite3.Cursor.execute, sql, parameters)
+
+    async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
+        await self._connection.run(self._run, sqlite3.Cursor.executemany, sql, parameters)
+
+    async def fetchall(self) -> Sequence[Any]:
+        return self._rows
+
+    async def close(self) -> None:
+        self._rows = ()
+
+    def _run(self, execute: Callable[..., object], sql: str, parameters: Sequence[Any], to: sqlite3.Connection) -> None:
+        with closing(to.cursor()) as cursor:
+            execute(cursor, sql, parameters)
+            self.description = cursor.description
+            self._rows = cursor.fetchall() if cursor.description else ()
+            self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
+
+
 class _Connection(aiosqlite.Connection):
-    """Closes the cursor of a statement that nobody waits for any more, before anything else is done with it."""
+    """Knows whether there is something to be rolled back."""
+
+    _left = False
+
+    def cursor(self) -> _Cursor:  # type: ignore[override]
+        return _Cursor(self)
+
+    async def run(self, call: Callable[..., None], *given: Any) -> None:
+        """Has the thread of this connection do something with SQLite's own."""
+        await self._execute(call, *given, self._conn)
+
+    async def rollback(self) -> None:
+        if self._left or self.in_transaction:
+            await super().rollback()
+            self._left = False
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
-            cursor = getattr(fn, "__self__", None)
-            if isinstance(cursor, sqlite3.Cursor):
-                await asyncio.shield(asyncio.ensure_future(super()._execute(cursor.close)))  # type: ignore[no-untyped-call]
+            self._left = True  # whatever it was goes on, and may begin a transaction yet
             raise
 
 
