@@ -160,7 +160,7 @@ def _merged(known: Session | None, seen: Session) -> tuple[Session, dict[str, An
     if known is None:
         return seen, {}
     if not seen.partial:
-        return seen, {} if seen.created_at else {"created_at": known.created_at}
+        return seen, {} if seen.created_at or known.created_at is None else {"created_at": known.created_at}
     if known.final:
         return known, {}
     told = {name: value for name in _IN_ROWS if (value := getattr(seen, name))}

@@ -45,6 +45,7 @@ from providers.model import (
 
 T = TypeVar("T")
 
+_LIVE: Final = timedelta()
 _LOOKS: Final = 3
 
 
@@ -223,7 +224,7 @@ class Reading:
         return [self.directory.get(name, path=("filter", "providers")) for name in dict.fromkeys(names)]
 
     def _fresh(self, session: Session, max_age: timedelta | None) -> bool:
-        if session.observed_at is None:
+        if session.observed_at is None or max_age == _LIVE:
             return False
         default = self._freshness.final if session.settled else self._freshness.open
         age = timedelta(seconds=default) if max_age is None else max_age

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -109,6 +109,15 @@ async def test_a_full_read_replaces_all_but_the_date_of_creation(observation: Ob
     assert await store.sessions.get(REF) == seen
     later = await observation.observe(full(created_at=START), READ)
     assert later.created_at == START
+
+
+@pytest.mark.parametrize("created_at", [None, START])
+async def test_what_is_known_already_lasts_when_it_is_seen_again(observation: Observation, created_at: datetime | None) -> None:
+    known = await observation.observe(full(created_at=created_at), READ)
+    lasting = known.lasting
+    again = await observation.observe(known, READ)
+    assert again is not known
+    assert again.lasting is lasting
 
 
 @examples(40)
