@@ -20,7 +20,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from stage import keep, session, signature, signer
 
-from gateway.store import SessionFilter, SessionOrder, SignatureFilter, Slice, State, Store, table
+from gateway.store import SessionFilter, SessionOrder, SignatureFilter, Slice, State, Store, sqlite, table
 from tests.servers import Databases
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
@@ -151,3 +151,19 @@ async def test_gateways_that_start_at_once_do_not_fail_each_other(empty: str) ->
     await asyncio.gather(*(keep(store, session(f"s{place}"), NOW) for place, store in enumerate(stores)))
     assert await stores[0].sessions.count(EVERYTHING) == 8
     await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_a_write_that_begins_when_its_caller_has_left_is_rolled_back(tmp_path: Path) -> None:
+    slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 500000) SELECT count(*) FROM n"
+    async with sqlite.connect(str(tmp_path / "store.db")) as connection:
+        cursor = connection.cursor()
+        await cursor.execute("CREATE TABLE kept (x)")
+        before, leaving = (asyncio.create_task(cursor.execute(each)) for each in (slow, "INSERT INTO kept VALUES (1)"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        assert not before.done()
+        await connection.rollback()
+        assert not connection.in_transaction
+        await cursor.execute("SELECT * FROM kept")
+        assert await cursor.fetchall() == []
