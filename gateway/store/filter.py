@@ -178,9 +178,9 @@ def words(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
         yield of.reference == wanted.reference
 
 
-def contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
+def contains(text: ColumnElement[str], part: str | ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a folded text has a part, whatever is in either: LIKE has wildcards."""
-    return _Place(text, literal(part, Folded())) > 0
+    return _Place(text, literal(part, Folded()) if isinstance(part, str) else part) > 0
 
 
 def addressed(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:

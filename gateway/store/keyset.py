@@ -50,8 +50,9 @@ class Keyset:
         self, at: ColumnElement[datetime], provider: ColumnElement[str], key: ColumnElement[str]
     ) -> Iterator[ColumnElement[bool]]:
         """What is true of all that is in it."""
+        here, types = tuple_(at, provider, key), (at.type, provider.type, key.type)
         for edge, below in self.edges:
-            here, there = tuple_(at, provider, key), (edge.at, edge.provider, edge.key)
+            there = tuple_(edge.at, edge.provider, edge.key, types=types)
             yield here < there if below else here > there
 
     def inside_of_one(

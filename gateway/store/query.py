@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, text, tuple_
@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import branch, fts5, gin, table
 from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, words
+from gateway.store.form import Form
+from gateway.store.frequency import Frequencies
 from gateway.store.keyset import Keyset
 from gateway.store.term import EVERYWHERE, Reach, crosses, reach
 from gateway.store.trigram import GROUP
@@ -34,16 +36,21 @@ class PageQuery:
     wanted: SessionFilter
     keyset: Keyset
     dialect: str
+    frequencies: Frequencies
     reach: Reach = EVERYWHERE
 
     async def read(self, connection: AsyncConnection) -> Sequence[Found]:
         """The body, the instant that was sorted by, the provider and the key of each session, nearest first."""
-        query = await (self._few_in_sqlite(connection) if self.dialect == "sqlite" else self._few_in_postgresql(connection))
+        query, values = None, None
+        if self.dialect == "sqlite":
+            query = await self._few_in_sqlite(connection)
+        else:
+            query, values = await self._few_in_postgresql(connection)
         if query is None:
             crossed = crosses(self.wanted, self.keyset.order)
             within = await reach(connection, self.wanted, self.keyset.order) if crossed else self.reach
             query = replace(self, reach=within)._ordered()
-        found: Sequence[Found] = (await connection.execute(query)).all()
+        found: Sequence[Found] = (await connection.execute(query, values)).all()
         return found
 
     @property
@@ -77,12 +84,7 @@ class PageQuery:
     def _of_branches(self) -> Select[Any]:
         of = _columns(branch.BRANCH, self.dialect, self.keyset.order)
         those = (*self._ranges(of), *words(self.wanted, of))
-        return self._of_keys(branch.nearest(self.wanted, self.keyset, self.dialect, of, those))
-
-    def _of_keys(self, keys: Select[Any]) -> Select[Any]:
-        """The sessions of these providers and keys, whose bodies were not read to find them."""
-        place = (_SESSION.at(self.keyset.order), _S.provider, _S.key)
-        return self.keyset.first(select(_S.body, *place).where(tuple_(_S.provider, _S.key).in_(keys)), *place)
+        return _of_keys(self.keyset, branch.nearest(self.wanted, self.keyset, self.dialect, of, those))
 
     def _sorted(self, few: ColumnElement[bool]) -> Select[Any]:
         """All that fulfil a condition which only few do, put in order."""
@@ -90,22 +92,21 @@ class PageQuery:
         those = (*chosen(self.wanted, of), *ranges(self.wanted, of), *words(self.wanted, of), *addressed(self.wanted, of))
         place = (of.at(self.keyset.order), of.provider, of.key)
         keys = select(_S.provider, _S.key).where(few, *those, *self.keyset.inside(*place))
-        return self._of_keys(self.keyset.first(keys, *place))
+        return _of_keys(self.keyset, self.keyset.first(keys, *place))
 
-    async def _few_in_postgresql(self, connection: AsyncConnection) -> Select[Any] | None:
+    async def _few_in_postgresql(self, connection: AsyncConnection) -> tuple[Select[Any] | None, Mapping[str, Any]]:
         """By titles, unless many have this part. What else there are few of, PostgreSQL knows by itself."""
         if self._part is None:
-            return None
-        found = await gin.Frequency.of(connection, self._part)
-        if found.frequent:
-            return None
-        if self._alone:
-            return self._of_keys(gin.nearest(self._part, self.wanted, self.keyset))
-        if not found.rare:
-            return None
+            return None, {}
+        found = await self.frequencies.of(connection, self._part)
+        if not found.frequent and self._alone:
+            form, values = Form.of(self._part, self.wanted, self.keyset)
+            return _nearest_in_postgresql(form), values
+        if found.frequent or not found.rare:
+            return None, {}
         # A plan for any part would not know that few have this one.
         await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        return self._sorted(gin.grouped(self._part))
+        return self._sorted(gin.grouped(self._part)), {}
 
     async def _few_in_sqlite(self, connection: AsyncConnection) -> Select[Any] | None:
         """By the narrowest condition, if only few fulfil it. SQLite does not know how many do, before it looks."""
@@ -140,6 +141,17 @@ class PageQuery:
         place = (of.at(self.keyset.order), of.provider, of.key)
         query = select(_S.body, *place).where(*conditions, *self.keyset.inside(*place))
         return self.keyset.first(query, *place)
+
+
+def _of_keys(keyset: Keyset, keys: Select[Any]) -> Select[Any]:
+    """The sessions of these providers and keys, whose bodies were not read to find them."""
+    place = (_SESSION.at(keyset.order), _S.provider, _S.key)
+    return keyset.first(select(_S.body, *place).where(tuple_(_S.provider, _S.key).in_(keys)), *place)
+
+
+@lru_cache
+def _nearest_in_postgresql(form: Form) -> Select[Any]:
+    return _of_keys(form.keyset, gin.nearest(form))
 
 
 @cache

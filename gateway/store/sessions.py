@@ -18,6 +18,7 @@ from gateway.store.datatype import Instant
 from gateway.store.due import due_place, never
 from gateway.store.events import append
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
+from gateway.store.frequency import Frequencies
 from gateway.store.keyset import Keyset
 from gateway.store.query import PageQuery
 from gateway.store.settlement import Settlement, settle
@@ -80,6 +81,7 @@ class Sessions:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._stored = Batch(self._load)
+        self._frequencies = Frequencies()
 
     async def get(self, ref: SessionRef) -> Session | None:
         """The last known state of a session."""
@@ -135,7 +137,7 @@ class Sessions:
 
     async def page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> list[Row]:
         """A slice of the list of sessions, in its order."""
-        query = PageQuery(wanted, Keyset(order, part), self._engine.dialect.name)
+        query = PageQuery(wanted, Keyset(order, part), self._engine.dialect.name, self._frequencies)
         async with self._engine.connect() as connection:
             rows = await query.read(connection)
         found = [Row(_decoder.decode(body), Position(at, provider, key)) for body, at, provider, key in rows]

@@ -14,3 +14,9 @@ _ENOUGH: Final = 48
 def told(part: str) -> str:
     """As much of a part, spelled as it is kept, as tells it from others."""
     return Folded.spelled(part)[:_ENOUGH]
+
+
+def groups(part: str) -> set[str]:
+    """The groups of a part with as many characters, as PostgreSQL's ``trigrams`` makes them."""
+    spelled = told(part)
+    return {spelled[start : start + GROUP] for start in range(len(spelled) - GROUP + 1)}

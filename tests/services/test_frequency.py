@@ -1,0 +1,78 @@
+"""How frequent PostgreSQL says that a part of a title is, and how often it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+from stage import START, Emptied, Hands, examples, keep, session, statements, words
+
+from gateway.store import Store
+from gateway.store.frequency import Frequencies
+from gateway.store.trigram import GROUP, groups, told
+
+PARTS = st.one_of(words, st.text("ab\x00\x01", max_size=60)).map(str.casefold).filter(lambda part: len(part) >= GROUP)
+
+
+class Stopwatch(Hands):
+    """Seconds pass when somebody says so."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:  # type: ignore[override]
+        return self.passed
+
+
+@pytest.fixture
+async def store(postgresql_template: Emptied) -> AsyncIterator[Store]:
+    async with postgresql_template.fresh() as store:
+        yield store
+
+
+async def counted(store: Store) -> None:
+    async with store.sessions._engine.begin() as connection:
+        await connection.execute(text("ANALYZE session"))
+
+
+async def asked(store: Store, frequencies: Frequencies, part: str) -> tuple[float, float]:
+    async with store.sessions._engine.connect() as connection:
+        found = await frequencies.of(connection, part)
+    return found.share, found.count
+
+
+@examples(100)
+@given(part=PARTS)
+async def test_a_part_has_the_groups_that_the_database_makes_of_it(store: Store, part: str) -> None:
+    async with store.sessions._engine.connect() as connection:
+        made = (await connection.execute(text("SELECT trigrams(:part)"), {"part": told(part)})).scalar_one()
+    assert groups(part) == set(made)
+
+
+async def test_the_least_frequent_group_of_a_part_tells(store: Store) -> None:
+    for number in range(40):
+        await keep(store, session(str(number), title="Lease, annex" if number % 4 == 0 else "Lease"), START)
+    await counted(store)
+    frequencies = Frequencies()
+    assert await asked(store, frequencies, "lease") == (1.0, 40.0)
+    assert await asked(store, frequencies, "lease, annex") == (0.25, 40.0)
+    assert await asked(store, frequencies, "lease of land") == (0.0, 40.0)
+
+
+async def test_what_was_never_counted_may_be_anything(store: Store) -> None:
+    async with store.sessions._engine.begin() as connection:
+        await connection.execute(text("DELETE FROM pg_statistic WHERE starelid = 'session_by_trigram'::regclass"))
+    share, _ = await asked(store, Frequencies(), "lease")
+    assert 0 < share < 1
+
+
+async def test_the_database_is_asked_once_a_minute(store: Store) -> None:
+    watch = Stopwatch()
+    frequencies = Frequencies(watch)
+    for passed, calls in ((0.0, 1), (59.9, 0), (60.1, 1), (119.9, 0), (120.2, 1)):
+        watch.passed = passed
+        with statements(store) as said:
+            await asked(store, frequencies, "lease")
+        assert len(said) == calls, passed
