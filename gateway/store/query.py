@@ -24,6 +24,9 @@ _B = table.mailbox.c
 _SESSION: Final = Columns.of(table.session)
 _UNINDEXED: Final = _SESSION.unindexed()
 Found: TypeAlias = "Row[bytes, datetime, str, str]"
+_Few: TypeAlias = tuple[Select[Any] | None, Mapping[str, Any]]
+"""How what there are few of is read, and what its blanks are filled in with; nothing where there are many."""
+_MANY: Final[_Few] = None, {}
 
 _FEW: Final = 2_000
 """So many sessions are put in order at once; of more, enough stand close to each other in any order."""
@@ -41,11 +44,9 @@ class PageQuery:
 
     async def read(self, connection: AsyncConnection) -> Sequence[Found]:
         """The body, the instant that was sorted by, the provider and the key of each session, nearest first."""
-        query, values = None, None
-        if self.dialect == "sqlite":
-            query = await self._few_in_sqlite(connection)
-        else:
-            query, values = await self._few_in_postgresql(connection)
+        few = self._few_in_sqlite if self.dialect == "sqlite" else self._few_in_postgresql
+        query: Any
+        query, values = await few(connection)
         if query is None:
             crossed = crosses(self.wanted, self.keyset.order)
             within = await reach(connection, self.wanted, self.keyset.order) if crossed else self.reach
@@ -94,29 +95,31 @@ class PageQuery:
         keys = select(_S.provider, _S.key).where(few, *those, *self.keyset.inside(*place))
         return _of_keys(self.keyset, self.keyset.first(keys, *place))
 
-    async def _few_in_postgresql(self, connection: AsyncConnection) -> tuple[Select[Any] | None, Mapping[str, Any]]:
+    async def _few_in_postgresql(self, connection: AsyncConnection) -> _Few:
         """By titles, unless many have this part. What else there are few of, PostgreSQL knows by itself."""
         if self._part is None:
-            return None, {}
+            return _MANY
         found = await self.frequencies.of(connection, self._part)
         if not found.frequent and self._alone:
             form, values = Form.of(self._part, self.wanted, self.keyset)
             return _nearest_in_postgresql(form), values
         if found.frequent or not found.rare:
-            return None, {}
+            return _MANY
         # A plan for any part would not know that few have this one.
         await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
         return self._sorted(gin.grouped(self._part)), {}
 
-    async def _few_in_sqlite(self, connection: AsyncConnection) -> Select[Any] | None:
+    async def _few_in_sqlite(self, connection: AsyncConnection) -> _Few:
         """By the narrowest condition, if only few fulfil it. SQLite does not know how many do, before it looks."""
         narrow = list(self._narrow())
         if not narrow:
-            return None
+            return _MANY
         counts = (select(func.count()).select_from(each.limit(_FEW + 1).subquery()).scalar_subquery() for each in narrow)
         found = (await connection.execute(select(*counts))).one()
         fewest = min(range(len(narrow)), key=lambda place: found[place])
-        return None if found[fewest] > _FEW else self._sorted(tuple_(_S.provider, _S.key).in_(narrow[fewest]))
+        if found[fewest] > _FEW:
+            return _MANY
+        return self._sorted(tuple_(_S.provider, _S.key).in_(narrow[fewest])), {}
 
     def _narrow(self) -> Iterator[Select[Any]]:
         """Provider and key of those that fulfil a condition, for each that has an index of its own, in no order."""
