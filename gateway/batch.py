@@ -1,15 +1,19 @@
-"""Batches: what several ask for in the same moment is asked for at once."""
+"""Batches: what several ask for in the same moment, or while others wait for what they have asked for, is asked for at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from gateway.flight import Flight
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+_LOADS: Final = 2
+"""So many are under way side by side: more would each be smaller, and one that gets stuck leaves another."""
 
 
 class Batch(Generic[K, V]):
@@ -20,6 +24,7 @@ class Batch(Generic[K, V]):
         self._most = most
         self._keys: set[K] = set()
         self._loads: Flight[Mapping[K, V]] = Flight()
+        self._turns = asyncio.Semaphore(_LOADS)
 
     async def get(self, key: K) -> V | None:
         """What there is of a key; None where there is nothing."""
@@ -31,7 +36,8 @@ class Batch(Generic[K, V]):
         return found.get(key)
 
     async def _loaded(self, keys: set[K]) -> Mapping[K, V]:
-        await asyncio.sleep(0)  # whoever else asks in this moment
-        if self._keys is keys:
-            self._keys = set()
-        return await self._load(keys)
+        async with self._turns:
+            await asyncio.sleep(0)  # whoever else asks in this moment
+            if self._keys is keys:
+                self._keys = set()
+            return await self._load(keys)

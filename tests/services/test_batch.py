@@ -47,6 +47,19 @@ async def test_what_is_asked_for_while_it_is_being_loaded_is_loaded_anew() -> No
     assert [await early, await late] == ["1 at 1", "1 at 2"]
 
 
+async def test_what_is_asked_for_while_others_are_being_loaded_is_loaded_at_once() -> None:
+    shop = Shop()
+    batch = Batch(shop.load)
+    shop.go.clear()
+    asked = []
+    for number in range(1, 9):
+        asked.append(asyncio.create_task(batch.get(number)))
+        await settle()
+    shop.go.set()
+    assert [each and each.split()[0] for each in await asyncio.gather(*asked)] == [*map(str, range(1, 9))]
+    assert shop.loads == [{1}, {2}, {3, 4, 5, 6, 7, 8}]
+
+
 async def test_no_load_is_larger_than_it_may_be() -> None:
     shop = Shop()
     batch = Batch(shop.load, most=3)
