@@ -114,9 +114,8 @@ class Track:
         }
 
     async def straight(self, query: str) -> Lap:
-        """Asks the upstream itself for what a query needs first."""
-        keys = self._recording.signicat
-        paths = ["/sign/signing-sessions"] if query == "q2" else [f"/sign/signing-sessions/{key}" for key in keys]
+        """Asks the upstream itself for what a query needs of it, side by side where that is several."""
+        paths = self._recording.paths(query)
         said = await drive({"get": paths, "address": self._upstream, "seconds": min(SECONDS, 2)}, self._cores)
         return Lap(0.0, said["requests"] / said["seconds"], said["p50"], said["p99"], 1.0)
 

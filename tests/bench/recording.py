@@ -43,6 +43,17 @@ class Recording:
         }
         return {**table, "name": name or kind}
 
+    def paths(self, query: str) -> Sequence[Sequence[str]]:
+        """What each of the requests of a query needs of the upstream."""
+        ours, theirs = ([f"{at}/{key}" for key in keys] for at, keys in ((_SIGNICAT, self.signicat), (_EASYINK, self.easyink)))
+        match query:
+            case "q1":
+                return [[path] for path in ours]
+            case "q3":
+                return [*map(list, zip(ours, theirs, strict=True))]
+            case _:
+                return [[_SIGNICAT]]
+
 
 async def record(sessions: int = 50) -> Recording:
     """Makes so many sessions at Signicat's sandbox and at EasyInk's, and keeps what is answered about them."""
