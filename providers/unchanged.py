@@ -51,9 +51,9 @@ class Repeated(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._last: tuple[Hashable, bytes, T] | None = None
+        self._last: tuple[Hashable, object, T] | None = None
 
-    def made(self, question: Hashable, answer: bytes, make: Callable[[], T]) -> T:
+    def made(self, question: Hashable, answer: object, make: Callable[[], T]) -> T:
         """What ``make`` makes of an answer, or has made of it."""
         last = self._last
         if last is None or last[:2] != (question, answer):

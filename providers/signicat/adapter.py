@@ -40,6 +40,7 @@ from providers.signicat.original import copied, repeated
 from providers.signicat.part import LONGEST_MARKER, Part, external_reference
 from providers.signicat.reading import Reader
 from providers.signicat.wire import LANGUAGES, SignicatSettings
+from providers.unchanged import Repeated
 from providers.webhook import Hint, WebhookSettings
 
 _OPEN = frozenset({SessionStatus.PENDING, SessionStatus.IN_PROGRESS, SessionStatus.UNKNOWN})
@@ -96,6 +97,7 @@ class SignicatAdapter(Adapter):
         self._reader = Reader(self.api, settings.name, self.clock)
         self._opening = Opening(self.api, settings.name, self.clock)
         self._connection = Connection(ConnectionState.UNKNOWN)
+        self._pages: Repeated[Page] = Repeated()
 
     @property
     def connection(self) -> Connection:
@@ -142,8 +144,8 @@ class SignicatAdapter(Adapter):
 
         A row does not say when it was created, nor whether a package is outstanding (see ``Reading``).
         """
-        rows, total, following = await self.api.list_sessions(offset, limit)
-        return Page(rows=tuple(map(self._row, rows)), total=total, next_offset=following)
+        found = await self.api.list_sessions(offset, limit)
+        return self._pages.made((offset, limit), found, lambda: self._page(*found))
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Uploads the documents, collects them, and opens a native session for each participant."""
@@ -264,6 +266,9 @@ class SignicatAdapter(Adapter):
         """Whether a native session of it was deleted, and the documents of all with it."""
         parts = [await self.api.find_session(key) for key in session.parts or (session.key,)]
         return any(part.wire is None for part in parts)
+
+    def _page(self, rows: Sequence[Part], total: int | None, following: int | None) -> Page:
+        return Page(rows=tuple(map(self._row, rows)), total=total, next_offset=following)
 
     def _row(self, part: Part) -> Listed:
         def read() -> Session:

@@ -685,6 +685,15 @@ async def test_lists_are_paged_newest_first_and_end(house: House) -> None:
     assert (await house.adapter.list_sessions(50, 2)).next_offset is None
 
 
+async def test_a_page_is_made_once_for_as_long_as_it_is_answered_so(house: House) -> None:
+    session = await house.create(KARI)
+    first = await house.adapter.list_sessions(0, 10)
+    assert await house.adapter.list_sessions(0, 10) is first
+    await house.sandbox.sign(session.key)
+    [signed] = (await house.adapter.list_sessions(0, 10)).rows
+    assert signed.native != first.rows[0].native
+
+
 async def test_a_signed_row_waits_for_a_full_read_before_it_is_complete(house: House) -> None:
     session = await house.create(KARI)
     await house.sandbox.sign(session.key)
