@@ -27,12 +27,15 @@ STRAIGHT = "the upstream, asked directly"
 OURS, OURS_SERVED, CEILING = "countersign, live", "countersign, as served", "static answer (ceiling)"
 OURS_BOTH = ((OURS, LIVE), (OURS_SERVED, SERVED))
 """With authentication, limits and metrics on, as it is run."""
-PLAIN, MERCURIUS, YOGA, HIVE = (
+PLAIN, MERCURIUS, YOGA, HIVE, TAILCALL = (
     "strawberry + FastAPI + httpx",
     "Mercurius with JIT",
     "graphql-yoga with JIT",
     "Hive Gateway with JIT",
+    "Tailcall",
 )
+_TAILCALL = FOLDER / "node_modules" / "@tailcallhq" / "core-linux-x64-gnu" / "bin" / "tailcall"
+"""There is one for Linux on x86_64. What is newer than 1.0 needs a newer glibc than many machines have."""
 CONCURRENCY = 64
 """Connections to the upstream; each peer has as many."""
 
@@ -67,12 +70,15 @@ async def contenders(
             **os.environ,
             "UPSTREAM": upstream,
             "NODE_ENV": "production",
+            "TAILCALL_TRACKER": "false",
             "SIGNICAT_TOKEN": json.loads(recording.answers["POST /auth/open/connect/token"])["access_token"],
             "EASYINK_TOKEN": str(recording.tables["easyink"]["access_token"]),
         }
 
-        async def add(name: str, command: Sequence[str], dialect: Dialect | None, where: Path) -> None:
-            server = _server(name, [*cores.server, *command], dialect, where, surroundings, folder)
+        async def add(
+            name: str, command: Sequence[str], dialect: Dialect | None, where: Path, settings: Path | None = None
+        ) -> None:
+            server = _server(name, [*cores.server, *command], dialect, where, surroundings, folder, settings)
             found.append(await stack.enter_async_context(server))
 
         uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--port", "PORT"]
@@ -83,22 +89,26 @@ async def contenders(
             supergraph = await _composed(surroundings, folder)
             hive = ["node", "node_modules/@graphql-hive/gateway/dist/bin.js", "supergraph", str(supergraph), "--jit"]
             await add(HIVE, [*hive, "--host", "127.0.0.1", "--port", "PORT"], NATIVE, FOLDER)
+            if _TAILCALL.is_file():
+                await add(TAILCALL, [str(_TAILCALL), "start", "SETTINGS"], NATIVE, FOLDER, FOLDER / "tailcall.graphql")
         await add(PLAIN, [*uvicorn, "tests.bench.peers.plain:app"], LIVE, root)
         await add(CEILING, [*uvicorn, "tests.bench.peers.static:app"], None, root)
         yield found
 
 
 async def installed(console: Console) -> bool:
-    """Whether the peers that need Node are there; they are installed where they are not."""
+    """Whether the peers that npm has are there; they are installed where they are not."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        console.print("Mercurius, graphql-yoga and Hive Gateway are left out: there is no node and npm on this machine.")
+        console.print(
+            "Mercurius, graphql-yoga, Hive Gateway and Tailcall are left out: there is no node and npm on this machine."
+        )
         return False
     if not (FOLDER / "node_modules").is_dir():
-        console.print("Installing the peers that need Node…")
+        console.print("Installing the peers that npm has…")
         command = ("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
         child = await asyncio.create_subprocess_exec(*command, cwd=FOLDER)
         if await child.wait():
-            console.print("Mercurius, graphql-yoga and Hive Gateway are left out: npm ci failed.")
+            console.print("Mercurius, graphql-yoga, Hive Gateway and Tailcall are left out: npm ci failed.")
             return False
     return True
 
@@ -115,13 +125,32 @@ async def _composed(surroundings: Mapping[str, str], folder: Path) -> Path:
     return made
 
 
+def _filled_in(settings: Path, values: Mapping[str, str], folder: Path) -> str:
+    """The path of settings in which names are replaced by their values."""
+    text = settings.read_text()
+    for name in ("PORT", "UPSTREAM", "SIGNICAT_TOKEN", "EASYINK_TOKEN"):
+        text = text.replace(name, values[name])
+    path = folder / settings.name
+    path.write_text(text)
+    return str(path)
+
+
 @asynccontextmanager
 async def _server(
-    name: str, command: Sequence[str], dialect: Dialect | None, where: Path, surroundings: Mapping[str, str], folder: Path
+    name: str,
+    command: Sequence[str],
+    dialect: Dialect | None,
+    where: Path,
+    surroundings: Mapping[str, str],
+    folder: Path,
+    settings: Path | None,
 ) -> AsyncIterator[Contender]:
     port = free_port()
     log = folder / f"{port}.log"
-    words = [str(port) if word == "PORT" else word for word in command]
+    known = {"PORT": str(port)}
+    if settings is not None:
+        known["SETTINGS"] = _filled_in(settings, {**surroundings, **known}, folder)
+    words = [known.get(word, word) for word in command]
     with log.open("wb") as out:
         child = await asyncio.create_subprocess_exec(
             *words, cwd=where, env={**surroundings, "PORT": str(port)}, stdout=out, stderr=out

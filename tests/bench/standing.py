@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from tests.bench.chart import Bar, bars
-from tests.bench.contender import CEILING, HIVE, MERCURIUS, OURS, OURS_SERVED, STRAIGHT, YOGA
+from tests.bench.contender import CEILING, HIVE, MERCURIUS, OURS, OURS_SERVED, STRAIGHT, TAILCALL, YOGA
 from tests.bench.course import IN_FLIGHT
 from tests.bench.grid import RESULTS, Grid, drawn, write
 from tests.bench.query import NAMES
@@ -53,8 +53,8 @@ _ABOUT = (
     + "; ".join(f"{query}: {name}" for query, name in NAMES.items())
     + f". {IN_FLIGHT} requests in flight, one core for each server, medians of interleaved rounds; in brackets the CPU beside"
     " that of this gateway, live. All have 64 connections to the upstream, which for this gateway is max_concurrency = 64"
-    " instead of 16. Hive Gateway answers in the providers' own words; what the others derive from those, it does not."
-    " Where several ask this gateway for one list at a time, they share its calls: see the calls for each request."
+    " instead of 16. Hive Gateway and Tailcall answer in the providers' own words; what the others derive from those, they do"
+    " not. Where several ask this gateway for one list at a time, they share its calls: see the calls for each request."
 )
 
 
@@ -78,7 +78,7 @@ def bounds(places: Sequence[Place]) -> Iterator[Bound]:
         return place.cpu if place else None
 
     beside = [(HIVE, query, 0.25) for query in NAMES] + [(YOGA, query, 1.0) for query in NAMES]
-    beside += [(MERCURIUS, "q1", 2.0), (MERCURIUS, "q2", 1.0), (MERCURIUS, "q3", 1.5)]
+    beside += [(MERCURIUS, "q1", 2.0), (MERCURIUS, "q2", 1.0), (MERCURIUS, "q3", 1.5), (TAILCALL, "q2", 1.0)]
     for name, query, most in beside:
         if (ours := cpu(query, OURS)) and (theirs := cpu(query, name)):
             yield Bound(f"{query}, live: CPU beside {name}", ours / theirs, most)
