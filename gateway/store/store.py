@@ -154,7 +154,7 @@ async def _write_ahead(connection: AsyncConnection) -> None:
 
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={_STATEMENT_SECONDS * 1000:.0f}", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
