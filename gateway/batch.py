@@ -11,7 +11,6 @@ from gateway.flight import Flight
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-
 _LOADS: Final = 2
 """So many are under way side by side: more would each be smaller, and one that gets stuck leaves another."""
 

@@ -100,10 +100,12 @@ class PageQuery:
         if self._part is None:
             return _MANY
         found = await self.frequencies.of(connection, self._part)
-        if not found.frequent and self._alone:
+        if found.frequent:
+            return _MANY
+        if self._alone:
             form, values = Form.of(self._part, self.wanted, self.keyset)
             return _nearest_in_postgresql(form), values
-        if found.frequent or not found.rare:
+        if not found.rare:
             return _MANY
         # A plan for any part would not know that few have this one.
         await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))

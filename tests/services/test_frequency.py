@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
-from stage import START, Emptied, Hands, examples, keep, session, statements, words
+from stage import START, Emptied, examples, keep, session, statements, words
 
 from gateway.store import Store
 from gateway.store.frequency import Frequencies
 from gateway.store.trigram import GROUP, groups, told
+from providers.clock import Clock
 
 PARTS = st.one_of(words, st.text("ab\x00\x01", max_size=60)).map(str.casefold).filter(lambda part: len(part) >= GROUP)
 
 
-class Stopwatch(Hands):
+class Stopwatch(Clock):
     """Seconds pass when somebody says so."""
 
     passed = 0.0
