@@ -88,7 +88,7 @@ class Store:
 
 
 def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
-    """One whose statements may take so long."""
+    """One whose statements may take so long, and for which others may wait as long."""
     try:
         url = make_url(secret.get_secret_value())
     except (ArgumentError, ValueError):
@@ -99,7 +99,7 @@ def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
     engine = create_async_engine(
         _spoken(url).set(drivername=_DRIVERS[dialect]),
         hide_parameters=True,
-        pool_timeout=_CONNECT_SECONDS,
+        pool_timeout=seconds,
         **_pool(dialect, seconds),
     )
     if dialect == "sqlite":
@@ -109,7 +109,7 @@ def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
 
 def _pool(dialect: str, seconds: float) -> dict[str, Any]:
     if dialect == "sqlite":
-        return {"pool_size": _POOL_SIZE, "max_overflow": 0, "connect_args": {"async_creator_fn": sqlite.connect}}
+        return {"pool_size": _POOL_SIZE, "max_overflow": 0, "connect_args": {"async_creator_fn": sqlite.connector(seconds)}}
     given = {
         "timeout": _CONNECT_SECONDS,
         "command_timeout": seconds,
@@ -154,7 +154,7 @@ async def _write_ahead(connection: AsyncConnection) -> None:
 
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={_STATEMENT_SECONDS * 1000:.0f}", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -168,7 +168,6 @@ async def _migrate(connection: AsyncConnection) -> None:
     else:
         # SQLite changes a table by making it anew; the old one must not take with it what refers to it.
         await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        await connection.exec_driver_sql(f"PRAGMA busy_timeout={_MIGRATION_SECONDS * 1000}")
         await connection.exec_driver_sql("BEGIN IMMEDIATE")
     await connection.run_sync(_upgrade)
     await connection.commit()
