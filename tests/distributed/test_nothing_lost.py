@@ -27,6 +27,8 @@ from tests.servers import Redis
 
 SECONDS = float(os.environ.get("NOTHING_LOST_SECONDS", "120"))
 SESSIONS = {"signicat": 120, "easyink": 60, "seal": 20}
+POLLED = 4 * SECONDS / 120
+"""Seconds until a session is polled again: two gateways poll all of them, also where there is little else to be had."""
 APART = 14 * SECONDS / 120
 """Seconds between two acts at one session: longer than a change stays unseen, also when the gateway that polls has died."""
 PASSING = {"IN_PROGRESS", "PROCESSING"}
@@ -70,7 +72,7 @@ async def world() -> AsyncIterator[tuple[World, list[dict[str, Any]], dict[str, 
     sandboxes = {kind: load_sandbox(kind)(authority=authority) for kind in SESSIONS}
     async with AsyncExitStack() as stack:
         urls = {kind: await stack.enter_async_context(sandbox.serving()) for kind, sandbox in sandboxes.items()}
-        polled = {"poll_interval": 1.0, "poll_interval_watched": 1.0, "poll_budget": 6000}
+        polled = {"poll_interval": POLLED, "poll_interval_watched": POLLED, "poll_budget": 6000}
         tables = [{**sandboxes[kind].settings(url), **polled} for kind, url in urls.items()]
         tables[0]["webhook.secrets"] = ["a-shared-secret"]
         yield World(sandboxes), tables, urls
