@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 from base64 import urlsafe_b64encode
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ QUERY = """subscription Follow($after: String) {
   sessionEvents(after: $after) { cursor type from to session { id status } participant { key } }
 }"""
 BEGINNING = urlsafe_b64encode(b"event:0").decode().rstrip("=")
+_PATIENCE = 120.0
 _GONE = (OSError, WebSocketException, httpx.HTTPError, Closed, TimeoutError, json.JSONDecodeError)
 
 Told = dict[str, Any]
@@ -40,6 +42,7 @@ class Follower:
     name: str
     addresses: Sequence[str]
     told: list[Told] = field(default_factory=list)
+    heard: dict[tuple[str, str], asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     reconnects: int = -1
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,7 +52,15 @@ class Follower:
 
     def keep(self, result: dict[str, Any]) -> None:
         assert "errors" not in result, result
-        self.told.append(result["data"]["sessionEvents"])
+        event = result["data"]["sessionEvents"]
+        self.told.append(event)
+        if event["to"]:
+            self.heard[event["session"]["id"], event["to"]].set()
+
+    async def hears(self, session: str, status: str) -> None:
+        """Waits until it was told that a session has a status."""
+        async with asyncio.timeout(_PATIENCE):
+            await self.heard[session, status].wait()
 
     async def follow(self, once: Callable[[str], Awaitable[None]]) -> None:
         """Tries one gateway after the other, for as long as it is let."""

@@ -58,6 +58,11 @@ class Bundle:
     packages: list[dict[str, str]] = field(default_factory=list)
     done: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether they are to be made, now or later."""
+        return self.ready_at is not None and not self.done
+
 
 @dataclass(slots=True)
 class StoredCollection:
@@ -208,14 +213,13 @@ class Shelf:
 
     def next_package(self) -> datetime | None:
         """When the next package can be made."""
-        bundles = [bundle for bundle, asked, *_ in self._bundles() if asked and not bundle.done]
-        return min((bundle.ready_at for bundle in bundles if bundle.ready_at is not None), default=None)
+        return min((bundle.ready_at for bundle, asked, *_ in self._waiting() if asked and bundle.ready_at), default=None)
 
     async def pack(self) -> None:
         """Makes the packages whose time has come."""
         async with self._pen:
-            for bundle, asked, documents, members in list(self._bundles()):
-                if bundle.ready_at is None or bundle.done or bundle.ready_at > self._clock.now():
+            for bundle, asked, documents, members in list(self._waiting()):
+                if bundle.ready_at is None or bundle.ready_at > self._clock.now():
                     continue
                 bundle.done = True
                 for kind in asked:
@@ -256,13 +260,16 @@ class Shelf:
             "signatureType": kind,
         }
 
-    def _bundles(self) -> Iterator[tuple[Bundle, Sequence[str], Sequence[str], Sequence[StoredSession]]]:
+    def _waiting(self) -> Iterator[tuple[Bundle, Sequence[str], Sequence[str], Sequence[StoredSession]]]:
+        """Bundles that are to be made, now or later: what is asked for, of which documents, and who signed them."""
         for collection in self.collections.values():
-            documents = [item.document_id for item in collection.order.documents]
-            yield collection.bundle, collection.order.package_to or (), documents, self.members(collection.key)
+            if collection.bundle.waits:
+                documents = [item.document_id for item in collection.order.documents]
+                yield collection.bundle, collection.order.package_to or (), documents, self.members(collection.key)
         for session in self.sessions.values():
-            documents = [use.document_id for use in session.order.documents]
-            yield session.bundle, session.order.package_to or (), documents, [session]
+            if session.bundle.waits:
+                documents = [use.document_id for use in session.order.documents]
+                yield session.bundle, session.order.package_to or (), documents, [session]
 
     async def _package(self, documents: Sequence[str], members: Sequence[StoredSession]) -> bytes | None:
         """One signed PDF that holds the others and every signature; None without a PDF to begin with."""
