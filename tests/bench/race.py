@@ -31,6 +31,8 @@ DELAYS = (0, 20)
 _PATIENCE = 60
 _WARM_UP = 1.5
 """Seconds for each query before anything counts: what compiles while it runs has done so by then."""
+_LEAD_IN = 1.0
+"""Seconds of a lap before it counts: what was forgotten while others ran is known again by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Track:
     async def lap(self, contender: Contender, query: str) -> Lap:
         """Asks for a while."""
         asked = self._asked(contender, query)
-        await drive({**asked, "seconds": 0.2}, self._cores)
+        await drive({**asked, "seconds": _LEAD_IN}, self._cores)
         await self.calls()
         before = contender.process.cpu()
         said = await drive({**asked, "seconds": SECONDS}, self._cores)
