@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,13 @@ _PAGE = 50
 _PAGES = (10, 100, 1_000)
 _SPREAD = (1, 2, 4, 8)
 _WARM_UP = 1.5
-_TRIES, _AT_MOST = 25, 2.0
+_TRIES, _ROUNDS, _AT_MOST = 25, 4, 2.0
 _AT_REST = 0.2
 """Seconds of CPU in a second: a gateway that nobody asks anything looks around now and then."""
 _ABOUT = (
     f"# How cost grows\n\nCPU with {_IN_FLIGHT} requests in flight; the time of a list page is the least of"
     f" {_TRIES} tries at the store, {_PAGE} sessions a page; one that costs more than {BOUND:g} times as much in the large"
-    " store has a !. Where the small store has no full page of titles with a word, it is asked for one that nearly all have,"
+    f" store is tried up to {_ROUNDS} times as often, and then has a !. Where the small store has no full page of titles with a word, it is asked for one that nearly all have,"
     " as a page costs what is on it"
 )
 _ONE = "key kind title reference status final providerStatus dueAt signingOrder progress { required signed pending }"
@@ -191,17 +192,23 @@ def _page(store: Store, asked: Question, order: SessionOrder, count: int) -> Cal
 
 
 async def _least(pages: Mapping[int, Callable[[], Awaitable[object]]]) -> Mapping[int, float]:
-    """Milliseconds of each; they take turns, as others use the machine as well."""
-    took: Mapping[int, list[float]] = {count: [] for count in pages}
-    ends = time.perf_counter() + _AT_MOST * len(pages)
-    for tried in range(_TRIES):
-        if tried >= 2 and time.perf_counter() >= ends:
+    """Milliseconds of each, at best. They take turns, as others use the machine as well.
+
+    Where one seems to cost too much beside the other, both are tried again.
+    """
+    best = dict.fromkeys(pages, inf)
+    for _ in range(_ROUNDS):
+        ends = time.perf_counter() + _AT_MOST * len(pages)
+        for tried in range(_TRIES):
+            if tried >= 2 and time.perf_counter() >= ends:
+                break
+            for count, page in pages.items():
+                began = time.perf_counter()
+                await page()
+                best[count] = min(best[count], (time.perf_counter() - began) * 1000)
+        if max(best.values()) <= BOUND * min(best.values()):
             break
-        for count, page in pages.items():
-            began = time.perf_counter()
-            await page()
-            took[count].append(time.perf_counter() - began)
-    return {count: min(each) * 1000 for count, each in took.items()}
+    return best
 
 
 async def _counting(store: Store) -> float:
