@@ -47,8 +47,8 @@ _AT_REST = 0.2
 _ABOUT = (
     f"# How cost grows\n\nCPU with {_IN_FLIGHT} requests in flight; the time of a list page is the least of"
     f" {_TRIES} tries at the store, {_PAGE} sessions a page; one that costs more than {BOUND:g} times as much in the large"
-    f" store is tried up to {_ROUNDS} times as often, and then has a !. Where the small store has no full page of titles with a word, it is asked for one that nearly all have,"
-    " as a page costs what is on it"
+    f" store is tried up to {_ROUNDS} times as often, and then has a !. Where the small store has no full page of titles with"
+    " a word, it is asked for one that nearly all have, as a page costs what is on it"
 )
 _ONE = "key kind title reference status final providerStatus dueAt signingOrder progress { required signed pending }"
 
