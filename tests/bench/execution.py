@@ -22,6 +22,9 @@ from rich.console import Console
 from rich.table import Table
 from strawberry.execution import optimized_is_awaitable
 
+from gateway.pages import ListPage
+from gateway.signing import SessionList
+from gateway.store import Position, Row
 from providers import model
 from schema import schema
 from schema.execution import Plan, Plans, encode
@@ -95,15 +98,14 @@ class Shelf:
 
     def __init__(self) -> None:
         self._sessions = [session(number) for number in range(PAGE)]
-        at = [SimpleNamespace(at=NOW, provider=each.provider, key=each.key) for each in self._sessions]
-        rows = [SimpleNamespace(session=each, position=place) for each, place in zip(self._sessions, at, strict=True)]
-        self._page = SimpleNamespace(rows=rows, more=False, sources=[])
+        self._rows = [Row(each, Position(NOW, each.provider, each.key)) for each in self._sessions]
 
     async def session(self, ref: model.SessionRef, max_age: object = None) -> model.Session:
         return self._sessions[hash(ref.key) % PAGE]
 
-    async def sessions(self, *wanted: object) -> Any:
-        return self._page
+    async def sessions(self, *wanted: object) -> SessionList:
+        """A page of its own each time: what is kept of one that is shown again costs nothing to execute."""
+        return SessionList(ListPage(self._rows, more=False), [])
 
     def context(self) -> Any:
         return SimpleNamespace(signing=self, first=100)
