@@ -83,13 +83,14 @@ async def test_who_follows_a_session_hears_of_a_change_within_the_interval(
 
 async def test_who_follows_at_another_gateway_hears_of_it_as_soon(tmp_path: Path, authority: Authority) -> None:
     changes = FAST | {"poll_interval": 60}
-    async with lookout(tmp_path, authority, "seal", clock=Clock(), **changes) as out, another(out, tmp_path) as other:
+    async with lookout(tmp_path, authority, "seal", clock=Clock(), **changes) as out:
         await watched(out)
-        assert not watcher(other).watched, "one poller for a provider, across all gateways"
-        session = await out.make("seal")
-        took = await told(other, session, lambda: out.happen(session))
-        # The log is looked into by itself where nobody rings.
-        assert took < FAST["poll_interval_watched"] + out.settings.events.poll + SLACK
+        async with another(out, tmp_path) as other:
+            session = await out.make("seal")
+            took = await told(other, session, lambda: out.happen(session))
+            assert not watcher(other).watched, "one poller for a provider, across all gateways"
+            # The log is looked into by itself where nobody rings.
+            assert took < FAST["poll_interval_watched"] + out.settings.events.poll + SLACK
 
 
 async def test_a_session_that_becomes_known_while_it_is_followed_is_watched_as_closely(

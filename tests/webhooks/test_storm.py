@@ -144,9 +144,10 @@ async def test_a_storm_of_deliveries_changes_what_has_changed_and_nothing_else(
     begun = perf_counter()
     async with asyncio.TaskGroup() as group:
         group.create_task(people())
-        for make in chosen:
-            group.create_task(send(make))
-    posted = perf_counter() - begun
+        async with asyncio.TaskGroup() as deliveries:
+            for make in chosen:
+                deliveries.create_task(send(make))
+        posted = perf_counter() - begun
 
     async def idle() -> bool:
         return not rows(scene, "select 1 from delivery where due_at is not null")
