@@ -39,10 +39,10 @@ class _Cursor:
         return self
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        await self._connection.run(sql, self._run, sqlite3.Cursor.execute, sql, parameters)
+        await self._connection.run(self._run, sqlite3.Cursor.execute, sql, parameters)
 
     async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
-        await self._connection.run(sql, self._run, sqlite3.Cursor.executemany, sql, parameters)
+        await self._connection.run(self._run, sqlite3.Cursor.executemany, sql, parameters)
 
     async def fetchall(self) -> Sequence[Any]:
         return self._rows
@@ -73,14 +73,14 @@ class _Connection(aiosqlite.Connection):
     def cursor(self) -> _Cursor:  # type: ignore[override]
         return _Cursor(self)
 
-    async def run(self, sql: str, call: Callable[..., None], *given: Any) -> None:
-        """Has the thread of this connection do something with SQLite's own, when it is the turn of a statement like this.
+    async def run(self, call: Callable[..., None], execute: Callable[..., object], sql: str, parameters: Sequence[Any]) -> None:
+        """Has the thread of this connection make the call with SQLite's own, once it is the turn of the statement.
 
         Raises ``sqlite3.OperationalError`` where others write for too long.
         """
         if not self._writes and sql.startswith(_WRITES):
             await self._begin()
-        await self._execute(call, *given, self._conn)
+        await self._execute(call, execute, sql, parameters, self._conn)
 
     async def commit(self) -> None:
         try:

@@ -88,7 +88,7 @@ class Store:
 
 
 def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
-    """One whose statements may take so long, and for which others may wait as long."""
+    """One whose statements may take so long."""
     try:
         url = make_url(secret.get_secret_value())
     except (ArgumentError, ValueError):
@@ -99,7 +99,6 @@ def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
     engine = create_async_engine(
         _spoken(url).set(drivername=_DRIVERS[dialect]),
         hide_parameters=True,
-        pool_timeout=seconds,
         **_pool(dialect, seconds),
     )
     if dialect == "sqlite":
@@ -108,14 +107,16 @@ def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
 
 
 def _pool(dialect: str, seconds: float) -> dict[str, Any]:
+    sized = {"pool_size": _POOL_SIZE, "max_overflow": 0}
     if dialect == "sqlite":
-        return {"pool_size": _POOL_SIZE, "max_overflow": 0, "connect_args": {"async_creator_fn": sqlite.connector(seconds)}}
+        # Who is in line to write holds a connection: others wait for one as long as for their turn.
+        return {**sized, "pool_timeout": seconds, "connect_args": {"async_creator_fn": sqlite.connector(seconds)}}
     given = {
         "timeout": _CONNECT_SECONDS,
         "command_timeout": seconds,
         "server_settings": {"application_name": "countersign"},
     }
-    return {"pool_size": _POOL_SIZE, "max_overflow": 0, "pool_pre_ping": True, "connect_args": given}
+    return {**sized, "pool_timeout": _CONNECT_SECONDS, "pool_pre_ping": True, "connect_args": given}
 
 
 def _spoken(url: URL) -> URL:

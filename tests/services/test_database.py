@@ -56,6 +56,16 @@ async def connected(url: str) -> AsyncIterator[Callable[[Callable[[Connection], 
     await engine.dispose()
 
 
+@asynccontextmanager
+async def writers(folder: Path, count: int, seconds: float = 30) -> AsyncIterator[list[aiosqlite.Connection]]:
+    """Connections of one gateway to a table ``kept`` of a column ``x``."""
+    connect = sqlite.connector(seconds)
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connect(str(folder / "store.db"))) for _ in range(count)]
+        await connections[0].cursor().execute("CREATE TABLE kept (x)")
+        yield connections
+
+
 def migrate(connection: Connection, target: str, *, back: bool = False) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("gateway.store") / "migrations"))
@@ -157,9 +167,8 @@ async def test_gateways_that_start_at_once_do_not_fail_each_other(empty: str) ->
 
 async def test_a_write_that_begins_when_its_caller_has_left_is_rolled_back(tmp_path: Path) -> None:
     slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 500000) SELECT count(*) FROM n"
-    async with sqlite.connector(30)(str(tmp_path / "store.db")) as connection:
+    async with writers(tmp_path, 1) as (connection,):
         cursor = connection.cursor()
-        await cursor.execute("CREATE TABLE kept (x)")
         before, leaving = (asyncio.create_task(cursor.execute(each)) for each in (slow, "INSERT INTO kept VALUES (1)"))
         await asyncio.sleep(0)
         leaving.cancel()
@@ -171,18 +180,8 @@ async def test_a_write_that_begins_when_its_caller_has_left_is_rolled_back(tmp_p
         assert await cursor.fetchall() == []
 
 
-@asynccontextmanager
-async def writers(path: Path, count: int, seconds: float = 30) -> AsyncIterator[list[aiosqlite.Connection]]:
-    """Connections of one gateway to a table ``kept`` of a column ``x``."""
-    connect = sqlite.connector(seconds)
-    async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(connect(str(path))) for _ in range(count)]
-        await connections[0].cursor().execute("CREATE TABLE kept (x)")
-        yield connections
-
-
 async def test_who_writes_waits_in_line(tmp_path: Path) -> None:
-    async with writers(tmp_path / "store.db", 12) as connections:
+    async with writers(tmp_path, 12) as connections:
 
         async def write(place: int) -> None:
             cursor = connections[place].cursor()
@@ -198,7 +197,7 @@ async def test_who_writes_waits_in_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("leave", ["commit", "rollback", "close", "stop"])
 async def test_however_a_write_ends_the_next_has_its_turn(tmp_path: Path, leave: str) -> None:
-    async with writers(tmp_path / "store.db", 2) as (first, second):
+    async with writers(tmp_path, 2) as (first, second):
         await first.cursor().execute("INSERT INTO kept VALUES (1)")
         waiting = asyncio.create_task(second.cursor().execute("INSERT INTO kept VALUES (2)"))
         await asyncio.sleep(0)
@@ -210,7 +209,7 @@ async def test_however_a_write_ends_the_next_has_its_turn(tmp_path: Path, leave:
 
 
 async def test_a_writer_that_leaves_the_line_is_not_waited_for(tmp_path: Path) -> None:
-    async with writers(tmp_path / "store.db", 3) as (first, second, third):
+    async with writers(tmp_path, 3) as (first, second, third):
         await first.cursor().execute("INSERT INTO kept VALUES (1)")
         leaving, waiting = (
             asyncio.create_task(each.cursor().execute("INSERT INTO kept VALUES (2)")) for each in (second, third)
@@ -224,7 +223,7 @@ async def test_a_writer_that_leaves_the_line_is_not_waited_for(tmp_path: Path) -
 
 
 async def test_whose_turn_does_not_come_is_told_that_the_database_is_locked(tmp_path: Path) -> None:
-    async with writers(tmp_path / "store.db", 2, seconds=0.01) as (first, second):
+    async with writers(tmp_path, 2, seconds=0.01) as (first, second):
         await first.cursor().execute("INSERT INTO kept VALUES (1)")
         with pytest.raises(OperationalError, match="database is locked"):
             await second.cursor().execute("INSERT INTO kept VALUES (2)")
