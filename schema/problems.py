@@ -11,6 +11,7 @@ import strawberry
 from graphql import GraphQLError
 
 from providers.errors import ProblemCode, SigningError, expected
+from schema.quoting import quoted, quoted_path
 
 T = TypeVar("T")
 
@@ -39,8 +40,8 @@ class Problem:
         """The problem that an expected failure is."""
         return cls(
             code=error.code,
-            message=error.message,
-            path=list(error.path) or None,
+            message=quoted(error.message),
+            path=quoted_path(error.path) or None,
             provider=error.provider,
             provider_code=error.provider_code,
             retryable=error.retryable,
@@ -76,6 +77,7 @@ def render(error: GraphQLError) -> None:
 
     An unexpected one is logged once, with the trace id that the client is shown.
     """
+    error.message = quoted(error.message)
     cause = error.original_error
     # What is wrong with a variable comes wrapped in what is wrong with the operation.
     while isinstance(cause, GraphQLError):
@@ -89,7 +91,7 @@ def render(error: GraphQLError) -> None:
     problems = expected(cause)
     if problems:
         first = problems[0]
-        error.message = first.message if error.path is not None else error.message
+        error.message = quoted(first.message) if error.path is not None else error.message
         error.extensions = _extensions(first)
         return
     trace = uuid.uuid4().hex
@@ -108,7 +110,7 @@ def told(error: SigningError) -> dict[str, Any]:
 def _extensions(problem: SigningError) -> dict[str, Any]:
     shown: dict[str, Any] = {"code": problem.error_code or problem.code.value, "retryable": problem.retryable}
     if problem.path:
-        shown["path"] = list(problem.path)
+        shown["path"] = quoted_path(problem.path)
     if problem.provider:
         shown["provider"] = problem.provider
     if problem.provider_code:

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import TypeAlias
 
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse, validate
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, TokenKind, parse, validate
 from strawberry.schema import Schema
 
 from providers.errors import TooLarge
@@ -18,6 +18,7 @@ _MOST_TEXT = 4_000_000
 _ENDLESS = "tokens. Parsing aborted"
 _ENDLESS_NUMBER = re.compile(r"[0-9]{4000}")
 """Python refuses to read such a number, and that is no failure of ours."""
+_LONGEST_NAME = 255
 _SUGGESTION = re.compile(r" Did you mean .*\?$", re.DOTALL)
 
 Check: TypeAlias = Callable[[DocumentNode], Sequence[GraphQLError]]
@@ -90,6 +91,8 @@ class Plans:
             return [GraphQLError("A number in this document has more digits than any that is taken here.")]
         try:
             document = parse(text, max_tokens=self._tokens)
+            if _has_long_name(document):
+                return [GraphQLError(f"A name in this document has more than {_LONGEST_NAME} characters. Shorten it.")]
             errors = list(self._check(document))
             operation = None if errors else _operation(document, operation_name)
             if operation is not None:
@@ -104,6 +107,16 @@ class Plans:
         if errors or operation is None:
             return errors
         return Plan(self._workshop, document, operation)
+
+
+def _has_long_name(document: DocumentNode) -> bool:
+    """Whether an alias, or any other name, is longer than anyone writes: answers and the paths of errors repeat aliases."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        if token.kind is TokenKind.NAME and token.end - token.start > _LONGEST_NAME:
+            return True
+        token = token.next
+    return False
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
