@@ -1,4 +1,4 @@
-"""Watches how providers are: their health, circuits and connections. Keeps watch only while somebody wants to know."""
+"""Watches how providers are: their health, circuits and credentials. Keeps watch only while somebody wants to know."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 
 from gateway.directory import Connected, Directory
 from gateway.task import end
-from providers.adapter import ConnectionState
+from providers.adapter import CredentialState
 from providers.circuit import CircuitState
 from providers.clock import Clock
 from providers.health import HealthState
 
 _LONGEST: Final = 60.0
 
-_Standing = tuple[HealthState, CircuitState, ConnectionState]
+_Standing = tuple[HealthState, CircuitState, CredentialState]
 
 
 class _Watcher:
@@ -106,11 +106,11 @@ class Vigil:
         for each in self._directory:
             if (wait := each.adapter.health.wait) > 0:
                 yield wait
-            expires_at = each.adapter.connection.expires_at
+            expires_at = each.adapter.credentials.expires_at
             if expires_at is not None and (left := (expires_at - self._clock.now()).total_seconds()) > 0:
                 yield left
 
 
 def _standing(provider: Connected) -> _Standing:
     health = provider.adapter.health
-    return health.state, health.circuit, provider.adapter.connection.state
+    return health.state, health.circuit, provider.adapter.credentials.state

@@ -42,7 +42,7 @@ from providers.settings import ProviderSettings
 from providers.webhook import Hint, WebhookSettings
 
 
-class ConnectionState(StrEnum):
+class CredentialState(StrEnum):
     """Whether the provider accepts our credentials."""
 
     CONNECTED = "CONNECTED"
@@ -53,10 +53,10 @@ class ConnectionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class Credentials:
     """State of our credentials at a provider; ``expires_at`` where they end by themselves."""
 
-    state: ConnectionState
+    state: CredentialState
     expires_at: datetime | None = None
     note: str | None = None
 
@@ -130,13 +130,13 @@ class Adapter:
         return self.http.health
 
     def heard(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
-        """Calls ``listener`` whenever health or connection may have changed, but for what changes by time alone."""
+        """Calls ``listener`` whenever health or credentials may have changed, but for what changes by time alone."""
         return self.http.heard(listener)
 
     @property
-    def connection(self) -> Connection:
+    def credentials(self) -> Credentials:
         """Whether the provider accepts our credentials, as far as is known without asking it."""
-        return Connection(ConnectionState.UNKNOWN)
+        return Credentials(CredentialState.UNKNOWN)
 
     @property
     def webhook(self) -> WebhookSettings | None:

@@ -10,7 +10,7 @@ from gateway.signing.watching import SyncStrategy
 from gateway.source import SourceOutcome
 from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from providers import model
-from providers.adapter import ConnectionState
+from providers.adapter import CredentialState
 from providers.capability import Operation, Support
 from providers.change import ChangeType
 from providers.circuit import CircuitState
@@ -48,7 +48,7 @@ _ENUMS: tuple[EnumMeta, ...] = (
     SyncStrategy,
     Operation,
     Support,
-    ConnectionState,
+    CredentialState,
     CircuitState,
     HealthState,
     VerificationStatus,

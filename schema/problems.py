@@ -32,7 +32,7 @@ class Problem:
     provider: str | None
     provider_code: str | None = strawberry.field(description="The provider's own code, if it gave one.")
     retryable: bool
-    retry_after_ms: int | None
+    retry_after_ms: float | None
     trace_id: str | None = strawberry.field(default=None, description="Names what happened, in the gateway's log.")
 
     @classmethod
@@ -45,7 +45,7 @@ class Problem:
             provider=error.provider,
             provider_code=error.provider_code,
             retryable=error.retryable,
-            retry_after_ms=None if error.retry_after is None else int(error.retry_after * 1000),
+            retry_after_ms=None if error.retry_after is None else error.retry_after * 1000.0,
         )
 
 
@@ -116,5 +116,5 @@ def _extensions(problem: SigningError) -> dict[str, Any]:
     if problem.provider_code:
         shown["providerCode"] = problem.provider_code
     if problem.retry_after is not None:
-        shown["retryAfterMs"] = int(problem.retry_after * 1000)
+        shown["retryAfterMs"] = problem.retry_after * 1000.0
     return shown

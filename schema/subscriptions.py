@@ -47,5 +47,5 @@ class Subscription:
         _session_events, "Every change, in order, none lost. Start after a cursor to resume where a lost connection ended."
     )
     provider_health: AsyncIterator[Provider] = followed(
-        _provider_health, "Health and connection state of providers, now and at every change."
+        _provider_health, "Health and credentials of providers, now and at every change."
     )

@@ -12,7 +12,7 @@ query Sessions {
 const providers = `# What each provider can do, and how it is.
 query Providers {
   providers {
-    name kind environment health { state } connection { state }
+    name kind environment health { state } credentials { state }
     capabilities { operation support note }
   }
 }
@@ -79,7 +79,7 @@ query Eligible {
 
 const live = `# How providers are, now and whenever that changes.
 subscription Live {
-  providerHealth { name health { state circuit lastFailureAt problem { code message } } connection { state } }
+  providerHealth { name health { state circuit lastFailureAt problem { code message } } credentials { state } }
 }
 `;
 

@@ -116,7 +116,7 @@ class Reading:
         await self._cache.close()
 
     def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
-        """Providers as they are now, and again whenever their health or connection changes. Raises ``NotFound``."""
+        """Providers as they are now, and again whenever their health or credentials change. Raises ``NotFound``."""
         return self._vigil.watch(names, ("names",))
 
     def observe(

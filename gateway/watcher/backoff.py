@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from providers.adapter import Connection
+from providers.adapter import Credentials
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, SigningError
 
@@ -20,17 +20,17 @@ class Backoff:
     Credentials that are not accepted will hardly be in a minute, so that is asked rarely, unless others have come.
     """
 
-    def __init__(self, clock: Clock, connection: Callable[[], Connection], luck: Callable[[], float] = random.random) -> None:
+    def __init__(self, clock: Clock, credentials: Callable[[], Credentials], luck: Callable[[], float] = random.random) -> None:
         self._clock = clock
-        self._connection = connection
+        self._credentials = credentials
         self._luck = luck
         self._failures = 0
         self._until = 0.0
-        self._refused: Connection | None = None
+        self._refused: Credentials | None = None
 
     def left(self) -> float:
         """Seconds until the provider is asked again; 0 where it may be now."""
-        if self._refused is not None and self._connection() != self._refused:
+        if self._refused is not None and self._credentials() != self._refused:
             self.succeeded()
         return max(0.0, self._until - self._clock.monotonic())
 
@@ -39,7 +39,7 @@ class Backoff:
         if self.left() > 0:
             return
         if isinstance(error, AuthorizationRequired):
-            self._refused = self._connection()
+            self._refused = self._credentials()
             wait = _LONGEST_SECONDS * (1 + self._luck()) / 2
         else:
             # The exponent is bounded, as a float's is.

@@ -55,7 +55,7 @@ class Poller:
         self._followed_seconds = Cadence.of(settings).followed
         patience = _PATIENCE_INTERVALS * settings.poll_interval
         self._budget = Budget(settings.poll_budget, lambda: http.sent, clock, patience)
-        self._backoff = Backoff(clock, lambda: provider.adapter.connection)
+        self._backoff = Backoff(clock, lambda: provider.adapter.credentials)
         self._news = asyncio.Event()
         self._unexpected: set[type[Exception]] = set()
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import ClassVar
 
-from providers.adapter import Adapter, Connection, ConnectionState, Steps
+from providers.adapter import Adapter, Credentials, CredentialState, Steps
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities
 from providers.carrier import Carrier
@@ -90,16 +90,16 @@ class EasyInkAdapter(Adapter):
         return fault(reply)
 
     @property
-    def connection(self) -> Connection:
+    def credentials(self) -> Credentials:
         """Whether there is a token, and until when it says it is good."""
         token, expires_at = self._token, self._token.expires_at
         if not token.given:
-            return Connection(ConnectionState.AUTHORIZATION_REQUIRED, note=f"Nobody has given a token: {REMEDY}.")
+            return Credentials(CredentialState.AUTHORIZATION_REQUIRED, note=f"Nobody has given a token: {REMEDY}.")
         if expires_at is not None and expires_at <= self.clock.now():
-            return Connection(ConnectionState.EXPIRED, expires_at, f"The token has ended: {REMEDY}.")
+            return Credentials(CredentialState.EXPIRED, expires_at, f"The token has ended: {REMEDY}.")
         if token.refused and isinstance(self.health.last_error, AuthorizationRequired):
-            return Connection(ConnectionState.REFUSED, expires_at, f"The token was refused: {REMEDY}.")
-        return Connection(ConnectionState.CONNECTED, expires_at)
+            return Credentials(CredentialState.REFUSED, expires_at, f"The token was refused: {REMEDY}.")
+        return Credentials(CredentialState.CONNECTED, expires_at)
 
     async def begin_authorization(self, state: str, challenge: str) -> str:
         """The page of EasyInk's identity host where a person signs in and consents."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from providers.adapter import Adapter, Connection, ConnectionState, Steps
+from providers.adapter import Adapter, Credentials, CredentialState, Steps
 from providers.authorization import Authorization, Bearer, Token
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.carrier import Carrier
@@ -96,13 +96,13 @@ class SignicatAdapter(Adapter):
         self.api = SignApi(self.http, settings)
         self._reader = Reader(self.api, settings.name, self.clock)
         self._opening = Opening(self.api, settings.name, self.clock)
-        self._connection = Connection(ConnectionState.UNKNOWN)
+        self._credentials = Credentials(CredentialState.UNKNOWN)
         self._pages: Repeated[Page] = Repeated()
 
     @property
-    def connection(self) -> Connection:
+    def credentials(self) -> Credentials:
         """Whether Signicat gave us a token when it was last asked for one."""
-        return self._connection
+        return self._credentials
 
     def authorization(self) -> Authorization:
         """A token for client credentials; good for 300 seconds where Signicat does not say, and replaced 10 early."""
@@ -237,9 +237,9 @@ class SignicatAdapter(Adapter):
         try:
             token = await fetch_token(self.http, self.settings)
         except AuthorizationRequired:
-            self._connection = Connection(ConnectionState.REFUSED, note="Check client_id and client_secret.")
+            self._credentials = Credentials(CredentialState.REFUSED, note="Check client_id and client_secret.")
             raise
-        self._connection = Connection(ConnectionState.CONNECTED)
+        self._credentials = Credentials(CredentialState.CONNECTED)
         return token
 
     async def _repeat(

@@ -9,7 +9,7 @@ import strawberry
 from gateway.directory import Connected
 from gateway.metrics import ProviderFigures
 from gateway.signing.watching import SyncState, SyncStrategy
-from providers.adapter import ConnectionState
+from providers.adapter import CredentialState
 from providers.capability import Capability as ModelCapability
 from providers.capability import Operation, Support
 from providers.circuit import CircuitState
@@ -44,10 +44,10 @@ class Limit:
 
 
 @strawberry.type
-class Connection:
+class Credentials:
     """State of the gateway's credentials at a provider."""
 
-    state: ConnectionState
+    state: CredentialState
     expires_at: datetime | None
     note: str | None
 
@@ -86,8 +86,8 @@ class SessionCounts:
     native: bool
 
 
-def _lag_ms(root: strawberry.Parent[SyncState]) -> int | None:
-    return None if root.lag is None else max(0, round(root.lag.total_seconds() * 1000))
+def _lag_ms(root: strawberry.Parent[SyncState]) -> float | None:
+    return None if root.lag is None else max(0.0, root.lag.total_seconds() * 1000)
 
 
 @strawberry.type
@@ -96,7 +96,7 @@ class Sync:
 
     strategy: SyncStrategy
     last_sync_at: datetime | None
-    lag_ms: int | None = resolved(_lag_ms)
+    lag_ms: float | None = resolved(_lag_ms)
     open_sessions: int
 
 
@@ -133,9 +133,9 @@ def _limits(root: strawberry.Parent[Connected]) -> list[Limit]:
     return [Limit(name=name, value=value, unit=unit) for name, value, unit in root.capabilities.limits.stated()]
 
 
-def _connection(root: strawberry.Parent[Connected]) -> Connection:
-    now = root.adapter.connection
-    return Connection(state=now.state, expires_at=now.expires_at, note=now.note)
+def _credentials(root: strawberry.Parent[Connected]) -> Credentials:
+    now = root.adapter.credentials
+    return Credentials(state=now.state, expires_at=now.expires_at, note=now.note)
 
 
 def _health(root: strawberry.Parent[Connected]) -> ModelHealth:
@@ -175,7 +175,7 @@ class Provider(Node):
     capabilities: list[Capability] = resolved(_capabilities)
     options_schema: Json = resolved(_options_schema, "JSON Schema of what createSession takes under options for this provider.")
     limits: list[Limit] = resolved(_limits)
-    connection: Connection = resolved(_connection)
+    credentials: Credentials = resolved(_credentials)
     health: Health = resolved(_health)
     sync: Sync = resolved(_sync)
     metrics: ProviderMetrics = resolved(_metrics)

@@ -55,7 +55,7 @@ class Freshness:
     """How old what is shown is, and where it came from."""
 
     as_of: datetime
-    age_ms: int
+    age_ms: float
     stale: bool
     source: model.ChangeSource
 
@@ -80,7 +80,7 @@ def _documents(
 def _freshness(root: strawberry.Parent[model.Session], info: Info) -> Freshness:
     now = info.context.clock.now()
     as_of = root.observed_at or now
-    age = max(0, (now - as_of) // timedelta(milliseconds=1))
+    age = max(0.0, (now - as_of) / timedelta(milliseconds=1))
     return Freshness(as_of=as_of, age_ms=age, stale=root.stale, source=root.source)
 
 

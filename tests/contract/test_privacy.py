@@ -73,7 +73,7 @@ async def test_what_is_shown_in_logs_holds_nothing_private(subject):
         urls = [person.signing_url for person in session.participants if person.signing_url]
         shown = f"{session!r} {session}"
         assert not [word for word in (*orders.PRIVATE, *secrets, *urls) if word in shown]
-    shown = f"{subject.settings!r} {subject.adapter!r} {subject.adapter.health!r} {subject.adapter.connection!r}"
+    shown = f"{subject.settings!r} {subject.adapter!r} {subject.adapter.health!r} {subject.adapter.credentials!r}"
     assert not [word for word in secrets if word in shown]
     assert not [word for word in orders.PRIVATE if word in repr(subject.order())]
 

@@ -24,8 +24,8 @@ BEGIN = """mutation M { beginAuthorization(provider: "easyink") {
   url state expiresAt problems { code message path } } }"""
 COMPLETE = """mutation M($code: String!, $state: String!) {
   completeAuthorization(provider: "easyink", code: $code, state: $state) {
-  provider { name connection { state expiresAt } } problems { code message path } } }"""
-CONNECTION = """{ providers { name connection { state expiresAt } } }"""
+  provider { name credentials { state expiresAt } } problems { code message path } } }"""
+CREDENTIALS = """{ providers { name credentials { state expiresAt } } }"""
 
 
 class Ear:
@@ -77,12 +77,12 @@ class Person:
         answer = await self.agree(begun["url"])
         payload = await self.complete(answer["code"], answer["state"])
         assert payload["problems"] == []
-        assert payload["provider"]["connection"]["state"] == "CONNECTED"
+        assert payload["provider"]["credentials"]["state"] == "CONNECTED"
 
-    async def connection(self) -> dict[str, Any]:
-        [provider] = (await self.client.ask(CONNECTION))["providers"]
-        connection: dict[str, Any] = provider["connection"]
-        return connection
+    async def credentials(self) -> dict[str, Any]:
+        [provider] = (await self.client.ask(CREDENTIALS))["providers"]
+        credentials: dict[str, Any] = provider["credentials"]
+        return credentials
 
     async def create(self) -> dict[str, Any]:
         return await self.client.mutate("createSession", **await order(self.client, "easyink", 1, 1))
@@ -111,21 +111,21 @@ async def somebody(tmp_path: Path, authority: Authority) -> AsyncIterator[Person
 
 
 async def test_a_person_lets_the_gateway_in(somebody: Person) -> None:
-    assert (await somebody.connection())["state"] == "AUTHORIZATION_REQUIRED"
+    assert (await somebody.credentials())["state"] == "AUTHORIZATION_REQUIRED"
     [problem] = (await somebody.create())["problems"]
     assert problem["code"] == "AUTHORIZATION_REQUIRED"
     await somebody.authorize()
     assert (await somebody.create())["problems"] == []
 
 
-async def test_the_connection_shows_when_it_ends_and_that_it_has_ended(somebody: Person) -> None:
+async def test_credentials_show_when_they_end_and_that_they_have_ended(somebody: Person) -> None:
     await somebody.authorize()
-    ends_at = datetime.fromisoformat((await somebody.connection())["expiresAt"])
+    ends_at = datetime.fromisoformat((await somebody.credentials())["expiresAt"])
     assert abs(ends_at - somebody.clock.now() - timedelta(hours=1)) < timedelta(seconds=10)
     somebody.clock.by = timedelta(minutes=61)
-    assert (await somebody.connection())["state"] == "EXPIRED"
+    assert (await somebody.credentials())["state"] == "EXPIRED"
     await somebody.authorize()
-    assert (await somebody.connection())["state"] == "CONNECTED"
+    assert (await somebody.credentials())["state"] == "CONNECTED"
 
 
 async def test_a_state_is_good_once(somebody: Person) -> None:
@@ -154,7 +154,7 @@ async def test_a_code_cannot_be_used_with_another_attempts_state(somebody: Perso
     stolen = await somebody.agree(other["url"])
     [problem] = (await somebody.complete(stolen["code"], mine["state"]))["problems"]
     assert (problem["code"], problem["path"]) == ("INVALID", ["code"])
-    assert (await somebody.connection())["state"] == "AUTHORIZATION_REQUIRED"
+    assert (await somebody.credentials())["state"] == "AUTHORIZATION_REQUIRED"
 
 
 async def test_a_state_that_was_never_given_asks_nobody(somebody: Person) -> None:
@@ -190,10 +190,10 @@ async def test_a_token_outlives_the_gateway_where_there_is_a_secret(
     async with easyink(clock, authority) as ear:
         async with person(tmp_path, ear, clock, server) as before:
             await before.authorize()
-            ends_at = (await before.connection())["expiresAt"]
+            ends_at = (await before.credentials())["expiresAt"]
         async with person(tmp_path, ear, clock, server) as after:
-            connection = await after.connection()
-            assert connection["state"] == state
+            credentials = await after.credentials()
+            assert credentials["state"] == state
             if state == "CONNECTED":
-                assert connection["expiresAt"] == ends_at
+                assert credentials["expiresAt"] == ends_at
                 assert (await after.create())["problems"] == []

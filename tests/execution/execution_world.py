@@ -33,7 +33,7 @@ from gateway.store import Event
 from gateway.store.uploads import StagedFile
 from gateway.viewer import SCOPES, Viewer
 from providers import model, registry
-from providers.adapter import Connection
+from providers.adapter import Credentials
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Busy, NotFound, SigningError
@@ -63,7 +63,7 @@ class World:
             Connected(
                 registry.load("signicat" if name == "acme" else "seal"),
                 SimpleNamespace(name=name, display_name=None, environment="sandbox"),  # type: ignore[arg-type]
-                SimpleNamespace(connection=self.made(Connection, name), health=self.made(Health, name), close=None),  # type: ignore[arg-type]
+                SimpleNamespace(credentials=self.made(Credentials, name), health=self.made(Health, name), close=None),  # type: ignore[arg-type]
             )
             for name in PROVIDERS
         ]

@@ -173,7 +173,7 @@ async def test_a_provider_that_repeats_our_credentials_makes_nobody_else_do_so(s
         await scene.ask(f'query Q($id: ID!) {{ session(id: $id, maxAge: "PT0S") {{ {SESSION} }} }}', id=made["id"])
         await scene.ask('query Q($p: String!) { sessionByKey(provider: $p, key: "nobody/knows") { id } }', p=kind)
         await scene.list()
-        await scene.ask("{ providers { health { state problem { message providerCode } } connection { state note } } }")
+        await scene.ask("{ providers { health { state problem { message providerCode } } credentials { state note } } }")
         scene.clock.ahead += 60
     assert told_in_errors(scene)
     check_log(scene, log)

@@ -339,7 +339,7 @@ async def test_the_viewer_and_the_providers_say_what_there_is(scene):
     data = await scene.data(
         """{ viewer { id subject scopes providers }
              providers { id name kind displayName environment sessionKind optionsSchema limits { name value unit }
-               capabilities { operation support note } connection { state expiresAt note }
+               capabilities { operation support note } credentials { state expiresAt note }
                health { state circuit lastSuccessAt lastFailureAt problem { code } }
                sessionCounts { byStatus { status count } asOf native } }
              one: providers(names: ["seal"]) { name } provider(name: "easyink") { name } }"""

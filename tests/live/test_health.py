@@ -16,7 +16,7 @@ from scene import scene as running
 from providers.authority import Authority
 
 HEALTH = """subscription($names: [String!]) {
-  providerHealth(names: $names) { name health { state circuit problem { code } } connection { state } }
+  providerHealth(names: $names) { name health { state circuit problem { code } } credentials { state } }
 }"""
 
 
@@ -36,7 +36,7 @@ async def following(client: LiveClient, *names: str) -> AsyncIterator[tuple[str,
     """Name, health, circuit and connection of what comes."""
     async for result in client.subscribe(HEALTH, {"names": list(names) or None}):
         found: dict[str, Any] = result["data"]["providerHealth"]
-        yield found["name"], found["health"]["state"], found["health"]["circuit"], found["connection"]["state"]
+        yield found["name"], found["health"]["state"], found["health"]["circuit"], found["credentials"]["state"]
 
 
 async def read(scene: Scene, provider: str) -> None:

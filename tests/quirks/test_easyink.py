@@ -34,7 +34,7 @@ from easyink_desk import (
 from pydantic import ValidationError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from providers.adapter import ConnectionState, Steps
+from providers.adapter import CredentialState, Steps
 from providers.authority import sample_pdf
 from providers.capability import Operation, Support
 from providers.deadline import deadline
@@ -792,19 +792,19 @@ async def test_every_path_can_be_overridden() -> None:
 async def test_without_a_token_nothing_is_asked(desk: Desk) -> None:
     table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": None}
     async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
-        assert adapter.connection.state is ConnectionState.AUTHORIZATION_REQUIRED
+        assert adapter.credentials.state is CredentialState.AUTHORIZATION_REQUIRED
         for call in (adapter.fetch_session("s"), adapter.list_sessions(0, 10), adapter.create_session(order(), Steps())):
             with pytest.raises(AuthorizationRequired, match="set access_token"):
                 await call
     assert desk.asked() == []
 
 
-async def test_a_connection_ends_when_its_token_does(desk: Desk) -> None:
-    connection = desk.adapter.connection
-    assert connection.state is ConnectionState.CONNECTED
-    assert connection.expires_at is not None
-    desk.time.moved += (connection.expires_at - desk.time.now()).total_seconds() + 1
-    assert desk.adapter.connection.state is ConnectionState.EXPIRED
+async def test_credentials_end_when_their_token_does(desk: Desk) -> None:
+    credentials = desk.adapter.credentials
+    assert credentials.state is CredentialState.CONNECTED
+    assert credentials.expires_at is not None
+    desk.time.moved += (credentials.expires_at - desk.time.now()).total_seconds() + 1
+    assert desk.adapter.credentials.state is CredentialState.EXPIRED
     with pytest.raises(AuthorizationRequired, match="set access_token"):
         await desk.adapter.list_sessions(0, 10)
     assert len(desk.asked()) == 1
@@ -814,12 +814,12 @@ async def test_a_connection_ends_when_its_token_does(desk: Desk) -> None:
 async def test_an_opaque_token_is_believed_until_it_is_refused(desk: Desk, token: str) -> None:
     table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": token}
     async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
-        connection = adapter.connection
-        assert (connection.state, connection.expires_at) == (ConnectionState.CONNECTED, None)
+        credentials = adapter.credentials
+        assert (credentials.state, credentials.expires_at) == (CredentialState.CONNECTED, None)
         if token.isascii():
             with pytest.raises(AuthorizationRequired):
                 await adapter.list_sessions(0, 10)
-            assert adapter.connection.state is ConnectionState.REFUSED
+            assert adapter.credentials.state is CredentialState.REFUSED
 
 
 async def test_a_401_without_a_body_asks_for_a_person(desk: Desk) -> None:
@@ -837,7 +837,7 @@ async def test_credentials_and_people_are_in_no_message_and_no_repr(desk: Desk) 
         with pytest.raises(Refused) as caught:
             await adapter.fetch_session("s")
         shown = [repr(adapter.settings), str(caught.value), repr(caught.value), caught.value.detail or ""]
-    shown += [repr(settings), repr(await desk.create(order(participants=(ADA, BOB)))), repr(desk.adapter.connection)]
+    shown += [repr(settings), repr(await desk.create(order(participants=(ADA, BOB)))), repr(desk.adapter.credentials)]
     for text in shown:
         for hidden in (*secrets, "ada@example.com", "5551234567"):
             assert hidden not in text
@@ -1448,7 +1448,7 @@ async def test_a_code_with_its_verifier_gives_a_token_that_works_for_an_hour(des
     table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": given["access_token"]}
     async with PROVIDER.adapter(PROVIDER.settings(**table), clock=desk.patience) as adapter:
         await adapter.list_sessions(0, 1)
-        ends = adapter.connection.expires_at
+        ends = adapter.credentials.expires_at
         assert ends is not None
         assert abs((ends - desk.time.now()).total_seconds() - given["expires_in"]) < 5
         desk.time.moved += given["expires_in"] + 1

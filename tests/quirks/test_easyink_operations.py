@@ -15,7 +15,7 @@ import pytest
 from easyink_desk import ADA, BOB, DRAFTS, SESSIONS, Desk, Wiretap, document, only, opened, order, read, scripted
 from pydantic import SecretStr
 
-from providers.adapter import ConnectionState, Steps
+from providers.adapter import CredentialState, Steps
 from providers.authorization import Token
 from providers.capability import Operation, Support
 from providers.easyink import PROVIDER
@@ -997,7 +997,7 @@ async def test_a_code_becomes_the_token_that_is_used(desk: Desk) -> None:
     table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": None}
     code = await consented(desk)
     async with PROVIDER.adapter(PROVIDER.settings(**table), carrier=desk.wiretap, clock=desk.patience) as adapter:
-        assert adapter.connection.state is ConnectionState.AUTHORIZATION_REQUIRED
+        assert adapter.credentials.state is CredentialState.AUTHORIZATION_REQUIRED
         with pytest.raises(AuthorizationRequired):
             await adapter.list_sessions(0, 1)
         token = await adapter.complete_authorization(code, "verifier")
@@ -1013,12 +1013,12 @@ async def test_a_code_becomes_the_token_that_is_used(desk: Desk) -> None:
             }
         ]
         await adapter.list_sessions(0, 1)
-        connection = adapter.connection
-        assert connection.state is ConnectionState.CONNECTED
-        assert connection.expires_at is not None
-        assert abs((connection.expires_at - desk.time.now()).total_seconds() - 3600) < 5
+        credentials = adapter.credentials
+        assert credentials.state is CredentialState.CONNECTED
+        assert credentials.expires_at is not None
+        assert abs((credentials.expires_at - desk.time.now()).total_seconds() - 3600) < 5
         desk.time.moved += 3601
-        assert adapter.connection.state is ConnectionState.EXPIRED
+        assert adapter.credentials.state is CredentialState.EXPIRED
 
 
 async def test_a_code_is_good_once_and_with_its_verifier(desk: Desk) -> None:
@@ -1034,7 +1034,7 @@ async def test_a_code_is_good_once_and_with_its_verifier(desk: Desk) -> None:
 async def test_a_refused_code_leaves_the_connection_as_it_is(desk: Desk) -> None:
     with pytest.raises(Invalid):
         await desk.adapter.complete_authorization("guessed", "verifier")
-    assert desk.adapter.connection.state is ConnectionState.CONNECTED
+    assert desk.adapter.credentials.state is CredentialState.CONNECTED
     await desk.adapter.list_sessions(0, 1)
 
 
@@ -1107,7 +1107,7 @@ async def test_how_long_a_token_lives_is_said_or_read_from_itself(*, stated: boo
     assert abs(token.expires_in - 1800) < 5
     async with scripted({"POST /identity/connect/token": (200, {"access_token": "opaque"})}) as adapter:
         assert (await adapter.complete_authorization("c", "v")).expires_in is None
-        assert adapter.connection.expires_at is None
+        assert adapter.credentials.expires_at is None
 
 
 async def test_a_token_that_was_given_earlier_is_used_at_once(desk: Desk) -> None:
@@ -1116,13 +1116,13 @@ async def test_a_token_that_was_given_earlier_is_used_at_once(desk: Desk) -> Non
     async with PROVIDER.adapter(PROVIDER.settings(**table), clock=desk.patience) as adapter:
         with pytest.raises(AuthorizationRequired):
             await adapter.list_sessions(0, 1)
-        assert adapter.connection.state is ConnectionState.REFUSED
+        assert adapter.credentials.state is CredentialState.REFUSED
         adapter.use_token(Token(SecretStr(good)))
-        assert adapter.connection.state is ConnectionState.CONNECTED
-        assert adapter.connection.expires_at is not None
+        assert adapter.credentials.state is CredentialState.CONNECTED
+        assert adapter.credentials.expires_at is not None
         await adapter.list_sessions(0, 1)
         adapter.use_token(Token(SecretStr("opaque"), 60))
-        ends = adapter.connection.expires_at
+        ends = adapter.credentials.expires_at
         assert ends is not None
         assert abs((ends - desk.time.now()).total_seconds() - 60) < 5
 
@@ -1131,9 +1131,9 @@ async def test_a_token_that_is_accepted_again_is_connected_again(desk: Desk) -> 
     desk.sandbox.faults.append(Fault(kind="empty", status=401))
     with pytest.raises(AuthorizationRequired):
         await desk.adapter.list_sessions(0, 1)
-    assert desk.adapter.connection.state is ConnectionState.REFUSED
+    assert desk.adapter.credentials.state is CredentialState.REFUSED
     await desk.adapter.list_sessions(0, 1)
-    assert desk.adapter.connection.state is ConnectionState.CONNECTED
+    assert desk.adapter.credentials.state is CredentialState.CONNECTED
 
 
 async def test_a_given_token_is_in_no_message_and_no_repr(desk: Desk) -> None:
@@ -1142,7 +1142,13 @@ async def test_a_given_token_is_in_no_message_and_no_repr(desk: Desk) -> None:
     desk.sandbox.faults.append(Fault(status=400))
     with pytest.raises(Refused) as caught:
         await desk.adapter.list_sessions(0, 1)
-    shown = [repr(token), repr(desk.adapter.connection), str(caught.value), repr(caught.value), repr(vars(desk.adapter._token))]
+    shown = [
+        repr(token),
+        repr(desk.adapter.credentials),
+        str(caught.value),
+        repr(caught.value),
+        repr(vars(desk.adapter._token)),
+    ]
     assert not any(secret in text for text in shown)
     echo = {"error": {"code": "ValidationError", "message": f"no {secret}"}}
     async with scripted({f"GET {SESSIONS}/s": (400, echo)}) as adapter:

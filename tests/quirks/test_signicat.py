@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from providers.adapter import ConnectionState, Steps
+from providers.adapter import CredentialState, Steps
 from providers.authority import Authority, sample_pdf
 from providers.capability import Operation, Support
 from providers.clock import Clock
@@ -767,16 +767,16 @@ async def test_deleting_a_foreign_session_leaves_a_collection_that_others_use(ho
 
 async def test_the_connection_is_known_only_once_it_was_tried(house: House) -> None:
     async with house.another() as adapter:
-        assert adapter.connection.state is ConnectionState.UNKNOWN
+        assert adapter.credentials.state is CredentialState.UNKNOWN
         await adapter.list_sessions(0, 1)
-        assert adapter.connection.state is ConnectionState.CONNECTED
+        assert adapter.credentials.state is CredentialState.CONNECTED
 
 
 async def test_wrong_credentials_name_their_keys_and_show_no_secret(house: House) -> None:
     async with house.another(client_secret="wr0ng-wr0ng") as adapter:
         with pytest.raises(AuthorizationRequired, match="client_id and client_secret") as caught:
             await adapter.list_sessions(0, 1)
-        assert adapter.connection.state is ConnectionState.REFUSED
+        assert adapter.credentials.state is CredentialState.REFUSED
         pair = base64.b64encode(f"{CLIENT_ID}:wr0ng-wr0ng".encode()).decode()
         for shown in (str(caught.value), repr(caught.value), str(caught.value.detail), repr(adapter.settings)):
             assert "wr0ng" not in shown
@@ -801,7 +801,7 @@ async def test_a_token_endpoint_that_is_down_is_unavailable() -> None:
     async with answering({"POST /token": JSONResponse({}, 500)}) as adapter:
         with pytest.raises(Unavailable):
             await adapter.fetch_session("n1")
-        assert adapter.connection.state is ConnectionState.UNKNOWN
+        assert adapter.credentials.state is CredentialState.UNKNOWN
 
 
 @pytest.mark.parametrize("life", [None, 600])

@@ -9,11 +9,11 @@ from lookout import Leap
 
 from gateway.watcher.backoff import Backoff
 from gateway.watcher.budget import Budget, Rank
-from providers.adapter import Connection, ConnectionState
+from providers.adapter import Credentials, CredentialState
 from providers.errors import AuthorizationRequired, Busy, Unavailable
 
 FOREVER = 1e9
-UP = Connection(ConnectionState.CONNECTED)
+UP = Credentials(CredentialState.CONNECTED)
 
 
 class Meter:
@@ -97,7 +97,7 @@ def test_a_provider_is_left_alone_for_as_long_as_it_asks(luck: float, asked: flo
 
 
 def test_refused_credentials_are_tried_rarely_until_there_are_others() -> None:
-    clock, now = Leap(), [Connection(ConnectionState.REFUSED)]
+    clock, now = Leap(), [Credentials(CredentialState.REFUSED)]
     backoff = Backoff(clock, lambda: now[0], luck=lambda: 0.0)
     backoff.failed(AuthorizationRequired("no"))
     assert backoff.left() >= 150

@@ -20,7 +20,7 @@ export const ProviderState = graphql(
           ...ProblemDetail
         }
       }
-      connection {
+      credentials {
         state
         expiresAt
         note

@@ -16,7 +16,7 @@ const ways = { WEBHOOK: "Webhook", POLL: "Polling", BOTH: "Webhook and polling",
 const closed: ReadonlySet<string> = new Set(["AUTHORIZATION_REQUIRED", "EXPIRED", "REFUSED"]);
 
 export function Card({ provider, place }: { provider: Provider; place: number }) {
-  const { health, connection, sync } = provider;
+  const { health, credentials, sync } = provider;
   return (
     <section
       class={`panel card ${health.state === "DOWN" ? "down" : ""}`}
@@ -49,9 +49,9 @@ export function Card({ provider, place }: { provider: Provider; place: number })
           </span>
         </Fact>
         <Fact name="Connection">
-          <Pill word={connection.state} />
-          {connection.note && <small>{connection.note}</small>}
-          {closed.has(connection.state) && <Authorize provider={provider} />}
+          <Pill word={credentials.state} />
+          {credentials.note && <small>{credentials.note}</small>}
+          {closed.has(credentials.state) && <Authorize provider={provider} />}
         </Fact>
         <Fact name="Last answer">
           <Ago time={health.lastSuccessAt} />
