@@ -1,7 +1,10 @@
-"""JSON Web Tokens, signed by whoever the configuration trusts and meant for this gateway (RFC 7519, RFC 8725)."""
+"""Access tokens: JSON Web Tokens of a trusted issuer, made for this gateway (RFC 7519, RFC 8725, RFC 9068)."""
 
 from __future__ import annotations
 
+import logging
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,6 +20,23 @@ from providers.clock import Clock
 _LEEWAY: Final = 30
 """Seconds by which clocks may differ."""
 _REFUSED: Final = "This token does not hold here. Send one that was made for this gateway and has not ended."
+_ACCESS: Final = frozenset({"at+jwt", "application/at+jwt"})
+"""``typ`` of an access token (RFC 9068, 2.1)."""
+_UNTYPED: Final = frozenset({"", "jwt", "application/jwt"})
+"""``typ`` of tokens that do not say what they are for."""
+_OF_ID_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
+"""Claims of ID tokens and logout tokens, which no access token has (OpenID Connect Core 1.0, 2 and 3.3.2.11)."""
+_OF_ACCESS: Final = frozenset({"scope", "scp"})
+_log = logging.getLogger("countersign.authentication")
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """A token's header. ``crit`` names extensions that have to be understood, and none is (RFC 7515, 4.1.11)."""
+
+    alg: str
+    kid: str = ""
+    typ: str = ""
+    crit: None = None
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -29,7 +49,7 @@ class _Claims(msgspec.Struct, frozen=True):
 
 
 class Tokens:
-    """Checks tokens. The algorithms are those of the configuration, whatever a token says of itself."""
+    """Checks access tokens. The algorithms are those of the configuration and of the key, whatever a token says of itself."""
 
     def __init__(self, settings: AuthenticationSettings, clock: Clock) -> None:
         self._settings = settings
@@ -41,19 +61,58 @@ class Tokens:
             self._keys = GivenKey(settings.public_key)
 
     async def viewer(self, token: str) -> Viewer:
-        """Whose token this is. Raises ``Unauthenticated``."""
-        if self._keys is None:
-            raise Unauthenticated(_REFUSED)
+        """Whose token this is. Raises ``Unauthenticated``, whatever is wrong with it."""
         try:
-            header = jwt.get_unverified_header(token)
-            key = await self._keys.key(header.get("kid"), str(header.get("alg")))
-            claims = msgspec.convert(self._read(token, key), _Claims)
-            until = datetime.fromtimestamp(claims.exp + _LEEWAY, UTC)
-        except (jwt.InvalidTokenError, jwt.InvalidKeyError, msgspec.ValidationError, ValueError, OverflowError):
+            header = _header(token)
+            if self._keys is None or header.alg not in self._settings.algorithms:
+                raise Unauthenticated(_REFUSED)
+            key = await self._keys.key(header.kid, header.alg)
+            claims = self._read(token, key, header.alg)
+            self._require_access(header.typ.lower(), claims)
+            return self._viewer(msgspec.convert(claims, _Claims))
+        except Unauthenticated:
+            raise
+        except Exception as error:  # a token is its sender's to write: whatever it makes a library raise, it does not hold
+            _log.debug("a token does not hold (%s)", type(error).__name__)
             raise Unauthenticated(_REFUSED) from None
-        now = self._clock.now()
-        if until <= now or claims.nbf > now.timestamp() + _LEEWAY:
+
+    async def close(self) -> None:
+        """Closes connections."""
+        if isinstance(self._keys, FetchedKeys):
+            await self._keys.close()
+
+    def _read(self, token: str, key: Any, algorithm: str) -> dict[str, Any]:
+        """The claims, which our clock judges rather than the machine's."""
+        found: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=self._settings.audience,
+            issuer=self._settings.issuer,
+            options={"require": ["exp", "sub", "iss", "aud"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+        )
+        return found
+
+    def _require_access(self, kind: str, claims: Mapping[str, Any]) -> None:
+        """Raises ``Unauthenticated`` for a token that was not made to call anybody with, as an ID token.
+
+        Many issuers call all of their tokens JWT. Such a one has to have what only access tokens have, a scope, and nothing
+        of the others; Keycloak's ``typ`` and Cognito's ``token_use`` are claims that tell them apart.
+        """
+        if kind in _ACCESS:
+            return
+        access = not _OF_ACCESS.isdisjoint(claims) and _OF_ID_TOKENS.isdisjoint(claims)
+        named = claims.get("typ", "Bearer") == "Bearer" and claims.get("token_use", "access") == "access"
+        if self._settings.require_typ or kind not in _UNTYPED or not (access and named):
             raise Unauthenticated(_REFUSED)
+
+    def _viewer(self, claims: _Claims) -> Viewer:
+        now = self._clock.now()
+        until = datetime.fromtimestamp(claims.exp + _LEEWAY, UTC)
+        begun = claims.nbf <= now.timestamp() + _LEEWAY  # which nothing is that is no number
+        if until <= now or not begun or not claims.sub:
+            raise Unauthenticated(_REFUSED)
+        claims.sub.encode()  # half a character is in nobody's name
         told = {*claims.scope.split(), *(claims.scp.split() if isinstance(claims.scp, str) else claims.scp)}
         return Viewer(
             id=f"token:{claims.sub}",
@@ -63,19 +122,8 @@ class Tokens:
             expires_at=until,
         )
 
-    async def close(self) -> None:
-        """Closes connections."""
-        if isinstance(self._keys, FetchedKeys):
-            await self._keys.close()
 
-    def _read(self, token: str, key: Any) -> dict[str, Any]:
-        """The claims, which our clock judges rather than the machine's."""
-        found: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=list(self._settings.algorithms),
-            audience=self._settings.audience,
-            issuer=self._settings.issuer,
-            options={"require": ["exp", "sub", "iss", "aud"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
-        )
-        return found
+def _header(token: str) -> _Header:
+    """The header of a token in three parts. Raises ``ValueError``, or ``RecursionError``, where it is none."""
+    head, _, _ = token.partition(".")
+    return msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)), type=_Header)

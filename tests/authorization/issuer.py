@@ -28,12 +28,16 @@ _ALGORITHMS = {"RS256": jwt.algorithms.RSAAlgorithm, "ES256": jwt.algorithms.ECA
 
 
 class Issuer:
-    """Its keys by their names; ``asked`` counts how often the set was read, ``down`` takes it off, and ``slow`` holds it up."""
+    """Its keys by their names; ``asked`` counts how often the set was read, ``down`` takes it off, and ``slow`` holds it up.
+
+    ``document`` is sent in place of the set.
+    """
 
     def __init__(self) -> None:
         self.keys: dict[str, tuple[str, Any]] = {}
         self.asked = 0
         self.down = False
+        self.document: bytes | None = None
         self.slow: asyncio.Event | None = None
         self.reached = asyncio.Event()
         self.address = ""
@@ -72,11 +76,16 @@ class Issuer:
             await self.slow.wait()
         if self.down:
             return Response(status_code=503)
-        found = [
+        if self.document is not None:
+            return Response(self.document, media_type="application/json")
+        return JSONResponse({"keys": self.jwks()})
+
+    def jwks(self) -> list[dict[str, Any]]:
+        """The keys as RFC 7517 writes them."""
+        return [
             _ALGORITHMS[algorithm].to_jwk(secret.public_key(), as_dict=True) | {"kid": name, "alg": algorithm, "use": "sig"}
             for name, (algorithm, secret) in self.keys.items()
         ]
-        return JSONResponse({"keys": found})
 
 
 @cache

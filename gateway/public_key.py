@@ -1,0 +1,36 @@
+"""Public keys that tokens may be checked with: which algorithm each is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+RSA_BITS: Final = range(2_048, 8_193)
+"""Sizes of a modulus: shorter ones can be broken (RFC 7518, 3.3), longer ones take the processor's time from everybody."""
+
+PublicKey = RSAPublicKey | EllipticCurvePublicKey
+
+
+def algorithm_of(key: object) -> str | None:
+    """The algorithm that a public key is for, by its type; None for one that no token may be checked with."""
+    if isinstance(key, RSAPublicKey):
+        return "RS256" if key.key_size in RSA_BITS else None
+    if isinstance(key, EllipticCurvePublicKey):
+        return "ES256" if isinstance(key.curve, SECP256R1) else None
+    return None
+
+
+def read_public_key(path: Path) -> tuple[str, PublicKey]:
+    """The key in a PEM file, and its algorithm. Raises ``ValueError`` for anything else."""
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except Exception:
+        key = None
+    algorithm = algorithm_of(key)
+    if algorithm is None or not isinstance(key, PublicKey):
+        raise ValueError(f"{path} holds no public key of RSA (2048 bits or more) or of the curve P-256, as PEM")
+    return algorithm, key
