@@ -17,11 +17,11 @@ from pydantic import BaseModel
 
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities, Operation
-from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
+from providers.http_transport import Transport
 from providers.mapping import Rule
 from providers.metering import VERBS, told
 from providers.model import Content, Document, Field, Page, Participant, Session, Signature, SigningOrder, Statistics
@@ -100,11 +100,11 @@ class Adapter:
         for name in VERBS.keys() & vars(cls).keys():
             setattr(cls, name, told(vars(cls)[name], VERBS[name]))
 
-    def __init__(self, settings: ProviderSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
-        """``carrier`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""
+    def __init__(self, settings: ProviderSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
+        """``transport`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""
         self.settings = settings
         self.clock = clock or Clock()
-        self.http = Http(settings, authorization=self.authorization(), fault=self.fault, carrier=carrier, clock=self.clock)
+        self.http = Http(settings, authorization=self.authorization(), fault=self.fault, transport=transport, clock=self.clock)
 
     def authorization(self) -> Authorization | None:
         """How calls prove who we are; None where the provider asks for nothing."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from providers.carrier import Answer, Garbled, Late, Lost, Unreached
 from providers.errors import InDoubt, Misbehaved, SigningError, TimedOut, Unavailable
+from providers.http_transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
 from providers.reply import Reply
 
 Query = Mapping[str, str | int | Sequence[str]]
@@ -35,7 +35,7 @@ class Call:
         """The body to send, read anew from its beginning."""
         return self.body() if callable(self.body) else self.body
 
-    async def chunks(self, answer: Answer, patience: float) -> AsyncIterator[bytes]:
+    async def chunks(self, answer: Response, patience: float) -> AsyncIterator[bytes]:
         """The body of an answer as it comes; raises as ``silence`` says where it breaks off.
 
         Each piece may take ``patience`` seconds.
@@ -44,7 +44,7 @@ class Call:
             try:
                 async with asyncio.timeout(patience):
                     piece = await answer.read()
-            except (Lost, TimeoutError) as error:
+            except (TransportError, TimeoutError) as error:
                 raise self.silence(error) from error
             if not piece:
                 return
@@ -53,13 +53,13 @@ class Call:
     def silence(self, error: Exception) -> SigningError:
         """The error where no answer came, or only a part of one."""
         name = f"{self.provider} {self.method} {self.path}"
-        if isinstance(error, Unreached):
+        if isinstance(error, ConnectError):
             return Unavailable(f"{self.provider} cannot be reached.", provider=self.provider)
         if not self.repeatable:
             return InDoubt(f"{name} was sent and not answered: it may or may not have happened.", provider=self.provider)
-        if isinstance(error, TimeoutError | Late):
+        if isinstance(error, TimeoutError | TimeoutException):
             return TimedOut(f"{name} was not answered in time.", provider=self.provider)
-        if isinstance(error, Garbled):
+        if isinstance(error, DecodingError):
             return Misbehaved(f"{name} was answered in a broken encoding.", provider=self.provider)
         return Unavailable(f"{name} was not answered: the connection broke.", provider=self.provider)
 

@@ -19,13 +19,13 @@ import msgspec
 from providers.address import located
 from providers.authorization import Authorization
 from providers.call import READS, Body, Call, Query, unreadable
-from providers.carrier import Answer, Carrier, Lost
 from providers.circuit import CircuitState
 from providers.clock import Clock
 from providers.deadline import time_left
 from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
 from providers.health import Health, Pulse
-from providers.http1.carrier import SocketCarrier
+from providers.http1.transport import Http1Transport
+from providers.http_transport import Response, Transport, TransportError
 from providers.metering import UNREADABLE, Meter, current, outcome, unmetered
 from providers.model import Content
 from providers.reply import Fault, Reply, content, refusal
@@ -53,7 +53,7 @@ class Http:
         *,
         authorization: Authorization | None = None,
         fault: Callable[[Reply], Fault] = lambda reply: Fault(),
-        carrier: Carrier | None = None,
+        transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.provider = settings.name
@@ -69,7 +69,7 @@ class Http:
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._reading = lru_cache(_REMEMBERED)(self._call)
         """A call that says nothing but what is read: the same is read again and again."""
-        self._carrier = carrier or SocketCarrier(
+        self._transport = transport or Http1Transport(
             # Connecting gives up first, so that a write which never left is not taken for one in doubt.
             connect=settings.timeout / 2,
             stall=settings.timeout,
@@ -90,7 +90,7 @@ class Http:
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._carrier.close()
+        await self._transport.close()
 
     async def fetch(
         self,
@@ -242,9 +242,9 @@ class Http:
         finally:
             self._leave(answer)
         self._count(begun, None)
-        return Reply(answer.status, answer.headers, body)
+        return Reply(answer.status_code, answer.headers, body)
 
-    async def _open(self, call: Call, proof: Mapping[str, str]) -> tuple[Answer, float]:
+    async def _open(self, call: Call, proof: Mapping[str, str]) -> tuple[Response, float]:
         """An answer with a 2xx status, which keeps its place until ``_leave``, and when its call went out.
 
         Raises where a call had better not go out.
@@ -255,15 +255,15 @@ class Http:
         else:
             await self._slots.acquire()
         self._pulse.circuit.begin()
-        answer: Answer | None = None
+        answer: Response | None = None
         begun = self.clock.monotonic()
         try:
             try:
                 answer = await self._send(call, proof)
-            except Lost as error:
+            except TransportError as error:
                 raise call.silence(error) from error
-            if not 200 <= answer.status < 300:
-                reply = Reply(answer.status, answer.headers, await self._read(call, answer))
+            if not 200 <= answer.status_code < 300:
+                reply = Reply(answer.status_code, answer.headers, await self._read(call, answer))
                 raise self._refusal(call, reply, proof)
             self._pulse.note(None)
         except BaseException as error:
@@ -276,7 +276,7 @@ class Http:
     def _count(self, begun: float, error: BaseException | None) -> None:
         self.meter(current(), outcome(error), self.clock.monotonic() - begun)
 
-    def _leave(self, answer: Answer | None) -> None:
+    def _leave(self, answer: Response | None) -> None:
         if answer is not None:
             answer.close()
         self._slots.release()
@@ -302,13 +302,13 @@ class Http:
         if self._rest() <= 0:
             raise TimedOut(f"The request's deadline passed before {self.provider} was asked.", provider=self.provider)
 
-    def _send(self, call: Call, proof: Mapping[str, str]) -> Awaitable[Answer]:
+    def _send(self, call: Call, proof: Mapping[str, str]) -> Awaitable[Response]:
         # A streamed body may take as long as the whole request may.
         patience = time_left(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
         self.sent += 1
-        return self._carrier.send(call.method, call.url, {**call.headers, **proof}, call.content, patience)
+        return self._transport.send(call.method, call.url, {**call.headers, **proof}, call.content, patience)
 
-    async def _read(self, call: Call, answer: Answer) -> bytes:
+    async def _read(self, call: Call, answer: Response) -> bytes:
         body = bytearray()
         try:
             async with asyncio.timeout(min(self._settings.timeout, self._rest())):
@@ -316,7 +316,7 @@ class Http:
                     body += piece
                     if len(body) > self._settings.max_answer_bytes:
                         raise call.oversized(self._settings.max_answer_bytes)
-        except (Lost, TimeoutError) as error:
+        except (TransportError, TimeoutError) as error:
             raise call.silence(error) from error
         return bytes(body)
 

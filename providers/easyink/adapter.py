@@ -13,7 +13,6 @@ from typing import ClassVar
 from providers.adapter import Adapter, Credentials, CredentialState, Steps
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities
-from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.easyink import session as translation
 from providers.easyink import wire
@@ -28,6 +27,7 @@ from providers.easyink.participant import Participants
 from providers.easyink.refusal import fault, understood
 from providers.easyink.token import REMEDY, PersonalToken
 from providers.errors import AuthorizationRequired, Invalid, NotFound, WrongState
+from providers.http_transport import Transport
 from providers.mapping import Rule
 from providers.model import (
     Content,
@@ -71,10 +71,12 @@ class EasyInkAdapter(Adapter):
     rules: ClassVar[tuple[Rule, ...]] = RULES
     capabilities: ClassVar[Capabilities] = CAPABILITIES
 
-    def __init__(self, settings: wire.EasyInkSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: wire.EasyInkSettings, *, transport: Transport | None = None, clock: Clock | None = None
+    ) -> None:
         clock = clock or Clock()
         self._token = PersonalToken(settings.name, clock, settings.access_token)
-        super().__init__(settings, carrier=carrier, clock=clock)
+        super().__init__(settings, transport=transport, clock=clock)
         self._api = EasyInkApi(self.http, settings)
         self._drafts = Drafts(self._api, clock)
         self._lifecycle = Lifecycle(self._api, self._drafts, clock)

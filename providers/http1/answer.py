@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
-from providers.carrier import Garbled
 from providers.http1.encoding import Decoder
+from providers.http_transport import DecodingError
 
 _ROOM: Final = 131_072
 """Bytes of a body that may wait to be read."""
@@ -38,11 +38,11 @@ class Incoming:
         "headers",
         "headless",
         "raw",
-        "status",
+        "status_code",
     )
 
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, *, headless: bool) -> None:
-        self.status = 0
+        self.status_code = 0
         self.raw: list[tuple[bytes, bytes]] = []
         self.headers: Mapping[str, str] = Headers(self.raw)
         self.ended = False
@@ -65,11 +65,11 @@ class Incoming:
     def endless(self) -> bool:
         """Whether it ends where the connection does."""
         coding = self.headers.get("transfer-encoding", "").rpartition(",")[2].strip().lower()
-        return self.status > 0 and coding != "chunked" and "content-length" not in self.headers
+        return self.status_code > 0 and coding != "chunked" and "content-length" not in self.headers
 
     def begin(self, status: int) -> None:
         """Its head is whole."""
-        self.status = status
+        self.status_code = status
         for name, value in self.raw:
             if name.lower() == b"content-encoding" and value.lower() != b"identity":
                 self._decoder = Decoder(value.decode("latin-1").lower())
@@ -93,7 +93,7 @@ class Incoming:
 
     async def head(self) -> None:
         """Waits until its status and headers are here. Raises why they will not be."""
-        while not self.status:
+        while not self.status_code:
             await self._turn()
 
     def whole(self) -> bytes | None:
@@ -101,7 +101,7 @@ class Incoming:
         return b"".join(self._pieces) if self.ended and self._decoder is None else None
 
     async def read(self) -> bytes:
-        """The next piece of its body, decompressed; nothing at the end. Raises ``Lost``."""
+        """The next piece of its body, decompressed; nothing at the end. Raises ``TransportError``."""
         while True:
             if self._decoder is not None and (piece := self._decoder.take()):
                 return piece
@@ -112,7 +112,7 @@ class Incoming:
                 self._decoder.put(data)
             elif self.ended:
                 if self._decoder is not None and not self._decoder.whole:
-                    raise Garbled("It ends too early to be decompressed.")
+                    raise DecodingError("It ends too early to be decompressed.")
                 return b""
             else:
                 await self._turn()

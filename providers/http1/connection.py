@@ -9,8 +9,8 @@ from typing import Final, cast
 
 import httptools
 
-from providers.carrier import Late, Lost
 from providers.http1.answer import Incoming
+from providers.http_transport import TimeoutException, TransportError
 
 _HEAD_BYTES: Final = 262_144
 _HEADERS: Final = 1_000
@@ -105,11 +105,11 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(Lost("What came is no answer."))
+            self._fail(TransportError("What came is no answer."))
             return
         answer = self._answer
         if self._unheard > _HEAD_BYTES:
-            self._fail(Lost("The answer has a line without end."))
+            self._fail(TransportError("The answer has a line without end."))
             return
         if answer.ended:
             self._free()
@@ -121,11 +121,11 @@ class Connection(asyncio.Protocol):
         """As asyncio has it. Who says no more is told no more either."""
         if self._answer.endless:
             self._answer.ended = True
-        self._fail(Lost("The connection was closed."))
+        self._fail(TransportError("The connection was closed."))
 
     def connection_lost(self, error: Exception | None) -> None:
         """As asyncio has it."""
-        self._fail(Lost("The connection broke."))
+        self._fail(TransportError("The connection broke."))
         self.resume_writing()
         self._lost(self)
 
@@ -142,16 +142,16 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Raises where nobody has asked for an answer."""
         if self._answer.ended:
-            raise Lost("An answer came that nobody asked for.")
+            raise TransportError("An answer came that nobody asked for.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header. Raises where there are more than are taken; trailers are passed over."""
         self._unheard = 0
         self._headed += len(name) + len(value)
-        if not self._answer.status:
+        if not self._answer.status_code:
             self._answer.raw.append((name, value))
         if self._headed > _HEAD_BYTES or len(self._answer.raw) > _HEADERS:
-            raise Lost("The head of the answer is too large.")
+            raise TransportError("The head of the answer is too large.")
 
     def on_headers_complete(self) -> None:
         """A head is whole: that of the answer, or one that only says that the answer will come."""
@@ -170,7 +170,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """A message is whole."""
-        self._answer.ended = self._answer.status > 0
+        self._answer.ended = self._answer.status_code > 0
         self._kept_alive = self._parser.should_keep_alive()
 
     def _free(self) -> None:
@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
         if self._due is None:
             return
         if self._due <= self._loop.time():
-            self._fail(Late("The answer took too long."))
+            self._fail(TimeoutException("The answer took too long."))
         else:
             self._timer = self._loop.call_at(self._due, self._look)
 
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
                     await self._write(head + (piece if length is not None else _chunk(piece)), stall)
                     head = b""
             if left:
-                raise Lost("The body is not as long as its headers say.")
+                raise TransportError("The body is not as long as its headers say.")
             await self._write(head if length is not None else head + _LAST_CHUNK, stall)
         finally:
             # A source that is left to the garbage collector may still hold a file open.
@@ -236,21 +236,21 @@ class Connection(asyncio.Protocol):
 
     async def _write(self, data: bytes, stall: float) -> None:
         if self.transport.is_closing():
-            raise Lost("The connection was closed.")
+            raise TransportError("The connection was closed.")
         self.transport.write(data)
         if self._writable is not None:
             try:
                 async with asyncio.timeout(stall):
                     await self._writable
             except TimeoutError as error:
-                raise Late("The body was not taken in time.") from error
+                raise TimeoutException("The body was not taken in time.") from error
 
     def _uploaded(self, upload: asyncio.Task[None], stall: float) -> None:
         self._upload = None
         error = None if upload.cancelled() else upload.exception()
         if isinstance(error, Exception):
             self._fail(error)
-        elif not (self._answer.status or self._answer.ended):
+        elif not (self._answer.status_code or self._answer.ended):
             self._expect(stall)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from providers.carrier import Garbled
+from providers.http_transport import DecodingError
 
 ACCEPTED: Final = "gzip, deflate"
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
@@ -36,13 +36,13 @@ class Decoder:
             self._waiting = self._waiting.lstrip(b"\0") if self._encoding in _GZIP else b""
 
     def take(self) -> bytes:
-        """The next piece, or nothing where more has to be put first. Raises ``Garbled``."""
+        """The next piece, or nothing where more has to be put first. Raises ``DecodingError``."""
         while self._waiting or self._full:
             inflater = self._inflater = self._inflater or self._begun()
             try:
                 piece = inflater.decompress(self._waiting, _PIECE)
             except zlib.error as error:
-                raise Garbled("It cannot be decompressed.") from error
+                raise DecodingError("It cannot be decompressed.") from error
             self._full = len(piece) == _PIECE
             self._waiting = inflater.unconsumed_tail
             if inflater.eof:
@@ -57,4 +57,4 @@ class Decoder:
             return zlib.decompressobj(zlib.MAX_WBITS | 16)
         if self._encoding == "deflate":
             return zlib.decompressobj(zlib.MAX_WBITS if self._waiting[0] & 0x0F == _ZLIB else -zlib.MAX_WBITS)
-        raise Garbled("It is compressed in a way that was not asked for.")
+        raise DecodingError("It is compressed in a way that was not asked for.")

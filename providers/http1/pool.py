@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from providers.carrier import Lost, Unreached
 from providers.http1.connection import Connection
 from providers.http1.route import Route
+from providers.http_transport import ConnectError, TransportError
 
 
 class Pool:
@@ -35,18 +35,18 @@ class Pool:
         return None
 
     async def opened(self, patience: float | None) -> Connection:
-        """A new connection. Raises ``Unreached``."""
+        """A new connection. Raises ``ConnectError``."""
         limit = self._patience if patience is None else min(self._patience, patience)
         try:
             async with asyncio.timeout(limit):
                 connection = await self.route.open(self._made)
         except TimeoutError as error:
-            raise Unreached("Connecting took too long.") from error
-        except (Lost, OSError, ValueError) as error:
-            raise Unreached(type(error).__name__) from None
+            raise ConnectError("Connecting took too long.") from error
+        except (TransportError, OSError, ValueError) as error:
+            raise ConnectError(type(error).__name__) from None
         if self._closed or connection.transport.is_closing():
             connection.abort()
-            raise Unreached("The connection was closed.")
+            raise ConnectError("The connection was closed.")
         self._open.add(connection)
         return connection
 

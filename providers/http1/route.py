@@ -16,9 +16,9 @@ from urllib.request import proxy_bypass
 import httpx
 from aiohappyeyeballs import start_connection
 
-from providers.carrier import Unreached
 from providers.http1.connection import Connection
 from providers.http1.head import head
+from providers.http_transport import ConnectError
 
 _PORTS: Final = {"http": 80, "https": 443}
 _EYEBALLS_SECONDS: Final = 0.25
@@ -36,13 +36,13 @@ class Route:
     headers: Mapping[str, str]
 
     async def open(self, made: Callable[[], Connection]) -> Connection:
-        """A connection that calls can be sent through. Raises ``OSError``, ``ValueError`` or ``Lost``."""
+        """A connection that calls can be sent through. Raises ``OSError``, ``ValueError`` or ``TransportError``."""
         host, port = _host(self.scheme, self.authority)
         if self.proxy is None:
             return await _connected(made, host, port, tls=self.scheme == "https")
         proxy = urlsplit(self.proxy)
         if proxy.scheme not in _PORTS:
-            raise Unreached("The proxy is of a kind that cannot be used.")
+            raise ConnectError("The proxy is of a kind that cannot be used.")
         connection = await _connected(made, *_host(proxy.scheme, proxy.netloc.rpartition("@")[2]), tls=proxy.scheme == "https")
         if self.scheme == "http":
             return connection
@@ -78,9 +78,9 @@ async def _tunnelled(
     """A connection within one to a proxy, who sees nothing of it but where it leads."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     answer = await proxy.ask(head("CONNECT", where, {"host": where, **proof}), None, headless=True)
-    if not 200 <= answer.status < 300:
+    if not 200 <= answer.status_code < 300:
         proxy.abort()
-        raise Unreached(f"The proxy refused to connect (HTTP {answer.status}).")
+        raise ConnectError(f"The proxy refused to connect (HTTP {answer.status_code}).")
     connection = made()
     try:
         transport = await asyncio.get_running_loop().start_tls(proxy.transport, connection, trusted(), server_hostname=host)
@@ -88,7 +88,7 @@ async def _tunnelled(
         proxy.abort()
         raise
     if transport is None:
-        raise Unreached("The connection broke.")
+        raise ConnectError("The connection broke.")
     connection.connection_made(transport)
     return connection
 

@@ -17,9 +17,9 @@ import msgspec
 from providers.adapter import Adapter
 from providers.call import Query
 from providers.capability import Capabilities, Capability, Operation, Support, operations
-from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
+from providers.http_transport import Transport
 from providers.mapping import Rule
 from providers.model import Content, Document, Listed, Page, Session, SessionKind, SessionStatus, Signature
 from providers.order import SignatureOrder
@@ -60,8 +60,8 @@ class PersistAdapter(Adapter):
         participants=False,
     )
 
-    def __init__(self, settings: PersistSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
-        super().__init__(settings, carrier=carrier, clock=clock)
+    def __init__(self, settings: PersistSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
+        super().__init__(settings, transport=transport, clock=clock)
         self._turns: WeakValueDictionary[Pair, asyncio.Lock] = WeakValueDictionary()
 
     def fault(self, reply: Reply) -> Fault:

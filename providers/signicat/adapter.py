@@ -11,9 +11,9 @@ from typing import ClassVar
 from providers.adapter import Adapter, Credentials, CredentialState, Steps
 from providers.authorization import Authorization, Bearer, Token
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
-from providers.carrier import Carrier
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Invalid, NotFound, SigningError, WrongState
+from providers.http_transport import Transport
 from providers.mapping import Rule
 from providers.model import (
     Content,
@@ -91,8 +91,8 @@ class SignicatAdapter(Adapter):
 
     settings: SignicatSettings
 
-    def __init__(self, settings: SignicatSettings, *, carrier: Carrier | None = None, clock: Clock | None = None) -> None:
-        super().__init__(settings, carrier=carrier, clock=clock)
+    def __init__(self, settings: SignicatSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
+        super().__init__(settings, transport=transport, clock=clock)
         self.api = SignApi(self.http, settings)
         self._reader = Reader(self.api, settings.name, self.clock)
         self._opening = Opening(self.api, settings.name, self.clock)

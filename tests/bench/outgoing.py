@@ -24,12 +24,12 @@ from rich.table import Table
 from providers.adapter import Adapter, Steps
 from providers.authority import sample_pdf
 from providers.authorization import Headers
-from providers.carrier import Answer, Body
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.easyink import wire as easyink
 from providers.http import Http
-from providers.http1.carrier import SocketCarrier
+from providers.http1.transport import Http1Transport
+from providers.http_transport import Body, Response
 from providers.order import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
 from providers.reply import Reply
@@ -97,8 +97,8 @@ async def calls() -> dict[str, float]:
 class Held:
     """An answer that is here already."""
 
-    def __init__(self, answer: Answer, body: bytes) -> None:
-        self.status, self.headers, self.body = answer.status, answer.headers, body
+    def __init__(self, answer: Response, body: bytes) -> None:
+        self.status_code, self.headers, self.body = answer.status_code, answer.headers, body
 
     def whole(self) -> bytes:
         return self.body
@@ -110,7 +110,7 @@ class Held:
         pass
 
 
-class Tape(SocketCarrier):
+class Tape(Http1Transport):
     """Carries calls until it plays: from then on the last answer comes at once, for ever."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Tape(SocketCarrier):
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Answer:
+    ) -> Response:
         if not self.plays:
             answer = await super().send(method, url, headers, body, patience)
             pieces = [piece async for piece in _pieces(answer)]
@@ -130,7 +130,7 @@ class Tape(SocketCarrier):
         return self.last
 
 
-async def _pieces(answer: Answer) -> AsyncIterator[bytes]:
+async def _pieces(answer: Response) -> AsyncIterator[bytes]:
     while piece := await answer.read():
         yield piece
 
@@ -174,7 +174,7 @@ async def pages(kind: str) -> dict[str, float]:
     sandbox, provider, tape = load_sandbox(kind)(), load(kind), Tape()
     async with sandbox.serving() as url:
         settings = provider.settings(**sandbox.settings(url))
-        async with provider.adapter(settings, carrier=tape) as adapter:
+        async with provider.adapter(settings, transport=tape) as adapter:
             for number in range(SESSIONS):
                 await adapter.create_session(order(number), Steps())
             return await _read(adapter, tape, DECODED[kind])

@@ -22,7 +22,7 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http import ATTEMPTS
-from providers.http1.carrier import SocketCarrier
+from providers.http1.transport import Http1Transport
 from providers.model import ParticipantStatus, SessionKind, SessionStatus
 from providers.registry import load, load_sandbox
 
@@ -196,7 +196,7 @@ class Reworded:
     """An answer that is here already."""
 
     def __init__(self, status, headers, body):
-        self.status, self.headers, self._body = status, headers, body
+        self.status_code, self.headers, self._body = status, headers, body
 
     def whole(self):
         return self._body
@@ -209,7 +209,7 @@ class Reworded:
         pass
 
 
-class Rewording(SocketCarrier):
+class Rewording(Http1Transport):
     """Carries calls to the sandbox and replaces words in what it answers."""
 
     def __init__(self):
@@ -224,23 +224,23 @@ class Rewording(SocketCarrier):
         answer.close()
         for word in self.words:
             said = said.replace(f'"{word}"'.encode(), f'"{STRANGE}"'.encode())
-        return Reworded(answer.status, answer.headers, said)
+        return Reworded(answer.status_code, answer.headers, said)
 
 
 @HAS_STATUS
 async def test_a_status_that_nobody_knows_is_unknown_and_kept(subject):
     made = await subject.make(subject.order(people=1))
-    carrier = Rewording()
-    async with subject.provider.adapter(subject.settings, carrier=carrier, clock=subject.clock) as adapter:
+    transport = Rewording()
+    async with subject.provider.adapter(subject.settings, transport=transport, clock=subject.clock) as adapter:
         before = await adapter.fetch_session(made.key, made)
         assert before.status is not SessionStatus.UNKNOWN
-        carrier.words = before.provider_status.split(", ")
+        transport.words = before.provider_status.split(", ")
         after = await adapter.fetch_session(made.key, made)
         assert after.status is SessionStatus.UNKNOWN
         assert STRANGE in after.provider_status
         assert not after.final
-        carrier.words = [person.provider_status for person in before.participants if person.provider_status]
+        transport.words = [person.provider_status for person in before.participants if person.provider_status]
         people = (await adapter.fetch_session(made.key, made)).participants
-        if carrier.words:
+        if transport.words:
             assert {person.status for person in people} == {ParticipantStatus.UNKNOWN}
             assert {person.provider_status for person in people} == {STRANGE}

@@ -12,8 +12,8 @@ from orders import order
 
 from providers.adapter import Steps
 from providers.authority import Authority
-from providers.carrier import Answer, Body
-from providers.http1.carrier import SocketCarrier
+from providers.http1.transport import Http1Transport
+from providers.http_transport import Body, Response
 from providers.registry import load, load_sandbox
 
 CALLS = {
@@ -53,7 +53,7 @@ class Trace:
         return "\n".join(rows)
 
 
-class Traced(SocketCarrier):
+class Traced(Http1Transport):
     """Carries calls in step: whoever could send one beside another does so, and those come back together."""
 
     def __init__(self, trace: Trace) -> None:
@@ -62,7 +62,7 @@ class Traced(SocketCarrier):
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Answer:
+    ) -> Response:
         trace = self.trace
         trace.turn += 1
         begun = trace.turn
@@ -86,7 +86,7 @@ async def test_nothing_waits_that_need_not(kind: str, authority: Authority, reco
     provider, sandbox, trace = load(kind), load_sandbox(kind)(authority=authority), Trace()
     async with sandbox.serving() as url:
         settings = provider.settings(**sandbox.settings(url))
-        async with provider.adapter(settings, carrier=Traced(trace)) as adapter:
+        async with provider.adapter(settings, transport=Traced(trace)) as adapter:
             wanted = order(
                 provider.capabilities,
                 adapter.clock.now(),

@@ -15,12 +15,12 @@ import httpx
 
 from providers.adapter import Adapter, Steps
 from providers.authority import Authority, sample_pdf
-from providers.carrier import Answer, Body
 from providers.clock import Clock
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
 from providers.easyink.sandbox import SANDBOX, EasyInkSandbox
-from providers.http1.carrier import SocketCarrier
+from providers.http1.transport import Http1Transport
+from providers.http_transport import Body, Response
 from providers.model import Document, DocumentRole, Session
 from providers.order import DocumentOrder, Order, ParticipantOrder
 from providers.sandbox import Message, Receive, Scope, Send, serving
@@ -64,7 +64,7 @@ class Patience(Clock):
         await asyncio.sleep(0)
 
 
-class Wiretap(SocketCarrier):
+class Wiretap(Http1Transport):
     """A socket like any other, which also notes what is sent through it: a body where it is JSON or a form."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Wiretap(SocketCarrier):
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Answer:
+    ) -> Response:
         kind, noted = headers.get("content-type", ""), None
         if kind == "application/json":
             noted = json.loads(body)
@@ -130,7 +130,7 @@ async def opened() -> AsyncIterator[Desk]:
         url = await stack.enter_async_context(sandbox.serving())
         settings = sandbox.settings(url)
         wiretap = Wiretap()
-        record = PROVIDER.adapter(PROVIDER.settings(**settings), carrier=wiretap, clock=patience)
+        record = PROVIDER.adapter(PROVIDER.settings(**settings), transport=wiretap, clock=patience)
         adapter = await stack.enter_async_context(record)
         headers = {"authorization": f"Bearer {settings['access_token']}"}
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers))
@@ -159,7 +159,7 @@ async def scripted(
 
     async with serving(lives) as url:
         table = SANDBOX().settings(url) | settings
-        async with PROVIDER.adapter(PROVIDER.settings(**table), carrier=wiretap, clock=Patience(Time())) as adapter:
+        async with PROVIDER.adapter(PROVIDER.settings(**table), transport=wiretap, clock=Patience(Time())) as adapter:
             yield adapter
 
 

@@ -996,7 +996,7 @@ async def test_a_person_is_sent_where_the_documentation_says(desk: Desk) -> None
 async def test_a_code_becomes_the_token_that_is_used(desk: Desk) -> None:
     table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": None}
     code = await consented(desk)
-    async with PROVIDER.adapter(PROVIDER.settings(**table), carrier=desk.wiretap, clock=desk.patience) as adapter:
+    async with PROVIDER.adapter(PROVIDER.settings(**table), transport=desk.wiretap, clock=desk.patience) as adapter:
         assert adapter.credentials.state is CredentialState.AUTHORIZATION_REQUIRED
         with pytest.raises(AuthorizationRequired):
             await adapter.list_sessions(0, 1)

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upstream import peer, request_head, self_signed
 
-from providers.carrier import Answer, Garbled, Late, Lost, Unreached
-from providers.http1.carrier import SocketCarrier
 from providers.http1.route import trusted
+from providers.http1.transport import Http1Transport
+from providers.http_transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
 
 SAID = b"Two parts, and no more. " * 400
 
@@ -28,8 +28,8 @@ def _no_proxy(no_proxy):
 
 
 @asynccontextmanager
-async def carrier(idle: float = 5.0) -> AsyncIterator[SocketCarrier]:
-    made = SocketCarrier(connect=2, stall=2, idle=idle)
+async def carrier(idle: float = 5.0) -> AsyncIterator[Http1Transport]:
+    made = Http1Transport(connect=2, stall=2, idle=idle)
     try:
         yield made
     finally:
@@ -52,7 +52,7 @@ def always(*pieces: bytes, then: str = "stay") -> Callable:
     return answer
 
 
-async def read(answer: Answer) -> bytes:
+async def read(answer: Response) -> bytes:
     try:
         said = bytearray()
         while piece := await answer.read():
@@ -65,7 +65,7 @@ async def read(answer: Answer) -> bytes:
 async def asked(url: str, **headers: str) -> tuple[int, bytes]:
     async with carrier() as carry:
         answer = await carry.send("GET", f"{url}/things", headers, None, 2)
-        return answer.status, await read(answer)
+        return answer.status_code, await read(answer)
 
 
 FRAMED = {
@@ -114,7 +114,7 @@ def test_an_answer_is_the_same_wherever_it_is_cut(framed, cuts):
 )
 async def test_what_is_no_whole_answer_is_none(broken):
     async with peer(always(broken, then="leave")) as url:
-        with pytest.raises(Lost):
+        with pytest.raises(TransportError):
             await asked(url)
 
 
@@ -161,7 +161,7 @@ async def test_what_was_compressed_is_read_as_it_was(encoding, body, size):
 async def test_what_cannot_be_decompressed_is_garbled(encoding, body):
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (encoding.encode(), len(body))
     async with peer(always(head + body)) as url:
-        with pytest.raises(Garbled):
+        with pytest.raises(DecodingError):
             await asked(url)
 
 
@@ -259,7 +259,7 @@ async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(kep
     async with peer(answer) as url, carrier() as carry:
         if kept is not None:
             (await carry.send("GET", url, {}, None, kept)).close()
-        with pytest.raises(Late):
+        with pytest.raises(TimeoutException):
             await carry.send("GET", url, {}, None, 0.05)
         await asyncio.wait_for(ended.wait(), 1)
 
@@ -355,5 +355,5 @@ async def test_where_a_proxy_does_not_help_nothing_was_sent(certified, monkeypat
     async with peer(always(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")) as url:
         monkeypatch.setenv("https_proxy", url if proxy == "refuses" else proxy)
         async with carrier() as carry:
-            with pytest.raises(Unreached):
+            with pytest.raises(ConnectError):
                 await carry.send("POST", "https://provider.example/things", {}, b"x", 2)

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.request import getproxies
 
-from providers.carrier import Answer, Body, Late, Unreached
 from providers.http1.encoding import ACCEPTED
 from providers.http1.head import head
 from providers.http1.pool import Pool
 from providers.http1.route import route
+from providers.http_transport import Body, ConnectError, Response, TimeoutException
 
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 _ADDRESS: Final = re.compile(r"(https?)://([^/?#]+)([^#]*)")
@@ -22,7 +22,7 @@ _REMEMBERED: Final = 512
 _USUAL: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "countersign"}
 
 
-class SocketCarrier:
+class Http1Transport:
     """Carries calls over connections that stay open for the next one.
 
     Connecting may take ``connect`` seconds. Each piece of a streamed body may take ``stall`` to be sent, and so may
@@ -40,10 +40,10 @@ class SocketCarrier:
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Coroutine[Any, Any, Answer]:
-        """The beginning of the answer, to be closed. Raises ``Lost``, or what ``body`` raises."""
+    ) -> Coroutine[Any, Any, Response]:
+        """The beginning of the answer, to be closed. Raises ``TransportError``, or what ``body`` raises."""
         if self._closed:
-            raise Unreached("Connections are no longer made.")
+            raise ConnectError("Connections are no longer made.")
         headless = method == "HEAD"
         if body is None and method in _BODILESS:
             pool, request = self._asked(method, url, tuple(headers.items()))
@@ -79,7 +79,7 @@ class SocketCarrier:
 
     async def _streamed(
         self, pool: Pool, method: str, target: str, said: dict[str, str], body: AsyncIterator[bytes], patience: float | None
-    ) -> Answer:
+    ) -> Response:
         length = int(said["content-length"]) if "content-length" in said else None
         if length is None:
             said["transfer-encoding"] = "chunked"
@@ -89,7 +89,7 @@ class SocketCarrier:
                 connection = pool.kept() or await pool.opened(None)
                 return await connection.stream(request, body, length, self._stall)
         except TimeoutError as error:
-            raise Late("The answer took too long.") from error
+            raise TimeoutException("The answer took too long.") from error
 
     def _pool(self, scheme: str, authority: str) -> Pool:
         made = self._pools[scheme, authority] = Pool(
@@ -98,7 +98,7 @@ class SocketCarrier:
         return made
 
 
-async def _answered(pool: Pool, request: bytes, patience: float | None, *, headless: bool) -> Answer:
+async def _answered(pool: Pool, request: bytes, patience: float | None, *, headless: bool) -> Response:
     """By a connection that is still to be made, which takes of the patience."""
     loop = asyncio.get_running_loop()
     begun = loop.time()

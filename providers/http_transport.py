@@ -1,4 +1,4 @@
-"""How a call travels: what carries it, what comes back, and how that fails.
+"""HTTP transport: sends one call and opens its response, in the words of httpx. ``http1`` and ``httpx_transport`` implement it.
 
 What goes wrong on the way is told without words of what was sent: an address may be secret too.
 """
@@ -11,27 +11,27 @@ from typing import Protocol
 Body = bytes | AsyncIterator[bytes]
 
 
-class Lost(Exception):
+class TransportError(Exception):
     """No answer came, or only a part of one: the connection broke."""
 
 
-class Unreached(Lost):
+class ConnectError(TransportError):
     """There is no connection: nothing was sent."""
 
 
-class Late(Lost):
+class TimeoutException(TransportError):
     """Nothing went on for too long."""
 
 
-class Garbled(Lost):
+class DecodingError(TransportError):
     """What came cannot be decompressed."""
 
 
-class Answer(Protocol):
+class Response(Protocol):
     """An answer whose body is still to be read. Header names match in any case."""
 
     @property
-    def status(self) -> int:
+    def status_code(self) -> int:
         """Its HTTP status."""
 
     @property
@@ -42,19 +42,19 @@ class Answer(Protocol):
         """All of its body, where that is here already and was not compressed."""
 
     async def read(self) -> bytes:
-        """The next piece of its body, decompressed; nothing at the end. Raises ``Lost``."""
+        """The next piece of its body, decompressed; nothing at the end. Raises ``TransportError``."""
 
     def close(self) -> None:
         """Ends the connection, unless the body has been read to its end."""
 
 
-class Carrier(Protocol):
+class Transport(Protocol):
     """Carries calls. What it carries is sent at most once, and no redirect is followed."""
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Answer:
-        """The beginning of the answer, to be closed, if it comes within so many seconds. Raises ``Lost``."""
+    ) -> Response:
+        """The beginning of the answer, to be closed, if it comes within so many seconds. Raises ``TransportError``."""
 
     async def close(self) -> None:
         """Closes every connection."""
