@@ -12,6 +12,7 @@ from itertools import islice
 
 from gateway.cache import SessionCache
 from gateway.settings import EventSettings
+from gateway.store.cursor import EventCursor
 from gateway.store.events import ALL, Event, EventFilter, Events
 from gateway.task import end
 from gateway.trouble import Trouble
@@ -65,6 +66,7 @@ class Hub:
         self._clock = clock
         self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._head = 0
+        self._cursor = ""
         self._looked_at = float("-inf")
         self._turn = asyncio.Lock()
         self._followers: dict[SessionRef | None, set[Follower]] = defaultdict(set)
@@ -76,7 +78,8 @@ class Hub:
     async def open(self) -> None:
         """Begins at the present end of the log."""
         self._looked_at = self._clock.monotonic()
-        self._head = (await self._events.span()).head
+        span = await self._events.span()
+        self._head, self._cursor = span.head, span.cursor
         self._tail = asyncio.create_task(self._run(), name="tail of the log")
 
     async def close(self) -> None:
@@ -87,6 +90,11 @@ class Hub:
     def head(self) -> int:
         """The number of the last event that was told here."""
         return self._head
+
+    @property
+    def cursor(self) -> str:
+        """Where the log stood when it was last read here: whoever continues behind it misses nothing that comes."""
+        return self._cursor
 
     async def look(self, since: float) -> None:
         """Reads the log to its end, unless that was done since an instant of the clock's ``monotonic``."""
@@ -101,13 +109,13 @@ class Hub:
         """The sessions that somebody at this gateway follows."""
         return [ref for ref in self._followers if ref is not None]
 
-    async def follow(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
+    async def follow(self, wanted: EventFilter = ALL, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
         """Every event that is meant, from behind ``after`` or from now on, without gap or repetition.
 
-        Raises ``CursorExpired`` where events behind ``after`` are no longer, or not yet, in the log.
+        Raises ``CursorExpired`` where events behind ``after`` are no longer, or not yet, in the log, or it is of another.
         """
         with self._following(wanted.sessions) as follower:
-            cursor = self._head if after is None else after
+            cursor = self._head if after is None else after.seq
             if after is not None:
                 await self.check(after)
             while True:
@@ -119,10 +127,10 @@ class Hub:
                 since = await follower.wait()
                 if follower.lost:
                     follower.lost = False
-                    await self.check(cursor)  # what this gateway has missed may be what this follower was to have
+                    await self._check_span(cursor)  # what this gateway has missed may be what this follower was to have
                 # What came in between was not meant: nothing of it is missed, and none of it is read again.
                 if since is not None and since - 1 > cursor:
-                    await self.check(since - 1)
+                    await self._check_span(since - 1)
                     cursor = since - 1
 
     async def changes(self, session: SessionRef) -> AsyncGenerator[None, None]:
@@ -143,7 +151,7 @@ class Hub:
         if cursor >= head:
             return (), cursor
         page = await self._events.page(cursor, _BATCH, wanted)
-        await self.check(cursor)  # behind the reading: what was removed before it is missing from the page
+        await self._check_span(cursor)  # behind the reading: what was removed before it is missing from the page
         if len(page) < _BATCH:
             return page, max(head, page[-1].seq if page else 0)
         return page, page[-1].seq
@@ -152,8 +160,12 @@ class Hub:
         place = bisect_right(self._recent, cursor, key=lambda event: event.seq)
         return islice(self._recent, place, None)
 
-    async def check(self, cursor: int) -> None:
-        """Raises ``CursorExpired`` where what follows a cursor is not in the log, or cannot be: it was made elsewhere."""
+    async def check(self, cursor: EventCursor) -> None:
+        """Raises ``CursorExpired`` where what follows a cursor is not in the log: it is past its time, or of another log."""
+        if not await self._events.holds(cursor):
+            raise _expired()
+
+    async def _check_span(self, cursor: int) -> None:
         span = await self._events.span()
         if not span.trimmed <= cursor <= span.head:
             raise _expired()
@@ -197,7 +209,7 @@ class Hub:
             self._cache.drop(event.session, before=event.version)
         for event in events:
             self._recent.append(event)
-            self._head = event.seq
+            self._head, self._cursor = event.seq, event.cursor
             for follower in (*self._followers.get(event.session, ()), *self._followers.get(None, ())):
                 follower.tell(event.seq)
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import strawberry
 
 from gateway.directory import Connected
-from gateway.store import ALL, Event, event_number
+from gateway.store import ALL, Event, parse_event_cursor
 from providers import model
 from schema.context import Info
 from schema.describes import followed
@@ -28,7 +28,7 @@ async def _session(info: Info, id: strawberry.ID) -> AsyncIterator[model.Session
 async def _session_events(
     info: Info, filter: SessionEventFilter | None = None, after: str | None = None
 ) -> AsyncIterator[Event]:
-    cursor = event_number(info.context.resume_after or after)
+    cursor = parse_event_cursor(info.context.resume_after or after)
     return await info.context.signing.events(filter.wanted() if filter else ALL, cursor)
 
 

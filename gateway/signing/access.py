@@ -20,6 +20,7 @@ from gateway.store import (
     Delivery,
     DeliveryFilter,
     Event,
+    EventCursor,
     EventFilter,
     SessionFilter,
     SessionOrder,
@@ -152,7 +153,7 @@ class _Bounded(Signing):
         """As ever."""
         return await super().count_signatures(self._bounded(wanted))
 
-    async def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
+    async def events(self, wanted: EventFilter = ALL, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
         """As ever, as long as this viewer follows no more than one may."""
         self.allowance.require_room(self.viewer)
         those = self._those(wanted.providers)

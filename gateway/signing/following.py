@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from gateway.signing.consent import Consent
-from gateway.store import ALL, Event, EventFilter
+from gateway.store import ALL, Event, EventCursor, EventFilter
 from providers.change import same
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
@@ -32,7 +32,7 @@ class Following(Consent):
         first = await self.session(ref)
         return self._states(ref, stale=first.stale)
 
-    async def events(self, wanted: EventFilter = ALL, after: int | None = None) -> AsyncGenerator[Event, None]:
+    async def events(self, wanted: EventFilter = ALL, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
         """Every event that is meant, none lost and in order, from behind ``after`` or from now on.
 
         Raises ``CursorExpired``, and ``NotFound`` for a provider that is not configured.
@@ -43,11 +43,11 @@ class Following(Consent):
             await self._hub.check(after)
         return self._hub.follow(wanted, after)
 
-    async def session_events(self, ref: SessionRef, limit: int, after: int | None = None) -> EventList:
+    async def session_events(self, ref: SessionRef, limit: int, after: EventCursor | None = None) -> EventList:
         """What has happened to one session, oldest first. Raises ``CursorExpired``."""
         if after is not None:
             await self._hub.check(after)
-        found = await self._store.events.page(after or 0, limit + 1, EventFilter(sessions=(ref,)))
+        found = await self._store.events.page(after.seq if after else 0, limit + 1, EventFilter(sessions=(ref,)))
         return EventList(found[:limit], len(found) > limit)
 
     async def event(self, seq: int) -> Event:

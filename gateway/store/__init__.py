@@ -1,6 +1,6 @@
 """What the gateway remembers: the last state of every session, what providers sent, staged uploads, how fresh each list is."""
 
-from gateway.store.cursor import event_number, event_of
+from gateway.store.cursor import EventCursor, event_of, parse_event_cursor
 from gateway.store.deliveries import Claim, Delivery, DeliveryFilter, WebhookOutcome, WebhookVerification
 from gateway.store.events import ALL, Event, EventFilter
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice
@@ -19,6 +19,7 @@ __all__ = [
     "Delivery",
     "DeliveryFilter",
     "Event",
+    "EventCursor",
     "EventFilter",
     "ListedRow",
     "Position",
@@ -42,6 +43,6 @@ __all__ = [
     "Sync",
     "WebhookOutcome",
     "WebhookVerification",
-    "event_number",
     "event_of",
+    "parse_event_cursor",
 ]

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
-from gateway.store.cursor import event_cursor
+from gateway.store.cursor import EventCursor, event_mark
+from gateway.store.datatype import EPOCH, MICROSECOND
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 
 _E = table.event.c
 _L = table.log.c
 _TRIMMED_AT_ONCE = 1_000
-_BEHIND: Final = select(table.event).where(_E.seq > bindparam("after")).order_by(_E.seq).limit(bindparam("limit"))
+_EVENT: Final = select(table.event, _L.epoch).select_from(table.event.join(table.log, true()))
+_BEHIND: Final = _EVENT.where(_E.seq > bindparam("after")).order_by(_E.seq).limit(bindparam("limit"))
 """Put into words once, as it is asked again and again."""
+_LOG: Final = (_L.trimmed, _L.head, _L.epoch, _L.trimmed_mark, _L.unmarked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A change that was seen, and its number: a higher one is never visible before a lower one.
 
-    ``version`` is that of the session's state which it led to.
+    ``version`` is that of the session's state which it led to. ``cursor`` is given by clients to continue behind it.
     """
 
     seq: int
+    cursor: str
     session: SessionRef
     version: int
     change: Change
     source: ChangeSource
     observed_at: datetime
-
-    @property
-    def cursor(self) -> str:
-        """What clients give to continue behind it."""
-        return event_cursor(self.seq)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,11 @@ ALL = EventFilter()
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What of the log there is: events behind ``trimmed`` up to ``head``."""
+    """What of the log there is: events behind ``trimmed`` up to ``head``, whose cursor is ``cursor``."""
 
     trimmed: int
     head: int
+    cursor: str
 
 
 class Events:
@@ -92,9 +93,23 @@ class Events:
 
     async def span(self) -> Span:
         """What of the log there is."""
-        async with self._engine.connect() as connection:
-            trimmed, head = (await connection.execute(select(_L.trimmed, _L.head))).one()
-        return Span(trimmed, head)
+        log = await self._log(_E.seq == _L.head)
+        return Span(log.trimmed, log.head, str(EventCursor(log.head, _mark(log.head, log))))
+
+    async def holds(self, cursor: EventCursor) -> bool:
+        """Whether all that follows a cursor is in the log: it was made for an event of this log, not of one now lost."""
+        log = await self._log(_E.seq == cursor.seq)
+        if not log.trimmed <= cursor.seq <= log.head:
+            return False
+        if cursor.mark is None:
+            return log.unmarked is not None and cursor.seq <= log.unmarked
+        return cursor.mark == _mark(cursor.seq, log)
+
+    async def begin_epoch(self) -> None:
+        """From now on this is another log: every cursor that was given out before is refused."""
+        async with self._engine.begin() as connection:
+            values = {"epoch": secrets.token_hex(16), "trimmed_mark": None, "unmarked": None}
+            await connection.execute(update(table.log).values(values))
 
     async def page(self, after: int, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Events behind a number, in order: those that are meant, or all, also the changes without a type."""
@@ -106,7 +121,7 @@ class Events:
     async def get(self, seq: int) -> Event | None:
         """One event."""
         async with self._engine.connect() as connection:
-            row = (await connection.execute(select(table.event).where(_E.seq == seq))).one_or_none()
+            row = (await connection.execute(_EVENT.where(_E.seq == seq))).one_or_none()
         return None if row is None else _event(row)
 
     async def trim(self, before: datetime, most: int) -> None:
@@ -120,8 +135,14 @@ class Events:
                 reached = min(last, trimmed + _TRIMMED_AT_ONCE)
                 if reached <= trimmed:
                     return
+                at_last = (await connection.execute(_with_event(_E.seq == reached))).one()
                 await connection.execute(delete(table.event).where(_E.seq <= reached))
-                await connection.execute(update(table.log).values(trimmed=reached))
+                await connection.execute(update(table.log).values(trimmed=reached, trimmed_mark=_mark(reached, at_last)))
+
+    async def _log(self, at: ColumnElement[bool]) -> Row[Any]:
+        async with self._engine.connect() as connection:
+            found: Row[Any] = (await connection.execute(_with_event(at))).one()
+        return found
 
 
 async def append(
@@ -143,9 +164,24 @@ async def append(
     await connection.execute(insert(table.event), rows)
 
 
+def _with_event(at: ColumnElement[bool]) -> Select[Any]:
+    """The log's own row, and one event of it, if it is there."""
+    return select(*_LOG, table.event).select_from(table.log.outerjoin(table.event, at))
+
+
+def _mark(seq: int, row: Row[Any]) -> int:
+    """The mark of the event in a row. One that retention has removed has left its mark, unless a former build removed it."""
+    if row.seq is not None:
+        told = (row.provider, row.session_key, row.version, row.type, row.source, (row.observed_at - EPOCH) // MICROSECOND)
+        return event_mark(row.epoch, seq, *told)
+    left: int | None = row.trimmed_mark
+    return event_mark(row.epoch, seq) if left is None else left
+
+
 def _event(row: Row[Any]) -> Event:
     return Event(
         seq=row.seq,
+        cursor=str(EventCursor(row.seq, _mark(row.seq, row))),
         session=SessionRef(row.provider, row.session_key),
         version=row.version,
         change=Change(

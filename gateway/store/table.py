@@ -152,10 +152,15 @@ log = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("head", BigInteger, nullable=False),
     Column("trimmed", BigInteger, nullable=False),
+    Column("epoch", String(32)),
+    Column("trimmed_mark", BigInteger),
+    Column("unmarked", BigInteger),
 )
 """One row: the last number that was given out, and the last that retention has removed.
 
-Whoever appends locks it until their transaction ends, so that numbers become visible in order.
+Whoever appends locks it until their transaction ends, so that numbers become visible in order. ``epoch`` is a random word
+that was made with the log, ``trimmed_mark`` the mark of the last event that was removed. Up to ``unmarked``, cursors
+without a mark are good; null where none is.
 """
 
 lease = Table(

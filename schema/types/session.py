@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from gateway.directory import Connected
-from gateway.store import Event, event_number
+from gateway.store import Event, parse_event_cursor
 from providers import model
 from providers.capability import Operation
 from providers.errors import Invalid
@@ -104,7 +104,7 @@ async def _events(
     root: strawberry.Parent[model.Session], info: Info, first: int | None = None, after: str | None = None
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
-    found = await info.context.signing.session_events(root.ref, part.limit, event_number(after))
+    found = await info.context.signing.session_events(root.ref, part.limit, parse_event_cursor(after))
     cursors = [event.cursor for event in found.events]
     return EventPage(list(found.events), part.page_info(cursors, more=found.more))
 

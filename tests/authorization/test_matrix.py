@@ -27,7 +27,7 @@ from strawberry.types.field import StrawberryField
 
 from gateway.signing import Signing
 from gateway.signing.access import NEEDS
-from gateway.store.cursor import event_cursor
+from gateway.store.cursor import EventCursor
 from gateway.viewer import SCOPES
 from schema import schema
 
@@ -311,7 +311,7 @@ async def test_lists_events_and_documents_of_other_providers_are_not_there(door:
         answers.append(await door.ask("bounded", taken, input=borrowed))
     assert json.dumps(answers[0]) == json.dumps(answers[1])
     assert codes(answers[0]) == {"NOT_FOUND"}
-    text = f'subscription {{ sessionEvents(after: "{event_cursor(0)}") {{ session {{ id }} }} }}'
+    text = f'subscription {{ sessionEvents(after: "{EventCursor(0)}") {{ session {{ id }} }} }}'
     headers = {"authorization": "Bearer csk_bounded", "accept": "text/event-stream"}
     async with door.scene.client.stream("POST", "/graphql", json={"query": text}, headers=headers) as reply:
         told = [line async for line in _until(reply, easyink["id"])]

@@ -124,7 +124,8 @@ class Emptied:
     async def copied(self) -> AsyncIterator[str]:
         """The address of an empty database, for gateways to share."""
         statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each is not table.log]
-        await self.connection.execute(";".join([*statements, "UPDATE log SET head = 0, trimmed = 0"]))
+        log = "UPDATE log SET head = 0, trimmed = 0, trimmed_mark = NULL, unmarked = 0"
+        await self.connection.execute(";".join([*statements, log]))
         yield self.url
 
     @asynccontextmanager

@@ -19,7 +19,7 @@ from gateway.cache import SessionCache
 from gateway.hub import Hub
 from gateway.redis import connect
 from gateway.settings import EventSettings, FreshnessSettings
-from gateway.store import ALL, Event, EventFilter, State, Store, Stored
+from gateway.store import ALL, Event, EventCursor, EventFilter, State, Store, Stored, parse_event_cursor
 from gateway.wake import Wake
 from providers.change import Change, ChangeType
 from providers.clock import Clock
@@ -46,6 +46,14 @@ class Desk:
         state = State(seen_at=START, replaces=stored.version if stored else None, changes=changes)
         assert await self.store.sessions.save(session(key), state)
         self.wake.ring()
+
+    async def cursor(self, seq: int) -> EventCursor:
+        """The cursor of an event, as clients get it."""
+        event = await self.store.events.get(seq)
+        assert event is not None
+        cursor = parse_event_cursor(event.cursor)
+        assert cursor is not None
+        return cursor
 
     async def told(self, seq: int) -> None:
         """Waits until this gateway has read so far in the log."""
@@ -110,23 +118,25 @@ async def test_a_follower_gets_what_happens_from_now_on(mine: Desk) -> None:
 async def test_a_follower_resumes_behind_what_it_has_seen(mine: Desk) -> None:
     for number in range(5):
         await mine.append(f"s{number}", CREATED)
-    async with aclosing(mine.hub.follow(after=2)) as events:
+    async with aclosing(mine.hub.follow(after=await mine.cursor(2))) as events:
         assert await take(events, 3) == [3, 4, 5]
         waiting = await began(events)
         await mine.append("s9", CREATED)
         assert (await waiting).seq == 6
 
 
-@pytest.mark.parametrize("after", [4, 99])
-async def test_what_is_no_longer_or_not_yet_in_the_log_cannot_be_resumed(mine: Desk, after: int) -> None:
-    for number in range(20):
-        await mine.append(f"s{number}", CREATED)
+@pytest.mark.parametrize("number", [4, 99])
+async def test_what_is_no_longer_or_not_yet_in_the_log_cannot_be_resumed(mine: Desk, number: int) -> None:
+    for key in range(20):
+        await mine.append(f"s{key}", CREATED)
+    after = await mine.cursor(number) if number < 20 else EventCursor(number, 1)
+    last_removed = await mine.cursor(10)
     await mine.store.events.trim(START - timedelta(days=1), most=10)
     async with aclosing(mine.hub.follow(after=after)) as events:
         with pytest.raises(CursorExpired) as caught:
             await anext(events)
     assert caught.value.error_code == "CURSOR_EXPIRED"
-    async with aclosing(mine.hub.follow(after=10)) as events:
+    async with aclosing(mine.hub.follow(after=last_removed)) as events:
         assert await take(events, 10) == list(range(11, 21))
 
 
@@ -135,17 +145,18 @@ async def test_what_retention_took_from_this_gateway_does_not_end_who_is_past_it
         template.copied() as url,
         desk(url) as mine,
         desk(url) as behind,
-        aclosing(behind.hub.follow(after=0)) as early,
-        aclosing(behind.hub.follow(after=10)) as late,
+        aclosing(behind.hub.follow(after=EventCursor(0))) as early,
     ):
         first = await began(early)
         for number in range(20):
             await mine.append(f"s{number}", CREATED)
+        last_removed = await mine.cursor(10)
         await mine.store.events.trim(START - timedelta(days=1), most=10)
-        next_one = await began(late)
-        behind.wake.ring()
-        assert (await next_one).seq == 11
-        assert await take(late, 9) == list(range(12, 21))
+        async with aclosing(behind.hub.follow(after=last_removed)) as late:
+            next_one = await began(late)
+            behind.wake.ring()
+            assert (await next_one).seq == 11
+            assert await take(late, 9) == list(range(12, 21))
         with pytest.raises(CursorExpired):
             await first
 
@@ -209,7 +220,8 @@ async def test_cut_and_resumed_anywhere_nothing_is_lost_and_nothing_comes_twice(
         expected = [seq for seq, key in enumerate(numbers, start=1) if only is None or key in only]
         seen: list[int] = []
         while len(seen) < len(expected):
-            async with aclosing(mine.hub.follow(wanted, after=seen[-1] if seen else 0)) as events:
+            after = await mine.cursor(seen[-1]) if seen else EventCursor(0)
+            async with aclosing(mine.hub.follow(wanted, after=after)) as events:
                 seen += await take(events, min(cut + 1, len(expected) - len(seen)))
         await writing
         assert seen == expected
@@ -266,7 +278,7 @@ async def test_a_redis_that_goes_and_comes_back_loses_nothing(template: Template
         template.copied() as url,
         desk(url, redis, 0.05) as mine,
         desk(url, redis, 0.05) as theirs,
-        aclosing(mine.hub.follow(after=0)) as events,
+        aclosing(mine.hub.follow(after=EventCursor(0))) as events,
     ):
         await theirs.append("s1", CREATED)
         assert await take(events, 1) == [1]
@@ -280,7 +292,7 @@ async def test_a_redis_that_goes_and_comes_back_loses_nothing(template: Template
 
 def test_a_filter_takes_what_it_names() -> None:
     event = Event(
-        seq=1, session=SessionRef("acme", "s1"), version=1, source=session().source, observed_at=START,
+        seq=1, cursor="", session=SessionRef("acme", "s1"), version=1, source=session().source, observed_at=START,
         change=Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING),
     )  # fmt: skip
     assert ALL.takes(event)
