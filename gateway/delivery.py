@@ -69,7 +69,7 @@ async def upload(request: Request, filename: str | None = None) -> JSONResponse:
         signing = await _admitted(request)
         file = await signing.upload(request.stream(), filename=filename, media_type=media_type)
     except Unauthenticated as error:
-        problem = {"code": "UNAUTHENTICATED", "message": error.reason, "retryable": False}
+        problem = {"code": error.code, "message": error.reason, "retryable": False}
         return JSONResponse({"problem": problem}, 401, {"www-authenticate": "Bearer"})
     except SigningError as error:
         return refuse(error)

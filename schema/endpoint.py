@@ -90,7 +90,7 @@ class Endpoint:
                 if request.form is not None:
                     await request.form.close()
         except Unauthenticated as error:
-            await _send(send, _only("UNAUTHENTICATED", error.reason), 401, _media_type(kinds), {"www-authenticate": "Bearer"})
+            await _send(send, _only(error.code, error.reason), 401, _media_type(kinds), {"www-authenticate": "Bearer"})
         except TooMany as error:
             wait = {"retry-after": str(ceil(error.retry_after or 0))}
             await _send(send, encode({"errors": [told(error)]}), 429, _media_type(kinds), wait)

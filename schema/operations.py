@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 from graphql import FieldNode, GraphQLError, located_error
 from strawberry.schema import Schema
 
+from gateway.authentication import CREDENTIALS_EXPIRED
 from gateway.settings import Settings
 from gateway.viewer import Viewer
 from providers.clock import Clock
@@ -148,7 +149,7 @@ def _bound(plan: Plan, question: Question) -> Bound:
 
 def ended() -> GraphQLError:
     """That the credentials of whoever asked have ended, as an error to be shown."""
-    return GraphQLError(ENDED, extensions={"code": "UNAUTHENTICATED"})
+    return GraphQLError(ENDED, extensions={"code": CREDENTIALS_EXPIRED})
 
 
 async def _once() -> AsyncIterator[None]:

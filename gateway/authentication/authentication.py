@@ -9,7 +9,7 @@ from typing import Any, Final
 from gateway.authentication.address import Addresses
 from gateway.authentication.allowance import Allowance
 from gateway.authentication.api_key import ApiKeys
-from gateway.authentication.refusal import Unauthenticated
+from gateway.authentication.refusal import Unauthenticated, expired
 from gateway.authentication.token import Tokens
 from gateway.settings import Settings
 from gateway.viewer import NOBODY, Viewer
@@ -61,7 +61,7 @@ class Authentication:
         found = self._known.get(authorization or "") or await self._met(authorization, whence)
         if found.expired(self._clock.now()):
             self._known.pop(authorization or "", None)
-            raise Unauthenticated(_ENDED)
+            raise expired(_ENDED)
         self.allowance.spend(found)
         return found
 

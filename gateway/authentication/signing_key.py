@@ -55,7 +55,7 @@ class GivenKey:
     async def key(self, name: str, algorithm: str) -> Any:
         """The key, whatever a token calls it, for its own algorithm alone. Raises ``Unauthenticated``."""
         if algorithm != self._algorithm:
-            raise Unauthenticated(_UNKNOWN)
+            raise Unauthenticated(_UNKNOWN, curable=self._fetched_at < self._tried_at)
         return self._key
 
 
@@ -82,7 +82,7 @@ class FetchedKeys:
             await self._refresh(now)
         found = self._keys.get((name, algorithm))
         if found is None or algorithm not in self._algorithms:
-            raise Unauthenticated(_UNKNOWN)
+            raise Unauthenticated(_UNKNOWN, curable=self._fetched_at < self._tried_at)
         return found
 
     async def close(self) -> None:

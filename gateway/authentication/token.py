@@ -11,7 +11,7 @@ from typing import Any, Final
 import jwt
 import msgspec
 
-from gateway.authentication.refusal import Unauthenticated
+from gateway.authentication.refusal import Unauthenticated, expired
 from gateway.authentication.signing_key import FetchedKeys, GivenKey
 from gateway.settings import AuthenticationSettings
 from gateway.viewer import SCOPES, Viewer
@@ -20,6 +20,7 @@ from providers.clock import Clock
 _LEEWAY: Final = 30
 """Seconds by which clocks may differ."""
 _REFUSED: Final = "This token does not hold here. Send one that was made for this gateway and has not ended."
+_ENDED: Final = "This token has ended. Send a new one."
 _ACCESS: Final = frozenset({"at+jwt", "application/at+jwt"})
 """``typ`` of an access token (RFC 9068, 2.1)."""
 _UNTYPED: Final = frozenset({"", "jwt", "application/jwt"})
@@ -110,9 +111,13 @@ class Tokens:
         now = self._clock.now()
         until = datetime.fromtimestamp(claims.exp + _LEEWAY, UTC)
         begun = claims.nbf <= now.timestamp() + _LEEWAY  # which nothing is that is no number
-        if until <= now or not begun or not claims.sub:
+        if not claims.sub:
             raise Unauthenticated(_REFUSED)
         claims.sub.encode()  # half a character is in nobody's name
+        if until <= now:
+            raise expired(_ENDED)
+        if not begun:
+            raise Unauthenticated(_REFUSED, curable=True)
         told = {*claims.scope.split(), *(claims.scp.split() if isinstance(claims.scp, str) else claims.scp)}
         return Viewer(
             id=f"token:{claims.sub}",

@@ -16,7 +16,7 @@ from gateway.headers import STRICT_RAW
 from gateway.settings import LiveSettings
 from schema.execution import encode
 from schema.live.connections import Connections, at_once
-from schema.operations import Answer, Answers, ended
+from schema.operations import ENDED, Answer, Answers
 from schema.problems import Refused
 
 _HEADERS: Final = [
@@ -81,7 +81,7 @@ class EventStream:
                 await self._tell(_body(_next(answer.body, answer)))
                 del answer
         except Refused as refused:
-            return _failure(refused.shown())
+            return self._farewell() if self._answers.expired() else _failure(refused.shown())
         return _COMPLETE
 
     async def _finish(self, gone: asyncio.Task[None], events: asyncio.Task[bytes]) -> None:
@@ -98,7 +98,10 @@ class EventStream:
             await asyncio.wait((gone,), timeout=self._patience)
 
     def _farewell(self) -> bytes:
-        return _failure([ended().formatted]) if self._answers.expired() else _RETRY
+        """The last block of a stream that goes on elsewhere: no ``complete``, so that a client comes back, with new
+        credentials where these have ended.
+        """
+        return b": %s\n%s" % (ENDED.encode(), _RETRY) if self._answers.expired() else _RETRY
 
     async def _tell(self, message: Message) -> None:
         self._quiet = False

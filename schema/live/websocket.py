@@ -26,6 +26,14 @@ from schema.problems import Refused, told
 from schema.request import Body, Request, Unreadable
 
 PROTOCOL: Final = "graphql-transport-ws"
+COME_BACK: Final = 4403
+"""Close code for credentials that a new connection can renew.
+
+The ``graphql-ws`` client retries behind 4403 and asks its ``connectionParams`` anew, but never behind 4401, whatever its
+``shouldRetry`` says.
+"""
+GIVE_UP: Final = 4401
+"""Close code for credentials that will not hold on the next connection either."""
 GREETING: Final = 3.0
 """Seconds that a client may take before it says ``connection_init``."""
 _CREDENTIALS: Final = ("Authorization", "authorization")
@@ -154,7 +162,7 @@ class Socket:
             return
         if self._operations.expired(self._viewer):
             self._closed = True
-            at_once(self._send(_closing(4401, ENDED)))
+            at_once(self._send(_closing(COME_BACK, ENDED)))
         elif asyncio.get_running_loop().time() - self._heard_at > _SILENT_BEATS * self._limits.heartbeat:
             self._closed = True
             at_once(self._send(_closing(3008, "Nothing was heard from this client, not even a pong.")))
@@ -205,12 +213,12 @@ class Socket:
         given = next((payload[name] for name in _CREDENTIALS if isinstance(payload.get(name), str)), None)
         try:
             viewer = await self._authentication.viewer(given, lambda: self._address)
-        except Unauthenticated:
-            raise _Close(4403, "Forbidden") from None
+        except Unauthenticated as refusal:
+            raise _Close(COME_BACK if refusal.curable else GIVE_UP, refusal.reason) from None
         except TooMany as error:
             raise _Close(1013, error.message) from None
         if self._acknowledged and not viewer.renews(self._viewer):
-            raise _Close(4403, _OTHERS)
+            raise _Close(COME_BACK, _OTHERS)
         self._viewer = viewer
         if self._acknowledged:
             await self._tell({"type": "pong"})
@@ -227,9 +235,9 @@ class Socket:
         except Unreadable as error:
             raise _Close(4400, f"Invalid message: {error.reason}") from None
         if not self._acknowledged:
-            raise _Close(4401, "Unauthorized")
+            raise _Close(GIVE_UP, "Unauthorized")
         if self._operations.expired(self._viewer):
-            raise _Close(4401, ENDED)
+            raise _Close(COME_BACK, ENDED)
         if asked.id in self._ids:
             raise _Close(4409, f"Subscriber for {asked.id} already exists")
         try:
@@ -268,7 +276,7 @@ class Socket:
                     del answer  # or thousands that wait for their next event would each keep the last
         except Refused as refused:
             if self._operations.expired(self._viewer):
-                await self.close(4401, ENDED)
+                await self.close(COME_BACK, ENDED)
                 raise _Gone from None
             return {"type": "error", "id": key, "payload": refused.shown()}
         return {"type": "complete", "id": key}

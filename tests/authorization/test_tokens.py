@@ -20,7 +20,6 @@ FORGERIES: dict[str, Callable[[Issuer], str]] = {
     "of a key of another algorithm": lambda issuer: issuer.token("two", {"kid": "one"}),
     "of a key that nobody knows": lambda issuer: issuer.token("one", {"kid": "three"}),
     "of a key without a name": lambda issuer: issuer.token("one", {"kid": ""}),
-    "that has ended": lambda issuer: issuer.token(exp=_in(-60)),
     "that never ends": lambda issuer: issuer.token(exp=None),
     "that ends beyond all time": lambda issuer: issuer.token(exp=10**30),
     "that has not begun": lambda issuer: issuer.token(nbf=_in(600)),
@@ -48,6 +47,17 @@ async def test_a_token_is_refused(door: Door) -> None:
         assert reply.headers["www-authenticate"] == "Bearer"
         assert [each["extensions"]["code"] for each in reply.json()["errors"]] == ["UNAUTHENTICATED"], what
         assert "data" not in reply.json(), what
+
+
+async def test_expired_credentials_have_another_code_than_forged_ones(door: Door) -> None:
+    headers = {"authorization": f"Bearer {door.issuer.token(exp=_in(-60))}"}
+    asked = await door.scene.client.post("/graphql", json={"query": ME}, headers=headers)
+    staged = await door.scene.client.put("/uploads", content=b"%PDF-", headers=headers)
+    assert (asked.status_code, staged.status_code) == (401, 401)
+    assert asked.json()["errors"][0]["extensions"]["code"] == "CREDENTIALS_EXPIRED"
+    assert staged.json()["problem"]["code"] == "CREDENTIALS_EXPIRED"
+    forged = door.issuer.token(exp=_in(-60), aud="another")
+    assert (await door.answer(forged, ME))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
 async def test_without_credentials_nothing_is_told(door: Door) -> None:
@@ -91,13 +101,13 @@ async def test_a_token_ends_while_it_is_remembered(door: Door) -> None:
     token = door.issuer.token()
     assert "data" in await door.ask(token, ME)
     door.scene.clock.ahead += 660
-    assert (await door.ask(token, ME))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert (await door.ask(token, ME))["errors"][0]["extensions"]["code"] == "CREDENTIALS_EXPIRED"
 
 
 async def test_a_key_ends(door: Door) -> None:
     assert "data" in await door.ask("soon over", ME)
     door.scene.clock.ahead += 10 * 365 * 86_400
-    assert (await door.ask("soon over", ME))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert (await door.ask("soon over", ME))["errors"][0]["extensions"]["code"] == "CREDENTIALS_EXPIRED"
 
 
 async def test_keys_that_change_are_fetched_once_however_many_ask(door: Door) -> None:

@@ -4,6 +4,7 @@ import net from "node:net";
 
 export const [address, document] = process.argv.slice(2);
 export const endpoint = `${address}/graphql`;
+const credentials = process.env.AUTHORIZATION ? { authorization: process.env.AUTHORIZATION } : {};
 export const VIEWER = "query Viewer { viewer { id scopes } }";
 export const CREATE = `mutation Create($input: CreateSessionInput!) {
   createSession(input: $input) { session { id title } problems { code message } }
@@ -21,7 +22,7 @@ export async function pdf() {
 
 export async function staged() {
   const body = await readFile(document);
-  const reply = await fetch(`${address}/uploads?filename=lease.pdf`, { method: "PUT", body, headers: { "content-type": "application/pdf" } });
+  const reply = await fetch(`${address}/uploads?filename=lease.pdf`, { method: "PUT", body, headers: { "content-type": "application/pdf", ...credentials } });
   expect(reply.status === 201, `an upload came to ${reply.status}`);
   return (await reply.json()).id;
 }
@@ -34,7 +35,7 @@ export async function order(title) {
 /** Makes a session by no client at all, so that something happens. */
 export async function happen(title) {
   const body = JSON.stringify({ query: CREATE, variables: { input: await order(title) } });
-  const reply = await fetch(endpoint, { method: "POST", body, headers: { "content-type": "application/json" } });
+  const reply = await fetch(endpoint, { method: "POST", body, headers: { "content-type": "application/json", ...credentials } });
   const { data } = await reply.json();
   expect(data.createSession.problems.length === 0, JSON.stringify(data.createSession.problems));
 }
@@ -98,6 +99,15 @@ export async function follows(subscribe, cut, name) {
   end();
   expect(told.join() === [0, 1, 2, 3].map((number) => `${name} ${number}`).join(), `${name}: ${told}`);
   return `${told.length} events through 3 cuts, each once`;
+}
+
+/** Waits until something is so. */
+export async function settles(so, what) {
+  const ends = Date.now() + 30_000;
+  while (!so()) {
+    expect(Date.now() < ends, what());
+    await new Promise((done) => setTimeout(done, 20));
+  }
 }
 
 export async function report(checks) {

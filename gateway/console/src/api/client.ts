@@ -12,10 +12,12 @@ const parts = [
   "Verification", "WebhookDeliveryConnection", "WebhookDeliveryPayload",
 ]; // prettier-ignore
 
+const refusals = new Set(["UNAUTHENTICATED", "CREDENTIALS_EXPIRED"]);
+
 /** Whether the gateway does not know who asks. */
 export function unauthenticated(error: CombinedError): boolean {
   const status = (error.response as Response | undefined)?.status;
-  return status === 401 || error.graphQLErrors.some((each) => each.extensions.code === "UNAUTHENTICATED");
+  return status === 401 || error.graphQLErrors.some((each) => refusals.has(each.extensions.code as string));
 }
 
 export const client = new Client({
