@@ -55,7 +55,7 @@ class GivenKey:
     async def key(self, name: str, algorithm: str) -> Any:
         """The key, whatever a token calls it, for its own algorithm alone. Raises ``Unauthenticated``."""
         if algorithm != self._algorithm:
-            raise Unauthenticated(_UNKNOWN, curable=self._fetched_at < self._tried_at)
+            raise Unauthenticated(_UNKNOWN)
         return self._key
 
 
