@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from tests.bench import execution, files, growth, live, outgoing, race
+from tests.bench import execution, files, growth, live, outgoing, race, regression
 
 PARTS = {
     "files": files.main,
@@ -15,6 +15,7 @@ PARTS = {
     "execution": execution.main,
     "outgoing": outgoing.main,
     "race": race.main,
+    "regression": regression.main,
     "growth": growth.main,
 }
 
