@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.headers import STRICT_RAW
+from gateway.headers import STRICT_RAW, RepeatedHeader, collected
 from gateway.settings import Settings
 from providers.errors import ProblemCode
 
@@ -95,7 +95,12 @@ class CorsDoors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
+        try:
+            headers = collected(scope["headers"])
+        except RepeatedHeader as error:
+            problem = {"code": ProblemCode.INVALID.value, "message": str(error), "retryable": False}
+            await JSONResponse({"problem": problem}, 400)(scope, receive, send)
+            return
         if not self._cors.knows(headers.get(b"host")):
             problem = {"code": ProblemCode.INVALID.value, "message": UNKNOWN_HOST, "retryable": False}
             await JSONResponse({"problem": problem}, 421)(scope, receive, send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -24,6 +25,30 @@ _PAGE: Final = STRICT | {
 }
 """For pages of our own, which load what they need from here alone."""
 _PAGES: Final = ("/graphiql", "/console")
+
+_ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"last-event-id", b"origin"})
+
+
+class RepeatedHeader(ValueError):
+    """A header that has one value was sent with several: which of them is meant is nobody's to choose."""
+
+
+def collected(raw: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by their names; what is sent several times is one list (RFC 9110, 5.3).
+
+    Raises ``RepeatedHeader`` where one of those is sent again that decide who asks, and how the request is read.
+    """
+    found = dict(raw)
+    if len(found) == len(raw):
+        return found
+    found = {}
+    for name, value in raw:
+        if name in found:
+            if name in _ONCE:
+                raise RepeatedHeader(f"The header {name.decode('latin-1')} is there twice.")
+            value = b"%s, %s" % (found[name], value)
+        found[name] = value
+    return found
 
 
 class Headers:

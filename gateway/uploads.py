@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -181,9 +181,3 @@ def safe_filename(name: str | None) -> str | None:
     room = 255 - len((dot + suffix).encode() if suffix else b"")
     stem = stem.encode()[:room].decode(errors="ignore").rstrip(" .")
     return f"{stem}.{suffix}" if suffix else stem
-
-
-async def pieces(read_some: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
-    """Something that is read in pieces of a bounded size, as an iterator."""
-    while chunk := await read_some(_CHUNK):
-        yield chunk

@@ -16,7 +16,7 @@ from strawberry.schema import Schema
 
 from gateway.authentication import Authentication, Unauthenticated
 from gateway.cors import UNKNOWN_HOST, Cors, answer_preflight
-from gateway.headers import STRICT_RAW
+from gateway.headers import STRICT_RAW, RepeatedHeader, collected
 from gateway.settings import Settings
 from gateway.viewer import Viewer
 from providers.clock import Clock
@@ -68,7 +68,11 @@ class Endpoint:
             scope["headers"] = []  # or thousands of idle connections would each keep theirs
             await socket.serve(scope["subprotocols"], address, allowed=allowed)
             return
-        headers = dict(scope["headers"])
+        try:
+            headers = collected(scope["headers"])
+        except RepeatedHeader as error:
+            await _send(send, _only("BAD_REQUEST", str(error)), 400, _JSON)
+            return
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await answer_preflight(self._cors.preflight(headers, b"GET, POST"), send)
             return

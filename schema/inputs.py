@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, cast
 
 import strawberry
-from starlette.datastructures import UploadFile
 from strawberry.file_uploads import Upload
 
 from gateway.drafts import DocumentDraft, FieldDraft, SessionDraft
@@ -14,11 +13,11 @@ from gateway.signing import Signing
 from gateway.store import DeliveryFilter, EventFilter, StagedFile, WebhookOutcome
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
-from gateway.uploads import pieces
 from providers import model
 from providers.change import ChangeType
 from providers.errors import Invalid, SigningError, TooLarge
 from providers.order import ParticipantOrder, SignatureOrder
+from schema.multipart import FilePart
 from schema.node import child_ref, session_ref
 from schema.scalars import Duration, Json
 
@@ -28,9 +27,9 @@ _MOST_FOLLOWED = 1_000
 async def stage(signing: Signing, file: Upload) -> StagedFile:
     """Stages a file of a multipart request. Raises ``Invalid`` for what is no file, as in a request of plain JSON."""
     part = cast(object, file)
-    if not isinstance(part, UploadFile):
+    if not isinstance(part, FilePart):
         raise Invalid("Send the file itself, in a multipart request.", path=("file",))
-    return await signing.upload(pieces(part.read), filename=part.filename, media_type=part.content_type)
+    return await signing.upload(part.pieces(), filename=part.filename, media_type=part.content_type)
 
 
 @strawberry.input

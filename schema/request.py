@@ -14,9 +14,9 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as Http
 from starlette.types import Receive, Scope
-from strawberry.file_uploads.utils import replace_placeholders_with_files
 
 from gateway.viewer import NOBODY, Viewer
+from schema.multipart import FormParser, Unfitting, placed
 
 if TYPE_CHECKING:
     from schema.execution import Bound
@@ -212,23 +212,22 @@ async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes
     if not any(name in headers for name in PREFLIGHT):
         raise Unreadable(400, f"A multipart request needs the header {PREFLIGHT[0].decode()}: 1.")
     try:
-        form = await Http(scope, receive).form()
+        http = Http(scope, receive)
+        form = await FormParser(http.headers, http.stream()).parse()
     except (HTTPException, MultiPartException, KeyError, ValueError):
         raise Unreadable(400, _SHAPE) from None
     try:
-        operations = msgspec.json.decode(str(form.get("operations", "{}")), type=dict[str, Any])
-        places = msgspec.json.decode(str(form.get("map", "{}")), type=dict[str, list[str]])
-        filled = replace_placeholders_with_files(operations, places, form)
+        filled = placed(form)
         variables = msgspec.convert(filled.pop("variables", None), type=dict[str, Any] | None)
         body = msgspec.convert(filled, type=Body)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        await form.close()
-        raise Unreadable(400, _SHAPE) from None
-    body.variables = variables
-    try:
+        body.variables = variables
         return body.question(), form
-    except Unreadable:
+    except BaseException as error:
         await form.close()
+        if isinstance(error, Unfitting):
+            raise Unreadable(400, f"{_SHAPE} {error}") from None
+        if isinstance(error, ValueError | RecursionError):
+            raise Unreadable(400, _SHAPE) from None
         raise
 
 

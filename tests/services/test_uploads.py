@@ -19,7 +19,7 @@ from gateway.drafts import DocumentDraft
 from gateway.media import sniff
 from gateway.settings import UploadSettings
 from gateway.store import StagedFile, StagedFiles, Store
-from gateway.uploads import Uploads, pieces, read, safe_filename
+from gateway.uploads import Uploads, read, safe_filename
 from providers.errors import Invalid, NotFound, TooLarge
 
 END = b"\nstartxref\n9\n%%EOF\n"
@@ -77,16 +77,6 @@ async def test_a_file_of_many_pieces_can_be_read_again_and_again(uploads: Upload
     order = DocumentDraft(upload=file.id).order(file)
     for _ in range(2):
         assert b"".join([chunk async for chunk in order.open()]) == data
-
-
-async def test_something_that_is_read_in_pieces_is_read_to_its_end() -> None:
-    source = [b"a" * 10, b"b", b""]
-
-    async def read_some(size: int) -> bytes:
-        assert size > 0
-        return source.pop(0)
-
-    assert [piece async for piece in pieces(read_some)] == [b"a" * 10, b"b"]
 
 
 async def test_the_folder_and_its_files_are_private(uploads: Uploads, folder: Path) -> None:

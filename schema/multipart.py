@@ -1,0 +1,243 @@
+"""Multipart requests: the parts of a form, what they are called, and their places among the variables.
+
+https://github.com/jaydenseric/graphql-multipart-request-spec, over RFC 7578. Names of files are read as clients write
+them: in UTF-8, as ``filename*`` (RFC 8187), or as encoded words (RFC 2047), which is how .NET sends what is not ASCII.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from binascii import a2b_qp
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import anyio
+import msgspec
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+T = TypeVar("T")
+
+_CHUNK: Final = 64 * 1024
+_CHARSETS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
+_DIGITS: Final = frozenset("0123456789")
+_LONGEST_INDEX: Final = 6
+_VARIABLES: Final = "variables"
+
+
+class Unfitting(ValueError):
+    """A form whose parts do not fit together; the text says which."""
+
+
+class FilePart(UploadFile):
+    """A file of a form. It can be read any number of times, also at once: a form may name one file at several places."""
+
+    def __init__(self, file: BinaryIO, *, filename: str, headers: Headers) -> None:
+        super().__init__(file, size=0, filename=filename, headers=headers)
+        self._turn = anyio.CapacityLimiter(1)
+        """One reader at a time: to seek and to read are two calls."""
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The file from its beginning, in pieces."""
+        place = 0
+        while piece := await self._read(place):
+            place += len(piece)
+            yield piece
+
+    async def _read(self, place: int) -> bytes:
+        if self._in_memory:
+            return self._read_now(place)
+        return await anyio.to_thread.run_sync(self._read_now, place, limiter=self._turn)
+
+    def _read_now(self, place: int) -> bytes:
+        self.file.seek(place)
+        return self.file.read(_CHUNK)
+
+
+class FormParser(MultiPartParser):
+    """Starlette's parser, with the names of parts as clients of every kind write them."""
+
+    def on_headers_finished(self) -> None:
+        """Begins a part. Raises ``MultiPartException`` for one without a name."""
+        part = self._current_part
+        disposition = _disposition(_text(part.content_disposition or b""))
+        if disposition.name is None:
+            raise MultiPartException("A part of the form has no name.")
+        part.field_name = disposition.name
+        if disposition.filename is None:
+            self._current_fields += 1
+            if self._current_fields > self.max_fields:
+                raise MultiPartException(f"Too many fields. Maximum number of fields is {self.max_fields}.")
+            part.file = None
+            return
+        self._current_files += 1
+        if self._current_files > self.max_files:
+            raise MultiPartException(f"Too many files. Maximum number of files is {self.max_files}.")
+        content: Any = SpooledTemporaryFile(max_size=self.spool_max_size)  # noqa: SIM115 - closed with the form
+        self._files_to_close_on_error.append(content)
+        part.file = FilePart(content, filename=disposition.filename, headers=Headers(raw=part.item_headers))
+
+
+def placed(form: FormData) -> dict[str, Any]:
+    """The operation of a form, its files in their places. Raises ``Unfitting`` for a form that can be read in two ways."""
+    parts: dict[str, str | UploadFile] = {}
+    for name, value in form.multi_items():
+        if name in parts:
+            raise Unfitting("Two parts of the form have one name.")
+        parts[name] = value
+    operations = _json(parts.pop("operations", None), "operations", dict[str, Any])
+    places = _json(parts.pop("map", None), "map", dict[str, list[str]])
+    files = {name: value for name, value in parts.items() if isinstance(value, UploadFile)}
+    for name, paths in places.items():
+        file = files.pop(name, None)
+        if file is None:
+            raise Unfitting("The map names a file that is not in the form, or is no file.")
+        for path in paths:
+            _place(operations, path, file)
+    if files:
+        raise Unfitting("The form has a file that its map does not name.")
+    return operations
+
+
+def _place(operations: dict[str, Any], path: str, file: UploadFile) -> None:
+    """Puts a file where a path leads, which holds null until then. Raises ``Unfitting`` for any other place."""
+    steps = path.split(".")
+    if len(steps) < 2 or steps[0] != _VARIABLES:
+        raise Unfitting("A path in the map leads into the variables, as variables.file does.")
+    target: Any = operations
+    for step in steps[:-1]:
+        target = _member(target, step)
+    last = steps[-1]
+    if isinstance(target, dict) and last not in target:
+        target[last] = None
+    if _member(target, last) is not None:
+        raise Unfitting("A path in the map leads to a value: write null where the file belongs, and name each place once.")
+    target[int(last) if isinstance(target, list) else last] = file
+
+
+def _member(target: object, step: str) -> Any:
+    if isinstance(target, dict) and step in target:
+        return target[step]
+    # An index has one spelling: no sign, no leading zero, ASCII alone. Python would read "-1" as the last one.
+    if isinstance(target, list) and 0 < len(step) <= _LONGEST_INDEX and _DIGITS.issuperset(step):
+        index = int(step)
+        if str(index) == step and index < len(target):
+            return target[index]
+    raise Unfitting("A path in the map leads nowhere.")
+
+
+def _json(value: object, name: str, type_: type[T]) -> T:
+    """A part of the form as JSON. Raises ``Unfitting`` for any other, and for a map that has a member twice."""
+    if not isinstance(value, str):
+        raise Unfitting(f"The form has no part named {name}.")
+    try:
+        found = msgspec.json.decode(value, type=type_)
+        if name == "map":
+            json.loads(value, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise Unfitting(f"The part named {name} is not of its shape.") from error
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a member is there twice")
+
+
+class _Disposition(NamedTuple):
+    name: str | None
+    filename: str | None
+
+
+def _disposition(header: str) -> _Disposition:
+    """What a part is called, and the name of its file."""
+    kind = ""
+    given: dict[str, str] = {}
+    for place, segment in enumerate(_segments(header)):
+        name, equals, value = segment.partition("=")
+        if place == 0:
+            kind = segment.strip().lower()
+        elif equals:
+            given.setdefault(name.strip().lower(), value.strip())
+    if kind != "form-data":
+        return _Disposition(None, None)
+    return _Disposition(_named(given, "name"), _named(given, "filename"))
+
+
+def _named(given: dict[str, str], name: str) -> str | None:
+    """A parameter: as its extended form says, where that can be read, else as its plain one does."""
+    extended = _extended(given.get(f"{name}*", ""))
+    if extended is not None:
+        return extended
+    plain = given.get(name)
+    return None if plain is None else _words(_unquoted(plain))
+
+
+def _segments(header: str) -> Iterator[str]:
+    """What stands between semicolons, but for those within quotes."""
+    begin, quoted, escaped = 0, False, False
+    for place, each in enumerate(header):
+        if escaped:
+            escaped = False
+        elif quoted and each == "\\":
+            escaped = True
+        elif each == '"':
+            quoted = not quoted
+        elif each == ";" and not quoted:
+            yield header[begin:place]
+            begin = place + 1
+    yield header[begin:]
+
+
+def _unquoted(value: str) -> str:
+    """A quoted string as it is meant. A backslash stays where it stands before anything else than a quote or another."""
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value
+    return value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+
+
+def _extended(value: str) -> str | None:
+    """A value with its character set and in percent-encoding (RFC 8187)."""
+    charset, _, rest = value.partition("'")
+    _, apostrophe, text = rest.partition("'")
+    return _decoded(unquote_to_bytes(text), charset) if apostrophe else None
+
+
+def _words(text: str) -> str:
+    """A text whose encoded words (RFC 2047) are decoded; any other stays as it is."""
+    if not text.startswith("=?"):
+        return text
+    found = [_word(word) for word in text.split()]
+    return text if None in found else "".join(filter(None, found))
+
+
+def _word(word: str) -> str | None:
+    if len(word) < 4 or not (word.startswith("=?") and word.endswith("?=")):
+        return None
+    parts = word[2:-2].split("?", 2)
+    if len(parts) != 3:
+        return None
+    charset, encoding, text = parts
+    with suppress(ValueError):
+        if encoding in {"B", "b"}:
+            return _decoded(b64decode(text, validate=True), charset.partition("*")[0])
+        if encoding in {"Q", "q"}:
+            return _decoded(a2b_qp(text, header=True), charset.partition("*")[0])
+    return None
+
+
+def _text(header: bytes) -> str:
+    try:
+        return header.decode()
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
+
+
+def _decoded(content: bytes, charset: str) -> str | None:
+    with suppress(UnicodeDecodeError):
+        return content.decode(charset) if charset.lower() in _CHARSETS else None
+    return None
