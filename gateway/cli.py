@@ -18,6 +18,7 @@ from gateway.authentication import api_key
 from gateway.demo import run
 from gateway.demo.client import Surprise
 from gateway.demo.world import PORTS, sandboxes
+from gateway.public_key import read_public_key
 from gateway.settings import load
 from gateway.viewer import SCOPES
 from providers import registry
@@ -135,6 +136,8 @@ def compare(
 def check(config: ConfigFile) -> None:
     """Check a configuration file and say what the gateway would connect to. Connects to nothing."""
     settings = load(config)
+    if settings.authentication.public_key is not None:
+        read_public_key(settings.authentication.public_key, settings.authentication.algorithms)
     out.print(f"The gateway would listen on {settings.server.host}:{settings.server.port}, for {settings.server.public_url}.")
     if not settings.providers:
         out.print("No provider is configured. Add a [[providers]] table.", markup=False)

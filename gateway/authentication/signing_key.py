@@ -49,8 +49,8 @@ class _Jwks(msgspec.Struct, frozen=True):
 class GivenKey:
     """The key in a PEM file."""
 
-    def __init__(self, path: Path) -> None:
-        self._algorithm, self._key = read_public_key(path)
+    def __init__(self, path: Path, algorithms: Collection[str]) -> None:
+        self._algorithm, self._key = read_public_key(path, algorithms)
 
     async def key(self, name: str, algorithm: str) -> Any:
         """The key, whatever a token calls it, for its own algorithm alone. Raises ``Unauthenticated``."""

@@ -59,7 +59,7 @@ class Tokens:
         if settings.jwks_url is not None:
             self._keys = FetchedKeys(settings.jwks_url, settings.algorithms, clock)
         elif settings.public_key is not None:
-            self._keys = GivenKey(settings.public_key)
+            self._keys = GivenKey(settings.public_key, settings.algorithms)
 
     async def viewer(self, token: str) -> Viewer:
         """Whose token this is. Raises ``Unauthenticated``, whatever is wrong with it."""
@@ -100,11 +100,15 @@ class Tokens:
         Many issuers call all of their tokens JWT. Such a one has to have what only access tokens have, a scope, and nothing
         of the others; Keycloak's ``typ`` and Cognito's ``token_use`` are claims that tell them apart.
         """
+        if self._settings.typ is not None:
+            if kind != self._settings.typ.lower():
+                raise Unauthenticated(_REFUSED)
+            return
         if kind in _ACCESS:
             return
         access = not _OF_ACCESS.isdisjoint(claims) and _OF_ID_TOKENS.isdisjoint(claims)
         named = claims.get("typ", "Bearer") == "Bearer" and claims.get("token_use", "access") == "access"
-        if self._settings.require_typ or kind not in _UNTYPED or not (access and named):
+        if kind not in _UNTYPED or not (access and named):
             raise Unauthenticated(_REFUSED)
 
     def _viewer(self, claims: _Claims) -> Viewer:

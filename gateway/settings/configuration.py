@@ -16,6 +16,7 @@ from gateway.settings.door import (
     LimitSettings,
     RateSettings,
 )
+from gateway.settings.secret import REMEDY, weakness
 from gateway.settings.section import LISTED, Section, existing
 from providers.settings import HttpUrl, ProviderSettings
 
@@ -37,8 +38,19 @@ class ServerSettings(Section):
     workers: Annotated[int, Field(ge=1, le=256)] | Literal["cores"] = 1
     profile: Literal["open", "production", "trusted"] = "open"
     secret: SecretStr | None = None
-    """Signs download links. Left out, links end with the process and hold at one gateway only."""
+    """Signs download links and encrypts tokens of providers: 32 random bytes, in hexadecimal or base64.
+
+    Left out, links end with the process and hold at one gateway only.
+    """
     trusted_proxies: Annotated[tuple[str, ...], LISTED] = ()
+
+    @field_validator("secret")
+    @classmethod
+    def _random(cls, secret: SecretStr | None) -> SecretStr | None:
+        wrong = None if secret is None else weakness(secret.get_secret_value())
+        if wrong is not None:
+            raise ValueError(f"{wrong}, so that links could be made up and tokens read. {REMEDY}")
+        return secret
 
     @field_validator("trusted_proxies")
     @classmethod

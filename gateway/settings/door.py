@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+import unicodedata
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from gateway.public_key import read_public_key
 from gateway.settings.section import LISTED, File, Section
 from gateway.viewer import SCOPES
 from providers.admission import Bounds
@@ -43,7 +42,7 @@ class AuthenticationSettings(Section):
     Tokens are checked with the keys at ``jwks_url``, or with the one in the PEM file ``public_key``. Without either, and
     without ``keys``, everybody is let in, and the gateway listens to this machine alone. An ID token is no access token:
     the header's ``typ`` has to be ``at+jwt`` (RFC 9068). For issuers that call every token JWT, or nothing, a scope and the
-    absence of an ID token's claims will do, unless ``require_typ`` is set.
+    absence of an ID token's claims will do. Where ``typ`` is set, that is what every token's header has to say.
     """
 
     issuer: str | None = None
@@ -51,20 +50,23 @@ class AuthenticationSettings(Section):
     jwks_url: HttpUrl | None = None
     public_key: File | None = None
     algorithms: Annotated[tuple[Literal["RS256", "ES256"], ...], LISTED] = ("RS256", "ES256")
-    require_typ: bool = False
+    typ: str | None = None
     keys: tuple[ApiKeySettings, ...] = ()
-
-    @field_validator("public_key")
-    @classmethod
-    def _usable(cls, path: Path | None) -> Path | None:
-        if path is not None:
-            read_public_key(path)
-        return path
 
     @field_validator("keys", mode="before")
     @classmethod
     def _written(cls, keys: object) -> object:
         return json.loads(keys) if isinstance(keys, str) else keys
+
+    @field_validator("keys")
+    @classmethod
+    def _apart(cls, keys: tuple[ApiKeySettings, ...]) -> tuple[ApiKeySettings, ...]:
+        """A name is an identity: what its holder has begun belongs to nobody else."""
+        for told, what in (([_folded(each.name) for each in keys], "name"), ([each.sha256 for each in keys], "key")):
+            twice = [place for place, value in enumerate(told) if value in told[:place]]
+            if twice:
+                raise ValueError(f"give the {what} of {keys[twice[0]].name!r} twice. Give every program a {what} of its own")
+        return keys
 
     @property
     def configured(self) -> bool:
@@ -77,9 +79,12 @@ class AuthenticationSettings(Section):
             raise ValueError("has both jwks_url and public_key. Write one of them")
         if (self.jwks_url or self.public_key) and not (self.issuer and self.audience):
             raise ValueError("lacks issuer or audience: write whose tokens are taken, and for whom they have to be made")
-        if self.public_key is not None and read_public_key(self.public_key)[0] not in self.algorithms:
-            raise ValueError("has a public_key that none of its algorithms is for. Leave algorithms out, or add the key's")
         return self
+
+
+def _folded(name: str) -> str:
+    """A name as people tell it from others."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 class RateSettings(Section):

@@ -18,9 +18,11 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from gateway.settings.configuration import Settings
+from gateway.settings.secret import REMEDY, guessable
 from providers import registry
 from providers.errors import ConfigurationError
 from providers.settings import ProviderSettings
+from providers.webhook import WebhookSettings
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PREFIX: Final = "COUNTERSIGN_"
@@ -126,9 +128,14 @@ def _providers(rows: Any, mistakes: Mistakes) -> tuple[ProviderSettings, ...]:
             mistakes.setdefault(f"{key}.kind", f"{wrong}. Write one of {', '.join(registry.NAMES)}.")
         else:
             try:
-                providers.append(registry.load(kind).settings.model_validate(row))
+                provider = registry.load(kind).settings.model_validate(row)
             except ValidationError as error:
                 _explain(error, key, mistakes)
+            else:
+                providers.append(provider)
+                webhook = getattr(provider, "webhook", None)
+                if isinstance(webhook, WebhookSettings) and any(guessable(each.get_secret_value()) for each in webhook.secrets):
+                    mistakes[f"{key}.webhook.secrets"] = f"has a secret that anybody would try. {REMEDY}."
         name = row.get("name") if isinstance(row, Mapping) else None
         if isinstance(name, str) and name in names:
             mistakes.setdefault(f"{key}.name", f"{name!r} is given twice. Give every provider a name of its own.")

@@ -16,7 +16,8 @@ from door import Door, opened
 from issuer import AUDIENCE, ISSUER, Issuer, _in
 from scene import scene as running
 
-from gateway.settings import Settings, parse
+from gateway.app import create_app
+from gateway.settings import parse
 from providers.authority import Authority
 from providers.errors import ConfigurationError
 
@@ -129,7 +130,7 @@ async def test_accepts_access_token_of_every_usual_type(door: Door, typ: str | N
 
 async def test_accepts_only_typed_access_tokens_where_type_is_required(tmp_path: Path, authority: Authority) -> None:
     async with Issuer().serving() as issuer:
-        table = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": issuer.address, "require_typ": True}
+        table = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": issuer.address, "typ": "at+jwt"}
         async with running(tmp_path, authority, {"authentication": table}) as scene:
             statuses = []
             for typ in ("at+jwt", "JWT", None):
@@ -208,9 +209,9 @@ def pem(key: Any) -> bytes:
     return bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
-def given(path: Path, **more: Any) -> Settings:
-    table = {"issuer": ISSUER, "audience": AUDIENCE, "public_key": str(path)} | more
-    return parse({"authentication": table}, {})
+def opening(path: Path, **more: Any) -> None:
+    """What ``serve`` does before it listens."""
+    create_app(parse({"authentication": {"issuer": ISSUER, "audience": AUDIENCE, "public_key": str(path)} | more}, {}))
 
 
 @pytest.mark.parametrize(("name", "other"), [("one", "two"), ("two", "one")])
@@ -242,11 +243,11 @@ async def test_refuses_token_of_other_algorithm_than_key_of_file(
 )
 def test_configuration_names_key_file_that_no_token_can_be_checked_with(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key.pem").write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"authentication\.public_key: .*holds no public key of RSA"):
-        given(tmp_path / "key.pem")
+    with pytest.raises(ConfigurationError, match=r"authentication\.public_key: .* holds no public key of RSA"):
+        opening(tmp_path / "key.pem")
 
 
 def test_configuration_names_key_of_algorithm_that_is_not_allowed(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_bytes(Issuer().public("two"))
-    with pytest.raises(ConfigurationError, match="none of its algorithms is for"):
-        given(tmp_path / "key.pem", algorithms=["RS256"])
+    with pytest.raises(ConfigurationError, match=r"authentication\.algorithms: ES256 is missing"):
+        opening(tmp_path / "key.pem", algorithms=["RS256"])

@@ -19,7 +19,7 @@ from providers.registry import load_sandbox
 from providers.sandbox import Sandbox
 from providers.server import Message, Receive, Scope, Send, serving
 
-SECRET = {"secret": "a secret of the operator's that is long enough"}
+SECRET = {"secret": "22d67j7G3O8kK9eWoilkdsfc8GmQ3kCwh-EVKUaDZ6Q"}
 BEGIN = """mutation M { beginAuthorization(provider: "easyink") {
   url state expiresAt problems { code message path } } }"""
 COMPLETE = """mutation M($code: String!, $state: String!) {

@@ -23,7 +23,7 @@ PERSON = {
 }
 NIN = "01019998877"
 PERSONAL = (*PERSON.values(), NIN)
-SERVER_SECRET = "canary-of-the-server"
+SERVER_SECRET = "1GhWnCRZ3BtxkABpPI_qrPDpKAl9uzJzjUUP-yioKbU"
 QUIET = {"httpx", "httpcore", "aiocache", "aiosqlite", "sqlalchemy", "asyncio"}
 
 

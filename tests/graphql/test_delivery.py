@@ -171,7 +171,7 @@ async def test_a_link_that_was_not_made_here_leads_nowhere(scene):
     assert scene.calls() == before
 
 
-@pytest.mark.parametrize("changes", [{"server": {"secret": "the same everywhere"}}])
+@pytest.mark.parametrize("changes", [{"server": {"secret": "t34v_puzTFtOLi71XexCh39O_XeNSjvNt6UJNlQVn5I"}}])
 async def test_a_link_of_a_configured_secret_holds_at_another_gateway(scene, tmp_path, authority):
     document = await first_document(scene, "easyink")
     token = document["download"]["url"].rsplit("/", 1)[-1]

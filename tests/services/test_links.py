@@ -15,7 +15,7 @@ from gateway.links import Links, Target
 from gateway.settings import ServerSettings
 from providers.errors import Invalid, NotFound
 
-KEPT = SecretStr("kept")
+KEPT = SecretStr("0HbTwPm0kx-qAWYFn9ePr1xPNqagSKWGCWFEXIksfss")
 HOUR = timedelta(hours=1)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -138,11 +138,11 @@ def test_a_door_that_is_half_built_is_said_to_be(table: dict[str, object], told:
 
 def test_no_secret_shows_when_a_configuration_is_printed(file: Path) -> None:
     environment = SECRETS | {
-        "COUNTERSIGN_SERVER_SECRET": "link-53cr3t",
+        "COUNTERSIGN_SERVER_SECRET": "WycVaAf3VkWJub-qjLSqyBjP5FLQ0KoorHs7rF2kgmU",
         "COUNTERSIGN_DATABASE_URL": "postgresql://gateway:db-53cr3t@db/countersign",
     }
     settings = load(file, environment)
-    assert settings.server.secret == SecretStr("link-53cr3t")
+    assert settings.server.secret == SecretStr("WycVaAf3VkWJub-qjLSqyBjP5FLQ0KoorHs7rF2kgmU")
     for text in (repr(settings), str(settings), settings.model_dump_json(), *map(repr, settings.providers)):
         assert "53cr3t" not in text
 
@@ -180,6 +180,7 @@ def test_every_key_of_every_section_is_open_to_the_environment(section: str, key
     special = {
         "server.host": "::1",
         "server.profile": "production",
+        "server.secret": "11d3224237571b1af4ec3a5ab6dcae60235c580e893e7028ba85a62391fed931",
         "limits.cost_mode": "measure",
         "documents.manifest": str(root),
         "documents.mode": "log",
