@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import aclosing, suppress
 from contextvars import Context
@@ -18,11 +19,12 @@ from gateway.source import SourceOutcome, SourceReport, outcome
 from gateway.store import Store, Sync
 from gateway.store.due import NEVER
 from gateway.task import end
+from gateway.unreadable import UnreadableRows
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.errors import SigningError, TimedOut, expected
-from providers.model import Page
+from providers.model import Page, UnreadableRow
 
 _ALONE = 50
 _DUE = 1_000
@@ -32,6 +34,9 @@ _WRITTEN = timedelta(seconds=1)
 """How often it is written at most that a list is as it was."""
 _WORTH_A_PAGE = 10
 """So many sessions of which none is on a page are worth reading that page for, rather than reading them by themselves."""
+
+
+_log = logging.getLogger("countersign.listing")
 
 
 class Listing:
@@ -69,7 +74,7 @@ class Listing:
         self._rows = Rows(store, schedule, clock, observe=observe, fetch=fetch)
         self._syncs: dict[str, tuple[Sync, float]] = {}
         self._sync_reads: Flight[Sync] = Flight()
-        self._walks: dict[str, asyncio.Task[datetime]] = {}
+        self._walks: dict[str, asyncio.Task[Sync]] = {}
         self._waits: Flight[object] = Flight()
 
     async def close(self) -> None:
@@ -91,18 +96,20 @@ class Listing:
         begun, sync = self._clock.now(), await self._store.syncs.get(provider.name)
         due = dict(await self._schedule.due_rows(provider.name, _DUE))
         marked = sync is not None and sync.complete
-        barren = 0
+        barren, unreadable = 0, _unreadable(sync)
         async with aclosing(self._rows.pages(provider, manner)) as pages:
             async for page, asked_at in pages:
+                unreadable.turned(page)
                 news = await self._rows.news(provider, page.rows)
                 if marked and news and page.next_offset is not None:
                     await self._store.syncs.news(provider.name)
-                await self._rows.take(provider, news, asked_at, manner)
+                await self._rows.take(provider, news, asked_at, manner, unreadable)
                 shown = [due.pop(row.key, None) for row in page.rows]
                 await self._schedule.listed(provider.name, [row.key for row in page.rows])
                 barren = 0 if any(shown) else barren + 1
                 if not news and barren * _WORTH_A_PAGE >= len(due):
                     break
+        await self._name(provider, sync, unreadable.named(whole=unreadable.ended))
         await self._store.syncs.looked(provider.name, begun, complete=True if marked else None)
         awaiting = await self._schedule.awaiting(provider.name, _ALONE)
         return list(dict.fromkeys([*awaiting, *due.values()]))[:_ALONE]
@@ -113,12 +120,15 @@ class Listing:
         offset = sync.sweep if sync else None
         if offset is None:
             await self._store.syncs.sweep(provider.name, anew=not (sync and sync.complete))
+        unreadable = _unreadable(sync)
         async with aclosing(self._rows.pages(provider, manner, offset or 0)) as pages:
             async for page, asked_at in pages:
-                await self._rows.take(provider, await self._rows.news(provider, page.rows), asked_at, manner)
+                unreadable.turned(page)
+                await self._rows.take(provider, await self._rows.news(provider, page.rows), asked_at, manner, unreadable)
                 await self._schedule.listed(provider.name, [row.key for row in page.rows])
                 if page.next_offset is not None:
                     await self._store.syncs.reached(provider.name, page.next_offset)
+        await self._name(provider, sync, unreadable.named(whole=unreadable.ended and not offset))
         await self._store.syncs.swept(provider.name, self._clock.now())
 
     def _at_hand(self, provider: Connected, max_age: timedelta | None) -> SourceReport | None:
@@ -135,7 +145,7 @@ class Listing:
             if self._watched:
                 as_of, age = sync.as_of, max(age, timedelta(seconds=2 * provider.settings.poll_interval))
         if as_of is not None and self._clock.now() - as_of < age:
-            return SourceReport(provider.name, SourceOutcome.FRESH, as_of)
+            return SourceReport(provider.name, SourceOutcome.FRESH, as_of, unreadable=sync.unreadable)
         return None
 
     async def _report(self, provider: Connected, max_age: timedelta | None) -> SourceReport:
@@ -151,12 +161,14 @@ class Listing:
             late = TimedOut(f"{provider.name} has not answered yet; the list shows what was known.", provider=provider.name)
             return await self._unread(provider, SourceOutcome.TIMED_OUT, late)
         try:
-            return SourceReport(provider.name, SourceOutcome.FRESH, walk.result())
+            done = walk.result()
+            return SourceReport(provider.name, SourceOutcome.FRESH, done.synced_at, unreadable=done.unreadable)
         except SigningError as error:
             return await self._unread(provider, outcome(error), error)
 
     async def _unread(self, provider: Connected, outcome: SourceOutcome, problem: SigningError) -> SourceReport:
-        return SourceReport(provider.name, outcome, (await self._sync(provider)).as_of, problem)
+        sync = await self._sync(provider)
+        return SourceReport(provider.name, outcome, sync.as_of, problem, sync.unreadable)
 
     async def _sync(self, provider: Connected) -> Sync:
         async def read() -> Sync:
@@ -166,7 +178,7 @@ class Listing:
 
         return await self._sync_reads.do(provider.name, read)
 
-    def _walking(self, provider: Connected) -> asyncio.Task[datetime]:
+    def _walking(self, provider: Connected) -> asyncio.Task[Sync]:
         """The walk through this provider's list that is under way; it goes on when an asker stops waiting."""
         walk = self._walks.get(provider.name)
         if walk is None or walk.done():
@@ -176,43 +188,62 @@ class Listing:
             self._walks[provider.name] = walk
         return walk
 
-    async def _walk(self, provider: Connected) -> datetime:
-        """Reads a list until nothing in it is new and everything that can still change was seen; gives when it began."""
+    async def _walk(self, provider: Connected) -> Sync:
+        """Reads a list until nothing in it is new and everything that can still change was seen; gives how fresh it is now."""
         begun, first = self._clock.now(), None
         if provider.can(Operation.LIST_SESSIONS) and self._quiet.knows(provider.name):
             first = await self._rows.page(provider, 0), begun
             await self._look_at_log(self._clock.monotonic())
             if self._quiet.repeats(provider.name, first[0]):
-                await self._confirmed(provider, begun)
-                return begun
+                return await self._confirmed(provider, begun)
         mark, page = self._quiet.mark(), None
         sync = await self._store.syncs.get(provider.name)
+        unreadable = _unreadable(sync)
         unseen = dict(await self._store.sessions.unfinished_rows(provider.name))
         try:
             with deadline(self._clock, WALK_SECONDS):
                 if provider.can(Operation.LIST_SESSIONS):
-                    page = await self._read(provider, unseen, first, whole=sync is not None and sync.whole)
+                    page = await self._read(provider, unseen, first, unreadable, whole=sync is not None and sync.whole)
                 awaiting = await self._store.polls.awaiting(provider.name, NEVER, _ALONE)
                 alone = list(dict.fromkeys([*awaiting, *unseen.values()]))[:_ALONE]
-                await self._rows.alone(provider, alone)
+                await self._rows.alone(provider, alone, unreadable)
         except ExceptionGroup as group:
             if failures := expected(group):
                 raise failures[0] from group
             raise
+        named = await self._name(provider, sync, unreadable.named(whole=unreadable.ended))
         await self._store.syncs.walked(provider.name, begun)
         self._quiet.note(provider.name, None if alone else page, mark)
-        return begun
+        return Sync(synced_at=begun, complete=True, unreadable=named)
 
-    async def _confirmed(self, provider: Connected, begun: datetime) -> None:
+    async def _name(
+        self, provider: Connected, sync: Sync | None, unreadable: tuple[UnreadableRow, ...]
+    ) -> tuple[UnreadableRow, ...]:
+        """Keeps which rows could not be read, and has the log tell how many once they are others than before."""
+        before = sync.unreadable if sync else ()
+        if unreadable != before:
+            await self._store.syncs.unreadable(provider.name, unreadable)
+            _log.warning("%s: %d rows of its list cannot be read (there were %d)", provider.name, len(unreadable), len(before))
+        return unreadable
+
+    async def _confirmed(self, provider: Connected, begun: datetime) -> Sync:
         """A list is as it was. That is written for other gateways, but not every time."""
         written = self._written.get(provider.name)
         if written is None or begun - written >= _WRITTEN:
             await self._store.syncs.walked(provider.name, begun)
             self._written[provider.name] = begun
-        self._syncs[provider.name] = (Sync(synced_at=begun, complete=True), self._clock.monotonic())
+        sync = Sync(synced_at=begun, complete=True, unreadable=(await self._sync(provider)).unreadable)
+        self._syncs[provider.name] = (sync, self._clock.monotonic())
+        return sync
 
     async def _read(
-        self, provider: Connected, unseen: dict[str, str], first: tuple[Page, datetime] | None, *, whole: bool
+        self,
+        provider: Connected,
+        unseen: dict[str, str],
+        first: tuple[Page, datetime] | None,
+        unreadable: UnreadableRows,
+        *,
+        whole: bool,
     ) -> Page | None:
         """``whole`` says that the last walk came to the end: behind a page without news, this one need not go on.
 
@@ -221,14 +252,19 @@ class Listing:
         manner, sufficient = Manner(), True
         async with aclosing(self._rows.pages(provider, manner, first=first)) as pages:
             async for page, asked_at in pages:
+                unreadable.turned(page)
                 news = await self._rows.news(provider, page.rows)
                 if whole and news and page.next_offset is not None:
                     # Until this walk ends, there may be more news behind: one after a walk that was cut off looks there.
                     await self._store.syncs.news(provider.name)
-                await self._rows.take(provider, news, asked_at, manner)
+                await self._rows.take(provider, news, asked_at, manner, unreadable)
                 for row in page.rows:
                     unseen.pop(row.key, None)
                 if (whole or page.next_offset is None) and not news and not unseen:
                     return page if sufficient and self._rows.settled(provider.name) else None
                 sufficient = False
         return None
+
+
+def _unreadable(sync: Sync | None) -> UnreadableRows:
+    return UnreadableRows(sync.unreadable if sync else ())

@@ -54,4 +54,4 @@ class Quiet:
 
 
 def _told(page: Page) -> tuple[object, ...]:
-    return page.total, page.next_offset, *((row.key, row.native) for row in page.rows)
+    return page.total, page.next_offset, page.unreadable, *((row.key, row.native) for row in page.rows)

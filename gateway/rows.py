@@ -15,12 +15,18 @@ from gateway.directory import Connected
 from gateway.schedule import Schedule
 from gateway.store import ListedRow, Store
 from gateway.stranger import Strangers
+from gateway.unreadable import UnreadableRows
+from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
-from providers.errors import Conflict, Misbehaved, NotFound, Refused, WrongState
+from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, WrongState
 from providers.model import ChangeSource, Listed, Page, Session, SessionRef
 
 _PAGE = 100
+_MOST_REPEATED = 16
+"""So many pages in a row that came before end a walk; one of them may have moved down, as the list has grown."""
+_MOST_STEPS = 100
+"""So often a walk steps back: a total that goes up and down must not keep it for ever."""
 WALK_SECONDS = 120.0
 """How long a walk may take, and each reading that belongs to one."""
 
@@ -43,14 +49,10 @@ async def _at_once() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a list is read: ``pace`` is waited for before each call that is planned, ``at_once`` bounds the others.
-
-    What concerns one session alone does not end a ``lenient`` reading.
-    """
+    """How a list is read: ``pace`` is waited for before each call that is planned, ``at_once`` bounds the others."""
 
     pace: Callable[[], Awaitable[None]] = _at_once
     at_once: int = 16
-    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,11 @@ class Rows:
     ) -> AsyncGenerator[tuple[Page, datetime], None]:
         """Page after page, and when each was asked for; the ``first`` may have been asked for already.
 
-        Where rows have left the list meanwhile, those behind have moved up: steps back as far.
+        Where rows have left the list meanwhile, those behind have moved up: steps back as far. Pages that came before end
+        the walk, as there are lists that begin anew behind their end, or know no offset.
         """
-        total = None
+        total, steps, repeated = None, 0, 0
+        turned: set[int] = set()
         while True:
             if first is None:
                 await manner.pace()
@@ -98,12 +102,16 @@ class Rows:
                 page = await self.page(provider, offset)
             else:
                 (page, asked_at), first = first, None
-            if total is not None and page.total is not None and page.total < total and offset > 0:
-                offset, total = max(0, offset - (total - page.total)), page.total
+            if total is not None and page.total is not None and page.total < total and offset > 0 and steps < _MOST_STEPS:
+                offset, total, steps = max(0, offset - (total - page.total)), page.total, steps + 1
+                turned.clear()
                 continue
             total = page.total
+            mark = hash((tuple(row.key for row in page.rows), page.unreadable))
+            repeated = repeated + 1 if mark in turned else 0
+            turned.add(mark)
             yield page, asked_at
-            if page.next_offset is None:
+            if page.next_offset is None or page.next_offset <= offset or repeated == _MOST_REPEATED:
                 return
             offset = page.next_offset
 
@@ -117,39 +125,59 @@ class Rows:
         (self._held.discard if strange == strangers else self._held.add)(provider.name)
         return [each for each in seen if (each.known.digest != each.digest if each.known else each.row.key in strange)]
 
-    async def take(self, provider: Connected, news: Iterable[News], asked_at: datetime, manner: Manner) -> None:
+    async def take(
+        self, provider: Connected, news: Iterable[News], asked_at: datetime, manner: Manner, unreadable: UnreadableRows
+    ) -> None:
         """Observes rows. A known session is read itself where its row does not tell all of it, once for all its rows.
 
-        All are tried before one that failed is told of.
+        One that cannot be read is noted; all are tried before a failure is told of that concerns more than one.
         """
         turn = asyncio.Semaphore(manner.at_once)
         reread: dict[SessionRef, dict[str, bytes]] = defaultdict(dict)
-        jobs: list[Coroutine[None, None, None]] = []
+        jobs: list[Coroutine[None, None, object]] = []
         for each in news:
-            row = each.row.read()
+            try:
+                row = provider.adapter.read_row(each.row)
+            except SigningError as error:
+                unreadable.failed(each.row.key, error)
+                continue
             if each.known and (row.partial or each.known.session_key != row.key):
                 reread[SessionRef(provider.name, each.known.session_key)][row.key] = each.digest
             else:
                 jobs.append(self._observed(row, {row.key: each.digest}, asked_at, turn))
-        jobs += [self._reread(ref, digests, turn) for ref, digests in reread.items()]
-        failures = [each for each in await asyncio.gather(*jobs, return_exceptions=True) if each is not None]
-        if manner.lenient:
-            failures = [each for each in failures if not concerns_one_session(each)]
-        if failures:
+        jobs += [self._reread(ref, digests, turn, unreadable) for ref, digests in reread.items()]
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+        if failures := [each for each in results if isinstance(each, BaseException) and not concerns_one_session(each)]:
             raise BaseExceptionGroup("not every row could be taken", failures)
 
-    async def alone(self, provider: Connected, keys: Sequence[str]) -> None:
-        """Reads sessions that no list has shown, one by one."""
+    async def alone(self, provider: Connected, keys: Sequence[str], unreadable: UnreadableRows) -> None:
+        """Reads sessions that no list has shown, one by one.
+
+        Where there is no list, and none of them can be read, that is the provider's failure.
+        """
         turn, begun = asyncio.Semaphore(Manner().at_once), self._clock.now()
         async with asyncio.TaskGroup() as group:
-            for key in keys:
-                group.create_task(self._reread(SessionRef(provider.name, key), {}, turn))
+            reads = [group.create_task(self._reread(SessionRef(provider.name, key), {}, turn, unreadable)) for key in keys]
+        failures = [error for read in reads if (error := read.result()) is not None]
+        if failures and len(failures) == len(keys) and not provider.can(Operation.LIST_SESSIONS):
+            raise failures[0]
         await self._schedule.looked(provider.name, dict.fromkeys(keys, begun))
 
-    async def _reread(self, ref: SessionRef, digests: Mapping[str, bytes], turn: asyncio.Semaphore) -> None:
-        with suppress(NotFound), deadline(self._clock, WALK_SECONDS):
-            async with turn:
-                await self._fetch(ref, ChangeSource.POLL, digests)
+    async def _reread(
+        self, ref: SessionRef, digests: Mapping[str, bytes], turn: asyncio.Semaphore, unreadable: UnreadableRows
+    ) -> SigningError | None:
+        """The failure that concerns this session alone, if any."""
+        try:
+            with suppress(NotFound), deadline(self._clock, WALK_SECONDS):
+                async with turn:
+                    await self._fetch(ref, ChangeSource.POLL, digests)
+        except SigningError as error:
+            if not concerns_one_session(error):
+                raise
+            unreadable.failed(ref.key, error)
+            return error
+        unreadable.read(ref.key)
+        return None
 
     async def _observed(self, row: Session, digests: Mapping[str, bytes], asked_at: datetime, turn: asyncio.Semaphore) -> None:
         async with turn:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from providers.errors import AuthorizationRequired, Busy, Forbidden, SigningError, TimedOut
+from providers.model import UnreadableRow
 
 
 class SourceOutcome(StrEnum):
@@ -21,12 +22,13 @@ class SourceOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """How fresh one provider's part of a list is, and why it is not fresher."""
+    """How fresh one provider's part of a list is, why it is not fresher, and what of it could not be read."""
 
     provider: str
     outcome: SourceOutcome
     as_of: datetime | None = None
     problem: SigningError | None = None
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 def outcome(error: SigningError) -> SourceOutcome:

@@ -18,13 +18,14 @@ from pydantic import BaseModel
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities, Operation
 from providers.clock import Clock
+from providers.containment import Containment, contained
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
 from providers.http_transport import Transport
 from providers.mapping import Rule
 from providers.metering import VERBS, told
-from providers.model import Content, Document, Field, Page, Participant, Session, Signature, SigningOrder, Statistics
+from providers.model import Content, Document, Field, Listed, Page, Participant, Session, Signature, SigningOrder, Statistics
 from providers.order import (
     DocumentChange,
     DocumentOrder,
@@ -95,15 +96,18 @@ class Adapter:
     """How its payloads become sessions, for whoever asks why a session is as it is."""
 
     def __init_subclass__(cls, **named: Any) -> None:
-        """Calls are counted by the verb that they were made for."""
+        """Calls are counted by the verb that they were made for, and what breaks in a verb is the provider's failure."""
         super().__init_subclass__(**named)
         for name in VERBS.keys() & vars(cls).keys():
-            setattr(cls, name, told(vars(cls)[name], VERBS[name]))
+            setattr(cls, name, contained(told(vars(cls)[name], VERBS[name])))
+        for name in {"begin_authorization", "complete_authorization"} & vars(cls).keys():
+            setattr(cls, name, contained(vars(cls)[name]))
 
     def __init__(self, settings: ProviderSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
         """``transport`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""
         self.settings = settings
         self.clock = clock or Clock()
+        self.containment = Containment(settings.name, Steps)
         self.http = Http(settings, authorization=self.authorization(), fault=self.fault, transport=transport, clock=self.clock)
 
     def authorization(self) -> Authorization | None:
@@ -163,6 +167,11 @@ class Adapter:
     async def list_sessions(self, offset: int, limit: int) -> Page:
         """A slice of all sessions, newest first. May begin before ``offset`` where pages are numbered."""
         raise _unsupported(Operation.LIST_SESSIONS)
+
+    @contained
+    def read_row(self, row: Listed) -> Session:
+        """Reads what a row of the list tells. Raises ``Misbehaved`` for one that cannot be read."""
+        return row.read()
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Makes a session of an order and starts it where the order says so."""

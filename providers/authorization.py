@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Annotated, Protocol, Self
 
+from msgspec import Meta
 from pydantic import SecretStr
 
 from providers.clock import Clock
+
+BearerToken = Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
+"""A token as it may stand in a header (RFC 6750)."""
 
 
 class Proof(dict[str, str]):

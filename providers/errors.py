@@ -55,7 +55,8 @@ class SigningError(Exception):
 
     ``path`` names the input it is about, outermost first. Where a provider was asked, ``provider`` is its
     configured name, ``provider_code`` its own code, ``status`` the HTTP status, ``detail`` its own words
-    freed of our credentials, and ``retry_after`` the seconds it asks us to wait.
+    freed of our credentials, and ``retry_after`` the seconds it asks us to wait. ``trace_id`` names it in the log, where more
+    is said there.
     """
 
     code: ClassVar[ProblemCode]
@@ -73,6 +74,7 @@ class SigningError(Exception):
         status: int | None = None,
         detail: str | None = None,
         retry_after: float | None = None,
+        trace_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -82,6 +84,7 @@ class SigningError(Exception):
         self.status = status
         self.detail = detail
         self.retry_after = retry_after
+        self.trace_id = trace_id
 
 
 class Invalid(SigningError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
 from typing import TypeVar
@@ -22,6 +22,7 @@ from providers.call import READS, Body, Call, Query, unreadable
 from providers.circuit import CircuitState
 from providers.clock import Clock
 from providers.deadline import time_left
+from providers.decoding import MALFORMED
 from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
 from providers.health import Health, Pulse
 from providers.http1.transport import Http1Transport
@@ -103,15 +104,16 @@ class Http:
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        rows: Sequence[str] = (),
     ) -> T:
-        """Calls and reads the answer as a wire model.
+        """Calls and reads the answer as a wire model, in which there may be ``rows``: see ``Reply.page``.
 
         Raises ``Misbehaved`` where the answer to a read is unreadable, ``InDoubt`` where that of a write is.
         """
         reply = await self.request(method, path, query=query, json=json, body=body, headers=headers, repeatable=repeatable)
         try:
-            return reply.json(into)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return reply.page(into, *rows) if rows else reply.json(into)
+        except MALFORMED as error:
             raise self.unreadable(method, path, reply, error) from error
 
     def request(

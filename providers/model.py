@@ -152,6 +152,13 @@ class SessionRef(NamedTuple):
     key: str
 
 
+class UnreadableRow(NamedTuple):
+    """A row of a list, or a part of a session, that could not be read: its key where that is known, and why."""
+
+    key: str | None
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A file of a session: what is to be signed, what goes along, or what came out."""
@@ -404,12 +411,13 @@ class Page:
     """A slice of a provider's list, newest first.
 
     ``total`` counts all rows of the list now, where the provider says so; ``next_offset`` is where the
-    following slice begins, None at the end.
+    following slice begins, None at the end. ``unreadable`` are rows of it that could not be decoded.
     """
 
     rows: tuple[Listed, ...]
     total: int | None
     next_offset: int | None
+    unreadable: tuple[UnreadableRow, ...] = ()
 
     @property
     def sessions(self) -> tuple[Session, ...]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import TypeVar, cast
+from typing import TypeVar
 
-import msgspec
-
+from providers.coercion import count, seconds
+from providers.decoding import decode, decode_page
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -60,8 +59,12 @@ class Reply:
     body: bytes
 
     def json(self, into: type[T]) -> T:
-        """The body as a wire model; raises ``msgspec.DecodeError`` where it is none."""
-        return cast(T, _decoder(cast(Hashable, into)).decode(self.body))
+        """The body as a wire model; raises one of ``decoding.MALFORMED`` where it is none."""
+        return decode(self.body, into)
+
+    def page(self, into: type[T], *path: str) -> T:
+        """The body as a model whose list at ``path`` has raw rows, each to be decoded alone. Raises as ``json`` does."""
+        return decode_page(self.body, into, *path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,6 @@ class Fault:
 
     code: str | None = None
     detail: str | None = None
-
-
-@cache
-def _decoder(into: Hashable) -> msgspec.json.Decoder[object]:
-    return msgspec.json.Decoder(cast(type[object], into))
 
 
 def content(headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> Content:
@@ -86,7 +84,7 @@ def content(headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> Content
         chunks=chunks,
         media_type=headers.get("content-type", "application/octet-stream").split(";")[0].strip(),
         filename=disposition.get_filename(),
-        size_bytes=int(size) if size.isdecimal() and "content-encoding" not in headers else None,
+        size_bytes=None if "content-encoding" in headers else count(size),
     )
 
 
@@ -133,9 +131,9 @@ def _retry_after(reply: Reply, now: datetime) -> float | None:
     value = reply.headers.get("retry-after", "").strip()
     if not value:
         return None
-    if value.isdecimal():
-        return float(value)
+    if (stated := seconds(value)) is not None:
+        return stated
     try:
-        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (ValueError, TypeError):
+        return seconds(max(0.0, (parsedate_to_datetime(value) - now).total_seconds()))
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -46,6 +46,7 @@ class Problem:
             provider_code=error.provider_code,
             retryable=error.retryable,
             retry_after_ms=None if error.retry_after is None else error.retry_after * 1000.0,
+            trace_id=error.trace_id,
         )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.store import table
 from gateway.store.upsert import upsert
+from providers.model import UnreadableRow
 
 _Y = table.sync.c
+_rows = msgspec.msgpack.Decoder(tuple[UnreadableRow, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,8 @@ class Sync:
 
     ``synced_at`` is when everything in it that can still change was last seen, ``looked_at`` when the watcher had last
     seen what was due. ``complete`` says that no news can be behind a page without news. ``swept_at`` is when it was last
-    read from end to end, and ``sweep`` how far that has come this time.
+    read from end to end, and ``sweep`` how far that has come this time. ``unreadable`` are the first of its rows that could
+    not be read.
     """
 
     synced_at: datetime | None = None
@@ -28,6 +33,7 @@ class Sync:
     looked_at: datetime | None = None
     swept_at: datetime | None = None
     sweep: int | None = None
+    unreadable: tuple[UnreadableRow, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -48,10 +54,10 @@ class Syncs:
 
     async def get(self, provider: str) -> Sync | None:
         """How far a provider's list was read; None where it never was."""
-        query = select(_Y.synced_at, _Y.complete, _Y.looked_at, _Y.swept_at, _Y.sweep).where(_Y.provider == provider)
+        query = select(_Y.synced_at, _Y.complete, _Y.looked_at, _Y.swept_at, _Y.sweep, _Y.unreadable)
         async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else Sync(*row)
+            row = (await connection.execute(query.where(_Y.provider == provider))).one_or_none()
+        return None if row is None else Sync(*row[:-1], () if row.unreadable is None else _rows.decode(row.unreadable))
 
     async def walked(self, provider: str, begun: datetime) -> None:
         """A walk has seen all that is new and all that can still change."""
@@ -78,7 +84,11 @@ class Syncs:
         """A sweep has come to the end."""
         await self._note(provider, sweep=None, swept_at=at)
 
-    async def _note(self, provider: str, **marks: datetime | bool | int | None) -> None:
+    async def unreadable(self, provider: str, rows: Sequence[UnreadableRow]) -> None:
+        """These rows of the list could not be read; those that were named before are forgotten."""
+        await self._note(provider, unreadable=msgspec.msgpack.encode(rows) if rows else None)
+
+    async def _note(self, provider: str, **marks: datetime | bool | int | bytes | None) -> None:
         values = {"provider": provider, "complete": False, **marks}
         async with self._engine.begin() as connection:
             await upsert(connection, table.sync, values, keep=set[str]() if "complete" in marks else {"complete"})

@@ -211,12 +211,13 @@ sync = Table(
     Column("looked_at", Instant),
     Column("swept_at", Instant),
     Column("sweep", BigInteger),
+    Column("unreadable", LargeBinary),
 )
 """How far a provider's list was read.
 
 ``synced_at`` is when everything in it that can still change was last seen, ``looked_at`` when the watcher had last seen
 what was due. ``complete`` says that no news can be behind a page without news. ``swept_at`` is when it was last read
-from end to end, and ``sweep`` how far that has come this time.
+from end to end, and ``sweep`` how far that has come this time. ``unreadable`` are rows of it that could not be read.
 """
 
 upload = Table(

@@ -88,7 +88,7 @@ class Poller:
         if sync and sync.looked_at and (wait := self._until_next(sync)) > 0:
             return wait
         next_at = self._schedule.soon(self._name)
-        manner = Manner(lambda: self._budget.ready(Rank.LIST), _AT_ONCE[Rank.LIST], lenient=True)
+        manner = Manner(lambda: self._budget.ready(Rank.LIST), _AT_ONCE[Rank.LIST])
         hidden = await self._listing.look(self._provider, manner)
         self._backoff.succeeded()
         await self._read(hidden, Rank.REST)
@@ -114,7 +114,7 @@ class Poller:
             wait = (sync.swept_at + _SWEEP_EVERY - self._clock.now()).total_seconds()
             if wait > 0:
                 return wait
-        manner = Manner(lambda: self._budget.ready(Rank.REST), _AT_ONCE[Rank.REST], lenient=True)
+        manner = Manner(lambda: self._budget.ready(Rank.REST), _AT_ONCE[Rank.REST])
         await self._listing.sweep(self._provider, manner)
         self._backoff.succeeded()
         return _SWEEP_EVERY.total_seconds()

@@ -14,6 +14,7 @@ from providers.adapter import Adapter, Credentials, CredentialState, Steps
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities
 from providers.clock import Clock
+from providers.coercion import count
 from providers.easyink import session as translation
 from providers.easyink import wire
 from providers.easyink.api import EasyInkApi
@@ -134,14 +135,14 @@ class EasyInkAdapter(Adapter):
         """What EasyInk counts: it has no figure for sessions that have ended."""
         counts, _ = await self._api.read(wire.Counts, "fetch_statistics")
         by_status = {
-            SessionStatus.DRAFT: counts.drafts_count,
-            SessionStatus.READY: counts.ready_to_start_count,
-            SessionStatus.IN_PROGRESS: counts.in_progress_count,
+            SessionStatus.DRAFT: count(counts.drafts_count),
+            SessionStatus.READY: count(counts.ready_to_start_count),
+            SessionStatus.IN_PROGRESS: count(counts.in_progress_count),
         }
         return Statistics(
-            by_status={status: count for status, count in by_status.items() if count is not None},
-            to_sign=counts.sessions_to_sign_count,
-            needs_action=counts.needs_action_count,
+            by_status={status: number for status, number in by_status.items() if number is not None},
+            to_sign=count(counts.sessions_to_sign_count),
+            needs_action=count(counts.needs_action_count),
         )
 
     async def create_session(self, order: Order, steps: Steps) -> Session:

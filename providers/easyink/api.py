@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TypeVar
 
-import msgspec
-
+from providers.coercion import count
+from providers.decoding import MALFORMED, decode, decode_rows
 from providers.easyink import session as translation
 from providers.easyink import wire
 from providers.easyink.order import upload
@@ -15,11 +15,11 @@ from providers.errors import NotFound
 from providers.http import Http
 from providers.model import DocumentRole, Listed, Page, Session, SessionStatus
 from providers.order import DocumentOrder
+from providers.paging import next_offset
 from providers.reply import Reply
 from providers.unchanged import Repeated, Unchanged
 
 T = TypeVar("T")
-_items = msgspec.json.Decoder(wire.SearchItem)
 
 
 class EasyInkApi:
@@ -75,12 +75,14 @@ class EasyInkApi:
 
     def _page(self, number: int, size: int, path: str, reply: Reply) -> Page:
         try:
-            page = reply.json(wire.SearchPage)
-            rows = tuple(map(self._row, page.items))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            page = reply.page(wire.SearchPage, "items")
+        except MALFORMED as error:
             raise self._http.unreadable("GET", path, reply, error) from error
-        more = len(rows) == size if page.total_items_count is None else (number + 1) * size < page.total_items_count
-        return Page(rows=rows, total=page.total_items_count, next_offset=(number + 1) * size if more else None)
+        rows, unreadable = decode_rows(map(bytes, page.items), self._row)
+        here, total = len(rows) + len(unreadable), count(page.total_items_count)
+        more = next_offset(number * size, here, size, total) is not None
+        following = (number + 1) * size if more else None
+        return Page(rows=tuple(rows), total=total, next_offset=following, unreadable=tuple(unreadable))
 
     async def upload(self, key: str, document: DocumentOrder) -> str:
         """Uploads a document or an attachment to a draft and gives its id, before it is processed."""
@@ -124,10 +126,9 @@ class EasyInkApi:
     def _read(self, into: type[T], path: str, reply: Reply) -> T:
         try:
             return reply.json(into)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except MALFORMED as error:
             raise self._http.unreadable("GET", path, reply, error) from error
 
-    def _row(self, raw: msgspec.Raw) -> Listed:
-        native = bytes(raw)
-        item = _items.decode(native)
+    def _row(self, native: bytes) -> Listed:
+        item = decode(native, wire.SearchItem)
         return Listed(key=item.id, native=native, read=lambda: translation.from_row(self.provider, item, native))

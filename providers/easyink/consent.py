@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-import msgspec
 from pydantic import SecretStr
 
 from providers.authorization import Token
 from providers.clock import Clock
+from providers.coercion import seconds
+from providers.decoding import MALFORMED
 from providers.easyink.token import expiry
 from providers.easyink.wire import EasyInkSettings, GivenToken
 from providers.errors import AuthorizationRequired, InDoubt, Invalid, Misbehaved, SigningError
@@ -67,7 +68,7 @@ class Consent:
                 authorized=False,
             )
             given = reply.json(GivenToken)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except MALFORMED as error:
             what = f"{self._settings.name} answered with something that is no token: check identity_url."
             raise Misbehaved(what, provider=self._settings.name) from error
         except SigningError as error:
@@ -77,7 +78,7 @@ class Consent:
         return self._token(given)
 
     def _token(self, given: GivenToken) -> Token:
-        value, life = SecretStr(given.access_token), given.expires_in
+        value, life = SecretStr(given.access_token), seconds(given.expires_in) or None
         if life is None and (ends_at := expiry(value)) is not None:
             life = (ends_at - self._clock.now()).total_seconds()
         return Token(value, life)

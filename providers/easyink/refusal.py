@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import msgspec
-
+from providers.decoding import MALFORMED
 from providers.easyink.token import REMEDY
 from providers.easyink.wire import Wire
 from providers.errors import AuthorizationRequired, Busy, Conflict, NotFound, Refused, SigningError, WrongState
@@ -56,7 +55,7 @@ def fault(reply: Reply) -> Fault:
     """What a failed call says. Some have no body, and inner errors may be absent; people are left out of the words."""
     try:
         error = reply.json(_ErrorBody).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return Fault()
     if error is None or isinstance(error, str):
         return Fault(error)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from math import inf
 
+from providers.coercion import instant
 from providers.easyink import wire
 from providers.model import (
     Document,
@@ -277,12 +278,3 @@ def _field(ref: SessionRef, item: wire.DraftField) -> Field:
 
 def _full(*names: str | None) -> str | None:
     return " ".join(name for name in names if name) or None
-
-
-def instant(text: str | None) -> datetime | None:
-    """An instant as .NET writes it, which may lack its zone; None where it is no instant."""
-    try:
-        instant = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)

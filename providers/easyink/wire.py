@@ -6,11 +6,12 @@ The models require only what cannot be done without; anything else may be missin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from providers.authorization import BearerToken
 from providers.model import (
     DeliveryMethod,
     DocumentStatus,
@@ -257,25 +258,24 @@ class SearchPage(Wire, frozen=True):
     """One page of a search; each row stays as it came."""
 
     items: tuple[msgspec.Raw, ...]
-    total_items_count: int | None = None
-    pages_count: int | None = None
+    total_items_count: object = None
 
 
 class Counts(Wire, frozen=True):
     """How many sessions there are; those that were sent count as in progress."""
 
-    sessions_to_sign_count: int | None = None
-    drafts_count: int | None = None
-    ready_to_start_count: int | None = None
-    in_progress_count: int | None = None
-    needs_action_count: int | None = None
+    sessions_to_sign_count: object = None
+    drafts_count: object = None
+    ready_to_start_count: object = None
+    in_progress_count: object = None
+    needs_action_count: object = None
 
 
 class GivenToken(msgspec.Struct, frozen=True):
     """What the identity host gives for a code; ``expires_in`` is seconds."""
 
-    access_token: Annotated[str, msgspec.Meta(min_length=1)]
-    expires_in: float | None = None
+    access_token: BearerToken
+    expires_in: object = None
 
     def __repr__(self) -> str:
         return f"GivenToken(expires_in={self.expires_in})"

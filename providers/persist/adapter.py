@@ -7,22 +7,23 @@ back. Parameters go into the query, because proxies drop the body of a GET; only
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar, TypeVar
 from weakref import WeakValueDictionary
-
-import msgspec
 
 from providers.adapter import Adapter
 from providers.call import Query
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.clock import Clock
+from providers.coercion import count
+from providers.decoding import MALFORMED, decode
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
 from providers.http_transport import Transport
 from providers.mapping import Rule
 from providers.model import Content, Document, Listed, Page, Session, SessionKind, SessionStatus, Signature
 from providers.order import SignatureOrder
+from providers.paging import next_offset
 from providers.persist.mapping import RULES
 from providers.persist.order import objections, trimmed
 from providers.persist.record import SIGNATURE, Pair, file, pair, session, sessions
@@ -68,7 +69,7 @@ class PersistAdapter(Adapter):
         """The server's own failures are JSON with a message; anything else was said by something in front of it."""
         try:
             envelope = reply.json(Envelope)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except MALFORMED:
             return Fault()
         return Fault(detail=envelope.message or "no reason given")
 
@@ -78,13 +79,14 @@ class PersistAdapter(Adapter):
 
     async def list_sessions(self, offset: int, limit: int) -> Page:
         """A slice of the records that have tags, newest first; offset and total count the server's rows."""
-        answer = await self._call(Many, "GET", "list_signatures", query={"limit": limit, "offset": offset, "count": 1})
+        query: Query = {"limit": limit, "offset": offset, "count": 1}
+        answer = await self._call(Many, "GET", "list_signatures", query=query, rows=("content", "signatures"))
         content = answer.content if isinstance(answer.content, ManyContent) else ManyContent()
         rows = [bytes(row) for row in content.signatures]
-        found = await self._read(lambda: sessions(self.settings.name, rows, self.clock.now()))
-        following = offset + len(rows)
-        more = bool(rows) and (len(rows) >= limit if content.nb_results is None else following < content.nb_results)
-        return Page(rows=tuple(map(Listed.of, found)), total=content.nb_results, next_offset=following if more else None)
+        found, unreadable = await self._read(lambda: sessions(self.settings.name, rows, self.clock.now()))
+        total = count(content.nb_results)
+        following = next_offset(offset, len(rows), limit, total)
+        return Page(rows=tuple(map(Listed.of, found)), total=total, next_offset=following, unreadable=tuple(unreadable))
 
     async def delete_session(self, session: Session) -> None:
         """Removes the record; one that is gone already counts as removed, for the call may have been repeated."""
@@ -155,7 +157,7 @@ class PersistAdapter(Adapter):
                 f"{self.settings.name} was sent the signature but cannot be asked what it has stored.",
                 provider=self.settings.name,
             ) from error
-        stored = await self._read(lambda: msgspec.json.decode(raw, type=StoredSignature))
+        stored = await self._read(lambda: decode(raw, StoredSignature))
         before = order.version or 0
         if doubt is not None and stored.number is not None and stored.number <= before:
             raise doubt
@@ -175,7 +177,7 @@ class PersistAdapter(Adapter):
 
     async def _content(self, key: str) -> Content:
         raw = await self._fetch(self._pair(key))
-        found = await self._read(lambda: file(msgspec.json.decode(raw, type=StoredSignature).text))
+        found = await self._read(lambda: file(decode(raw, StoredSignature).text))
         return Content(
             chunks=_chunks(found.content),
             media_type=found.media_type,
@@ -188,7 +190,7 @@ class PersistAdapter(Adapter):
             raw = await self._fetch(wanted)
         except NotFound:
             return None
-        return await self._read(lambda: msgspec.json.decode(raw, type=StoredSignature))
+        return await self._read(lambda: decode(raw, StoredSignature))
 
     async def _fetch(self, wanted: Pair) -> bytes:
         """The stored signature as JSON, unchanged."""
@@ -206,11 +208,12 @@ class PersistAdapter(Adapter):
         *,
         query: Query | None = None,
         json: object = None,
+        rows: Sequence[str] = (),
     ) -> E:
         path = self.settings.path(name)
         headers = {"api-locale": self.settings.locale}
         try:
-            answer = await self.http.fetch(into, method, path, query=query, json=json, headers=headers)
+            answer = await self.http.fetch(into, method, path, query=query, json=json, headers=headers, rows=rows)
         except (NotFound, Refused) as error:
             raise self._reading(error, method, path) from error
         if not answer.status:
@@ -236,7 +239,7 @@ class PersistAdapter(Adapter):
         """Reads in a thread, for signatures take processor time. Raises ``Misbehaved`` where the JSON is another."""
         try:
             return await asyncio.to_thread(reading)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             what = f"{self.settings.name} answered with a signature that cannot be read ({error})."
             raise Misbehaved(what, provider=self.settings.name) from error
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from providers.coercion import instant
 from providers.mapping import Rule, same
-from providers.persist.record import file, text, time
+from providers.persist.record import file, text
 
 _INSIDE = "Read out of the signature itself."
 _KEY = "Document and thread, each percent-encoded, joined by a slash."
@@ -20,10 +21,10 @@ _PRESENT = (
     Rule("version_created_by", "signatures[0].createdBy", "As text.", text),
     Rule("tags[]", "signatures[0].tags", "Each once, in their order."),
     *(
-        Rule("created_at", field, "Read as UTC, which it does not say.", time)
+        Rule("created_at", field, "Read as UTC, which it does not say.", instant)
         for field in ("createdAt", "completedAt", "documents[0].createdAt", "signatures[0].createdAt")
     ),
-    Rule("updated_at", "signatures[0].updatedAt", "Read as UTC, which it does not say.", time),
+    Rule("updated_at", "signatures[0].updatedAt", "Read as UTC, which it does not say.", instant),
 )
 
 

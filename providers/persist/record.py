@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from urllib.parse import quote, unquote
 
-import msgspec
-
+from providers.coercion import instant
+from providers.decoding import decode, decode_rows
 from providers.model import (
     Document,
     DocumentRole,
@@ -23,6 +23,7 @@ from providers.model import (
     SessionStatus,
     Signature,
     SignatureFormat,
+    UnreadableRow,
 )
 from providers.persist.wire import StoredSignature
 from providers.verification import SignatureReport, inspect, unwrap
@@ -82,13 +83,13 @@ def file(text: str) -> File:
 
 
 def session(provider: str, raw: bytes, now: datetime) -> Session:
-    """A stored signature as a session. Takes processor time. Raises ``msgspec.DecodeError`` for what is none."""
-    stored = msgspec.json.decode(raw, type=StoredSignature)
+    """A stored signature as a session. Takes processor time. Raises one of ``decoding.MALFORMED`` for what is none."""
+    stored = decode(raw, StoredSignature)
     ref = SessionRef(provider, Pair(stored.document, stored.in_thread).key)
     content = file(stored.text)
     reports = inspect(content.content, now=now)
     participants = _participants(ref, reports)
-    created_at = time(stored.created_at)
+    created_at = instant(stored.created_at)
     return Session(
         provider=provider,
         key=ref.key,
@@ -105,13 +106,18 @@ def session(provider: str, raw: bytes, now: datetime) -> Session:
     )
 
 
-def sessions(provider: str, rows: Iterable[bytes], now: datetime) -> tuple[Session, ...]:
-    """The signatures of a list as sessions, each once however often the list repeats it."""
-    seen: dict[int | str, bytes] = {}
-    for raw in rows:
-        stored = msgspec.json.decode(raw, type=StoredSignature)
-        seen.setdefault(stored.id if stored.id is not None else Pair(stored.document, stored.in_thread).key, raw)
-    return tuple(session(provider, raw, now) for raw in seen.values())
+def sessions(provider: str, rows: Iterable[bytes], now: datetime) -> tuple[list[Session], list[UnreadableRow]]:
+    """The signatures of a list as sessions, each once however often the list repeats it, and those that are none."""
+    seen: dict[int | str, Session] = {}
+
+    def read(raw: bytes) -> None:
+        stored = decode(raw, StoredSignature)
+        key = stored.id if stored.id is not None else Pair(stored.document, stored.in_thread).key
+        if key not in seen:
+            seen[key] = session(provider, raw, now)
+
+    _, unreadable = decode_rows(rows, read, key="document")
+    return list(seen.values()), list(dict.fromkeys(unreadable))
 
 
 def _document(ref: SessionRef, content: File, created_at: datetime | None) -> Document:
@@ -141,8 +147,8 @@ def _signature(
         comment=text(stored.version_comment),
         tags=tuple(dict.fromkeys(str(tag) for tag in stored.tags or ())),
         created_by=text(stored.version_created_by),
-        created_at=time(stored.created_at),
-        updated_at=time(stored.updated_at),
+        created_at=instant(stored.created_at),
+        updated_at=instant(stored.updated_at),
         signed_at=max((report.signed_at for report in reports if report.signed_at), default=None),
     )
 
@@ -168,12 +174,3 @@ def _participants(ref: SessionRef, reports: Sequence[SignatureReport]) -> tuple[
 def text(value: str | int | None) -> str | None:
     """What may come as a number, as text."""
     return None if value is None else str(value)
-
-
-def time(value: str | None) -> datetime | None:
-    """A time of theirs, which is in UTC without saying so; None where it is none."""
-    try:
-        at = datetime.fromisoformat(value or "")
-    except ValueError:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from providers.coercion import count
 from providers.settings import ProviderSettings
 
 LONGEST_TEXT = 255
@@ -77,10 +78,7 @@ class StoredSignature(msgspec.Struct, frozen=True):
     @property
     def number(self) -> int | None:
         """The version, where the server says one."""
-        try:
-            return None if self.version is None else int(self.version)
-        except ValueError:
-            return None
+        return count(self.version)
 
 
 class OneContent(msgspec.Struct, frozen=True):
@@ -93,7 +91,7 @@ class ManyContent(msgspec.Struct, frozen=True):
     """What is in the envelope around a list; ``nb_results`` counts joined rows, not signatures."""
 
     signatures: list[msgspec.Raw] = []
-    nb_results: int | None = None
+    nb_results: object = None
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-import msgspec
 from pydantic import SecretStr
 
 from providers.adapter import Adapter, Steps
 from providers.authorization import Headers
 from providers.capability import Capabilities, Capability, Operation, Support, operations
+from providers.coercion import instant
+from providers.decoding import MALFORMED
 from providers.errors import (
     Busy,
     Conflict,
@@ -35,7 +36,7 @@ from providers.seal.bundle import BadBundle, Bundle, Member, opened, packed, rec
 from providers.seal.documents import deleted, merged, ordered, signature
 from providers.seal.mapping import RULES
 from providers.seal.timestamp import fetch_timestamp
-from providers.seal.wire import CLOSED, NO_PROCESS, PDF, STATUSES, Batch, CreatedBatch, SealSettings, moment
+from providers.seal.wire import CLOSED, NO_PROCESS, PDF, STATUSES, Batch, CreatedBatch, SealSettings
 
 _BATCH = "batch"
 _OUTCOMES = {SessionStatus.PARTIALLY_COMPLETED, SessionStatus.FAILED, SessionStatus.UNKNOWN}
@@ -262,7 +263,7 @@ class SealAdapter(Adapter):
         reply = await self.http.request("GET", path)
         try:
             return reply.json(Batch), reply.body
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except MALFORMED as error:
             raise self.http.unreadable("GET", path, reply, error) from error
 
     async def _delete_batch(self, key: str) -> None:
@@ -275,7 +276,7 @@ class SealAdapter(Adapter):
             status=SessionStatus.DRAFT,
             title=order.title,
             reference=order.reference,
-            created_at=moment(created.created),
+            created_at=instant(created.created),
             documents=ordered(SessionRef(self.settings.name, key), order, names),
         )
 
@@ -293,7 +294,7 @@ class SealAdapter(Adapter):
             title=known.title,
             reference=known.reference,
             # the endpoints tell different times of one instant: what was told first stays
-            created_at=known.created_at or moment(batch.created),
+            created_at=known.created_at or instant(batch.created),
             started_at=known.started_at,
             completed_at=known.completed_at,
             documents=documents,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from providers.coercion import instant
 from providers.mapping import Rule, same
 from providers.model import SessionStatus
 from providers.seal.documents import sealed_key
-from providers.seal.wire import STATUSES, moment, named
+from providers.seal.wire import STATUSES, named
 
 _RESULT = "A document is SIGNED once its result is true; FAILED where it is not and the batch is closed."
 _CLOSED = "A closed batch is as good as its documents: all sealed COMPLETED, none FAILED, else PARTIALLY_COMPLETED."
@@ -24,7 +25,7 @@ RULES = (
         "creationDate",
         "createdAt",
         "Read as UTC where it names no zone.",
-        moment,
+        instant,
         "SEAL's endpoints tell different times of one instant: what was told first stays.",
     ),
     Rule("documents[].fileName", "documents[].key", "Names are unique in a batch.", named, key=lambda item, name: named(name)),

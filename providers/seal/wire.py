@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import ClassVar, Literal, Self
 
 import msgspec
@@ -166,17 +165,6 @@ def truth(value: Flag) -> bool | None:
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(str(value).strip().lower())
-
-
-def moment(value: str | float | None) -> datetime | None:
-    """``YYYY-MM-DD HH:MM:SS`` as an instant, read as UTC where it names no zone; None where it is no time."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def named(filename: str | None) -> str:

@@ -29,7 +29,7 @@ from providers.model import (
 )
 from providers.order import DocumentChange, Order, Step
 from providers.reply import Fault, Reply
-from providers.signicat.api import COLLECTION, SESSION, Search, SignApi, fault_of, fetch_token
+from providers.signicat.api import COLLECTION, SESSION, Search, SignApi, Slice, fault_of, fetch_token
 from providers.signicat.composition import Reading
 from providers.signicat.demand import ACTION
 from providers.signicat.event import hint
@@ -145,7 +145,7 @@ class SignicatAdapter(Adapter):
         A row does not say when it was created, nor whether a package is outstanding (see ``Reading``).
         """
         found = await self.api.list_sessions(offset, limit)
-        return self._pages.made((offset, limit), found, lambda: self._page(*found))
+        return self._pages.made((offset, limit), found, lambda: self._page(found))
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Uploads the documents, collects them, and opens a native session for each participant."""
@@ -267,8 +267,9 @@ class SignicatAdapter(Adapter):
         parts = [await self.api.find_session(key) for key in session.parts or (session.key,)]
         return any(part.wire is None for part in parts)
 
-    def _page(self, rows: Sequence[Part], total: int | None, following: int | None) -> Page:
-        return Page(rows=tuple(map(self._row, rows)), total=total, next_offset=following)
+    def _page(self, found: Slice) -> Page:
+        rows = tuple(map(self._row, found.rows))
+        return Page(rows=rows, total=found.total, next_offset=found.following, unreadable=found.unreadable)
 
     def _row(self, part: Part) -> Listed:
         def read() -> Session:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -15,10 +15,13 @@ from pydantic import SecretStr
 
 from providers.authorization import Token
 from providers.call import Query
+from providers.coercion import count, seconds
+from providers.decoding import MALFORMED, decode, decode_rows
 from providers.errors import AuthorizationRequired, Misbehaved, NotFound, SigningError
 from providers.http import Http
-from providers.model import Content
+from providers.model import Content, UnreadableRow
 from providers.order import DocumentOrder
+from providers.paging import next_offset
 from providers.reply import Fault, Reply
 from providers.signicat.part import Part
 from providers.signicat.wire import (
@@ -36,8 +39,16 @@ from providers.signicat.wire import (
 from providers.unchanged import Repeated
 
 T = TypeVar("T")
-Slice = tuple[Sequence[Part], int | None, int | None]
-"""A slice of the native sessions, how many there are in all, and where the following slice begins."""
+
+
+class Slice(NamedTuple):
+    """A slice of the native sessions, how many there are in all, and where the following slice begins."""
+
+    rows: Sequence[Part]
+    total: int | None
+    following: int | None
+    unreadable: tuple[UnreadableRow, ...] = ()
+
 
 DOCUMENT, COLLECTION, SESSION = "document", "document_collection", "signing_session"
 _DELETED_BY = {DOCUMENT: "delete_document", COLLECTION: "delete_collection", SESSION: "delete_session"}
@@ -47,7 +58,7 @@ def fault_of(reply: Reply) -> Fault:
     """What an error says: problem+json, OAuth's shape or that of an older product; ``{}`` says nothing."""
     try:
         problem = reply.json(Problem)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return Fault()
     code = problem.code or problem.error
     words = problem.detail or problem.error_description or problem.title or problem.message
@@ -76,7 +87,7 @@ async def fetch_token(http: Http, settings: SignicatSettings) -> Token:
             authorized=False,
         )
         token = reply.json(AccessToken)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         what = f"{settings.name} answered with something that is no token: check token_url."
         raise Misbehaved(what, provider=settings.name) from error
     except SigningError as error:
@@ -88,7 +99,12 @@ async def fetch_token(http: Http, settings: SignicatSettings) -> Token:
             provider_code=error.provider_code,
             status=error.status,
         ) from error
-    return Token(SecretStr(token.access_token), token.expires_in)
+    return Token(SecretStr(token.access_token), seconds(token.expires_in) or None)
+
+
+def _listed(row: bytes) -> Part:
+    wire = decode(row, SigningSession)
+    return Part(wire.id, wire, row)
 
 
 async def found(read: Awaitable[T]) -> T | None:
@@ -186,19 +202,23 @@ class SignApi:
         return self._lists.made((offset, limit), reply.body, lambda: self._slice(offset, limit, reply))
 
     def _slice(self, offset: int, limit: int, reply: Reply) -> Slice:
-        page = self._read(SigningSessions, "GET", self._settings.path("list_sessions"), reply)
-        rows = self._parts(page.data or (), "GET", "list_sessions", reply)
-        end = offset + len(rows)
-        more = end < page.total if page.total is not None else len(rows) == limit
-        return rows, page.total, end if rows and more and end <= MOST_OFFSET else None
+        try:
+            page = reply.page(SigningSessions, "data")
+        except MALFORMED as error:
+            raise self._http.unreadable("GET", self._settings.path("list_sessions"), reply, error) from error
+        rows, unreadable = decode_rows(map(bytes, page.data or ()), _listed)
+        here, total = len(rows) + len(unreadable), count(page.total)
+        following = next_offset(offset, here, limit, total)
+        return Slice(rows, total, None if following is None or following > MOST_OFFSET else following, tuple(unreadable))
 
     async def find_sessions(self, search: Search) -> AsyncIterator[Part]:
         """All native sessions that a search finds."""
         offset: int | None = 0
         while offset is not None:
-            rows, _, offset = await self.list_sessions(offset, MOST_ROWS, search)
-            for row in rows:
+            found = await self.list_sessions(offset, MOST_ROWS, search)
+            for row in found.rows:
                 yield row
+            offset = found.following
 
     def download(self, key: str) -> AbstractAsyncContextManager[Content]:
         """Opens a document, a signature or a package: Signicat keeps all of them as documents."""
@@ -269,5 +289,5 @@ class SignApi:
     def _read(self, into: type[T], method: str, path: str, reply: Reply) -> T:
         try:
             return reply.json(into)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except MALFORMED as error:
             raise self._http.unreadable(method, path, reply, error) from error

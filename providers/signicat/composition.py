@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from providers.coercion import instant
 from providers.model import (
     Archive,
     Document,
@@ -28,7 +29,7 @@ from providers.model import (
     SigningOrder,
 )
 from providers.signicat.part import Part, missing, reference_of
-from providers.signicat.wire import SIGNATURE_FORMAT, Collection, Metadata, Output, SigningSession, instant
+from providers.signicat.wire import SIGNATURE_FORMAT, Collection, Metadata, Output, SigningSession
 
 _PROCESSED = frozenset({ParticipantStatus.SIGNED, ParticipantStatus.DECLINED})
 _ORIGINALS = (DocumentRole.TO_SIGN, DocumentRole.ATTACHMENT)

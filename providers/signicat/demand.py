@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from providers.coercion import instant
 from providers.model import (
     Document,
     DocumentRole,
@@ -17,7 +18,7 @@ from providers.model import (
 )
 from providers.order import DocumentOrder
 from providers.signicat.part import external_reference
-from providers.signicat.wire import Metadata, instant
+from providers.signicat.wire import Metadata
 
 ACTION = {DocumentRole.TO_SIGN: "SIGN", DocumentRole.ATTACHMENT: "VIEW"}
 

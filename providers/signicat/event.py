@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
+from providers.coercion import instant
+from providers.decoding import MALFORMED, decode
 from providers.errors import Invalid
-from providers.signicat.wire import Envelope, EventData, instant
+from providers.signicat.wire import Envelope, EventData
 from providers.webhook import Hint
-
-_envelope = msgspec.json.Decoder(Envelope)
-_data = msgspec.json.Decoder(EventData)
 
 
 def hint(body: bytes) -> Hint:
     """What an event says. Raises ``Invalid`` for a body that is no envelope."""
     try:
-        envelope = _envelope.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        envelope = decode(body, Envelope)
+    except MALFORMED as error:
         raise Invalid(
             "This body is no event of Signicat: it should be a JSON object with id, timestamp and eventData."
         ) from error
@@ -32,7 +31,7 @@ def hint(body: bytes) -> Hint:
 def _session_key(data: msgspec.Raw) -> str | None:
     """Events of the same account may be about anything, in any shape."""
     try:
-        found = _data.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = decode(bytes(data), EventData)
+    except MALFORMED:
         return None
     return found.id or found.capital_id or None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from providers.coercion import instant
 from providers.mapping import Json, Rule, same
 from providers.model import DocumentRole, ParticipantStatus, SignatureFormat
 from providers.signicat.part import reference_of
-from providers.signicat.wire import PARTICIPANT_STATUS, SIGNATURE_FORMAT, instant
+from providers.signicat.wire import PARTICIPANT_STATUS, SIGNATURE_FORMAT
 
 _FIRST = "That of the first part that has one, or what was known before."
 _OUTCOME = (

@@ -13,13 +13,14 @@ from typing import IO, Any
 import msgspec
 from anyio import CancelScope, to_thread
 
+from providers.coercion import instant
 from providers.errors import Misbehaved, NotFound, WrongState
 from providers.model import Archive, Document, Participant, ParticipantStatus, Session
 from providers.order import DocumentOrder
 from providers.signicat.api import SignApi
 from providers.signicat.demand import Demand, blank, given
 from providers.signicat.part import Part
-from providers.signicat.wire import Collection, instant
+from providers.signicat.wire import Collection
 from providers.together import together
 
 _CHUNK = 256 * 1024

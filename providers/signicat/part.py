@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from providers.coercion import instant
 from providers.model import ParticipantStatus
-from providers.signicat.wire import PARTICIPANT_STATUS, DocumentUse, Output, SigningSession, instant
+from providers.signicat.wire import PARTICIPANT_STATUS, DocumentUse, Output, SigningSession
 
 LONGEST_MARKER = 32
 _LINK = re.compile(rb'("signatureUrl"\s*:\s*)"(?:[^"\\]|\\.)*"')

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import msgspec
 from pydantic import Field, SecretStr
 
+from providers.authorization import BearerToken
 from providers.model import ParticipantStatus, SignatureFormat
 from providers.settings import HttpUrl, ProviderSettings
 from providers.webhook import WebhookSettings
@@ -156,7 +157,7 @@ class SigningSessions(Wire, frozen=True):
     """A slice of the list of sessions; ``total`` counts all of them."""
 
     data: tuple[msgspec.Raw, ...] | None = None
-    total: int | None = None
+    total: object = None
 
 
 class Collection(Wire, frozen=True):
@@ -203,8 +204,8 @@ class Metadata(Wire, frozen=True):
 class AccessToken(Wire, frozen=True, rename=None):
     """An answer of the token endpoint."""
 
-    access_token: str
-    expires_in: float | None = None
+    access_token: BearerToken
+    expires_in: object = None
 
     def __repr__(self) -> str:
         """Shows no token."""
@@ -251,21 +252,14 @@ class Problem(Wire, frozen=True):
     error_description: str | None = msgspec.field(name="error_description", default=None)
 
 
-def instant(text: str | None) -> datetime | None:
-    """An instant of theirs (up to seven fractional digits), None where it is none."""
-    try:
-        at = datetime.fromisoformat(text) if text else None
-        return at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def instant_text(at: datetime) -> str:
     """An instant as their own SDK writes it."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_DURATION = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
+_DURATION = re.compile(
+    r"P(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.\d{1,9})?S)?)?"
+)
 _SECONDS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
 
 

@@ -26,6 +26,15 @@ def _problem(root: strawberry.Parent[ModelReport]) -> Problem | None:
 
 
 @strawberry.type
+@describes(model.UnreadableRow)
+class UnreadableRow:
+    """A row, or a part of a session, that could not be read: its key where that is known, and why."""
+
+    key: str | None
+    reason: str
+
+
+@strawberry.type
 @describes(ModelReport)
 class SourceReport:
     """How fresh one provider's part of a list is, and why it is not fresher."""
@@ -34,6 +43,9 @@ class SourceReport:
     outcome: SourceOutcome
     as_of: datetime | None
     problem: Problem | None = resolved(_problem)
+    unreadable: list[UnreadableRow] = strawberry.field(
+        description="Rows of this provider's list that could not be read; the others are there. At most the first 20."
+    )
 
 
 @dataclass(frozen=True, slots=True)

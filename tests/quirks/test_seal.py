@@ -28,6 +28,7 @@ from providers.adapter import Adapter, Steps
 from providers.authority import sample_pdf
 from providers.capability import Operation, Support
 from providers.clock import Clock
+from providers.coercion import instant
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -54,7 +55,7 @@ from providers.sandbox import Fault, serving
 from providers.seal import PROVIDER
 from providers.seal.bundle import BadBundle, distinct, opened, packed
 from providers.seal.sandbox import API_KEY, PASSWORD, SANDBOX, USERNAME, SealSandbox
-from providers.seal.wire import Batch, CreatedBatch, SealOptions, SealSettings, moment, truth
+from providers.seal.wire import Batch, CreatedBatch, SealOptions, SealSettings, truth
 
 KEY = {"API-KEY": API_KEY}
 PDF = sample_pdf("Contract")
@@ -519,7 +520,7 @@ async def test_a_batch_of_somebody_else_shows_what_seal_knows(seal: Place) -> No
 
 async def test_the_first_of_two_times_for_one_instant_stays(seal: Place) -> None:
     session = await seal.create("a.pdf")
-    told = moment(msgspec.json.decode(session.native)["creationDate"])
+    told = instant(msgspec.json.decode(session.native)["creationDate"])
     assert session.created_at == seal.sandbox.clock.now() != told
     assert (await seal.adapter.fetch_session(session.key, session)).created_at == session.created_at
 
@@ -603,9 +604,9 @@ def test_booleans_are_read_however_they_are_printed() -> None:
 
 
 def test_times_without_a_zone_are_utc() -> None:
-    assert moment("2023-07-05 10:20:30") == datetime(2023, 7, 5, 10, 20, 30, tzinfo=UTC)
-    assert moment("2023-07-05T12:20:30+02:00") == moment("2023-07-05 10:20:30")
-    assert [moment(value) for value in ("yesterday", "", None, 1690000000)] == [None] * 4
+    assert instant("2023-07-05 10:20:30") == datetime(2023, 7, 5, 10, 20, 30, tzinfo=UTC)
+    assert instant("2023-07-05T12:20:30+02:00") == instant("2023-07-05 10:20:30")
+    assert [instant(value) for value in ("yesterday", "", None, 1690000000)] == [None] * 4
 
 
 @pytest.mark.parametrize("kind", ["html", "empty", "truncate"])

@@ -191,7 +191,7 @@ async def test_every_documented_filter_and_sort_arrives_encoded() -> None:
         title="a+b & c",
     )
     async with answering({"GET /sign/signing-sessions": {"data": [native()], "total": 9}}, asked) as adapter:
-        rows, total, following = await adapter.api.list_sessions(3, 1, search)
+        rows, total, following, _ = await adapter.api.list_sessions(3, 1, search)
     assert ([row.key for row in rows], total, following) == (["n1"], 9, 4)
     sent = asked[-1]
     assert b"sort=%2BdueDate&sort=-createdAt" in sent.scope["query_string"]

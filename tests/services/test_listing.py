@@ -676,10 +676,24 @@ async def test_a_session_that_cannot_be_read_makes_the_walk_fail_as_the_provider
     assert isinstance(report.problem, SigningError)
 
 
-async def test_what_nobody_expects_is_not_told_as_an_outcome(scene: Scene) -> None:
-    scene.shelf.failures = [ZeroDivisionError()]
-    with pytest.raises(ZeroDivisionError):
-        await scene.refresh()
+async def test_unexpected_failure_of_one_provider_is_its_misbehaviour_while_others_answer(
+    two: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, whole = two.shelves
+    broken.stock(Item("old", PENDING))
+    await two.refresh()
+    whole.stock(Item("here", PENDING))
+    broken.failures = [ZeroDivisionError("Ada's birthday"), ZeroDivisionError("Ada's birthday")]
+    for _ in range(2):
+        report, other = await two.refresh()
+        assert (report.outcome, other.outcome) == (SourceOutcome.UNAVAILABLE, SourceOutcome.FRESH)
+        assert isinstance(report.problem, Misbehaved)
+    [record] = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert report.problem.trace_id
+    assert report.problem.trace_id in record.getMessage()
+    assert "Ada" not in caplog.text
+    assert "Ada" not in report.problem.message
+    assert await two.known() == {"old": PENDING, "here": PENDING}
 
 
 async def test_closing_ends_the_walks(scene: Scene) -> None:

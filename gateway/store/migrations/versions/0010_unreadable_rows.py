@@ -1,0 +1,21 @@
+"""Rows of providers' lists that could not be read."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.add_column("sync", sa.Column("unreadable", sa.LargeBinary(), nullable=True))
+
+
+def downgrade() -> None:
+    """Back."""
+    op.drop_column("sync", "unreadable")
