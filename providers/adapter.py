@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from providers.authorization import Authorization, Token
 from providers.capability import Capabilities, Operation
 from providers.clock import Clock
-from providers.containment import Containment, contained
+from providers.containment import MAKING, Containment, contained
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
@@ -99,15 +99,15 @@ class Adapter:
         """Calls are counted by the verb that they were made for, and what breaks in a verb is the provider's failure."""
         super().__init_subclass__(**named)
         for name in VERBS.keys() & vars(cls).keys():
-            setattr(cls, name, contained(told(vars(cls)[name], VERBS[name])))
-        for name in {"begin_authorization", "complete_authorization"} & vars(cls).keys():
+            setattr(cls, name, told(vars(cls)[name], VERBS[name]))
+        for name in (VERBS.keys() | {"begin_authorization", "complete_authorization"}) & vars(cls).keys() - MAKING:
             setattr(cls, name, contained(vars(cls)[name]))
 
     def __init__(self, settings: ProviderSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
         """``transport`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""
         self.settings = settings
         self.clock = clock or Clock()
-        self.containment = Containment(settings.name, Steps)
+        self.containment = Containment(settings.name)
         self.http = Http(settings, authorization=self.authorization(), fault=self.fault, transport=transport, clock=self.clock)
 
     def authorization(self) -> Authorization | None:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from functools import wraps
 from inspect import iscoroutinefunction
 from traceback import walk_tb
-from types import FrameType
 from typing import Any, Final
 
 from providers.errors import InDoubt, Misbehaved, SigningError, expected
@@ -31,19 +30,17 @@ READING: Final = frozenset(
     }
 )
 """The verbs that change nothing at a provider."""
+MAKING: Final = frozenset({"create_session", "duplicate_session", "recreate_session", "add_document", "save_signature"})
+"""The verbs that call back whoever asks: what breaks there, in the store or in an upload, is not the provider's failure."""
 _MOST_PLACES: Final = 100
 _log = logging.getLogger("countersign.providers")
 
 
 class Containment:
-    """Turns what nobody expected of one provider into an error of ours.
+    """Turns what nobody expected of one provider into an error of ours."""
 
-    A failure within a method of one of the ``passing`` types is the caller's, and passes.
-    """
-
-    def __init__(self, provider: str, *passing: type) -> None:
+    def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._passing = passing
         self._traces: dict[tuple[str, str, int], str] = {}
 
     @contextmanager
@@ -54,7 +51,7 @@ class Containment:
         except (SigningError, MemoryError):
             raise
         except Exception as error:
-            if expected(error) or self._passes(error):
+            if expected(error):
                 raise
             raise self._error(verb, error) from error
 
@@ -66,7 +63,7 @@ class Containment:
         return InDoubt(f"{what} It may have happened all the same.", provider=self._provider, trace_id=trace)
 
     def _traced(self, verb: str, error: Exception) -> str:
-        *_, frame = _frames(error)
+        *_, (frame, _) = walk_tb(error.__traceback__)
         place = type(error).__name__, frame.f_code.co_filename.rpartition("/")[2], frame.f_lineno
         if (known := self._traces.get(place)) is not None:
             return known
@@ -75,9 +72,6 @@ class Containment:
             self._traces[place] = trace
         _log.error("unexpected failure %s of %s in %s: %s at %s:%s; this is said once", trace, self._provider, verb, *place)
         return trace
-
-    def _passes(self, error: Exception) -> bool:
-        return any(isinstance(frame.f_locals.get("self"), self._passing) for frame in _frames(error))
 
 
 def contained(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,7 +97,3 @@ def contained(verb: Callable[..., Any]) -> Callable[..., Any]:
             return verb(adapter, *given, **named)
 
     return called
-
-
-def _frames(error: Exception) -> Iterator[FrameType]:
-    return (frame for frame, _ in walk_tb(error.__traceback__))
