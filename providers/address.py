@@ -1,16 +1,22 @@
-"""Addresses as they go over the wire."""
+"""Addresses: parsed once at start, so that a mistake in one is told with its key, and as they go over the wire."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from ipaddress import ip_address
+from string import Formatter
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote, urlsplit
 
 import httpx
 
 _SAFE: Final = "%/:?#[]@!$&'()*+,;=~"
 """What stays as it is in the path and the query of an address."""
+_BEGINNING: Final = "must be an address that begins with https:// (or http:// for a sandbox)"
+_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?").fullmatch
+_LONGEST_NAME: Final = 253
 _PLAIN_KEY: Final = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
 _PLAIN: Final = re.compile(rf"[\w.{re.escape(_SAFE)}-]*", re.ASCII).fullmatch
 """To see that nothing has to be quoted, as most often, costs a quarter of quoting."""
@@ -26,6 +32,79 @@ def located(base_url: str, text: str) -> str:
 def _spelled(base_url: str) -> str:
     """A host in any script becomes ASCII."""
     return str(httpx.URL(base_url)).rstrip("/")
+
+
+def base_address(value: str) -> str:
+    """An address of HTTP that paths are put behind: with neither query nor fragment. Raises ``ValueError``."""
+    if "?" in value:
+        raise ValueError("must not have a query (?): write the address alone")
+    return whole_address(value).rstrip("/")
+
+
+def whole_address(value: str) -> str:
+    """An address of HTTP that is called as it is. Raises ``ValueError`` that says what to write instead."""
+    if not value.lower().startswith(("http://", "https://")):
+        raise ValueError(_BEGINNING)
+    parts = split_address(value)
+    if not parts.hostname:
+        raise ValueError(_BEGINNING)
+    if "@" in parts.netloc:
+        raise ValueError("must not hold credentials; give them under their own keys")
+    return value
+
+
+def split_address(value: str) -> SplitResult:
+    """The parts of an address of any scheme, its host and its port checked. Raises ``ValueError``."""
+    if any(char.isspace() or not char.isprintable() or char == "\\" for char in value):
+        raise ValueError("must not hold blanks, control characters or backslashes")
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("has a host that is none: write a name, an IPv4 address, or an IPv6 address in brackets") from None
+    if "#" in value:
+        raise ValueError("must not have a fragment (#): write the address alone")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("has a port that is none: write a number from 1 to 65535 behind the colon, or leave both out")
+    if parts.hostname and not _is_host(parts.hostname):
+        raise ValueError("has a host that is none: write a name, an IPv4 address, or an IPv6 address in brackets")
+    return parts
+
+
+def path_template(template: str, default: str) -> Iterator[str]:
+    """The mistakes in a path that takes the place of a default one: it may name the keys that this has, in braces."""
+    if not template.startswith("/"):
+        yield "must begin with /"
+    if any(char.isspace() or not char.isprintable() or char in "\\#" for char in template):
+        yield "must not hold blanks, control characters, backslashes or #"
+    if {".", ".."} & set(template.partition("?")[0].split("/")):
+        yield "must not hold . or .. for a part"
+    known = {name for _, name, _, _ in Formatter().parse(default) if name is not None}
+    try:
+        named = [part for part in Formatter().parse(template) if part[1] is not None]
+    except ValueError:
+        named = [("", "", "", None)]
+    if any(name not in known or spec or conversion for _, name, spec, conversion in named):
+        keys = " and ".join(f"{{{name}}}" for name in sorted(known))
+        yield f"may hold nothing in braces but {keys}" if keys else "must not hold braces"
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is an IP address or a name: what ends in a number has to be an address."""
+    if ":" in host or host.rpartition(".")[2].isdecimal():
+        try:
+            ip_address(host)
+        except ValueError:
+            return False
+        return True
+    try:
+        name = httpx.URL(f"http://{host}").raw_host.decode("ascii")
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+    return len(name) <= _LONGEST_NAME and all(map(_LABEL, name.removesuffix(".").split(".")))
 
 
 def segment(key: str) -> str:

@@ -182,7 +182,7 @@ class Http:
             sent["content-type"] = "application/json"
         if repeatable is None:
             repeatable = method in READS or method in {"PUT", "DELETE"}
-        asked = f"{path}?{urlencode(query, doseq=True)}" if query else path
+        asked = f"{path}{'&' if '?' in path else '?'}{urlencode(query, doseq=True)}" if query else path
         url = located(base_url or self._settings.base_url, asked)
         return Call(self.provider, method, path, url, sent, body, repeatable)
 

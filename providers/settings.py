@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Annotated, ClassVar, Self
-from urllib.parse import urlsplit
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from providers.address import segment
+from providers.address import base_address, path_template, segment, whole_address
 from providers.errors import NotFound
 
 _NO_KEYS = frozenset({"", ".", ".."})
 
 
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be an address that begins with https:// (or http:// for a sandbox)")
-    if parts.username or parts.password:
-        raise ValueError("must not hold credentials; give them under their own keys")
-    return value.rstrip("/")
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrl = Annotated[str, AfterValidator(base_address)]
+"""An address that paths are put behind."""
+HttpQueryUrl = Annotated[str, AfterValidator(whole_address)]
+"""An address that is called as it is, and may have a query."""
 
 
 class ProviderSettings(BaseModel):
@@ -53,17 +46,16 @@ class ProviderSettings(BaseModel):
     max_answer_bytes: int = Field(default=32 * 2**20, ge=1024)
     paths: dict[str, str] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _known_paths(self) -> Self:
-        unknown = sorted(set(self.paths) - set(self.PATHS))
-        if unknown:
-            raise ValueError(
-                f"paths: {', '.join(unknown)} unknown; this provider has {', '.join(sorted(self.PATHS)) or 'none'}"
-            )
-        for name, template in self.paths.items():
-            if not template.startswith("/"):
-                raise ValueError(f"paths: {name} must begin with /")
-        return self
+    @field_validator("paths")
+    @classmethod
+    def _known_paths(cls, paths: dict[str, str]) -> dict[str, str]:
+        known = ", ".join(sorted(cls.PATHS)) or "none"
+        mistakes = [f"{name} unknown; this provider has {known}" for name in sorted(paths.keys() - cls.PATHS.keys())]
+        for name in paths.keys() & cls.PATHS.keys():
+            mistakes += [f"{name} {mistake}" for mistake in path_template(paths[name], cls.PATHS[name])]
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return paths
 
     def path(self, name: str, **keys: str | int) -> str:
         """The path of an operation relative to ``base_url``, with keys put in where the table has braces.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from gateway.settings.address import database_mistake, redis_mistake
 from gateway.settings.door import (
     AuthenticationSettings,
     ConnectionSettings,
@@ -19,8 +20,6 @@ from gateway.settings.door import (
 from gateway.settings.secret import REMEDY, weakness
 from gateway.settings.section import LISTED, Section, existing
 from providers.settings import HttpUrl, ProviderSettings
-
-_DATABASES: Final = ("sqlite", "postgresql")
 
 
 class ServerSettings(Section):
@@ -71,9 +70,9 @@ class DatabaseSettings(Section):
     @field_validator("url")
     @classmethod
     def _supported(cls, url: SecretStr) -> SecretStr:
-        scheme, separator, _ = url.get_secret_value().partition("://")
-        if not separator or scheme.partition("+")[0] not in _DATABASES:
-            raise ValueError("is no database address. Write sqlite:///FILE or postgresql://HOST/NAME")
+        mistake = database_mistake(url.get_secret_value())
+        if mistake is not None:
+            raise ValueError(f"{mistake}. Write sqlite:///FILE or postgresql://HOST/NAME")
         return url
 
 
@@ -130,8 +129,9 @@ class RedisSettings(Section):
     @field_validator("url")
     @classmethod
     def _supported(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("is no address of a Redis. Write redis://HOST:PORT/0")
+        mistake = None if url is None else redis_mistake(url.get_secret_value())
+        if mistake is not None:
+            raise ValueError(f"{mistake}. Write redis://HOST:PORT/0")
         return url
 
 

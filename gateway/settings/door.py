@@ -11,8 +11,9 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from gateway.settings.section import LISTED, File, Section
 from gateway.viewer import SCOPES
+from providers.address import whole_address
 from providers.admission import Bounds
-from providers.settings import HttpUrl
+from providers.settings import HttpQueryUrl
 
 _USUAL: Final = Bounds()
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9._~\[\]:-]+")
@@ -47,7 +48,7 @@ class AuthenticationSettings(Section):
 
     issuer: str | None = None
     audience: str | None = None
-    jwks_url: HttpUrl | None = None
+    jwks_url: HttpQueryUrl | None = None
     public_key: File | None = None
     algorithms: Annotated[tuple[Literal["RS256", "ES256"], ...], LISTED] = ("RS256", "ES256")
     typ: str | None = None
@@ -133,6 +134,7 @@ class CorsSettings(Section):
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError("holds something that is no origin. Write each as https://app.example, without a path")
+            whole_address(origin)
         return tuple(origin.lower() for origin in origins)
 
 

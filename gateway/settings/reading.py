@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.settings.address import proxy_mistakes
 from gateway.settings.configuration import Settings
 from gateway.settings.secret import REMEDY, guessable
 from providers import registry
@@ -48,6 +49,8 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     filled = _fill(table, environment, "", mistakes)
     _override(filled, environment, mistakes)
     providers = _providers(filled.pop("providers", []), mistakes)
+    if providers:
+        mistakes |= proxy_mistakes(environment)
     settings = Settings()
     try:
         settings = Settings.model_validate(filled)

@@ -21,7 +21,7 @@ from providers.model import (
     SessionStatus,
     SigningOrder,
 )
-from providers.settings import HttpUrl, ProviderSettings
+from providers.settings import HttpQueryUrl, HttpUrl, ProviderSettings
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class EasyInkSettings(ProviderSettings):
     identity_url: HttpUrl
     client_id: str
     client_secret: SecretStr
-    redirect_uri: HttpUrl
+    redirect_uri: HttpQueryUrl
     access_token: SecretStr | None = None
 
 

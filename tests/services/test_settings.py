@@ -151,13 +151,13 @@ def test_variables_are_put_in_wherever_they_stand(tmp_path: Path) -> None:
     root = tmp_path / "root.pem"
     root.touch()
     table = {
-        "server": {"port": "${PORT}", "public_url": "https://${HOST}:${PORT}/${NOT A VARIABLE}$"},
+        "server": {"port": "${PORT}", "public_url": "https://${HOST}:${PORT}/${NOT-A-VARIABLE}$"},
         "trust": {"roots": ["${HERE}/root.pem"]},
         "providers": [_row("persist", paths={"list_signatures": "/${HOST}"})],
     }
     settings = parse(table, {"PORT": "81", "HOST": "sign.example.com", "HERE": str(tmp_path)})
     assert settings.server.port == 81
-    assert settings.server.public_url == "https://sign.example.com:81/${NOT A VARIABLE}$"
+    assert settings.server.public_url == "https://sign.example.com:81/${NOT-A-VARIABLE}$"
     assert settings.trust.roots == (root,)
     assert settings.providers[0].path("list_signatures") == "/sign.example.com"
 
@@ -351,6 +351,7 @@ def test_every_mistake_is_told_at_once_with_its_key_and_the_remedy() -> None:
         "providers[signicat].token_url": "https://",
         "providers[seal]": "not both",
         "providers[persist].locale": "'ru', 'en' or 'kz'",
+        "providers[persist].paths": "list_signature unknown",
         "providers[no kind].kind": ", ".join(registry.NAMES),
         "providers[fax].kind": ", ".join(registry.NAMES),
         "providers[twice].name": "given twice",
@@ -373,9 +374,9 @@ def test_every_mistake_is_told_at_once_with_its_key_and_the_remedy() -> None:
 
 def test_an_unknown_path_is_told_with_those_there_are() -> None:
     text = _mistakes({"providers": [_row("persist", paths={"list_signature": "/x", "fetch_signature": "x"})]})
-    assert "list_signature" in text["providers[persist]"]
+    assert "list_signature" in text["providers[persist].paths"]
     for path in registry.load("persist").settings.PATHS:
-        assert path in text["providers[persist]"]
+        assert path in text["providers[persist].paths"]
 
 
 @pytest.mark.parametrize("providers", [{"name": "persist", "kind": "persist"}, "persist", 5, True])
@@ -464,3 +465,94 @@ def test_the_schema_is_printed() -> None:
     assert done.returncode == 0
     assert "type Query" in done.stdout
     assert "type Session" in done.stdout
+
+
+# addresses
+
+ODD_ADDRESSES = {
+    "http://127.0.0.1:84o1/sign": "port",
+    "https://sign.example.com:99999": "port",
+    "https://sign.example.com:0": "port",
+    "https://sign.example.com:": "port",
+    "https://sign.example.com/x#f": "fragment",
+    "https://user:pass-53cr3t@sign.example.com": "give them under their own keys",
+    "https://sign .example.com": "blanks",
+    "https://sign.example.com/a b": "blanks",
+    "https://sign.example.com\\x": "backslashes",
+    "ftp://sign.example.com": "https://",
+    "sign.example.com": "https://",
+    "https://": "https://",
+    "https:///x": "https://",
+    "http://[::1": "host",
+    "https://300.1.2.3": "host",
+    "https://a..b": "host",
+}
+ADDRESSES = ("server.public_url", "authentication.jwks_url", "base_url", "token_url", "identity_url", "redirect_uri")
+WITH_QUERY = ("authentication.jwks_url", "redirect_uri")
+
+
+def addressed(key: str, value: str) -> dict[str, str]:
+    """The mistakes where one address of the configuration is this."""
+    section, _, name = key.rpartition(".")
+    if section:
+        others = {"issuer": "i", "audience": "a"} if section == "authentication" else {}
+        return _mistakes({section: {name: value, **others}})
+    row = _row("signicat")
+    if name in {"identity_url", "redirect_uri"}:
+        urls = dict.fromkeys(("base_url", "identity_url", "redirect_uri"), "https://easyink.example.com")
+        row = {"name": "easyink", "kind": "easyink", "client_id": "c", "client_secret": "s", **urls}
+    found = _mistakes({"providers": [row | {name: value}]})
+    return {each.partition("].")[2]: text for each, text in found.items()}
+
+
+@pytest.mark.parametrize("key", ADDRESSES)
+def test_address_that_cannot_be_called_is_a_mistake_under_its_key(key: str) -> None:
+    for value, remedy in ODD_ADDRESSES.items():
+        found = addressed(key, value)
+        assert found.keys() == {key}, value
+        assert remedy in found[key], value
+        assert "53cr3t" not in found[key]
+    if key not in WITH_QUERY:
+        assert "query" in addressed(key, "https://sign.example.com/?x=1")[key]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("database.url", "postgresql://u:db-53cr3t@host:54e2/name"),
+        ("database.url", "postgresql://u:db-53cr3t@host:99999/name"),
+        ("database.url", "postgresql://ho st/name"),
+        ("database.url", "sqlite://host/name"),
+        ("redis.url", "redis://:db-53cr3t@host:63o9/0"),
+        ("redis.url", "redis://:db-53cr3t@host:99999/0"),
+        ("redis.url", "redis://host/first"),
+        ("redis.url", "redis://host:6379/0#f"),
+        ("redis.url", "redis://host:6379/0?speed=1"),
+        ("redis.url", "redis://"),
+        ("redis.url", "unix://"),
+    ],
+)
+def test_address_of_a_server_that_cannot_be_reached_by_it_is_a_mistake(key: str, value: str) -> None:
+    section, _, name = key.partition(".")
+    found = _mistakes({section: {name: value}})
+    assert found.keys() == {key}
+    assert "Write" in found[key]
+    assert "53cr3t" not in found[key]
+
+
+@pytest.mark.parametrize(
+    "path", ["x", "/a b", "/x#f", "/a/../b", "/x/{kee}", "/x/{", "/x/}", "/{}", "/{key.real}", "/{key!r}", "/x\\y"]
+)
+def test_path_that_cannot_be_filled_in_is_a_mistake_beside_all_others(path: str) -> None:
+    row = _row("signicat", paths={"fetch_session": path, "delete_session": "/of/{key}?all=1"}, base_url="https://h:0")
+    found = _mistakes({"providers": [row]})
+    assert found.keys() == {"providers[signicat].paths", "providers[signicat].base_url"}
+    assert "fetch_session" in found["providers[signicat].paths"]
+    assert "delete_session" not in found["providers[signicat].paths"]
+
+
+@pytest.mark.parametrize("value", ["http://proxy:99999", "proxy:80x", "ftp://proxy", "http://"])
+def test_proxy_of_the_environment_that_is_none_is_a_mistake(value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse({"providers": [_row("persist")]}, {"HTTPS_PROXY": value})
+    assert "the environment variable HTTPS_PROXY" in str(caught.value)
