@@ -14,16 +14,21 @@ from gateway.settings import Settings
 from gateway.viewer import Viewer
 from providers.clock import Clock
 from providers.deadline import deadline
+from providers.errors import Forbidden, Invalid
+from schema.admission import refusal
+from schema.bounds import declared
 from schema.context import Context
 from schema.execution import Answer as Executed
 from schema.execution import Bound, Plan, Plans
 from schema.limits import Limits
-from schema.problems import Refused, render
+from schema.payloads import Outcome
+from schema.problems import Problem, Refused, render
 from schema.request import Question, Request
 from schema.trusted import TrustedDocuments
 
 SUBSCRIPTION = "subscription"
 _QUERY: Final = "query"
+_MUTATION: Final = "mutation"
 ENDED: Final = "These credentials have ended. Connect again with new ones."
 
 
@@ -81,7 +86,14 @@ class Operations:
     def __init__(self, schema: Schema, context: Callable[[Viewer], Context], settings: Settings, clock: Clock) -> None:
         limits, open_ = settings.limits, settings.server.profile == "open"
         check = Limits(schema._schema, limits, introspective=open_)
-        self._plans = Plans(schema, check=check, tokens=limits.tokens, suggesting=open_)
+        self._plans = Plans(
+            schema,
+            check=check,
+            tokens=limits.tokens,
+            characters=limits.document,
+            bounds=declared(schema._schema),
+            suggesting=open_,
+        )
         self._trusted = TrustedDocuments(settings)
         self._context = context
         self._clock = clock
@@ -103,19 +115,25 @@ class Operations:
 
     def answer(self, plan: Plan, request: Request) -> Awaitable[Executed]:
         """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
-        return self._execute(_bound(plan, request.question), request)
+        bound = self._begin(plan, request)
+        return self._execute(bound, request) if isinstance(bound, Bound) else self._refuse(plan, request, bound)
 
     async def operate(self, request: Request) -> Answers:
         """Begins an operation, whatever it is. Raises ``Refused`` where it cannot begin."""
         plan = self.plan(request)
-        bound = _bound(plan, request.question)
+        bound = self._begin(plan, request)
+
+        def expired() -> bool:
+            return self.expired(request.who())
+
+        if not isinstance(bound, Bound):
+            refused = await self._refuse(plan, request, bound)
+            return Answers(lambda _: _shown(refused), _once(), None, expired)
+        request.release()
 
         async def one(event: Any) -> Answer:
             cursor = getattr(event, "cursor", None)
             return Answer((await self._execute(bound, request, event)).body, cursor)
-
-        def expired() -> bool:
-            return self.expired(request.who())
 
         if plan.kind != SUBSCRIPTION:
             return Answers(one, _once(), None, expired)
@@ -124,6 +142,34 @@ class Operations:
         if isinstance(source, list):
             raise Refused(source)
         return Answers(one, aiter(source), _field(plan), expired)
+
+    def _begin(self, plan: Plan, request: Request) -> Bound | Forbidden | Invalid:
+        """The operation with its variables, or why it is refused before any of them is converted. Raises ``Refused``."""
+        question = request.question
+        if question.bound is not None:
+            return question.bound
+        forbidden = refusal(plan, request.who())
+        if forbidden is not None:
+            return forbidden
+        try:
+            return _bound(plan, question)
+        except Invalid as error:
+            return error
+
+    async def _refuse(self, plan: Plan, request: Request, error: Forbidden | Invalid) -> Executed:
+        """The answer of an operation of which nothing is done: problems of a mutation, else errors. Raises ``Refused``."""
+        answer = None
+        if plan.kind == _MUTATION:
+            answer = await plan.refuse(self._surroundings(request), Outcome(problems=[Problem.of(error)]))
+        elif plan.kind == SUBSCRIPTION and isinstance(error, Forbidden):
+            raise _failed(error, _field(plan))
+        elif isinstance(error, Forbidden):
+            answer = await plan.refuse(self._surroundings(request), error)
+        if answer is None:
+            shown = GraphQLError(error.message, original_error=error)
+            render(shown)
+            raise Refused([shown])
+        return answer
 
     async def _execute(self, bound: Bound, request: Request, event: object = None) -> Executed:
         with deadline(self._clock, self._seconds):
@@ -136,9 +182,10 @@ class Operations:
 
 
 def _bound(plan: Plan, question: Question) -> Bound:
-    """An operation with its variables. That of a query is the same for all who ask it, where nothing in it can be changed."""
-    if question.bound is not None:
-        return question.bound
+    """An operation with its variables. That of a query is the same for all who ask it, where nothing in it can be changed.
+
+    Raises ``Refused``, and ``Invalid`` for what is beyond a bound.
+    """
     bound = plan.bind(question.variables)
     if isinstance(bound, list):
         raise Refused(bound)
@@ -150,6 +197,10 @@ def _bound(plan: Plan, question: Question) -> Bound:
 def ended() -> GraphQLError:
     """That the credentials of whoever asked have ended, as an error to be shown."""
     return GraphQLError(ENDED, extensions={"code": CREDENTIALS_EXPIRED})
+
+
+async def _shown(executed: Executed) -> Answer:
+    return Answer(executed.body)
 
 
 async def _once() -> AsyncIterator[None]:

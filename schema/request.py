@@ -85,7 +85,7 @@ class Question:
         return not self.variables or not any(type(each) in _NESTING for each in self.variables.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
     """A question that somebody asks. ``resume_after`` is the cursor of the last event that they have seen.
 
@@ -98,7 +98,12 @@ class Request:
     form: FormData | None = None
     who: Callable[[], Viewer] = lambda: NOBODY
 
+    def release(self) -> None:
+        """Lets go of what was asked, once it is bound: whoever follows something would keep all of it for as long."""
+        self.question = _NOTHING
 
+
+_NOTHING: Final = Question("")
 _bodies: Final = msgspec.json.Decoder(Body)
 _variables: Final = msgspec.json.Decoder(dict[str, Any] | None)
 _extensions: Final = msgspec.json.Decoder(Extensions | None)

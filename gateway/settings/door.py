@@ -151,6 +151,8 @@ class DocumentSettings(Section):
 class LimitSettings(Section):
     """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation, ``body`` bytes of a request.
 
+    ``document`` is characters of the text of a document, before it is read.
+
     All others are of one operation, its fragments in their places. ``cost`` counts fields, those in a list as often as the
     list may have items; in the mode ``measure`` it is only said in the log.
     """
@@ -158,6 +160,7 @@ class LimitSettings(Section):
     first: int = Field(default=100, ge=1)
     deadline: float = Field(default=30.0, gt=0)
     body: int = Field(default=2 * 2**20, ge=1)
+    document: int = Field(default=100_000, ge=1)
     tokens: int = Field(default=1_000, ge=1)
     depth: int = Field(default=12, ge=1)
     aliases: int = Field(default=30, ge=0)

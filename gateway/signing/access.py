@@ -211,10 +211,22 @@ class Admitted(_Bounded):
     """Every use case, each with the scope that it needs. Who may write may see what was written."""
 
 
+def refusal(use: str, viewer: Viewer) -> Forbidden | None:
+    """Why a viewer may not do what a use case does; None where they may."""
+    scope = NEEDS[use]
+    if scope is None or not _enough(scope).isdisjoint(viewer.scopes):
+        return None
+    return Forbidden(f"This needs the scope {scope}.")
+
+
+def _enough(scope: str) -> set[str]:
+    return {scope, WRITE_SESSIONS} if scope == READ_SESSIONS else {scope}
+
+
 def _guarded(name: str, scope: str) -> Callable[..., Any]:
     method: Callable[..., Any] = getattr(_Bounded, name)
     refusal = f"This needs the scope {scope}."
-    enough = {scope, WRITE_SESSIONS} if scope == READ_SESSIONS else {scope}
+    enough = _enough(scope)
 
     if inspect.iscoroutinefunction(method):
 

@@ -6,6 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
+from types import MappingProxyType
 from typing import Any
 
 from graphql import (
@@ -14,9 +15,11 @@ from graphql import (
     ExecutionResult,
     FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLIncludeDirective,
     GraphQLSkipDirective,
+    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
@@ -31,6 +34,7 @@ from strawberry.schema import Schema
 
 from schema.execution.answer import Answer, answer, refusal
 from schema.execution.arguments import Make, immutable
+from schema.execution.input_bounds import InputBounds, Uses
 from schema.execution.kept import Shelves
 from schema.execution.known import Known
 from schema.execution.run import Core, Given, Pending, Run
@@ -46,12 +50,15 @@ _CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
 class Workshop:
     """What the plans of one schema share.
 
-    ``fallbacks`` counts, by reason, what graphql-core executed for them. ``settled`` are the answers of the operations that
-    ask about the schema alone: those that were asked for last.
+    ``bounds`` are those of inputs, ``suggesting`` says that errors name what may have been meant. ``fallbacks`` counts, by
+    reason, what graphql-core executed for them. ``settled`` are the answers of the operations that ask about the schema
+    alone: those that were asked for last.
     """
 
     schema: Schema
     known: Known
+    bounds: InputBounds | None = None
+    suggesting: bool = True
     shelves: Shelves = field(default_factory=Shelves)
     fallbacks: Counter[str] = field(default_factory=Counter)
     settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
@@ -66,23 +73,39 @@ class Workshop:
 class Plan:
     """One operation of one document. ``kind`` is query, mutation or subscription."""
 
-    def __init__(self, workshop: Workshop, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        uses: Uses = MappingProxyType({}),
+    ) -> None:
         self.kind = operation.operation.value
         self.document = document
         self.operation = operation
         self.workshop = workshop
         self._fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-        self._variables = Variables(workshop.schema._schema, operation.variable_definitions or ())
-        own = {each.variable.name.value for each in operation.variable_definitions or ()}
+        definitions = operation.variable_definitions or ()
+        self._variables = Variables(workshop.schema._schema, definitions, workshop.bounds, uses, suggesting=workshop.suggesting)
+        own = {each.variable.name.value for each in definitions}
         self._asked = tuple(sorted(_conditions(document) & own))
         self._selections: OrderedDict[tuple[object, ...], Selection] = OrderedDict()
         # An operation with no condition is one selection, and made now: what cannot be made is no plan.
         if not self._asked:
             self._make(())
+        self.most_selections = min(_MOST_SELECTIONS, 2 ** min(len(self._asked), 8))
+        """So many ways to execute it may be kept: one for each set of conditions."""
+        self.conditional = bool(self._asked)
+        """Whether variables decide what it asks for."""
+        self.roots = _roots(workshop.schema, operation, self._fragments)
+        """The coordinates of the fields at its root, whatever the conditions on them."""
         self.static = _introspective(operation) and not own
 
     def bind(self, variables: Mapping[str, Any] | None = None) -> Bound | list[GraphQLError]:
-        """The operation with its variables. Errors, fit to be shown, where they are not what it wants."""
+        """The operation with its variables. Errors, fit to be shown, where they are not what it wants.
+
+        Raises ``Invalid`` or ``TooLarge`` for a variable that is too large, with the path of the input that it is.
+        """
         values = self._variables.read(variables)
         if isinstance(values, list):
             self.workshop.schema.process_errors(values)
@@ -101,6 +124,23 @@ class Plan:
             return Pending(self._by_core, run, "condition without a value")
         selection = self._selections.get(asked) or self._make(asked)
         return selection.execute(run)
+
+    async def refuse(self, context: object, value: object) -> Answer | None:
+        """The answer where nothing is executed, nor any variable read: each field at the root has this value, or this error.
+
+        None where variables decide what is asked for.
+        """
+        if self.conditional:
+            return None
+        run = Run(context, None, VariableValues({}, {}), {}, self.core)
+        try:
+            data = self._selections[()].refuse(run, value)
+            if type(data) is Pending:
+                data = await data.work()
+        except GraphQLError as error:
+            run.add(error, None)
+            data = None
+        return self.answer(data, run.errors)
 
     def core(self, run: Run) -> Core:
         """The same execution as graphql-core would have it."""
@@ -208,6 +248,24 @@ def _conditions(document: DocumentNode) -> set[str]:
 
     visit(document, Search())
     return found
+
+
+def _roots(
+    schema: Schema, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> frozenset[str]:
+    """The coordinates of an operation's fields at its root, but for ``__typename``."""
+    root = schema._schema.get_root_type(operation.operation)
+    found, waiting, spread = set[str](), [operation.selection_set], set[str]()
+    while waiting:
+        for each in waiting.pop().selections:
+            if isinstance(each, FieldNode):
+                found.add(f"{root.name if root else None}.{each.name.value}")
+            elif isinstance(each, InlineFragmentNode):
+                waiting.append(each.selection_set)
+            elif isinstance(each, FragmentSpreadNode) and each.name.value not in spread:
+                spread.add(each.name.value)
+                waiting.append(fragments[each.name.value].selection_set)
+    return frozenset(each for each in found if not each.endswith(".__typename"))
 
 
 def _introspective(operation: OperationDefinitionNode) -> bool:

@@ -15,7 +15,7 @@ from schema.execution.field import Field, Selecting
 from schema.execution.kept import Kept, Shelves, frozen, unchanging
 from schema.execution.known import Known
 from schema.execution.resolve import manner, resolution
-from schema.execution.run import Path, Pending, Run, Select
+from schema.execution.run import Path, Pending, Run, Select, hold, join
 from schema.execution.write import Member, Writer
 
 _DEEPEST = 12
@@ -51,12 +51,31 @@ class Selection:
         self._depth = 0
         root = cast(GraphQLObjectType, self._core.get_root_type(operation.operation))
         members = self._members(root, collect_fields(self._core, self._fragments, conditions, root, operation)[0])
+        self._root = members
         self._serial = members if operation.operation is OperationType.MUTATION else None
         self._select = self._writer.select(members, whole=True)
 
     def execute(self, run: Run) -> Any:
         """The answer's data; ``Pending`` where some of it is still to come. Raises the error that leaves nothing of it."""
         return self._select(run.root, run, None) if self._serial is None else Pending(self._one_by_one, self._serial, run)
+
+    def refuse(self, run: Run, value: object) -> Any:
+        """The answer's data where nothing is executed: every field at the root has this value, or fails with this error."""
+        data: dict[str, Any] = {}
+        pending: dict[Any, Any] | None = None
+        for key, field, _ in self._root:
+            shown: Any
+            if isinstance(field, str):
+                shown = field
+            elif isinstance(value, Exception):
+                field.fail(value, run, (None, key))
+                shown = None
+            else:
+                shown = field.finish(value, run, None)
+            data[key] = shown
+            if type(shown) is Pending:
+                pending = hold(pending, key, shown)
+        return data if pending is None else Pending(join, data, pending)
 
     async def _one_by_one(self, members: Sequence[Member], run: Run) -> Any:
         data: dict[str, Any] = {}

@@ -1,0 +1,73 @@
+"""Another client, on a connection and in a thread of its own: how much processor time passes until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+MOST = 0.1
+"""Seconds of the gateway's processor time that another client may have to wait."""
+
+
+class Pulse:
+    """Asks for ``/healthz`` again and again. ``longest`` is the most processor time that one answer has taken so far.
+
+    The time is that of the thread which the gateway's event loop runs in: whatever else the machine does is not counted.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._host = urlsplit(address).netloc
+        self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        self._over = threading.Event()
+        self.longest = 0.0
+        self.beats = 0
+
+    def reset(self) -> None:
+        self.longest = 0.0
+
+    def run(self) -> None:
+        client = http.client.HTTPConnection(self._host, timeout=60)
+        while not self._over.is_set():
+            begun = time.clock_gettime(self._clock)
+            client.request("GET", "/healthz")
+            assert client.getresponse().read()
+            self.longest = max(self.longest, time.clock_gettime(self._clock) - begun)
+            self.beats += 1
+            self._over.wait(0.001)
+        client.close()
+
+    def stop(self) -> None:
+        self._over.set()
+
+
+@asynccontextmanager
+async def beating(address: str) -> AsyncIterator[Pulse]:
+    """Another client, for as long as the block lasts."""
+    pulse = Pulse(address)
+    running = asyncio.create_task(asyncio.to_thread(pulse.run))
+    try:
+        yield pulse
+    finally:
+        pulse.stop()
+        await running
+
+
+async def post(address: str, content: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    """Sends one request from another thread, so that nothing of it is the gateway's time. A stream is not read."""
+
+    def send() -> tuple[int, bytes]:
+        client = http.client.HTTPConnection(urlsplit(address).netloc, timeout=120)
+        client.request("POST", "/graphql", content, {"content-type": "application/json"} | dict(headers or {}))
+        reply = client.getresponse()
+        try:
+            streams = reply.headers["content-type"].startswith("text/event-stream")
+            return reply.status, b"" if streams else reply.read()
+        finally:
+            client.close()
+
+    return await asyncio.to_thread(send)
