@@ -21,6 +21,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from providers.admission import Admission, Bounds
+from providers.refusal import REFUSALS
+from providers.request_head import ambiguous
+from providers.upgrade import has_body, parser_behind
 from providers.watched import Watched, break_off
 from providers.websocket import WebSocketProtocol
 
@@ -30,23 +33,6 @@ if TYPE_CHECKING:
 _PIPELINED = 100
 _SMALL: Final = 4_096
 """Bytes of a body that are copied behind their head sooner than they are sent from where they are."""
-
-
-def _refusal(status: str, code: str, message: str) -> bytes:
-    body = f'{{"problem":{{"code":"{code}","message":"{message}","retryable":{str(code == "TOO_MANY").lower()}}}}}'
-    return (
-        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        f"cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n{body}"
-    ).encode()
-
-
-_REFUSALS: Final = {
-    400: _refusal("400 Bad Request", "INVALID", "This is no HTTP request."),
-    408: _refusal("408 Request Timeout", "INVALID", "The request comes in too slowly."),
-    414: _refusal("414 URI Too Long", "TOO_LARGE", "The address is too long. Ask by POST."),
-    431: _refusal("431 Request Header Fields Too Large", "TOO_LARGE", "The headers are too large, or too many."),
-    503: _refusal("503 Service Unavailable", "TOO_MANY", "Too many connections are open. Close one, or come again later."),
-}
 
 
 class Config(uvicorn.Config):
@@ -164,9 +150,11 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         since = self._head_since
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
+            else:
+                self._read_behind(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as error:
             self._refuse(error.__context__.args[0] if isinstance(error.__context__, _Refused) else 400)
@@ -198,6 +186,11 @@ class HttpProtocol(Watched, HttpToolsProtocol):
         if self._head_since is None:
             self._head_since = self._heard_at
 
+    def on_message_complete(self) -> None:
+        """A request is whole, unless httptools takes it for that as it asks for an upgrade."""
+        if not (self.parser.should_upgrade() and has_body(self.headers)):
+            super().on_message_complete()
+
     def on_headers_complete(self) -> None:
         """A head is whole. Raises ``_Refused`` where it is more than is taken."""
         bounds = self.config.bounds
@@ -205,6 +198,8 @@ class HttpProtocol(Watched, HttpToolsProtocol):
             self._measure()
         if len(self.headers) > bounds.headers:
             raise _Refused(431)
+        if ambiguous(self.headers, self.parser.get_http_version()):
+            raise _Refused(400)
         if len(self.pipeline) >= _PIPELINED:
             raise _Refused(400)
         self._head_since = None
@@ -242,6 +237,19 @@ class HttpProtocol(Watched, HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = _Exchange  # uvicorn leaves no choice
         super()._start_asgi_task(cycle, app)
+
+    def _should_upgrade(self) -> bool:
+        """Whether this is the opening handshake of a WebSocket, which has no body (RFC 6455, 4.1)."""
+        return self.parser.get_method() == b"GET" and not has_body(self.headers) and super()._should_upgrade()
+
+    def _read_behind(self, rest: bytes) -> None:
+        try:
+            self.parser = parser_behind(self, self.headers)
+        except httptools.HttpParserError:
+            self._refuse(400)
+            return
+        if rest:
+            self.data_received(rest)
 
     def _measure(self) -> None:
         if len(self.url) > self.config.bounds.line_bytes:
@@ -295,7 +303,7 @@ class HttpProtocol(Watched, HttpToolsProtocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.write(_REFUSALS[status])
+        self.transport.write(REFUSALS[status])
         self.transport.close()
 
     def _stop_listening(self) -> None:

@@ -130,15 +130,19 @@ class Socket:
         self._heard_at = 0.0
 
     async def serve(self, offered: Collection[str], address: str, *, allowed: bool) -> None:
-        """Carries operations until the connection ends. ``offered`` are the protocols that the client speaks."""
+        """Carries operations until the connection ends. ``offered`` are the protocols that the client speaks.
+
+        A page that is not ``allowed`` to connect is refused before the upgrade.
+        """
         self._address = address
         await self._receive()
+        if not allowed:
+            await self._send({"type": "websocket.close", "code": 1008, "reason": "Forbidden"})  # 403 (RFC 6455, 4.2.2)
+            return None
         spoken = PROTOCOL in offered
         await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL if spoken else None})
         if not spoken:
             return await self.close(4406, "Subprotocol not acceptable")
-        if not allowed:
-            return await self.close(4403, "Forbidden")
         if self._connections.closing:
             return await self.close(1012, _RECONNECT)
         return await self._carry()

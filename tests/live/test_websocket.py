@@ -8,6 +8,7 @@ import json
 import pytest
 from theatre import Theatre
 from theatre import theatre as playing
+from websockets.exceptions import InvalidStatus
 
 from providers.admission import Bounds
 from tests.liveclient import PROTOCOL, Failed, live
@@ -52,9 +53,12 @@ async def test_subscribing_before_the_acknowledgement_closes_with_4401(theatre: 
     assert not theatre.ledger.begun
 
 
-async def test_a_page_of_elsewhere_is_closed_with_4403(theatre: Theatre) -> None:
-    async with live(theatre.address, greeted=False, origin="https://elsewhere.example") as client:
-        assert await client.end() == (4403, "Forbidden")
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1:1", "file://"])
+async def test_page_of_elsewhere_is_refused_with_403_before_the_upgrade(theatre: Theatre, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with live(theatre.address, greeted=False, origin=origin):
+            pass
+    assert refused.value.response.status_code == 403
 
 
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:8000", None])
