@@ -121,12 +121,6 @@ class _Bounded(Signing):
     viewer: Viewer
     allowance: Allowance
 
-    async def known(self, ref: SessionRef) -> Session:
-        """As ever."""
-        if ref.provider not in self.directory:
-            raise NotFound("There is no such session.", path=("id",))
-        return await super().known(ref)
-
     async def sessions(
         self, wanted: SessionFilter, order: SessionOrder, part: Slice, max_age: timedelta | None = None
     ) -> SessionList:
@@ -164,13 +158,6 @@ class _Bounded(Signing):
         """As ever, as long as this viewer follows no more than one may."""
         self.allowance.require_room(self.viewer)
         return self.allowance.following(self.viewer, await super().follow(ref))
-
-    async def event(self, seq: int) -> Event:
-        """As ever."""
-        event = await super().event(seq)
-        if event.session.provider not in self.directory:
-            raise NotFound("There is no such event (any more).", path=("id",))
-        return event
 
     async def deliveries(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None) -> DeliveryList:
         """As ever."""

@@ -39,6 +39,8 @@ class Following(Consent):
         """
         for name in wanted.providers or ():
             self.directory.get(name, path=("filter", "providers"))
+        if wanted.providers is None:
+            wanted = replace(wanted, providers=frozenset(each.name for each in self.directory))
         if after is not None:
             await self._hub.check(after)
         return self._hub.follow(wanted, after)
@@ -53,7 +55,7 @@ class Following(Consent):
     async def event(self, seq: int) -> Event:
         """One event. Raises ``NotFound`` for one that is not in the log, or no longer."""
         event = await self._store.events.get(seq)
-        if event is None or event.change.type is None:
+        if event is None or event.change.type is None or event.session.provider not in self.directory:
             raise NotFound("There is no such event (any more).", path=("id",))
         return event
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.cache import SessionCache
 from gateway.confirmation import Confirmations
+from gateway.departed import DepartedProviders
 from gateway.directory import Connected, Directory
 from gateway.flight import Flight
 from gateway.hub import Hub
@@ -66,6 +67,7 @@ class Reading:
         self._freshness = settings.freshness
         self._store = store
         self._clock = clock
+        self._departed = DepartedProviders(directory, store)
         self._cache = SessionCache(settings.freshness)
         self._redis = connect(settings.redis.url)
         self._wake = Wake(self._redis, clock)
@@ -100,6 +102,7 @@ class Reading:
 
     async def open(self) -> None:
         """Begins to follow the log."""
+        await self._departed.open()
         await self._wake.open()
         await self._confirmations.open()
         await self._hub.open()
@@ -151,6 +154,8 @@ class Reading:
 
     async def known(self, ref: SessionRef) -> Session:
         """A session as it is known, or the one that it has become a part of. Asks no provider. Raises ``NotFound``."""
+        if ref.provider not in self.directory:
+            raise NotFound("There is no such session.", path=("id",))
         if (held := self._cache.get(ref)) is not None:
             return held
         stored = await self._store.sessions.stored(ref)
@@ -180,7 +185,7 @@ class Reading:
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
         """How many sessions match."""
-        return await self._store.sessions.count(wanted)
+        return await self._store.sessions.count(self._departed.hidden(wanted))
 
     async def statistics(self, name: str) -> Statistics:
         """How many sessions a provider has: its own count where it keeps one, else ours."""
@@ -195,7 +200,9 @@ class Reading:
         key, mark = (wanted, order, part), self._mark()
 
         async def read() -> ListPage:
-            found = await self._store.sessions.page(wanted, order, part.one_more)
+            found = await self._store.sessions.page(self._departed.hidden(wanted), order, part.one_more)
+            if self._departed.noticed(row.position.provider for row in found):
+                found = await self._store.sessions.page(self._departed.hidden(wanted), order, part.one_more)
             rows, more = trimmed(found, part.limit, backwards=part.backwards)
             page = ListPage(rows, more, whole=not any(row.session.partial for row in rows))
             self._pages.put(key, mark, page)

@@ -104,7 +104,11 @@ class Showing(Reading):
         """A slice of one list of signatures over all providers, newest first."""
         able = [each for each in self._asked(wanted.providers) if each.can(Operation.LIST_SIGNATURES)]
         sources = await self._listing.refresh(able, None)
-        found = await self._store.signatures.page(wanted, limit + 1, after, before, backwards=backwards)
+        hidden = self._departed.hidden(wanted)
+        found = await self._store.signatures.page(hidden, limit + 1, after, before, backwards=backwards)
+        if self._departed.noticed(place.session.provider for place in found):
+            hidden = self._departed.hidden(wanted)
+            found = await self._store.signatures.page(hidden, limit + 1, after, before, backwards=backwards)
         places, more = trimmed(found, limit, backwards=backwards)
         sessions = await asyncio.gather(*(self._store.sessions.get(place.session) for place in places))
         pairs = (
@@ -114,7 +118,7 @@ class Showing(Reading):
 
     async def count_signatures(self, wanted: SignatureFilter) -> int:
         """How many signatures match."""
-        return await self._store.signatures.count(wanted)
+        return await self._store.signatures.count(self._departed.hidden(wanted))
 
     async def upload(self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None) -> StagedFile:
         """Stages a file, to be named by a later mutation."""

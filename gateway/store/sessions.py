@@ -149,6 +149,17 @@ class Sessions:
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one()
 
+    async def providers(self) -> list[str]:
+        """The providers of all sessions, each found by one look into the index."""
+        found: list[str] = []
+        async with self._engine.connect() as connection:
+            while True:
+                query = select(func.min(_S.provider)).where(_S.provider > (found[-1] if found else ""))
+                name = (await connection.execute(query)).scalar_one()
+                if name is None:
+                    return found
+                found.append(name)
+
     async def tally(self, provider: str) -> Mapping[str, int]:
         """How many sessions of a provider are in each status."""
         query = select(_S.status, func.count()).where(_S.provider == provider).group_by(_S.status)
