@@ -27,16 +27,21 @@ from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut
 from providers.health import Health, Pulse
 from providers.http1.transport import Http1Transport
 from providers.http_transport import Response, Transport, TransportError
+from providers.httpx_transport import HttpxTransport
 from providers.metering import UNREADABLE, Meter, current, outcome, unmetered
 from providers.model import Content
-from providers.reply import Fault, Reply, content, refusal
-from providers.settings import ProviderSettings
+from providers.reply import Fault, Reply, content, refusal, utf8
+from providers.settings import ProviderSettings, TransportName
 
 T = TypeVar("T")
 Exchange = Callable[[Call, Mapping[str, str]], Awaitable[T]]
 """One attempt at a call, with the headers that prove who we are."""
 
 ATTEMPTS = 3
+_TRANSPORTS: Mapping[TransportName, type[Http1Transport] | type[HttpxTransport]] = {
+    "http1": Http1Transport,
+    "httpx": HttpxTransport,
+}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _REMEMBERED = 512
 
@@ -70,7 +75,7 @@ class Http:
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._reading = lru_cache(_REMEMBERED)(self._call)
         """A call that says nothing but what is read: the same is read again and again."""
-        self._transport = transport or Http1Transport(
+        self._transport = transport or _TRANSPORTS[settings.transport](
             # Connecting gives up first, so that a write which never left is not taken for one in doubt.
             connect=settings.timeout / 2,
             stall=settings.timeout,
@@ -157,7 +162,7 @@ class Http:
             self._pulse.note(error)
             raise
         finally:
-            self._leave(answer)
+            await self._leave(answer)
 
     def unreadable(self, method: str, path: str, reply: Reply, cause: Exception | None = None) -> SigningError:
         """The error for an answer that should have been readable and is not; shows nothing of its body."""
@@ -242,9 +247,9 @@ class Http:
             self._count(begun, error)
             raise
         finally:
-            self._leave(answer)
+            await self._leave(answer)
         self._count(begun, None)
-        return Reply(answer.status_code, answer.headers, body)
+        return Reply(answer.status_code, answer.headers, utf8(body))
 
     async def _open(self, call: Call, proof: Mapping[str, str]) -> tuple[Response, float]:
         """An answer with a 2xx status, which keeps its place until ``_leave``, and when its call went out.
@@ -265,23 +270,25 @@ class Http:
             except TransportError as error:
                 raise call.silence(error) from error
             if not 200 <= answer.status_code < 300:
-                reply = Reply(answer.status_code, answer.headers, await self._read(call, answer))
+                reply = Reply(answer.status_code, answer.headers, utf8(await self._read(call, answer)))
                 raise self._refusal(call, reply, proof)
             self._pulse.note(None)
         except BaseException as error:
             self._pulse.note(error)
             self._count(begun, error)
-            self._leave(answer)
+            await self._leave(answer)
             raise
         return answer, begun
 
     def _count(self, begun: float, error: BaseException | None) -> None:
         self.meter(current(), outcome(error), self.clock.monotonic() - begun)
 
-    def _leave(self, answer: Response | None) -> None:
-        if answer is not None:
-            answer.close()
-        self._slots.release()
+    async def _leave(self, answer: Response | None) -> None:
+        try:
+            if answer is not None:
+                await answer.aclose()
+        finally:
+            self._slots.release()
 
     async def _queue(self) -> None:
         try:

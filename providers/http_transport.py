@@ -44,7 +44,7 @@ class Response(Protocol):
     async def read(self) -> bytes:
         """The next piece of its body, decompressed; nothing at the end. Raises ``TransportError``."""
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Ends the connection, unless the body has been read to its end."""
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from providers.coercion import count, seconds
+from providers.content_disposition import filename
 from providers.decoding import decode, decode_page
 from providers.errors import (
     AuthorizationRequired,
@@ -30,6 +31,9 @@ T = TypeVar("T")
 
 _DETAIL_LENGTH = 300
 _SHORTEST_SECRET = 4
+_MEDIA_TYPE_LENGTH = 127
+_TOKEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
+"""What a token of HTTP is made of (RFC 9110, 5.6.2), capitals aside."""
 _BY_STATUS: Mapping[int, type[SigningError]] = {
     401: AuthorizationRequired,
     404: NotFound,
@@ -75,17 +79,37 @@ class Fault:
     detail: str | None = None
 
 
+def utf8(body: bytes) -> bytes:
+    """Text as UTF-8 without a byte order mark, where it begins with one of UTF-8 or UTF-16; anything else as it is.
+
+    JSON has none (RFC 8259, 8.1), but libraries of Windows write it, and readers may overlook it.
+    """
+    if body.startswith(BOM_UTF8):
+        return body[len(BOM_UTF8) :]
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        try:
+            return body.decode("utf-16").encode()
+        except UnicodeError:
+            return body
+    return body
+
+
 def content(headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> Content:
     """What the headers say of bytes that are still on their way."""
-    size = headers.get("content-length", "")
-    disposition = EmailMessage()
-    disposition["content-disposition"] = headers.get("content-disposition", "").replace("\r", " ").replace("\n", " ")
     return Content(
         chunks=chunks,
-        media_type=headers.get("content-type", "application/octet-stream").split(";")[0].strip(),
-        filename=disposition.get_filename(),
-        size_bytes=None if "content-encoding" in headers else count(size),
+        media_type=_media_type(headers.get("content-type", "")),
+        filename=filename(headers.get("content-disposition", "")),
+        size_bytes=None if "content-encoding" in headers else count(headers.get("content-length", "")),
     )
+
+
+def _media_type(value: str) -> str:
+    """Type and subtype alone, in lower case; that of any bytes where they are none."""
+    kind = value.partition(";")[0].strip().lower()
+    main, slash, sub = kind.partition("/")
+    good = len(kind) <= _MEDIA_TYPE_LENGTH and slash and not (set(main + sub) - _TOKEN) and main and sub
+    return kind if good else "application/octet-stream"
 
 
 def refusal(

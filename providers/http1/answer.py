@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
-from providers.http1.encoding import Decoder
+from providers.content_coding import Decoder, decoder
 from providers.http_transport import DecodingError
 
 _ROOM: Final = 131_072
@@ -70,9 +70,16 @@ class Incoming:
     def begin(self, status: int) -> None:
         """Its head is whole."""
         self.status_code = status
+        content: list[str] = []
+        transfer: list[str] = []
         for name, value in self.raw:
-            if name.lower() == b"content-encoding" and value.lower() != b"identity":
-                self._decoder = Decoder(value.decode("latin-1").lower())
+            match name.lower():
+                case b"content-encoding":
+                    content.append(value.decode("latin-1"))
+                case b"transfer-encoding":
+                    transfer.append(value.decode("latin-1"))
+        if content or transfer:
+            self._decoder = decoder(content, transfer)
         self.ended = self.headless
 
     def add(self, piece: bytes) -> None:
@@ -117,7 +124,7 @@ class Incoming:
             else:
                 await self._turn()
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Ends the connection, unless all of it has come."""
         self._source.leave(self)
 

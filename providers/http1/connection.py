@@ -10,9 +10,11 @@ from typing import Final, cast
 import httptools
 
 from providers.http1.answer import Incoming
+from providers.http1.repair import HeadRepair
 from providers.http_transport import TimeoutException, TransportError
 
 _HEAD_BYTES: Final = 262_144
+_EARLY_BYTES: Final = 2 * _HEAD_BYTES
 _HEADERS: Final = 1_000
 
 
@@ -27,7 +29,7 @@ class Connection(asyncio.Protocol):
         self._freed = freed
         self._lost = lost
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = self._made_parser()
         self._nothing = Incoming(self, self._loop, headless=True)
         self._nothing.ended = True
         self._answer = self._nothing
@@ -42,6 +44,10 @@ class Connection(asyncio.Protocol):
         """Bytes of the head that is coming in."""
         self._unheard = 0
         """Bytes that have come in and of which nothing was made yet."""
+        self._early = bytearray()
+        """What has come of the answer before its head was whole."""
+        self._repair: HeadRepair | None = None
+        """There while a head comes in that the parser cannot read as it is."""
 
     async def ask(self, request: bytes, patience: float | None, *, headless: bool = False) -> Incoming:
         """Sends a request and waits so many seconds for the head of its answer, which is all of it where it is ``headless``."""
@@ -102,9 +108,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """As asyncio has it."""
         self._unheard += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        if not (self._parsed(data) if self._repair is None else self._repaired(self._repair, data)):
             self._fail(TransportError("What came is no answer."))
             return
         answer = self._answer
@@ -113,6 +117,11 @@ class Connection(asyncio.Protocol):
             return
         if answer.ended:
             self._free()
+        elif not answer.status_code:
+            self._early += data
+            if len(self._early) > _EARLY_BYTES:
+                self._fail(TransportError("The answer does not begin."))
+                return
         elif answer.full:
             self.transport.pause_reading()
         answer.wake()
@@ -161,6 +170,7 @@ class Connection(asyncio.Protocol):
             self._answer.raw.clear()
             return
         self._answer.begin(status)
+        self._early.clear()
         self._due = None
 
     def on_body(self, piece: bytes) -> None:
@@ -172,6 +182,41 @@ class Connection(asyncio.Protocol):
         """A message is whole."""
         self._answer.ended = self._answer.status_code > 0
         self._kept_alive = self._parser.should_keep_alive()
+
+    def _made_parser(self) -> httptools.HttpResponseParser:
+        parser = httptools.HttpResponseParser(self)
+        parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)
+        return parser
+
+    def _parsed(self, data: bytes) -> bool:
+        """Whether the parser could read this, if need be once the head is repaired that it belongs to."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self._answer.status_code or self._answer.ended:
+                return False
+        else:
+            return True
+        self._answer.raw.clear()
+        self._headed = 0
+        self._parser = self._made_parser()
+        self._repair = HeadRepair()
+        return self._repaired(self._repair, bytes(self._early) + data)
+
+    def _repaired(self, repair: HeadRepair, data: bytes) -> bool:
+        """Whether the parser could read the heads that are whole by now, each repaired, and what follows the last."""
+        if not repair.put(data):
+            return False
+        try:
+            while (head := repair.take()) is not None:
+                self._parser.feed_data(head)
+                if self._answer.status_code:
+                    self._repair = None
+                    self._parser.feed_data(repair.rest())
+                    break
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return False
+        return True
 
     def _free(self) -> None:
         """All of the answer is here. What is still going out is for whoever leaves the answer to end."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from ssl import SSLContext
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import proxy_bypass
 
-import httpx
 from aiohappyeyeballs import start_connection
 
 from providers.http1.connection import Connection
 from providers.http1.head import head
 from providers.http_transport import ConnectError
+from providers.proxies import Proxies
+from providers.tls import client_context
 
 _PORTS: Final = {"http": 80, "https": 443}
 _EYEBALLS_SECONDS: Final = 0.25
@@ -42,20 +41,18 @@ class Route:
             return await _connected(made, host, port, tls=self.scheme == "https")
         proxy = urlsplit(self.proxy)
         if proxy.scheme not in _PORTS:
-            raise ConnectError("The proxy is of a kind that cannot be used.")
+            raise ConnectError("A proxy of this kind needs the transport httpx.")
         connection = await _connected(made, *_host(proxy.scheme, proxy.netloc.rpartition("@")[2]), tls=proxy.scheme == "https")
         if self.scheme == "http":
             return connection
         return await _tunnelled(made, connection, host, port, _proof(self.proxy))
 
 
-def route(scheme: str, authority: str, proxies: Mapping[str, str]) -> Route:
+def route(scheme: str, authority: str, proxies: Proxies) -> Route:
     """How calls to a host travel where these are the proxies of the environment."""
-    host, port = _host(scheme, authority)
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(f"{host}:{port}") or proxy_bypass(host):
+    proxy = proxies.proxy(scheme, *_host(scheme, authority))
+    if proxy is None:
         return Route(scheme, authority, None, "", {})
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
     if scheme == "https":
         return Route(scheme, authority, proxy, "", {})
     return Route(scheme, authority, proxy, f"http://{authority}", _proof(proxy))
@@ -67,7 +64,7 @@ async def _connected(made: Callable[[], Connection], host: str, port: int, *, tl
     reached = await start_connection(found, happy_eyeballs_delay=_EYEBALLS_SECONDS, interleave=1)
     reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     _, connection = await loop.create_connection(
-        made, sock=reached, ssl=trusted() if tls else None, server_hostname=host if tls else None
+        made, sock=reached, ssl=_context() if tls else None, server_hostname=host if tls else None
     )
     return connection
 
@@ -83,7 +80,7 @@ async def _tunnelled(
         raise ConnectError(f"The proxy refused to connect (HTTP {answer.status_code}).")
     connection = made()
     try:
-        transport = await asyncio.get_running_loop().start_tls(proxy.transport, connection, trusted(), server_hostname=host)
+        transport = await asyncio.get_running_loop().start_tls(proxy.transport, connection, _context(), server_hostname=host)
     except BaseException:
         proxy.abort()
         raise
@@ -91,6 +88,12 @@ async def _tunnelled(
         raise ConnectError("The connection broke.")
     connection.connection_made(transport)
     return connection
+
+
+def _context() -> SSLContext:
+    context = client_context("http1")
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _host(scheme: str, authority: str) -> tuple[str, int]:
@@ -105,11 +108,3 @@ def _proof(proxy: str) -> dict[str, str]:
         return {}
     words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return {"Proxy-Authorization": f"Basic {b64encode(words.encode()).decode()}"}
-
-
-@cache
-def trusted() -> ssl.SSLContext:
-    """Whom to trust; reading that takes 50 ms, so it is read once for all providers."""
-    context = httpx.create_ssl_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -7,13 +7,13 @@ import re
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
-from urllib.request import getproxies
 
-from providers.http1.encoding import ACCEPTED
+from providers.content_coding import ACCEPTED
 from providers.http1.head import head
 from providers.http1.pool import Pool
 from providers.http1.route import route
 from providers.http_transport import Body, ConnectError, Response, TimeoutException
+from providers.proxies import Proxies
 
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 _ADDRESS: Final = re.compile(r"(https?)://([^/?#]+)([^#]*)")
@@ -33,7 +33,7 @@ class Http1Transport:
         self._connect = connect
         self._idle = idle
         self._stall = stall
-        self._proxies = getproxies()
+        self._proxies = Proxies()
         self._pools: dict[tuple[str, str], Pool] = {}
         self._asked = lru_cache(_REMEMBERED)(self._asking)
         self._closed = False

@@ -106,7 +106,7 @@ class Held:
     async def read(self) -> bytes:
         raise AssertionError("all of it was read at once")
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         pass
 
 
@@ -125,7 +125,7 @@ class Tape(Http1Transport):
             answer = await super().send(method, url, headers, body, patience)
             pieces = [piece async for piece in _pieces(answer)]
             self.last = Held(answer, b"".join(pieces))
-            answer.close()
+            await answer.aclose()
         assert self.last is not None
         return self.last
 

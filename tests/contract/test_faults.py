@@ -205,7 +205,7 @@ class Reworded:
         body, self._body = self._body, b""
         return body
 
-    def close(self):
+    async def aclose(self):
         pass
 
 
@@ -221,7 +221,7 @@ class Rewording(Http1Transport):
         said = b""
         while piece := await answer.read():
             said += piece
-        answer.close()
+        await answer.aclose()
         for word in self.words:
             said = said.replace(f'"{word}"'.encode(), f'"{STRANGE}"'.encode())
         return Reworded(answer.status_code, answer.headers, said)

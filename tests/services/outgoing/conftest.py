@@ -1,16 +1,43 @@
-"""Connections of ``providers.http`` to what a test serves."""
+"""Connections of ``providers.http`` to what a test serves, over each transport."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import pytest
 from starlette.applications import Starlette
 from upstream import Scripted, Settings, Watch
 
 from providers.http import Http
+from providers.http1.transport import Http1Transport
+from providers.http_transport import Transport
+from providers.httpx_transport import HttpxTransport
 from providers.sandbox import serving
+
+TRANSPORTS = {"http1": Http1Transport, "httpx": HttpxTransport}
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """The name of the transport that calls travel over."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def opened(transport: str) -> Callable[..., AbstractAsyncContextManager[Transport]]:
+    """Opens the transport alone, without what ``providers.http`` puts around it."""
+
+    @asynccontextmanager
+    async def opened(idle: float = 5.0) -> AsyncIterator[Transport]:
+        made = TRANSPORTS[transport](connect=2, stall=2, idle=idle)
+        try:
+            yield made
+        finally:
+            await made.close()
+
+    return opened
 
 
 @pytest.fixture
@@ -19,7 +46,7 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-async def connect(watch: Watch) -> AsyncIterator[Callable[..., Awaitable[Http]]]:
+async def connect(watch: Watch, transport: str) -> AsyncIterator[Callable[..., Awaitable[Http]]]:
     """Serves an application, or takes the address of one, and connects to it."""
     async with AsyncExitStack() as stack:
 
@@ -29,7 +56,7 @@ async def connect(watch: Watch) -> AsyncIterator[Callable[..., Awaitable[Http]]]
             else:
                 url = await stack.enter_async_context(serving(target.app if isinstance(target, Scripted) else target))
             keys = {key: options.pop(key) for key in ("timeout", "max_concurrency", "max_answer_bytes") if key in options}
-            http = Http(Settings(name="acme", base_url=url, **keys), **{"clock": watch, **options})
+            http = Http(Settings(name="acme", base_url=url, transport=transport, **keys), **{"clock": watch, **options})
             stack.push_async_callback(http.close)
             return http
 

@@ -1,4 +1,4 @@
-"""What connections make of the bytes that come in: framing, compression, proxies, and when one may be used again."""
+"""What transports make of the bytes that come in: framing, compression, proxies, and when one may be used again."""
 
 from __future__ import annotations
 
@@ -8,32 +8,26 @@ import gzip
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upstream import peer, request_head, self_signed
 
-from providers.http1.route import trusted
-from providers.http1.transport import Http1Transport
 from providers.http_transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
+from providers.tls import client_context
 
 SAID = b"Two parts, and no more. " * 400
+
+
+def forget() -> None:
+    """Certificates are read anew."""
+    client_context.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _no_proxy(no_proxy):
     pass
-
-
-@asynccontextmanager
-async def carrier(idle: float = 5.0) -> AsyncIterator[Http1Transport]:
-    made = Http1Transport(connect=2, stall=2, idle=idle)
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 def always(*pieces: bytes, then: str = "stay") -> Callable:
@@ -59,12 +53,12 @@ async def read(answer: Response) -> bytes:
             said += piece
         return bytes(said)
     finally:
-        answer.close()
+        await answer.aclose()
 
 
-async def asked(url: str, **headers: str) -> tuple[int, bytes]:
-    async with carrier() as carry:
-        answer = await carry.send("GET", f"{url}/things", headers, None, 2)
+async def asked(opened: Callable, url: str, **headers: str) -> tuple[int, bytes]:
+    async with opened() as transport:
+        answer = await transport.send("GET", f"{url}/things", headers, None, 2)
         return answer.status_code, await read(answer)
 
 
@@ -80,8 +74,9 @@ FRAMED = {
 
 
 @pytest.mark.parametrize("framed", FRAMED)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 4_000), max_size=6))
-def test_an_answer_is_the_same_wherever_it_is_cut(framed, cuts):
+def test_an_answer_is_the_same_wherever_it_is_cut(opened, framed, cuts):
     whole, at, pieces = FRAMED[framed], 0, []
     for cut in [*cuts, len(whole)]:
         pieces.append(whole[at : at + cut])
@@ -89,9 +84,63 @@ def test_an_answer_is_the_same_wherever_it_is_cut(framed, cuts):
 
     async def told() -> None:
         async with peer(always(*pieces, then="leave")) as url:
-            assert await asked(url) == (200, SAID)
+            assert await asked(opened, url) == (200, SAID)
 
     asyncio.run(told())
+
+
+def framed(*lines: bytes, body: bytes = SAID, end: bytes = b"\r\n") -> bytes:
+    return end.join([*lines, b"", body])
+
+
+LENGTH = b"content-length: %d" % len(SAID)
+CHUNKED = b"transfer-encoding: chunked"
+SPELLED = {
+    "no reason": framed(b"HTTP/1.1 200", LENGTH),
+    "no reason behind a blank": framed(b"HTTP/1.1 200 ", LENGTH),
+    "a reason in no ASCII": framed(b"HTTP/1.1 200 D\xe9j\xe0 vu", LENGTH),
+    "lines that end in LF": framed(b"HTTP/1.1 200 OK", b"x-kind: a", LENGTH, end=b"\n"),
+    "lines of either end": framed(b"HTTP/1.1 200 OK", b"x-kind: a\nx-more: b", LENGTH),
+    "a folded value": framed(b"HTTP/1.1 200 OK", b"x-kind: a", b"  b", b"\tc", LENGTH),
+    "a value that begins folded": framed(b"HTTP/1.1 200 OK", b"x-kind:", b" a", LENGTH),
+    "control characters in a value": framed(b"HTTP/1.1 200 OK", b"x-kind: a\x01\x1b\x7fb", LENGTH),
+    "the same length twice": framed(b"HTTP/1.1 200 OK", LENGTH, LENGTH),
+    "the same length in a list": framed(b"HTTP/1.1 200 OK", LENGTH + b", %d" % len(SAID)),
+    "a length with a blank behind it": framed(b"HTTP/1.1 200 OK", LENGTH + b" "),
+    "a blank behind the size of a chunk": framed(
+        b"HTTP/1.1 200 OK", CHUNKED, body=b"%x \r\n%b\r\n0 \r\n\r\n" % (len(SAID), SAID)
+    ),
+    "blanks behind the size of a chunk": framed(
+        b"HTTP/1.1 200 OK", CHUNKED, body=b"%X \t  \r\n%b\r\n0   \r\n\r\n" % (len(SAID), SAID)
+    ),
+    "an extension of a chunk": framed(
+        b"HTTP/1.1 200 OK", CHUNKED, body=b'%x;a=b;c="d"\r\n%b\r\n0;x\r\n\r\n' % (len(SAID), SAID)
+    ),
+    "a size with zeros before it": framed(b"HTTP/1.1 200 OK", CHUNKED, body=b"000%x\r\n%b\r\n000\r\n\r\n" % (len(SAID), SAID)),
+    "the coding in capitals": framed(b"HTTP/1.1 200 OK", CHUNKED.upper(), body=b"%x\r\n%b\r\n0\r\n\r\n" % (len(SAID), SAID)),
+    "hints before it": b"HTTP/1.1 102 Processing\r\n\r\n" * 5 + framed(b"HTTP/1.1 200 OK", LENGTH),
+    "a hint with lines that end in LF": b"HTTP/1.1 103 Early Hints\nlink: </x>\n\n"
+    + framed(b"HTTP/1.1 200 OK", LENGTH, LENGTH),
+    "an offer of HTTP/2": framed(b"HTTP/1.1 200 OK", b"upgrade: h2,h2c", b"connection: Upgrade, Keep-Alive", LENGTH),
+    "the end of the connection": framed(b"HTTP/1.1 200 OK", b"connection: close"),
+    "the end of one of an older version": framed(b"HTTP/1.0 200 OK"),
+}
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+@pytest.mark.parametrize("size", [1, 37, 100_000])
+async def test_an_answer_is_read_as_others_spell_it(opened, spelled, size):
+    said = SPELLED[spelled]
+    pieces = [said[at : at + size] for at in range(0, len(said), size)]
+    async with peer(always(*pieces, then="leave")) as url:
+        assert await asked(opened, url) == (200, SAID)
+
+
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("length", [b"", b"content-length: 1000\r\n"])
+async def test_an_answer_without_a_body_by_its_status_has_none(opened, status, length):
+    async with peer(always(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, length))) as url:
+        assert await asked(opened, url) == (status, b"")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +150,25 @@ def test_an_answer_is_the_same_wherever_it_is_cut(framed, cuts):
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
         b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\ncontent-length: 3\ntransfer-encoding: chunked\n\n3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3, 4\r\n\r\nabcd",
+        b"HTTP/1.1 200 OK\ncontent-length: 3\ncontent-length: 4\n\nabcd",
         b"HTTP/1.1 200 OK\r\ncontent-length: -3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\ncontent-length: +3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0x3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999999\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nx-kind: a\0b\r\ncontent-length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nx-kind: a\rb\r\ncontent-length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nno header\r\ncontent-length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n 3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n" * 40_000,
+        b"HTTP/1.1 103 Early Hints\nx: y\n\n" * 40_000,
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nx-long: " + b"y" * 300_000,
@@ -112,16 +179,16 @@ def test_an_answer_is_the_same_wherever_it_is_cut(framed, cuts):
     ],
     ids=lambda broken: broken[:60],
 )
-async def test_what_is_no_whole_answer_is_none(broken):
+async def test_what_is_no_whole_answer_is_none(opened, broken):
     async with peer(always(broken, then="leave")) as url:
         with pytest.raises(TransportError):
-            await asked(url)
+            await asked(opened, url)
 
 
-async def test_trailers_do_not_change_what_the_head_has_said():
+async def test_trailers_do_not_change_what_the_head_has_said(opened):
     said = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-kind: a\r\n\r\n1\r\nx\r\n0\r\nx-kind: b\r\nx-more: c\r\n\r\n"
-    async with peer(always(said)) as url, carrier() as carry:
-        answer = await carry.send("GET", url, {}, None, 2)
+    async with peer(always(said)) as url, opened() as transport:
+        answer = await transport.send("GET", url, {}, None, 2)
         assert await read(answer) == b"x"
     assert dict(answer.headers) == {"transfer-encoding": "chunked", "x-kind": "a"}
 
@@ -144,25 +211,52 @@ def raw(data: bytes) -> bytes:
         ("deflate", zlib.compress(SAID)),
         ("deflate", raw(SAID)),
         ("identity", SAID),
+        ("gzip ", packed(SAID)),
+        ("gzip, identity", packed(SAID)),
+        (",identity ,, gzip,", packed(SAID)),
+        ("gzip\r\ncontent-encoding: identity", packed(SAID)),
+        ("identity\r\ncontent-encoding: gzip", packed(SAID)),
+        ("gzip;q=1", packed(SAID)),
+        ("gzip, utf-8", packed(SAID)),
+        ("gzip, gzip", packed(packed(SAID))),
+        ("deflate, gzip", packed(zlib.compress(SAID))),
+        ("gzip", packed(SAID) + b"and something behind it"),
+        ("", SAID),
+        (" ", SAID),
+        ("utf-8", SAID),
+        ("UTF-8", SAID),
+        ("none", SAID),
+        ("binary", SAID),
+        ("8bit", SAID),
+        ("charset=utf-8", SAID),
+        ("whatever", SAID),
     ],
 )
 @pytest.mark.parametrize("size", [1, 50, 100_000])
-async def test_what_was_compressed_is_read_as_it_was(encoding, body, size):
+async def test_what_was_compressed_is_read_as_it_was(opened, encoding, body, size):
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (encoding.encode(), len(body))
     pieces = [head, *(body[at : at + size] for at in range(0, len(body), size))]
     async with peer(always(*pieces)) as url:
-        assert await asked(url) == (200, SAID)
+        assert await asked(opened, url) == (200, SAID)
 
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [("gzip", packed(SAID)[:-9]), ("gzip", SAID), ("deflate", b"\x08\xff\xff"), ("br", SAID), ("gzip, gzip", SAID)],
+    [
+        ("gzip", packed(SAID)[:-9]),
+        ("gzip", SAID),
+        ("deflate", b"\x08\xff\xff"),
+        ("br", SAID),
+        ("zstd", SAID),
+        ("gzip, gzip", SAID),
+        ("gzip, gzip, gzip", packed(packed(packed(SAID)))),
+    ],
 )
-async def test_what_cannot_be_decompressed_is_garbled(encoding, body):
+async def test_what_cannot_be_decompressed_is_garbled(opened, encoding, body):
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (encoding.encode(), len(body))
     async with peer(always(head + body)) as url:
         with pytest.raises(DecodingError):
-            await asked(url)
+            await asked(opened, url)
 
 
 @pytest.mark.parametrize(
@@ -171,13 +265,13 @@ async def test_what_cannot_be_decompressed_is_garbled(encoding, body):
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 1),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok", 3),
         (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", 3),
-        (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nok", 1),
+        (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nok", {"http1": 1, "httpx": 3}),
         # What nobody has asked for would be taken for the answer to the next call.
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno", 3),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok\r\n\r\nrubbish", 3),
     ],
 )
-async def test_a_connection_is_used_again_where_nothing_speaks_against_it(said, connections):
+async def test_a_connection_is_used_again_where_nothing_speaks_against_it(opened, transport, said, connections):
     made = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -185,14 +279,14 @@ async def test_a_connection_is_used_again_where_nothing_speaks_against_it(said, 
         made += 1
         await always(said)(reader, writer)
 
-    async with peer(answer) as url, carrier() as carry:
+    async with peer(answer) as url, opened() as client:
         for _ in range(3):
-            assert await read(await carry.send("GET", url, {}, None, 2)) == b"ok"
+            assert await read(await client.send("GET", url, {}, None, 2)) == b"ok"
             await asyncio.sleep(0.01)
-    assert made == connections
+    assert made == (connections if isinstance(connections, int) else connections[transport])
 
 
-async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one():
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(opened):
     more = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -202,22 +296,21 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one():
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno")
         await reader.read()
 
-    async with peer(answer) as url, carrier() as carry:
-        assert await read(await carry.send("GET", url, {}, None, 2)) == b"ok"
+    async with peer(answer) as url, opened() as transport:
+        assert await read(await transport.send("GET", url, {}, None, 2)) == b"ok"
         more.set()
         for _ in range(10):
             await asyncio.sleep(0)
-        assert await read(await carry.send("GET", url, {}, None, 2)) == b"ok"
+        assert await read(await transport.send("GET", url, {}, None, 2)) == b"ok"
 
 
-async def test_an_answer_without_a_body_by_its_method_has_none():
-    async with peer(always(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")) as url, carrier() as carry:
-        answer = await carry.send("HEAD", url, {}, None, 2)
-        assert (answer.headers["content-length"], answer.whole()) == ("1000", b"")
-        answer.close()
+async def test_an_answer_without_a_body_by_its_method_has_none(opened):
+    async with peer(always(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")) as url, opened() as transport:
+        answer = await transport.send("HEAD", url, {}, None, 2)
+        assert (answer.headers["content-length"], await read(answer)) == ("1000", b"")
 
 
-async def test_a_long_answer_waits_in_its_connection_until_it_is_read():
+async def test_a_long_answer_waits_in_its_connection_until_it_is_read(opened):
     piece, written = b"x" * 65_536, 0
 
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -229,22 +322,22 @@ async def test_a_long_answer_waits_in_its_connection_until_it_is_read():
             await writer.drain()
             written += len(piece)
 
-    async with peer(pour) as url, carrier() as carry:
-        answer = await carry.send("GET", url, {}, None, 2)
+    async with peer(pour) as url, opened() as transport:
+        answer = await transport.send("GET", url, {}, None, 2)
         await asyncio.sleep(0.2)
         assert written < 20_000_000, "what the kernel holds, and a little"
         assert len(await read(answer)) == 1_000 * len(piece)
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-more: b", "a\nb", "a\rb", "a\0b"])
-async def test_a_header_cannot_make_another(value):
-    async with peer(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as url, carrier() as carry:
+async def test_a_header_cannot_make_another(opened, value):
+    async with peer(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as url, opened() as transport:
         with pytest.raises(ValueError, match="lines of its own"):
-            await carry.send("GET", url, {"x-kind": value}, None, 2)
+            await transport.send("GET", url, {"x-kind": value}, None, 2)
 
 
 @pytest.mark.parametrize("kept", [None, 2, 0.02])
-async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(kept):
+async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(opened, kept):
     """``kept`` is how long the one before it on the same connection might have taken, if there was one."""
     ended = asyncio.Event()
 
@@ -256,15 +349,15 @@ async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(kep
         await reader.read()
         ended.set()
 
-    async with peer(answer) as url, carrier() as carry:
+    async with peer(answer) as url, opened() as transport:
         if kept is not None:
-            (await carry.send("GET", url, {}, None, kept)).close()
+            assert await read(await transport.send("GET", url, {}, None, kept)) == b""
         with pytest.raises(TimeoutException):
-            await carry.send("GET", url, {}, None, 0.05)
+            await transport.send("GET", url, {}, None, 0.05)
         await asyncio.wait_for(ended.wait(), 1)
 
 
-async def test_an_answer_may_take_longer_than_the_one_before_it_might():
+async def test_an_answer_may_take_longer_than_the_one_before_it_might(opened):
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for pause in (0, 0.1):
             await request_head(reader)
@@ -272,12 +365,13 @@ async def test_an_answer_may_take_longer_than_the_one_before_it_might():
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
         await reader.read()
 
-    async with peer(answer) as url, carrier() as carry:
+    async with peer(answer) as url, opened() as transport:
         for patience in (0.05, 2):
-            assert await read(await carry.send("GET", url, {}, None, patience)) == b"ok"
+            assert await read(await transport.send("GET", url, {}, None, patience)) == b"ok"
 
 
-async def test_connections_that_nobody_uses_are_ended():
+@pytest.mark.parametrize("transport", ["http1"])  # httpx looks after its connections when it is called next
+async def test_connections_that_nobody_uses_are_ended(opened):
     left = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -286,8 +380,8 @@ async def test_connections_that_nobody_uses_are_ended():
         await reader.read()
         left.set()
 
-    async with peer(answer) as url, carrier(idle=0.05) as carry:
-        (await carry.send("GET", url, {}, None, 2)).close()
+    async with peer(answer) as url, opened(idle=0.05) as transport:
+        assert await read(await transport.send("GET", url, {}, None, 2)) == b""
         assert not left.is_set()
         await asyncio.wait_for(left.wait(), 1)
 
@@ -298,14 +392,14 @@ def certified(tmp_path, monkeypatch) -> AsyncIterator[ssl.SSLContext]:
     pem = tmp_path / "server.pem"
     pem.write_bytes(self_signed("127.0.0.1"))
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    trusted.cache_clear()
+    forget()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
     yield context
-    trusted.cache_clear()
+    forget()
 
 
-async def test_calls_over_tls_share_a_connection_too(certified):
+async def test_calls_over_tls_share_a_connection_too(opened, certified):
     made = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -313,14 +407,14 @@ async def test_calls_over_tls_share_a_connection_too(certified):
         made += 1
         await always(FRAMED["chunks"])(reader, writer)
 
-    async with peer(answer, tls=certified) as url, carrier() as carry:
+    async with peer(answer, tls=certified) as url, opened() as transport:
         for _ in range(3):
-            assert await read(await carry.send("GET", url, {}, None, 2)) == SAID
+            assert await read(await transport.send("GET", url, {}, None, 2)) == SAID
     assert (url[:8], made) == ("https://", 1)
 
 
 @pytest.mark.parametrize("sheltered", [False, True], ids=["http", "https"])
-async def test_a_proxy_sees_of_a_call_over_tls_nothing_but_where_it_goes(certified, monkeypatch, sheltered):
+async def test_a_proxy_sees_of_a_call_over_tls_nothing_but_where_it_goes(opened, certified, monkeypatch, sheltered):
     heads = []
 
     async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -341,19 +435,21 @@ async def test_a_proxy_sees_of_a_call_over_tls_nothing_but_where_it_goes(certifi
     shelter = certified if sheltered else None
     async with peer(always(FRAMED["a length"]), tls=certified) as url, peer(tunnel, tls=shelter) as proxy:
         monkeypatch.setenv("https_proxy", proxy.replace("://", "://us:se%20cret@"))
-        async with carrier() as carry:
+        async with opened() as transport:
             for _ in range(2):
-                answer = await carry.send("GET", f"{url}/things?token=hidden", {"authorization": "Bearer x"}, None, 2)
+                answer = await transport.send("GET", f"{url}/things?token=hidden", {"authorization": "Bearer x"}, None, 2)
                 assert await read(answer) == SAID
     where = url.removeprefix("https://")
     proof = base64.b64encode(b"us:se cret").decode()
-    assert heads == [f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\nProxy-Authorization: Basic {proof}\r\n\r\n".encode()]
+    assert [head.splitlines()[0].decode() for head in heads] == [f"CONNECT {where} HTTP/1.1"]
+    assert f"Proxy-Authorization: Basic {proof}\r\n".encode() in heads[0]
+    assert not any(word in heads[0].lower() for word in (b"hidden", b"bearer", b"things"))
 
 
-@pytest.mark.parametrize("proxy", ["refuses", "socks5://127.0.0.1:1", "http://127.0.0.1:1"])
-async def test_where_a_proxy_does_not_help_nothing_was_sent(certified, monkeypatch, proxy):
+@pytest.mark.parametrize("proxy", ["refuses", "socks5://127.0.0.1:1", "http://127.0.0.1:1", "gopher://127.0.0.1:1"])
+async def test_where_a_proxy_does_not_help_nothing_was_sent(opened, certified, monkeypatch, proxy):
     async with peer(always(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")) as url:
         monkeypatch.setenv("https_proxy", url if proxy == "refuses" else proxy)
-        async with carrier() as carry:
+        async with opened() as transport:
             with pytest.raises(ConnectError):
-                await carry.send("POST", "https://provider.example/things", {}, b"x", 2)
+                await transport.send("POST", "https://provider.example/things", {}, b"x", 2)

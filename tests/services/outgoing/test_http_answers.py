@@ -124,6 +124,29 @@ async def test_an_unreadable_answer_misbehaves_to_a_read_and_leaves_a_write_in_d
     assert provider.calls == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_byte_order_mark_before_json_is_passed_over(connect, encoding, status):
+    def fault(reply: Reply) -> Fault:
+        return Fault(reply.json(Thing).name)
+
+    http = await connect(Scripted(Response('{"name": "Gr\u00fc\u00dfe"}'.encode(encoding), status)), fault=fault)
+    if status == 200:
+        assert await http.fetch(Thing, "GET", "/things/1") == Thing("Gr\u00fc\u00dfe")
+        assert (await http.request("GET", "/things/1")).body == '{"name": "Gr\u00fc\u00dfe"}'.encode()
+    else:
+        with pytest.raises(Refused) as caught:
+            await http.request("GET", "/things/1")
+        assert caught.value.provider_code == "Gr\u00fc\u00dfe"
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe{", b"\xef\xbb\xbf", b"\xef\xbb", '{"name": "x"}'.encode("utf-16-le")])
+async def test_a_mark_before_what_is_no_json_does_not_make_it_readable(connect, body):
+    http = await connect(Scripted(Response(body, media_type="application/json")))
+    with pytest.raises(Misbehaved):
+        await http.fetch(Thing, "GET", "/things/1")
+
+
 async def test_a_broken_encoding_misbehaves(connect):
     broken = gzip.compress(b"x" * 1000)[:20] + b"\0" * 20
     http = await connect(Scripted(Response(broken, headers={"content-encoding": "gzip"})))

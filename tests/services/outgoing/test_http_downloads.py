@@ -56,6 +56,26 @@ async def test_a_download_tells_its_size_and_takes_a_name_in_any_script(connect)
         assert b"".join([chunk async for chunk in content.chunks]) == b"12345"
 
 
+async def test_a_name_in_any_script_wins_over_the_plain_one_beside_it(connect):
+    headers = {"content-disposition": "attachment; filename=\"naive.pdf\"; filename*=UTF-8''..%2Fna%C3%AFve.pdf"}
+    http = await connect(Scripted(Response(b"12345", headers=headers)))
+    async with http.download("/things/1") as content:
+        assert content.filename == "na\u00efve.pdf"
+
+
+@pytest.mark.parametrize("kind", [b"", b"text", b"text/", b"a/b/c", b"text/\xe2\x82\xac", b"text/x y", b"x/" + b"y" * 9_000])
+async def test_a_media_type_that_is_none_is_that_of_any_bytes(connect, kind):
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: " + kind + b"\r\n\r\n12345")
+        await writer.drain()
+
+    async with peer(answer) as url:
+        http = await connect(url)
+        async with http.download("/things/1") as content:
+            assert content.media_type == "application/octet-stream"
+
+
 @pytest.mark.parametrize(
     "disposition",
     ["", ";", 'inline; filename="', "attachment; filename*=''%", "\xff\xfe", "a" * 5000, 'form-data; name=";;"; ='],

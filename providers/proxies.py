@@ -1,0 +1,98 @@
+"""Proxies of the environment: which one a call to a host goes through, as curl and httpx read ``NO_PROXY``.
+
+An entry of ``NO_PROXY`` is ``*`` for every host, a host or domain (``example.org``, ``.example.org``, ``*.example.org``:
+each with all that is below it), an address, or a network of addresses (``10.0.0.0/8``, ``fd00::/8``); each may name a port,
+before which an IPv6 address stands in brackets. Entries are separated by commas or spaces, and case does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+from urllib.request import getproxies
+
+_MOST_ENTRIES: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Exempt:
+    """Hosts that are reached without a proxy: a network or a domain, on one port or on all."""
+
+    network: IPv4Network | IPv6Network | None
+    domain: str
+    port: int | None
+
+    def covers(self, host: str, address: IPv4Address | IPv6Address | None, port: int) -> bool:
+        if self.port not in {None, port}:
+            return False
+        if self.domain == "*":
+            return True
+        if self.network is not None:
+            return address is not None and address.version == self.network.version and address in self.network
+        return address is None and (host == self.domain or host.endswith(f".{self.domain}"))
+
+
+class Proxies:
+    """The proxies of an environment, by the scheme of the address that is called."""
+
+    def __init__(self, proxies: Mapping[str, str] | None = None) -> None:
+        given = getproxies() if proxies is None else proxies
+        self._proxies = {scheme: _address(proxy) for scheme, proxy in given.items() if scheme != "no" and proxy.strip()}
+        self._exempt = tuple(_exempt(given.get("no", "")))
+
+    def proxy(self, scheme: str, host: str, port: int) -> str | None:
+        """The address of the proxy for calls to a host; None where they go straight."""
+        found = self._proxies.get(scheme) or self._proxies.get("all")
+        if found is None:
+            return None
+        host = host.lower().strip("[]").rstrip(".")
+        address = _ip(host)
+        return None if any(each.covers(host, address, port) for each in self._exempt) else found
+
+
+def _address(proxy: str) -> str:
+    proxy = proxy.strip()
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _exempt(value: str) -> Iterator[_Exempt]:
+    for entry in value.replace(",", " ").lower().split()[:_MOST_ENTRIES]:
+        host, port = _split(entry)
+        network = _network(host)
+        domain = "*" if host == "*" else host.removeprefix("*").strip(".*")
+        if network is not None or domain:
+            yield _Exempt(network, domain, port)
+
+
+def _split(entry: str) -> tuple[str, int | None]:
+    """The host and the port of an entry. The colons of an IPv6 address without brackets are its own."""
+    if entry.startswith("["):
+        host, _, rest = entry[1:].partition("]")
+        if rest.startswith("/"):
+            return host + rest, None
+        port = rest.removeprefix(":")
+    elif entry.count(":") == 1:
+        host, _, port = entry.partition(":")
+    else:
+        return entry, None
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else None
+    return (host, number) if number is not None or not port else (entry, None)
+
+
+def _network(host: str) -> IPv4Network | IPv6Network | None:
+    """A network, or that of one address; an IPv4 address in the clothes of IPv6 is an IPv4 address."""
+    address = _ip(host)
+    try:
+        return ip_network(host if address is None else address, strict=False)
+    except ValueError:
+        return None
+
+
+def _ip(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
