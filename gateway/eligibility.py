@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from pydantic import BaseModel, ValidationError
 
+from gateway import text_rules
 from gateway.directory import Connected
 from providers.capability import Operation
 from providers.errors import Invalid, SigningError, TooLarge, Unsupported
 from providers.model import DeliveryMethod, DocumentRole
 from providers.order import DocumentOrder, Order, ParticipantOrder
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
+def problems(provider: Connected, order: Order, now: datetime, flaws: Sequence[Invalid] = ()) -> list[SigningError]:
+    """Everything that stands in the way, at most one for each input; empty where nothing does.
 
-def problems(provider: Connected, order: Order, now: datetime) -> list[SigningError]:
-    """Everything that stands in the way, at most one for each input; empty where nothing does."""
+    ``flaws`` are what is wrong with the texts of the order at any provider.
+    """
     if not provider.can(Operation.CREATE_SESSION):
         return [Unsupported(f"{provider.name} cannot create sessions.", path=("input", "provider"), provider=provider.name)]
     found: dict[tuple[str, ...], SigningError] = {}
-    for problem in _all(provider, order, now):
+    own = (Invalid(each.message, path=each.path) for each in flaws)
+    for problem in chain(own, _all(provider, order, now)):
         problem.provider = provider.name
         found.setdefault(problem.path, problem)
     return list(found.values())
@@ -83,8 +86,8 @@ def _all(provider: Connected, order: Order, now: datetime) -> Iterator[Invalid]:
 
 def _texts(provider: Connected, order: Order) -> Iterator[Invalid]:
     limits = provider.capabilities.limits
-    if not order.title.strip():
-        yield Invalid("The title is empty. Say what is being signed.", path=("input", "title"))
+    if wrong := text_rules.title(order.title):
+        yield Invalid(wrong, path=("input", "title"))
     for name, text, limit in (
         ("title", order.title, limits.title),
         ("message", order.message, limits.message),
@@ -132,8 +135,8 @@ def _participant(provider: Connected, person: ParticipantOrder, path: tuple[str,
         yield Invalid("An invitation by EMAIL needs an e-mail address.", path=(*path, "email"))
     if DeliveryMethod.SMS in person.delivery_methods and not person.phone:
         yield Invalid("An invitation by SMS needs a phone number.", path=(*path, "phone"))
-    if person.email is not None and not _EMAIL.fullmatch(person.email):
-        yield Invalid("This is no e-mail address.", path=(*path, "email"))
+    if person.email is not None and (wrong := text_rules.email(person.email)):
+        yield Invalid(wrong, path=(*path, "email"))
     if person.language is not None and person.language not in can.languages:
         speaks = ", ".join(sorted(can.languages)) or "no choice of language"
         yield Invalid(f"{provider.name} does not speak this language to signers. It knows {speaks}.", path=(*path, "language"))

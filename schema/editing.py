@@ -32,7 +32,7 @@ async def set_signing_order(info: Info, input: changes.SetSigningOrderInput) -> 
             )
         )
 
-    return await outcome(set_order)
+    return await outcome(set_order, input)
 
 
 async def add_document(info: Info, input: changes.AddDocumentInput) -> Outcome:
@@ -45,7 +45,7 @@ async def add_document(info: Info, input: changes.AddDocumentInput) -> Outcome:
         session, document = await signing.add_document(ref, draft, info.context.once(input.idempotency_key))
         return Outcome(session=session, document=document)
 
-    return await outcome(add)
+    return await outcome(add, input)
 
 
 async def update_document(info: Info, input: changes.UpdateDocumentInput) -> Outcome:
@@ -56,7 +56,7 @@ async def update_document(info: Info, input: changes.UpdateDocumentInput) -> Out
         session, document = await info.context.signing.update_document(ref, key, input.change())
         return Outcome(session=session, document=document)
 
-    return await outcome(update)
+    return await outcome(update, input)
 
 
 async def remove_document(info: Info, input: changes.RemoveDocumentInput) -> Outcome:
@@ -68,7 +68,7 @@ async def remove_document(info: Info, input: changes.RemoveDocumentInput) -> Out
         gone = [child_id("SignatureField", ref, field) for field in fields]
         return Outcome(deleted_ids=[child_id("Document", ref, key), *gone])
 
-    return await outcome(remove)
+    return await outcome(remove, input)
 
 
 async def add_participant(info: Info, input: changes.AddParticipantInput) -> Outcome:
@@ -80,7 +80,7 @@ async def add_participant(info: Info, input: changes.AddParticipantInput) -> Out
         session, participant = await info.context.signing.add_participant(ref, order, info.context.once(input.idempotency_key))
         return Outcome(session=session, participant=participant)
 
-    return await outcome(add)
+    return await outcome(add, input)
 
 
 async def add_self(info: Info, input: changes.SessionActionInput) -> Outcome:
@@ -91,7 +91,7 @@ async def add_self(info: Info, input: changes.SessionActionInput) -> Outcome:
         session, participant = await info.context.signing.add_self(ref, info.context.once(input.idempotency_key))
         return Outcome(session=session, participant=participant)
 
-    return await outcome(add)
+    return await outcome(add, input)
 
 
 async def update_participant(info: Info, input: changes.UpdateParticipantInput) -> Outcome:
@@ -102,7 +102,7 @@ async def update_participant(info: Info, input: changes.UpdateParticipantInput) 
         session, participant = await info.context.signing.update_participant(ref, key, input.change())
         return Outcome(session=session, participant=participant)
 
-    return await outcome(update)
+    return await outcome(update, input)
 
 
 async def remove_participant(info: Info, input: changes.RemoveParticipantInput) -> Outcome:
@@ -114,7 +114,7 @@ async def remove_participant(info: Info, input: changes.RemoveParticipantInput) 
         gone = [child_id("SignatureField", ref, field) for field in fields]
         return Outcome(deleted_ids=[child_id("Participant", ref, key), *gone])
 
-    return await outcome(remove)
+    return await outcome(remove, input)
 
 
 async def add_field(info: Info, input: changes.AddFieldInput) -> Outcome:
@@ -131,7 +131,7 @@ async def add_field(info: Info, input: changes.AddFieldInput) -> Outcome:
         now, field = await info.context.signing.add_field(ref, placement)
         return Outcome(session=now, field=field)
 
-    return await outcome(add)
+    return await outcome(add, input)
 
 
 async def update_field(info: Info, input: changes.UpdateFieldInput) -> Outcome:
@@ -142,7 +142,7 @@ async def update_field(info: Info, input: changes.UpdateFieldInput) -> Outcome:
         session, field = await info.context.signing.update_field(ref, key, input.change())
         return Outcome(session=session, field=field)
 
-    return await outcome(update)
+    return await outcome(update, input)
 
 
 async def remove_field(info: Info, input: changes.RemoveFieldInput) -> Outcome:
@@ -153,4 +153,4 @@ async def remove_field(info: Info, input: changes.RemoveFieldInput) -> Outcome:
         gone = await info.context.signing.remove_field(ref, key)
         return Outcome(deleted_ids=[child_id("SignatureField", ref, each) for each in gone])
 
-    return await outcome(remove)
+    return await outcome(remove, input)

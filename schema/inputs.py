@@ -20,6 +20,7 @@ from providers.order import ParticipantOrder, SignatureOrder
 from schema.multipart import FilePart
 from schema.node import child_ref, session_ref
 from schema.scalars import Duration, Json
+from schema.text_rules import require
 
 _MOST_FOLLOWED = 1_000
 
@@ -48,7 +49,8 @@ class SessionFilter:
     participant_email: str | None = None
 
     def wanted(self) -> Wanted:
-        """The filter in the gateway's words."""
+        """The filter in the gateway's words. Raises a group of ``Invalid``."""
+        require(self, ("filter",))
         lists: Any = {name: tuple(value) for name, value in vars(self).items() if isinstance(value, list)}
         return Wanted(**(vars(self) | lists))
 
@@ -63,7 +65,8 @@ class SessionEventFilter:
     to_statuses: list[model.SessionStatus] | None = None
 
     def wanted(self) -> EventFilter:
-        """The filter in the gateway's words. Raises ``Invalid``."""
+        """The filter in the gateway's words. Raises ``Invalid``, or a group of them."""
+        require(self, ("filter",))
         if self.session_ids is not None and len(self.session_ids) > _MOST_FOLLOWED:
             raise TooLarge(f"Follow at most {_MOST_FOLLOWED} sessions by their ids.", path=("filter", "sessionIds"))
         refs = None
@@ -91,7 +94,8 @@ class SignatureFilter:
     signed_to: datetime | None = None
 
     def wanted(self) -> WantedSignatures:
-        """The filter in the gateway's words."""
+        """The filter in the gateway's words. Raises a group of ``Invalid``."""
+        require(self, ("filter",))
         return WantedSignatures(**vars(self))
 
 
@@ -105,7 +109,8 @@ class WebhookDeliveryFilter:
     received_to: datetime | None = None
 
     def wanted(self) -> DeliveryFilter:
-        """The filter in the gateway's words."""
+        """The filter in the gateway's words. Raises a group of ``Invalid``."""
+        require(self, ("filter",))
         return DeliveryFilter(**vars(self))
 
 

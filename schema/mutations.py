@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.file_uploads import Upload
 
+from gateway import text_rules
 from schema import changes, editing
 from schema.context import Info
 from schema.describes import resolved
@@ -24,6 +25,7 @@ from schema.payloads import (
     WebhookDeliveryPayload,
     outcome,
 )
+from schema.text_rules import problems, require_text
 
 _SESSION = ("input", "session")
 
@@ -33,10 +35,12 @@ async def _create_session(info: Info, input: CreateSessionInput) -> Outcome:
 
     async def create() -> Outcome:
         return Outcome(
-            session=await signing.create_session(await input.draft(signing), info.context.once(input.idempotency_key))
+            session=await signing.create_session(
+                await input.draft(signing), info.context.once(input.idempotency_key), problems(input)
+            )
         )
 
-    return await outcome(create)
+    return await outcome(create)  # what is wrong with its texts is told with all else
 
 
 async def _update_session(info: Info, input: changes.UpdateSessionInput) -> Outcome:
@@ -46,7 +50,7 @@ async def _update_session(info: Info, input: changes.UpdateSessionInput) -> Outc
             session=await info.context.signing.update_session(ref, input.change(), info.context.once(input.idempotency_key))
         )
 
-    return await outcome(update)
+    return await outcome(update, input)
 
 
 async def _start_session(info: Info, input: changes.SessionActionInput) -> Outcome:
@@ -54,7 +58,7 @@ async def _start_session(info: Info, input: changes.SessionActionInput) -> Outco
         ref = session_ref(input.session, _SESSION)
         return Outcome(session=await info.context.signing.start_session(ref, info.context.once(input.idempotency_key)))
 
-    return await outcome(start)
+    return await outcome(start, input)
 
 
 async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> Outcome:
@@ -64,7 +68,7 @@ async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> Outc
             session=await info.context.signing.cancel_session(ref, input.reason, info.context.once(input.idempotency_key))
         )
 
-    return await outcome(cancel)
+    return await outcome(cancel, input)
 
 
 async def _delete_session(info: Info, input: changes.SessionActionInput) -> Outcome:
@@ -73,7 +77,7 @@ async def _delete_session(info: Info, input: changes.SessionActionInput) -> Outc
         gone = await info.context.signing.delete_session(ref, info.context.once(input.idempotency_key))
         return Outcome(deleted_ids=[node_id("Session", gone.provider, gone.key)])
 
-    return await outcome(delete)
+    return await outcome(delete, input)
 
 
 async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -> Outcome:
@@ -83,7 +87,7 @@ async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -
             session=await info.context.signing.duplicate_session(ref, input.title, info.context.once(input.idempotency_key))
         )
 
-    return await outcome(duplicate)
+    return await outcome(duplicate, input)
 
 
 async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> Outcome:
@@ -94,7 +98,7 @@ async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> 
             session=await signing.recreate_session(ref, input.title, input.reason, info.context.once(input.idempotency_key))
         )
 
-    return await outcome(recreate)
+    return await outcome(recreate, input)
 
 
 async def _upload_file(info: Info, file: Upload) -> Outcome:
@@ -111,7 +115,7 @@ async def _save_signature(info: Info, input: SaveSignatureInput) -> Outcome:
             signature=await signing.save_signature(input.provider, input.order(), info.context.once(input.idempotency_key))
         )
 
-    return await outcome(save)
+    return await outcome(save, input)
 
 
 async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> Outcome:
@@ -120,7 +124,7 @@ async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> 
         await info.context.signing.delete_signature(ref, key)
         return Outcome(deleted_ids=[child_id("Signature", ref, key)])
 
-    return await outcome(delete)
+    return await outcome(delete, input)
 
 
 async def _begin_authorization(info: Info, provider: str) -> Outcome:
@@ -132,6 +136,8 @@ async def _begin_authorization(info: Info, provider: str) -> Outcome:
 
 async def _complete_authorization(info: Info, provider: str, code: str, state: str) -> Outcome:
     async def complete() -> Outcome:
+        for name, text in (("provider", provider), ("code", code), ("state", state)):
+            require_text(text_rules.name, text, (name,))
         return Outcome(provider=await info.context.signing.complete_authorization(provider, code, state))
 
     return await outcome(complete)

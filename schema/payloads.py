@@ -15,6 +15,7 @@ from gateway.store import StagedFile as ModelStagedFile
 from providers import model
 from schema.describes import describes, resolved
 from schema.problems import Problem, attempt
+from schema.text_rules import require
 from schema.types.document import Document, SignatureField
 from schema.types.participant import Participant
 from schema.types.provider import Provider
@@ -40,9 +41,18 @@ class Outcome:
     deleted_ids: list[strawberry.ID] = dataclasses.field(default_factory=list)
 
 
-async def outcome(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """What the work came to, or the problems that kept it from coming to anything."""
-    result, problems = await attempt(work())
+async def outcome(work: Callable[[], Awaitable[Outcome]], given: object = None) -> Outcome:
+    """What the work came to, or the problems that kept it from coming to anything.
+
+    It is not begun where the texts of what is ``given``, an input, are not what they may be.
+    """
+
+    async def checked() -> Outcome:
+        if given is not None:
+            require(given)
+        return await work()
+
+    result, problems = await attempt(checked())
     return dataclasses.replace(result or Outcome(), problems=problems)
 
 

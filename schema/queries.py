@@ -20,6 +20,7 @@ from schema.node import child_ref, node_id, parse_any, session_ref
 from schema.paging import cursor, fingerprint, position, window
 from schema.problems import Problem
 from schema.scalars import Duration
+from schema.text_rules import problems
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
 from schema.types.document import Document
 from schema.types.mapping import MappingReport
@@ -220,7 +221,7 @@ async def _resolve_eligible_providers(
     input: CreateSessionInput,
 ) -> list[ModelEligibility]:
     signing = info.context.signing
-    return await signing.eligible(await input.draft(signing))
+    return await signing.eligible(await input.draft(signing), problems(input))
 
 
 async def _resolve_comparison(

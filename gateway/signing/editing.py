@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from gateway.directory import Connected
 from gateway.drafts import DocumentDraft
 from gateway.signing.once import Receipt
 from gateway.signing.writing import Writing, content
+from gateway.uploads import safe_filename
 from providers.capability import Operation
 from providers.errors import Invalid, NotFound
 from providers.model import Document, Field, Participant, Session, SessionRef, SigningOrder
@@ -66,7 +68,8 @@ class Editing(Writing):
         return session, _found(session.document(receipt.child or ""), "document")
 
     async def update_document(self, ref: SessionRef, key: str, change: DocumentChange) -> tuple[Session, Document]:
-        """Changes what a document is called."""
+        """Changes what a document is called; its file is named as that of a new document would be."""
+        change = replace(change, filename=safe_filename(change.filename))
         session = await self._inside(
             ref,
             Operation.UPDATE_DOCUMENT,

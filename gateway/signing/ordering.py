@@ -37,26 +37,26 @@ class Ordering:
         """The same, as if there were no providers but these."""
         return Ordering(directory, self._uploads, self._store, self._clock)
 
-    async def problems(self, provider: Connected, draft: SessionDraft) -> list[SigningError]:
+    async def problems(self, provider: Connected, draft: SessionDraft, flaws: Sequence[Invalid] = ()) -> list[SigningError]:
         """What stands in the way of a draft at a provider. Calls nobody."""
         try:
             self._directory.able(provider.name, Operation.CREATE_SESSION, path=("input", "provider"))
             order = self._order(draft, await self._files(draft.documents))
         except (SigningError, ExceptionGroup) as error:
             if found := expected(error):
-                return found
+                return [*flaws, *found]
             raise
-        return problems(provider, order, self._clock.now())
+        return problems(provider, order, self._clock.now(), flaws)
 
-    async def prepare(self, draft: SessionDraft) -> tuple[Connected, Order, list[StagedFile]]:
+    async def prepare(self, draft: SessionDraft, flaws: Sequence[Invalid] = ()) -> tuple[Connected, Order, list[StagedFile]]:
         """The provider of a draft, its order and its files, checked. Raises a group of ``Invalid``.
 
         Only a document that another session has is fetched from its provider, once everything else is right.
         """
-        provider = self._directory.able(draft.provider, Operation.CREATE_SESSION, path=("input", "provider"))
-        files = await self._files(draft.documents)
-        if found := problems(provider, self._order(draft, files), self._clock.now()):
+        provider = self._directory.get(draft.provider, path=("input", "provider"))
+        if found := await self.problems(provider, draft, flaws):
             raise ExceptionGroup("the order cannot be carried out", found)
+        files = await self._files(draft.documents)
         staged = await self._staged(draft.documents, files)
         return provider, validated(provider, self._order(draft, staged)), staged
 

@@ -65,15 +65,18 @@ class Writing(Showing):
         await self._undertakings.close()
         await super().close()
 
-    async def eligible(self, draft: SessionDraft) -> list[Eligibility]:
-        """Which providers could carry out an order, and why the others could not. Calls no provider."""
-        return [Eligibility(each, await self._ordering.problems(each, draft)) for each in self.directory]
+    async def eligible(self, draft: SessionDraft, flaws: Sequence[Invalid] = ()) -> list[Eligibility]:
+        """Which providers could carry out an order, and why the others could not. Calls no provider.
 
-    async def create_session(self, draft: SessionDraft, once: str | None = None) -> Session:
+        ``flaws`` are what is wrong with the texts of the order at any provider.
+        """
+        return [Eligibility(each, await self._ordering.problems(each, draft, flaws)) for each in self.directory]
+
+    async def create_session(self, draft: SessionDraft, once: str | None = None, flaws: Sequence[Invalid] = ()) -> Session:
         """Makes a session. Raises a group of ``Invalid`` before any call; a failure later unmakes what was made."""
 
         async def create(promise: str | None) -> Receipt:
-            provider, order, files = await self._ordering.prepare(draft)
+            provider, order, files = await self._ordering.prepare(draft, flaws)
             session = await self._undertakings.run(
                 provider,
                 lambda steps, marker: provider.adapter.create_session(replace(order, marker=marker), steps),
@@ -111,7 +114,6 @@ class Writing(Showing):
             await self._read_again(ref)
             return Receipt(copy.ref)
 
-        _require_reason(reason)
         return await self._session_of(await self._once.do(once, ("recreate", ref, title, reason), recreate))
 
     async def update_session(self, ref: SessionRef, change: SessionChange, once: str | None = None) -> Session:
@@ -126,7 +128,6 @@ class Writing(Showing):
 
     async def cancel_session(self, ref: SessionRef, reason: str, once: str | None = None) -> Session:
         """Ends a session before everyone has signed."""
-        _require_reason(reason)
         return await self._act(
             ref, Operation.CANCEL_SESSION, once, reason, lambda at, session: at.adapter.cancel_session(session, reason)
         )
@@ -242,11 +243,6 @@ class Writing(Showing):
             await self._fetch(ref, ChangeSource.READ, {})
         except SigningError:
             self._cache.drop(ref)
-
-
-def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        raise Invalid("Say why: the participants are told.", path=("input", "reason"))
 
 
 def content(session: Session) -> object:
