@@ -49,15 +49,14 @@ class Uploads:
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def stage(
-        self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None, viewer: str | None = None
+        self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None, owner: str | None = None
     ) -> StagedFile:
         """Keeps the bytes for a while. Raises ``TooLarge``, and ``Invalid`` for a file that is empty or not what it says.
 
-        Raises ``TooMany`` where as much of a ``viewer`` waits as may; without one, nobody's share is counted.
+        Raises ``TooMany`` where as much of an ``owner`` waits as may; without one, nobody's share is counted.
         """
         key = secrets.token_urlsafe(24)
         path = self._settings.folder / key
-        owner = None if viewer is None else hashlib.sha256(viewer.encode()).hexdigest()
         try:
             await self._require_room(owner)
             async with aclosing(self._counted(chunks, owner)) as counted:
@@ -83,10 +82,10 @@ class Uploads:
             raise
         return file
 
-    async def find(self, key: str) -> StagedFile:
-        """A staged file that can still be used. Raises ``NotFound`` that says why it cannot."""
+    async def find(self, key: str, owner: str | None = None) -> StagedFile:
+        """A staged file of this ``owner`` that can still be used. Raises ``NotFound`` that says why it cannot."""
         file = await self._files.get(key) if _ID.fullmatch(key) else None
-        if file is None:
+        if file is None or file.owner != owner:
             raise NotFound(
                 "There is no such upload. Upload the file with PUT /uploads or uploadFile and use the id you get.",
                 path=("upload",),

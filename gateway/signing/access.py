@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from gateway.authentication.allowance import Allowance
 from gateway.directory import Connected
 from gateway.signing.inbox import DeliveryList
+from gateway.signing.policy import Policy
 from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList
 from gateway.signing.signing import Signing
@@ -111,7 +112,8 @@ def admit(signing: Signing, viewer: Viewer, allowance: Allowance) -> Signing:
     admitted.allowance = allowance
     if viewer.providers is not None:
         admitted.directory = signing.directory.only(viewer.providers)
-        admitted._ordering = signing._ordering.within(admitted.directory)
+    admitted.policy = Policy(viewer, admitted.directory)
+    admitted._ordering = signing._ordering.within(admitted.policy)
     return admitted
 
 
@@ -179,7 +181,7 @@ class _Bounded(Signing):
 
     async def upload(self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None) -> StagedFile:
         """As ever, as long as no more waits for this viewer than may."""
-        return await self.uploads.stage(chunks, filename=filename, media_type=media_type, viewer=self.viewer.id)
+        return await self.uploads.stage(chunks, filename=filename, media_type=media_type, owner=self.policy.owner)
 
     def _bounded(self, wanted: F) -> F:
         """The same filter, for what there is for this viewer where it names no provider."""

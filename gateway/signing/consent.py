@@ -20,11 +20,13 @@ from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 
 _PATIENCE = timedelta(minutes=10)
+_UNKNOWN_STATE = "This state was not given to you here, was used, or is too old. Begin the authorization again."
 
 
 class _Pending(msgspec.Struct, frozen=True, array_like=True):
     provider: str
     verifier: str
+    owner: str | None = None
 
 
 class _Given(msgspec.Struct, frozen=True, array_like=True):
@@ -60,24 +62,33 @@ class Consent(Editing):
         challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         url = await provider.adapter.begin_authorization(state, challenge)
         expires_at = self._clock.now() + _PATIENCE
-        pending = msgspec.msgpack.encode(_Pending(name, verifier))
+        pending = msgspec.msgpack.encode(_Pending(name, verifier, self.policy.owner))
         await self._store.secrets.put("authorization", _digest(state), pending, expires_at)
         return Authorization(url, state, expires_at)
 
     async def complete_authorization(self, name: str, code: str, state: str) -> Connected:
-        """Exchanges the code that a person brought back. Raises ``Invalid`` for a state that was never given, or used."""
+        """Exchanges the code that a person brought back. Raises ``Invalid`` for a state that was never given to them, or used.
+
+        Otherwise somebody could have another complete what they have begun, and have the gateway act for the wrong person.
+        """
         provider = self.directory.get(name, path=("provider",))
-        kept = await self._store.secrets.take("authorization", _digest(state), self._clock.now())
-        pending = None if kept is None else msgspec.msgpack.decode(kept, type=_Pending)
-        if pending is None or pending.provider != name:
-            raise Invalid(
-                "This state was not given here, was used, or is too old. Begin the authorization again.", path=("state",)
-            )
+        key, now = _digest(state), self._clock.now()
+        # Looked at before it is taken: who sends another's state does not use it up.
+        if not self._begun_here(name, await self._store.secrets.get("authorization", key, now)):
+            raise Invalid(_UNKNOWN_STATE, path=("state",))
+        pending = self._begun_here(name, await self._store.secrets.take("authorization", key, now))
+        if pending is None:
+            raise Invalid(_UNKNOWN_STATE, path=("state",))
         token = await provider.adapter.complete_authorization(code, pending.verifier)
         expires_at = None if token.expires_in is None else self._clock.now() + timedelta(seconds=token.expires_in)
         given = msgspec.msgpack.encode(_Given(token.value.get_secret_value(), expires_at))
         await self._store.secrets.put("token", name, given, expires_at)
         return provider
+
+    def _begun_here(self, name: str, kept: bytes | None) -> _Pending | None:
+        """The authorization under way, if this viewer has begun it at that provider."""
+        pending = None if kept is None else msgspec.msgpack.decode(kept, type=_Pending)
+        return pending if pending is not None and (pending.provider, pending.owner) == (name, self.policy.owner) else None
 
 
 async def recall_tokens(directory: Directory, store: Store, clock: Clock) -> None:

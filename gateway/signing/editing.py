@@ -63,6 +63,7 @@ class Editing(Writing):
             return Receipt(ref, _new(before.documents, after.documents))
 
         came_of = self._came_of(_documents, added)
+        self._ordering.require(ref.provider, ("input", "session"), (draft,))
         receipt = await self._once.do(once, ("add document", ref, draft.meaning), add, came_of)
         session = await self._session_of(receipt)
         return session, _found(session.document(receipt.child or ""), "document")
@@ -165,6 +166,7 @@ class Editing(Writing):
             return Receipt(ref, _new(before.participants, after.participants))
 
         came_of = self._came_of(_people, joined)
+        self.policy.require_provider(ref.provider, ("input", "session"))
         receipt = await self._once.do(once, (operation, ref, meaning), join, came_of)
         session = await self._session_of(receipt)
         return session, _found(session.participant(receipt.child or ""), "participant")

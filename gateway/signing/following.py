@@ -47,6 +47,7 @@ class Following(Consent):
 
     async def session_events(self, ref: SessionRef, limit: int, after: EventCursor | None = None) -> EventList:
         """What has happened to one session, oldest first. Raises ``CursorExpired``."""
+        self.policy.require_provider(ref.provider, ("id",))
         if after is not None:
             await self._hub.check(after)
         found = await self._store.events.page(after.seq if after else 0, limit + 1, EventFilter(sessions=(ref,)))

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import anyio
 
-from gateway.directory import Connected, Directory
+from gateway.directory import Connected
 from gateway.drafts import DocumentDraft, SessionDraft
 from gateway.eligibility import document_problems, participant_problems, problems, validated, validated_participant
+from gateway.signing.policy import Policy
 from gateway.store import StagedFile, Store
 from gateway.uploads import Uploads
 from providers.adapter import Steps
@@ -27,15 +28,25 @@ _UNDO_SECONDS = 20.0
 class Ordering:
     """Looks up what a draft names, checks it, and has it carried out."""
 
-    def __init__(self, directory: Directory, uploads: Uploads, store: Store, clock: Clock) -> None:
-        self._directory = directory
+    def __init__(self, policy: Policy, uploads: Uploads, store: Store, clock: Clock) -> None:
+        self._policy = policy
+        self._directory = policy.directory
         self._uploads = uploads
         self._store = store
         self._clock = clock
 
-    def within(self, directory: Directory) -> Ordering:
-        """The same, as if there were no providers but these."""
-        return Ordering(directory, self._uploads, self._store, self._clock)
+    def within(self, policy: Policy) -> Ordering:
+        """The same, for another viewer."""
+        return Ordering(policy, self._uploads, self._store, self._clock)
+
+    def require(self, provider: str, path: Sequence[str], drafts: Sequence[DocumentDraft] = ()) -> None:
+        """Raises ``NotFound`` or ``Forbidden`` where this viewer may not name that provider, or copy one of those documents.
+
+        It holds for what was carried out before as well: it is asked ahead of an idempotency key.
+        """
+        self._policy.require_provider(provider, path)
+        if any(draft.document is not None for draft in drafts):
+            self._policy.require_bytes(("input",))
 
     async def problems(self, provider: Connected, draft: SessionDraft, flaws: Sequence[Invalid] = ()) -> list[SigningError]:
         """What stands in the way of a draft at a provider. Calls nobody."""
@@ -107,7 +118,7 @@ class Ordering:
 
     async def _file(self, draft: DocumentDraft) -> StagedFile:
         if draft.upload is not None:
-            return await self._uploads.find(draft.upload)
+            return await self._uploads.find(draft.upload, self._policy.owner)
         if draft.document is None:
             raise Invalid("Name the document by exactly one of upload, file and document.")
         _, document = await self._known(*draft.document)

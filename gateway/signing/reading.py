@@ -21,6 +21,7 @@ from gateway.redis import connect
 from gateway.schedule import Schedule
 from gateway.settings import Settings
 from gateway.signing.observation import Observation
+from gateway.signing.policy import Policy
 from gateway.source import SourceReport
 from gateway.store import (
     Row,
@@ -31,6 +32,7 @@ from gateway.store import (
     Store,
 )
 from gateway.uploads import Uploads
+from gateway.viewer import NOBODY
 from gateway.vigil import Vigil
 from gateway.wake import Wake
 from providers.capability import Operation
@@ -63,6 +65,7 @@ class Reading:
 
     def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
         self.directory = directory
+        self.policy = Policy(NOBODY, directory)
         self.uploads = uploads
         self._freshness = settings.freshness
         self._store = store

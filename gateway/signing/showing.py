@@ -32,8 +32,6 @@ _ACTIONS: Final = dict.fromkeys(
         Operation.START_SESSION,
         Operation.CANCEL_SESSION,
         Operation.DELETE_SESSION,
-        Operation.DUPLICATE_SESSION,
-        Operation.RECREATE_SESSION,
         Operation.SET_SIGNING_ORDER,
         Operation.ADD_DOCUMENT,
         Operation.UPDATE_DOCUMENT,
@@ -48,9 +46,13 @@ _ACTIONS: Final = dict.fromkeys(
         Operation.SAVE_SIGNATURE,
         Operation.DELETE_SIGNATURE,
     ),
-    WRITE_SESSIONS,
-) | {Operation.DOWNLOAD_DOCUMENT: READ_DOCUMENTS}
-"""What can be done with one session, and the scope that it needs."""
+    frozenset({WRITE_SESSIONS}),
+) | {
+    Operation.DUPLICATE_SESSION: frozenset({WRITE_SESSIONS, READ_DOCUMENTS}),
+    Operation.RECREATE_SESSION: frozenset({WRITE_SESSIONS, READ_DOCUMENTS}),
+    Operation.DOWNLOAD_DOCUMENT: frozenset({READ_DOCUMENTS}),
+}
+"""What can be done with one session, and the scopes that it needs: two copy its documents."""
 _WITHOUT_BYTES: Final = frozenset({DocumentStatus.PROCESSING, DocumentStatus.FAILED, DocumentStatus.DELETED})
 
 
@@ -75,7 +77,7 @@ class Showing(Reading):
     def actions(self, session: Session, viewer: Viewer) -> list[Operation]:
         """What a viewer can do with a session now: what its provider can, in its state, with the viewer's scopes."""
         can = self.directory.get(session.provider).capabilities
-        possible = [each for each, scope in _ACTIONS.items() if scope in viewer.scopes and can.possible(each, session.status)]
+        possible = [each for each, needs in _ACTIONS.items() if needs <= viewer.scopes and can.possible(each, session.status)]
         nothing = not any(map(self.has_bytes, session.documents))
         return [each for each in possible if not (nothing and each is Operation.DOWNLOAD_DOCUMENT)]
 
@@ -126,6 +128,7 @@ class Showing(Reading):
 
     def link(self, kind: Literal["document", "signature"], session: SessionRef, key: str, lasting: timedelta) -> Link:
         """A link to the bytes of a document or a signature that needs no other credential."""
+        self.policy.require_provider(session.provider, ("id",))
         return self._links.make(kind, session.provider, session.key, key, lasting)
 
     @asynccontextmanager

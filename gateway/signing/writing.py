@@ -51,7 +51,7 @@ class Writing(Showing):
 
     def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
         super().__init__(settings, directory, store, uploads, clock)
-        self._ordering = Ordering(directory, uploads, store, clock)
+        self._ordering = Ordering(self.policy, uploads, store, clock)
         self._undertakings = Undertakings(directory, store, settings.sagas, clock, self._kept)
         self._once = Once(store, settings, clock, self._undertakings.owner)
 
@@ -85,6 +85,7 @@ class Writing(Showing):
             await self._ordering.spend(files)
             return Receipt(session.ref)
 
+        self._ordering.require(draft.provider, ("input", "provider"), draft.documents)
         return await self._session_of(await self._once.do(once, ("create", draft.meaning), create))
 
     async def duplicate_session(self, ref: SessionRef, title: str | None, once: str | None = None) -> Session:
@@ -92,6 +93,7 @@ class Writing(Showing):
 
         async def duplicate(promise: str | None) -> Receipt:
             provider, session = await self._for_change(ref, Operation.DUPLICATE_SESSION)
+            self.policy.require_bytes(_SESSION)
             copy = await self._undertakings.run(
                 provider,
                 lambda steps, marker: provider.adapter.duplicate_session(session, title, marker, steps),
@@ -99,6 +101,7 @@ class Writing(Showing):
             )
             return Receipt(copy.ref)
 
+        self.policy.require_provider(ref.provider, _SESSION)
         return await self._session_of(await self._once.do(once, ("duplicate", ref, title), duplicate))
 
     async def recreate_session(self, ref: SessionRef, title: str | None, reason: str, once: str | None = None) -> Session:
@@ -106,6 +109,7 @@ class Writing(Showing):
 
         async def recreate(promise: str | None) -> Receipt:
             provider, session = await self._for_change(ref, Operation.RECREATE_SESSION)
+            self.policy.require_bytes(_SESSION)
             copy = await self._undertakings.run(
                 provider,
                 lambda steps, marker: provider.adapter.recreate_session(session, title, reason, marker, steps),
@@ -114,6 +118,7 @@ class Writing(Showing):
             await self._read_again(ref)
             return Receipt(copy.ref)
 
+        self.policy.require_provider(ref.provider, _SESSION)
         return await self._session_of(await self._once.do(once, ("recreate", ref, title, reason), recreate))
 
     async def update_session(self, ref: SessionRef, change: SessionChange, once: str | None = None) -> Session:
@@ -149,6 +154,7 @@ class Writing(Showing):
             session = await self.observe(await able.adapter.save_signature(order), ChangeSource.MUTATION)
             return Receipt(session.ref, session.signatures[0].key)
 
+        self.policy.require_provider(provider, ("input", "provider"))
         session = await self._session_of(await self._once.do(once, ("save", provider, order), save))
         return session.signatures[0]
 
@@ -183,6 +189,7 @@ class Writing(Showing):
 
         look = _MOVES.get(operation, content)
         came_of = self._came_of(look, lambda before, now: Receipt(now.ref))
+        self.policy.require_provider(ref.provider, _SESSION)
         return await self._session_of(await self._once.do(once, (operation, ref, meaning), act, came_of))
 
     async def _changed(
@@ -235,6 +242,8 @@ class Writing(Showing):
         return provider, session
 
     async def _session_of(self, receipt: Receipt) -> Session:
+        """The session of a receipt, which may be another's: it is shown to whom it may be shown now."""
+        self.policy.require_provider(receipt.session.provider)
         known = await self._store.sessions.get(receipt.session)
         return known or await self.session(receipt.session)
 
