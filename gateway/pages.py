@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from gateway.source import SourceReport
 from gateway.store import Row
-from providers.model import Session
+from gateway.unreadable import MOST
+from providers.model import Session, UnreadableRow
 
 
 class Together(list[Session]):
@@ -30,6 +32,21 @@ class ListPage:
     def sessions(self) -> Together:
         """The sessions of the rows."""
         return Together(row.session for row in self.rows)
+
+    @cached_property
+    def unreadable(self) -> Mapping[str, tuple[UnreadableRow, ...]]:
+        """The parts of these sessions that could not be read, by provider."""
+        found: dict[str, tuple[UnreadableRow, ...]] = {}
+        for row in self.rows:
+            if row.session.unreadable:
+                found[row.session.provider] = (*found.get(row.session.provider, ()), *row.session.unreadable)
+        return found
+
+    def named(self, sources: Sequence[SourceReport]) -> Sequence[SourceReport]:
+        """The same reports, which name these parts as well."""
+        return [
+            replace(each, unreadable=(*each.unreadable, *self.unreadable.get(each.provider, ()))[:MOST]) for each in sources
+        ]
 
 
 class Pages:

@@ -273,6 +273,7 @@ class Session:
     ``parts`` names the provider's own sessions where this one is composed of several, in signing
     order. ``partial`` marks a row of a list that lacks what only a single read gives. ``native`` is the
     provider's last payload as JSON, unchanged but for its signing URLs, which are left out.
+    ``unreadable`` names parts that could not be read, or whose links led nowhere.
     ``observed_at``, ``source`` and ``stale`` are written by the gateway, never by an adapter.
 
     What follows from the rest is worked out once, and so there are no slots here.
@@ -299,6 +300,7 @@ class Session:
     archive: Archive | None = None
     parts: tuple[str, ...] = ()
     partial: bool = False
+    unreadable: tuple[UnreadableRow, ...] = ()
     native: bytes = field(default=b"null", repr=False)
     observed_at: datetime | None = None
     source: ChangeSource = ChangeSource.READ

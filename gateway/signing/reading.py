@@ -184,7 +184,9 @@ class Reading:
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
         await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
         page = await self._page(wanted, order, part)
-        return SessionList(page if page.whole else ListPage(await self._completed(page.rows), page.more), sources)
+        if not page.whole:
+            page = ListPage(await self._completed(page.rows), page.more)
+        return SessionList(page, page.named(sources) if page.unreadable else sources)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
         """How many sessions match."""
@@ -288,7 +290,9 @@ _ENDED = frozenset(
 
 def deleted(session: Session) -> Session:
     """What is left to say of a session that its provider has no more."""
-    return replace(session, status=SessionStatus.DELETED, provider_status=None, documents=(), signatures=(), partial=False)
+    return replace(
+        session, status=SessionStatus.DELETED, provider_status=None, documents=(), fields=(), signatures=(), partial=False
+    )
 
 
 def trimmed(found: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:

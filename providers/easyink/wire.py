@@ -6,7 +6,7 @@ The models require only what cannot be done without; anything else may be missin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -134,7 +134,7 @@ class DraftParticipant(Wire, frozen=True):
 class FieldPlacement(Wire, frozen=True):
     """Points from the lower left corner of a page; the first page is 1."""
 
-    page: int
+    page: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
     position_x: float
     position_y: float
     size_x: float

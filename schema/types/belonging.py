@@ -21,10 +21,18 @@ async def session_of(
     return await info.context.signing.session(root.session)
 
 
-async def document_of(root: strawberry.Parent[model.Signature | model.Field], info: Info) -> model.Document | None:
+async def document_of(root: strawberry.Parent[model.Signature], info: Info) -> model.Document | None:
     """The document that it is on."""
     session = await info.context.signing.session(root.session)
     return None if root.document is None else session.document(root.document)
+
+
+async def field_document_of(root: strawberry.Parent[model.Field], info: Info) -> model.Document:
+    """The document that a field is on; where it was removed since the field was read, that it is gone."""
+    session = await info.context.signing.session(root.session)
+    return session.document(root.document) or model.Document(
+        session=root.session, key=root.document, role=model.DocumentRole.TO_SIGN, status=model.DocumentStatus.DELETED
+    )
 
 
 async def participant_of(root: strawberry.Parent[model.Signature | model.Field], info: Info) -> model.Participant | None:

@@ -12,7 +12,7 @@ from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import child_id
 from schema.scalars import Duration
-from schema.types.belonging import document_of, participant_of, provider_of, session_of
+from schema.types.belonging import field_document_of, participant_of, provider_of, session_of
 from schema.types.download import TEN_MINUTES, Download, Linked
 from schema.types.node import Node
 from schema.types.provider import Provider
@@ -79,7 +79,7 @@ class SignatureField(Node):
 
     id: strawberry.ID = resolved(_field_id)
     key: str
-    document: Document = resolved(document_of)
+    document: Document = resolved(field_document_of)
     participant: Annotated[Participant, strawberry.lazy("schema.types.participant")] | None = resolved(participant_of)
     type: str
     page: int

@@ -77,3 +77,56 @@ async def test_odd_row_of_list_is_named_unreadable_while_all_others_are_there(sc
     scene.relays[kind].alter = lambda request, body: body
     _, sources = await listed(scene)
     assert sources[kind]["unreadable"] == []
+
+
+FIELDS = """
+query Q($maxAge: Duration) {
+  sessions(maxAge: $maxAge) {
+    nodes { key documents { key } fields { key document { id key } participant { key } dependsOn } }
+    sources { provider outcome unreadable { key reason } }
+  }
+}"""
+LINKS = {
+    "no documents": lambda draft: draft.update(documents=None),
+    "a document that is not there": lambda draft: draft["signatureFields"][0].update(documentId="nowhere"),
+    "a person who is not there": lambda draft: draft["signatureFields"][0].update(participantId="nobody"),
+    "no people": lambda draft: draft.update(participants=[]),
+    "a field that is not there": lambda draft: draft["signatureFields"][0].update(dependsOn="nothing"),
+}
+
+
+@pytest.mark.parametrize("relayed", [("easyink",)])
+async def test_link_that_leads_nowhere_is_named_and_everything_else_is_shown(scene):
+    other = await scene.create("persist")
+    field = {"documentIndex": 0, "participantRef": "Ada", "page": 1, "x": 10, "y": 10, "width": 90, "height": 30}
+    draft = await scene.create("easyink", fields=[field], start=False)
+    started = await scene.create("easyink", fields=[field])
+    for name, change in {"nothing": lambda draft: None, **LINKS}.items():
+
+        def alter(request, body: bytes, change=change) -> bytes:
+            if request.method != "GET" or not request.url.path.endswith(draft["key"]):
+                return body
+            found = json.loads(body)
+            change(found)
+            return json.dumps(found).encode()
+
+        scene.relays["easyink"].alter = alter
+        scene.clock.ahead += 11
+        await scene.read(draft["id"])
+        found = (await scene.data(FIELDS, maxAge=NOW))["sessions"]
+        shown = {node["key"]: node for node in found["nodes"]}
+        assert shown.keys() == {other["key"], draft["key"], started["key"]}, name
+        assert [each["participant"] is not None for each in shown[started["key"]]["fields"]] == [True]
+        named = [row["key"] for each in found["sources"] for row in each["unreadable"]]
+        assert named == ([draft["key"]] if name not in {"nothing", "a field that is not there"} else []), name
+        for each in shown[draft["key"]]["fields"]:
+            assert each["document"]["key"] in {document["key"] for document in shown[draft["key"]]["documents"]}
+        assert {each["outcome"] for each in found["sources"]} == {"FRESH"}
+
+
+async def test_deleted_draft_with_fields_is_shown_without_them(scene):
+    field = {"documentIndex": 0, "participantRef": "Ada", "page": 1, "x": 10, "y": 10, "width": 90, "height": 30}
+    draft = await scene.create("easyink", fields=[field], start=False)
+    await scene.done("deleteSession", session=draft["id"])
+    query = "query Q($id: ID!) { session(id: $id) { status fields { document { id } } } }"
+    assert await scene.data(query, id=draft["id"]) == {"session": {"status": "DELETED", "fields": []}}
