@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -15,10 +15,22 @@ _NO_KEYS = frozenset({"", ".", ".."})
 
 
 TransportName = Literal["http1", "httpx"]
+_MOST_SECONDS: Final = 100 * 366 * 86_400.0
+MOST_NUMBER: Final = 2**53
+"""The largest number that JSON and a float have in common."""
 HttpUrl = Annotated[str, AfterValidator(base_address)]
 """An address that paths are put behind."""
 HttpQueryUrl = Annotated[str, AfterValidator(whole_address)]
 """An address that is called as it is, and may have a query."""
+
+
+def bounded(value: object) -> object:
+    """A number of the configuration, small enough to be computed with. Raises ``ValueError``."""
+    if isinstance(value, float) and not abs(value) <= _MOST_SECONDS:
+        raise ValueError("must be a number of at most a hundred years in seconds (3162240000)")
+    if isinstance(value, int) and abs(value) > MOST_NUMBER:
+        raise ValueError(f"must be a number of at most {MOST_NUMBER}")
+    return value
 
 
 class ProviderSettings(BaseModel):
@@ -48,6 +60,8 @@ class ProviderSettings(BaseModel):
     poll_budget: int = Field(default=240, ge=1)
     max_answer_bytes: int = Field(default=32 * 2**20, ge=1024)
     paths: dict[str, str] = Field(default_factory=dict)
+
+    _bounded = field_validator("*")(bounded)
 
     @field_validator("paths")
     @classmethod

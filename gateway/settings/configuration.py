@@ -19,6 +19,7 @@ from gateway.settings.door import (
 )
 from gateway.settings.secret import REMEDY, weakness
 from gateway.settings.section import LISTED, Section, existing
+from providers.coercion import MOST
 from providers.settings import HttpUrl, ProviderSettings
 
 
@@ -83,7 +84,7 @@ class UploadSettings(Section):
     """
 
     folder: Path = Path("countersign-uploads")
-    max_bytes: int = Field(default=256 * 2**20, ge=1)
+    max_bytes: int = Field(default=256 * 2**20, ge=1, le=MOST)
     keep: float = Field(default=3600.0, gt=0)
     viewer_files: int = Field(default=500, ge=1)
     viewer_bytes: int = Field(default=4 * 2**30, ge=1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, field_validator
+
+from providers.settings import bounded
 
 
 def existing(path: Path) -> Path:
@@ -29,3 +31,5 @@ class Section(BaseModel):
     """A table of the configuration: no key that is unknown, and no value in a message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    _bounded = field_validator("*")(bounded)

@@ -28,6 +28,8 @@ _LOOK_SECONDS = 0.5
 _READ_SECONDS = 30.0
 _LONGEST_PAUSE = 600.0
 _TIDY = timedelta(hours=1)
+_MOST_DOUBLINGS = 32
+"""So often the pause is doubled: a float ends after 1,023 times."""
 _SAGA_PATIENCE, _SAGA_PAUSE = timedelta(minutes=1), timedelta(seconds=0.2)
 _log = logging.getLogger("countersign.webhooks")
 
@@ -186,7 +188,7 @@ class Processing:
         if over:
             await self._store.deliveries.finish(over, WebhookOutcome.FAILED, problem)
         if again:
-            longest = min(_LONGEST_PAUSE, 2.0 ** min(claim.attempts for claim in again))
+            longest = min(_LONGEST_PAUSE, 2.0 ** min(_MOST_DOUBLINGS, *(claim.attempts for claim in again)))
             asked = problem.retry_after if problem and problem.retry_after else 0.0
             pause = max(random.uniform(0, longest), min(asked, _LONGEST_PAUSE))
             await self._store.deliveries.postpone(again, self._clock.now() + timedelta(seconds=pause), problem)
