@@ -96,6 +96,11 @@ class Hub:
         """Where the log stood when it was last read here: whoever continues behind it misses nothing that comes."""
         return self._cursor
 
+    async def catch_up(self) -> None:
+        """Reads the log to its present end. Where it cannot be read, its head stays the one that was read last."""
+        with self._trouble.survived():
+            await self.look(self._clock.monotonic())
+
     async def look(self, since: float) -> None:
         """Reads the log to its end, unless that was done since an instant of the clock's ``monotonic``."""
         if self._looked_at >= since:
@@ -109,13 +114,17 @@ class Hub:
         """The sessions that somebody at this gateway follows."""
         return [ref for ref in self._followers if ref is not None]
 
-    async def follow(self, wanted: EventFilter = ALL, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
+    async def follow(
+        self, wanted: EventFilter = ALL, after: EventCursor | None = None, *, head: int | None = None
+    ) -> AsyncGenerator[Event, None]:
         """Every event that is meant, from behind ``after`` or from now on, without gap or repetition.
+
+        ``head`` is what was the log's head when "now" was said, where that was before the first event is asked for.
 
         Raises ``CursorExpired`` where events behind ``after`` are no longer, or not yet, in the log, or it is of another.
         """
         with self._following(wanted.sessions) as follower:
-            cursor = self._head if after is None else after.seq
+            cursor = after.seq if after is not None else self._head if head is None else head
             if after is not None:
                 await self.check(after)
             while True:
@@ -163,12 +172,12 @@ class Hub:
     async def check(self, cursor: EventCursor) -> None:
         """Raises ``CursorExpired`` where what follows a cursor is not in the log: it is past its time, or of another log."""
         if not await self._events.holds(cursor):
-            raise _expired()
+            raise expired()
 
     async def _check_span(self, cursor: int) -> None:
         span = await self._events.span()
         if not span.trimmed <= cursor <= span.head:
-            raise _expired()
+            raise expired()
 
     @contextmanager
     def _following(self, sessions: Collection[SessionRef] | None) -> Iterator[Follower]:
@@ -220,7 +229,8 @@ class Hub:
             follower.lose()
 
 
-def _expired() -> CursorExpired:
+def expired() -> CursorExpired:
+    """The refusal of a cursor whose events are not in the log."""
     return CursorExpired(
         "The events behind this cursor are no longer kept. Read the sessions again, then follow without after.", path=("after",)
     )

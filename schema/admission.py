@@ -25,6 +25,7 @@ USES: Final[Mapping[str, str | None]] = {
     "Query.providers": None,
     "Query.session": "session",
     "Query.sessionByKey": "session_by_key",
+    "Query.sessionEvents": "event_log",
     "Query.sessions": "sessions",
     "Query.signatures": "signatures",
     "Query.viewer": None,

@@ -16,7 +16,9 @@ from providers.clock import Clock
 class Context:
     """One operation's surroundings; ``first`` bounds every list.
 
-    ``resume_after`` is where a client says, outside of the operation, that its connection was lost.
+    ``resume_after`` is where a client says, outside of the operation, that its connection was lost, and ``begins_after``
+    where the events begin that the operation follows. ``log_cursor`` is the event log's cursor from before anything was
+    read for this operation, where it asks for that.
     """
 
     signing: Signing
@@ -24,6 +26,8 @@ class Context:
     clock: Clock
     first: int
     resume_after: str | None = None
+    begins_after: str | None = None
+    log_cursor: str | None = None
 
     def once(self, key: str | None) -> str | None:
         """An idempotency key as this viewer's own: what others call by the same name is another."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from graphql import FieldNode, GraphQLError, located_error
@@ -15,6 +15,7 @@ from gateway.viewer import Viewer
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.errors import Forbidden, Invalid
+from providers.model import Session
 from schema.admission import refusal
 from schema.bounds import declared
 from schema.context import Context
@@ -29,6 +30,8 @@ from schema.trusted import TrustedDocuments
 SUBSCRIPTION = "subscription"
 _QUERY: Final = "query"
 _MUTATION: Final = "mutation"
+_CURSORS: Final = frozenset({"eventCursor"})
+"""Fields that tell where the event log stood."""
 ENDED: Final = "These credentials have ended. Connect again with new ones."
 
 
@@ -52,12 +55,15 @@ class Answers(AsyncIterator[Answer]):
         source: AsyncIterator[Any],
         field: FieldNode | None,
         expired: Callable[[], bool],
+        begins_after: str | None = None,
     ) -> None:
         self._one = one
         self._source = source
         self._field = field
         self.expired = expired
         """Whether the credentials of whoever asked have ended."""
+        self.begins_after = begins_after
+        """Cursor behind which the events begin, to resume from where the connection is lost before the first of them."""
 
     def __aiter__(self) -> Self:
         return self
@@ -93,6 +99,7 @@ class Operations:
             characters=limits.document,
             bounds=declared(schema._schema),
             suggesting=open_,
+            marks=_CURSORS,
         )
         self._trusted = TrustedDocuments(settings)
         self._context = context
@@ -102,6 +109,10 @@ class Operations:
     def expired(self, viewer: Viewer) -> bool:
         """Whether somebody's credentials have ended."""
         return viewer.expired(self._clock.now())
+
+    def head_cursor(self, viewer: Viewer) -> str | None:
+        """The cursor behind which the events begin that somebody follows from now on; None where there is no event log."""
+        return getattr(self._context(viewer).signing, "head_cursor", None)
 
     def plan(self, request: Request) -> Plan:
         """What is to be done. Raises ``Refused`` for what is no valid operation."""
@@ -137,11 +148,12 @@ class Operations:
 
         if plan.kind != SUBSCRIPTION:
             return Answers(one, _once(), None, expired)
+        surroundings = self._surroundings(request)
         with deadline(self._clock, self._seconds):
-            source = await bound.subscribe(self._surroundings(request))
+            source = await bound.subscribe(surroundings)
         if isinstance(source, list):
             raise Refused(source)
-        return Answers(one, aiter(source), _field(plan), expired)
+        return Answers(one, aiter(source), _field(plan), expired, surroundings.begins_after)
 
     def _begin(self, plan: Plan, request: Request) -> Bound | Forbidden | Invalid:
         """The operation with its variables, or why it is refused before any of them is converted. Raises ``Refused``."""
@@ -172,8 +184,16 @@ class Operations:
         return answer
 
     async def _execute(self, bound: Bound, request: Request, event: object = None) -> Executed:
+        """Executes an operation, or an event of it. Where it asks for the log's cursor, that is taken before anything is
+        read: what is read later may show more than the cursor says, and never less.
+        """
         with deadline(self._clock, self._seconds):
-            return await bound.execute(self._surroundings(request), event)
+            surroundings = self._surroundings(request)
+            if bound.plan.marked:
+                surroundings.log_cursor = await surroundings.signing.log_cursor()
+                if isinstance(event, Session):  # it was read before
+                    event = replace(await surroundings.signing.known(event.ref), stale=event.stale)
+            return await bound.execute(surroundings, event)
 
     def _surroundings(self, request: Request) -> Context:
         context = self._context(request.who())

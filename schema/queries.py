@@ -7,7 +7,7 @@ import strawberry
 from gateway.directory import Connected
 from gateway.metrics import Comparison as ModelComparison
 from gateway.signing import Eligibility as ModelEligibility
-from gateway.store import DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of
+from gateway.store import ALL, DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of, parse_event_cursor
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
 from gateway.viewer import Viewer as ModelViewer
@@ -15,7 +15,7 @@ from providers import mapping, model
 from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
 from schema.describes import describes, resolved
-from schema.inputs import CreateSessionInput, SessionFilter, SignatureFilter, WebhookDeliveryFilter
+from schema.inputs import CreateSessionInput, SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
 from schema.node import child_ref, node_id, parse_any, session_ref
 from schema.paging import cursor, fingerprint, position, window
 from schema.problems import Problem
@@ -23,11 +23,12 @@ from schema.scalars import Duration
 from schema.text_rules import problems
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
 from schema.types.document import Document
+from schema.types.event import SessionEventConnection
 from schema.types.mapping import MappingReport
 from schema.types.metrics import ONE_DAY, Comparison
 from schema.types.node import Node
 from schema.types.provider import Provider
-from schema.types.session import Session
+from schema.types.session import EventPage, Session
 from schema.types.webhook import DeliveryPage, WebhookDeliveryConnection
 
 
@@ -164,7 +165,8 @@ async def _resolve_sessions(
         return Position(at, provider, key)
 
     reach = Slice(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)
-    found = await info.context.signing.sessions(wanted, order, reach, max_age)
+    exact = {} if info.context.log_cursor is None else {"at_head": True}
+    found = await info.context.signing.sessions(wanted, order, reach, max_age, **exact)
     return SessionPage(wanted, order, part, found)
 
 
@@ -214,6 +216,14 @@ async def _resolve_webhook_deliveries(
     found = await info.context.signing.deliveries(wanted, part.limit, place)
     cursors = [cursor(query, each.received_at, each.id) for each in found.rows]
     return DeliveryPage(found, cursors, part.page_info(cursors, more=found.more))
+
+
+async def _resolve_session_events(
+    info: Info, filter: SessionEventFilter | None = None, first: int | None = None, after: str | None = None
+) -> EventPage:
+    part = window(first, after, None, None, most=info.context.first)
+    wanted = filter.wanted() if filter else ALL
+    return EventPage.of(await info.context.signing.event_log(wanted, part.limit, parse_event_cursor(after)), part)
 
 
 async def _resolve_eligible_providers(
@@ -266,6 +276,12 @@ class Query:
     )
     explain_session: MappingReport = resolved(
         _resolve_explain_session, "How a session's native payload became ours, field by field. Needs the scope native:read."
+    )
+    session_events: SessionEventConnection = resolved(
+        _resolve_session_events,
+        "The event log, oldest first, for whoever asks now and then instead of subscribing. Without after, it begins with the"
+        " oldest event that is kept. endCursor is always there, also of an empty page; a page of few events, or of none, may"
+        " have a next one.",
     )
     webhook_deliveries: WebhookDeliveryConnection = resolved(
         _resolve_webhook_deliveries, "What providers have sent by themselves, newest first. Needs the scope webhooks:admin."

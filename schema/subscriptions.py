@@ -28,8 +28,10 @@ async def _session(info: Info, id: strawberry.ID) -> AsyncIterator[model.Session
 async def _session_events(
     info: Info, filter: SessionEventFilter | None = None, after: str | None = None
 ) -> AsyncIterator[Event]:
-    cursor = parse_event_cursor(info.context.resume_after or after)
-    return await info.context.signing.events(filter.wanted() if filter else ALL, cursor)
+    behind = info.context.resume_after or after
+    signing = info.context.signing
+    info.context.begins_after = behind or signing.head_cursor
+    return await signing.events(filter.wanted() if filter else ALL, parse_event_cursor(behind))
 
 
 async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncIterator[Connected]:

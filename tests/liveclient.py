@@ -34,11 +34,15 @@ class Failed(Exception):
 
 @dataclass
 class LiveClient:
-    """One connection. It answers pings unless told not to, and keeps whatever belongs to no operation in ``heard``."""
+    """One connection. It answers pings unless told not to, and keeps whatever belongs to no operation in ``heard``.
+
+    ``payloads`` are those of pings.
+    """
 
     socket: ClientConnection
     pongs: bool = True
     pings: int = 0
+    payloads: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
     heard: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
     operations: dict[str, asyncio.Queue[Message | None]] = field(default_factory=dict)
     closed: asyncio.Future[tuple[int, str]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -98,6 +102,8 @@ class LiveClient:
                 message = json.loads(text)
                 if message["type"] == "ping":
                     self.pings += 1
+                    if "payload" in message:
+                        self.payloads.put_nowait(message["payload"])
                     if self.pongs:
                         await self.say({"type": "pong"})
                 elif message.get("id") in self.operations:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.authentication.allowance import Allowance
 from gateway.directory import Connected
+from gateway.signing.following import EventList
 from gateway.signing.inbox import DeliveryList
 from gateway.signing.policy import Policy
 from gateway.signing.reading import SessionList
@@ -56,6 +57,7 @@ NEEDS: Final[Mapping[str, str | None]] = {
     "session_events": READ_SESSIONS,
     "event": READ_SESSIONS,
     "events": READ_SESSIONS,
+    "event_log": READ_SESSIONS,
     "follow": READ_SESSIONS,
     "statistics": READ_SESSIONS,
     "native": READ_NATIVE,
@@ -98,6 +100,7 @@ NEEDS: Final[Mapping[str, str | None]] = {
     "replay_delivery": ADMINISTER_WEBHOOKS,
     # What is said of a provider, and of what can be done with a session that is shown, needs no more than to be let in.
     "provider_health": None,
+    "log_cursor": None,
     "sync": None,
     "actions": None,
     "has_bytes": None,
@@ -124,10 +127,16 @@ class _Bounded(Signing):
     allowance: Allowance
 
     async def sessions(
-        self, wanted: SessionFilter, order: SessionOrder, part: Slice, max_age: timedelta | None = None
+        self,
+        wanted: SessionFilter,
+        order: SessionOrder,
+        part: Slice,
+        max_age: timedelta | None = None,
+        *,
+        at_head: bool = False,
     ) -> SessionList:
         """As ever."""
-        return await super().sessions(self._bounded(wanted), order, part, max_age)
+        return await super().sessions(self._bounded(wanted), order, part, max_age, at_head=at_head)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
         """As ever."""
@@ -152,9 +161,11 @@ class _Bounded(Signing):
     async def events(self, wanted: EventFilter = ALL, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
         """As ever, as long as this viewer follows no more than one may."""
         self.allowance.require_room(self.viewer)
-        those = self._those(wanted.providers)
-        bounded = wanted if those is None else replace(wanted, providers=frozenset(those))
-        return self.allowance.following(self.viewer, await super().events(bounded, after))
+        return self.allowance.following(self.viewer, await super().events(self._bounded_events(wanted), after))
+
+    async def event_log(self, wanted: EventFilter, limit: int, after: EventCursor | None = None) -> EventList:
+        """As ever."""
+        return await super().event_log(self._bounded_events(wanted), limit, after)
 
     async def follow(self, ref: SessionRef) -> AsyncGenerator[Session, None]:
         """As ever, as long as this viewer follows no more than one may."""
@@ -188,6 +199,10 @@ class _Bounded(Signing):
         if wanted.providers is not None or self.viewer.providers is None:
             return wanted
         return replace(wanted, providers=self._those(None))
+
+    def _bounded_events(self, wanted: EventFilter) -> EventFilter:
+        those = self._those(wanted.providers)
+        return wanted if those is None else replace(wanted, providers=frozenset(those))
 
     def _those(self, names: Iterable[str] | None) -> tuple[str, ...] | None:
         """Which providers are meant: all that there are for this viewer, where none is named."""

@@ -58,6 +58,8 @@ class SessionList:
 
     page: ListPage
     sources: Sequence[SourceReport]
+    cursor: str = ""
+    """Cursor of the event log from before the page was read: the page shows every event up to there."""
 
 
 class Reading:
@@ -102,6 +104,8 @@ class Reading:
         self._pages = Pages()
         self._reads: Flight[Session] = Flight()
         self._page_reads: Flight[ListPage] = Flight()
+        self._read_cursors: dict[object, str] = {}
+        """The log's cursor at the begin of each read at a provider that is under way, oldest first."""
 
     async def open(self) -> None:
         """Begins to follow the log."""
@@ -149,7 +153,7 @@ class Reading:
         if known is not None and not known.partial and self._fresh(known, max_age):
             return known
         try:
-            return await self._reads.do(ref, lambda: self._fetch(ref, ChangeSource.READ, {}))
+            return await self._reads.do(ref, lambda: self._read_through(ref))
         except SigningError:
             if known is None:
                 raise
@@ -177,16 +181,51 @@ class Reading:
         return await self.session(SessionRef(provider, rows[key].session_key if key in rows else key), max_age)
 
     async def sessions(
-        self, wanted: SessionFilter, order: SessionOrder, part: Slice, max_age: timedelta | None = None
+        self,
+        wanted: SessionFilter,
+        order: SessionOrder,
+        part: Slice,
+        max_age: timedelta | None = None,
+        *,
+        at_head: bool = False,
     ) -> SessionList:
-        """A slice of one list over all providers, and how fresh each provider's share is."""
+        """A slice of one list over all providers, and how fresh each provider's share is.
+
+        ``at_head`` says that its cursor is to be the log's present head, which may have to be looked for.
+        """
         begun = self._clock.monotonic()
         sources = await self._listing.refresh(self._asked(wanted.providers), max_age)
-        await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
+        if at_head:
+            await self._hub.catch_up()
+        else:
+            await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
+        cursor = self._known_cursor
         page = await self._page(wanted, order, part)
         if not page.whole:
             page = ListPage(await self._completed(page.rows), page.more)
-        return SessionList(page, page.named(sources) if page.unreadable else sources)
+        return SessionList(page, page.named(sources) if page.unreadable else sources, cursor)
+
+    async def log_cursor(self) -> str:
+        """The event log's cursor that everything read from now on is as new as: it shows every event up to there."""
+        await self._hub.catch_up()
+        return self._known_cursor
+
+    @property
+    def _known_cursor(self) -> str:
+        """The log's head as this gateway has read it, or as it was when the oldest read that others may join began.
+
+        Caches hold no state from before that head: what another gateway has changed is dropped before the head moves.
+        """
+        return next(iter(self._read_cursors.values()), self._hub.cursor)
+
+    async def _read_through(self, ref: SessionRef) -> Session:
+        """Reads a session at its provider for all who ask meanwhile; none of them may claim a later cursor than its begin."""
+        read = object()
+        self._read_cursors[read] = self._hub.cursor
+        try:
+            return await self._fetch(ref, ChangeSource.READ, {})
+        finally:
+            del self._read_cursors[read]
 
     async def count_sessions(self, wanted: SessionFilter) -> int:
         """How many sessions match."""

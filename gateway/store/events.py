@@ -78,11 +78,15 @@ ALL = EventFilter()
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What of the log there is: events behind ``trimmed`` up to ``head``, whose cursor is ``cursor``."""
+    """What of the log there is: events behind ``trimmed`` up to ``head``, whose cursor is ``cursor``.
+
+    ``begin`` is the cursor in front of the oldest event that is kept.
+    """
 
     trimmed: int
     head: int
     cursor: str
+    begin: str
 
 
 class Events:
@@ -94,7 +98,8 @@ class Events:
     async def span(self) -> Span:
         """What of the log there is."""
         log = await self._log(_E.seq == _L.head)
-        return Span(log.trimmed, log.head, str(EventCursor(log.head, _mark(log.head, log))))
+        begin = EventCursor(log.trimmed, _trimmed_mark(log.trimmed, log))
+        return Span(log.trimmed, log.head, str(EventCursor(log.head, _mark(log.head, log))), str(begin))
 
     async def holds(self, cursor: EventCursor) -> bool:
         """Whether all that follows a cursor is in the log: it was made for an event of this log, not of one now lost."""
@@ -111,9 +116,13 @@ class Events:
             values = {"epoch": secrets.token_hex(16), "trimmed_mark": None, "unmarked": None}
             await connection.execute(update(table.log).values(values))
 
-    async def page(self, after: int, limit: int, wanted: EventFilter | None = None) -> list[Event]:
-        """Events behind a number, in order: those that are meant, or all, also the changes without a type."""
+    async def page(self, after: int, limit: int, wanted: EventFilter | None = None, until: int | None = None) -> list[Event]:
+        """Events behind a number, in order: those that are meant, or all, also the changes without a type.
+
+        With ``until``, none behind that number is looked at.
+        """
         query = _BEHIND.where(*wanted.conditions()) if wanted else _BEHIND
+        query = query if until is None else query.where(_E.seq <= until)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query, {"after": after, "limit": limit})).all()
         return [_event(row) for row in rows]
@@ -174,6 +183,10 @@ def _mark(seq: int, row: Row[Any]) -> int:
     if row.seq is not None:
         told = (row.provider, row.session_key, row.version, row.type, row.source, (row.observed_at - EPOCH) // MICROSECOND)
         return event_mark(row.epoch, seq, *told)
+    return _trimmed_mark(seq, row)
+
+
+def _trimmed_mark(seq: int, row: Row[Any]) -> int:
     left: int | None = row.trimmed_mark
     return event_mark(row.epoch, seq) if left is None else left
 

@@ -59,6 +59,7 @@ class Workshop:
     known: Known
     bounds: InputBounds | None = None
     suggesting: bool = True
+    marks: frozenset[str] = frozenset()
     shelves: Shelves = field(default_factory=Shelves)
     fallbacks: Counter[str] = field(default_factory=Counter)
     settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
@@ -71,7 +72,10 @@ class Workshop:
 
 
 class Plan:
-    """One operation of one document. ``kind`` is query, mutation or subscription."""
+    """One operation of one document. ``kind`` is query, mutation or subscription.
+
+    ``marked`` says that the document selects a field of one of the workshop's ``marks``.
+    """
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class Plan:
         definitions = operation.variable_definitions or ()
         self._variables = Variables(workshop.schema._schema, definitions, workshop.bounds, uses, suggesting=workshop.suggesting)
         own = {each.variable.name.value for each in definitions}
+        self.marked = not workshop.marks.isdisjoint(_selected(document))
         self._asked = tuple(sorted(_conditions(document) & own))
         self._selections: OrderedDict[tuple[object, ...], Selection] = OrderedDict()
         # An operation with no condition is one selection, and made now: what cannot be made is no plan.
@@ -235,6 +240,18 @@ class Bound:
             return stream
         errors = list(stream.errors or ())
         return list(self.plan.answer(None, errors).errors)
+
+
+def _selected(document: DocumentNode) -> set[str]:
+    """The names of all fields that any operation or fragment selects."""
+    found: set[str] = set()
+
+    class Search(Visitor):
+        def enter_field(self, node: FieldNode, *_: Any) -> None:
+            found.add(node.name.value)
+
+    visit(document, Search())
+    return found
 
 
 def _conditions(document: DocumentNode) -> set[str]:

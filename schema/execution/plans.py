@@ -56,6 +56,7 @@ class Plans:
     A document is kept once, however many operations it has or is asked for. One of more than ``tokens``, or of more than
     ``characters``, is not read; ``bounds`` are those of its inputs, and ``suggesting`` says that errors name what may have
     been meant.
+    ``marks`` are names of fields: a plan says whether its document selects one.
     """
 
     def __init__(
@@ -68,8 +69,9 @@ class Plans:
         characters: int | None = None,
         bounds: InputBounds | None = None,
         suggesting: bool = True,
+        marks: frozenset[str] = frozenset(),
     ) -> None:
-        self._workshop = Workshop(schema, Known(schema._schema), bounds=bounds, suggesting=suggesting)
+        self._workshop = Workshop(schema, Known(schema._schema), bounds=bounds, suggesting=suggesting, marks=marks)
         self._size = size
         self._check = check
         self._tokens = tokens

@@ -75,7 +75,7 @@ class EventStream:
     async def _events(self) -> bytes:
         """Sends one event after the other; gives what has to be sent last."""
         await self._tell({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await self._tell(_body(_RETRY))
+        await self._tell(_body(_beginning(self._answers.begins_after)))
         try:
             async for answer in self._answers:
                 await self._tell(_body(_next(answer.body, answer)))
@@ -112,6 +112,11 @@ class EventStream:
 
 def _body(content: bytes, *, more: bool = True) -> Message:
     return {"type": "http.response.body", "body": content, "more_body": more}
+
+
+def _beginning(begins_after: str | None) -> bytes:
+    """The first block: a browser remembers the id of a block without data as well."""
+    return _RETRY if begins_after is None else b"retry: 1000\nid: %s\n\n" % begins_after.encode()
 
 
 def _next(result: bytes, answer: Answer | None = None) -> bytes:

@@ -101,6 +101,7 @@ class Socket:
         "_receive",
         "_send",
         "_tasks",
+        "_told_cursor",
         "_turn",
         "_viewer",
     )
@@ -128,6 +129,7 @@ class Socket:
         self._viewer = NOBODY
         self._closed = False
         self._heard_at = 0.0
+        self._told_cursor: str | None = None
 
     async def serve(self, offered: Collection[str], address: str, *, allowed: bool) -> None:
         """Carries operations until the connection ends. ``offered`` are the protocols that the client speaks.
@@ -228,7 +230,8 @@ class Socket:
             await self._tell({"type": "pong"})
         else:
             self._acknowledged = True
-            await self._tell({"type": "connection_ack"})
+            self._told_cursor = cursor = self._operations.head_cursor(viewer)
+            await self._tell({"type": "connection_ack"} | ({"payload": {"eventCursor": cursor}} if cursor else {}))
 
     def _who(self) -> Viewer:
         return self._viewer
@@ -275,6 +278,7 @@ class Socket:
     async def _answer(self, key: str, request: Request) -> Mapping[str, Any]:
         try:
             async with aclosing(await self._operations.operate(request)) as answers:
+                await self._tell_begin(key, answers.begins_after)
                 async for answer in answers:
                     await self._tell_raw(_next(key, answer.body))
                     del answer  # or thousands that wait for their next event would each keep the last
@@ -284,6 +288,12 @@ class Socket:
                 raise _Gone from None
             return {"type": "error", "id": key, "payload": refused.shown()}
         return {"type": "complete", "id": key}
+
+    async def _tell_begin(self, key: str, begins_after: str | None) -> None:
+        """Says where the events of an operation begin, in a ping, unless that was said last: in the acknowledgement."""
+        if begins_after not in (None, self._told_cursor):
+            self._told_cursor = begins_after
+            await self._tell({"type": "ping", "payload": {"id": key, "eventCursor": begins_after}})
 
     async def _tell(self, message: Mapping[str, Any]) -> None:
         """Sends a message. Raises ``_Gone``."""

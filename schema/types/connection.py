@@ -103,6 +103,10 @@ async def _session_count(root: strawberry.Parent[SessionPage], info: Info) -> in
     return await info.context.signing.count_sessions(root.wanted)
 
 
+def _event_cursor(root: strawberry.Parent[SessionPage]) -> str:
+    return root.found.cursor
+
+
 def _signatures(root: strawberry.Parent[SignaturePage]) -> list[model.Signature]:
     return [signature for signature, _ in root.found.rows]
 
@@ -147,6 +151,11 @@ class SessionConnection:
     page_info: PageInfo
     total_count: int | None = resolved(_session_count)
     sources: list[SourceReport] = resolved(_sources, "One entry per provider that was asked, whatever it answered.")
+    event_cursor: str = resolved(
+        _event_cursor,
+        "Where the event log stood when this page was made: follow sessionEvents(after:) from here, and nothing falls in"
+        " between.",
+    )
 
 
 @strawberry.type

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
 from gateway.directory import Connected
+from gateway.signing.following import EventList
 from gateway.store import Event, parse_event_cursor
 from providers import model
 from providers.capability import Operation
@@ -16,7 +18,7 @@ from providers.errors import Invalid
 from schema.context import Info
 from schema.describes import describes, resolved
 from schema.node import node_id
-from schema.paging import PageInfo, window
+from schema.paging import PageInfo, Window, window
 from schema.scalars import Duration, Json
 from schema.types.document import Document, SignatureField
 from schema.types.node import Node
@@ -96,8 +98,14 @@ def _native(root: strawberry.Parent[model.Session], info: Info) -> Json:
 class EventPage:
     """A page of events on its way out."""
 
-    nodes: list[Event]
+    nodes: Sequence[Event]
     page_info: PageInfo
+
+    @classmethod
+    def of(cls, found: EventList, part: Window) -> Self:
+        """A page of the log. Its end is known also where it is empty."""
+        info = part.page_info([event.cursor for event in found.events], more=found.more)
+        return cls(found.events, replace(info, end_cursor=found.end))
 
 
 async def _events(
@@ -105,8 +113,12 @@ async def _events(
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
     found = await info.context.signing.session_events(root.ref, part.limit, parse_event_cursor(after))
-    cursors = [event.cursor for event in found.events]
-    return EventPage(list(found.events), part.page_info(cursors, more=found.more))
+    return EventPage.of(found, part)
+
+
+def _event_cursor(root: strawberry.Parent[model.Session], info: Info) -> str | None:
+    # The cursor moves while the session stays the same: taking ``info`` keeps it out of what is kept of unchanging objects.
+    return info.context.log_cursor
 
 
 @strawberry.type
@@ -138,6 +150,11 @@ class Session(Node):
     archive: Archive | None
     actions: list[Operation] = resolved(
         _actions, "What this viewer can do with the session in its present state at this provider."
+    )
+    event_cursor: str = resolved(
+        _event_cursor,
+        "Where the event log stood when this answer was made: follow sessionEvents(after:) from here, and nothing falls in"
+        " between. What the answer shows already may come again.",
     )
     events: Annotated[SessionEventConnection, strawberry.lazy("schema.types.event")] = resolved(_events)
     freshness: Freshness = resolved(_freshness)

@@ -53,6 +53,7 @@ ROOTS: dict[str, str | None] = {
     "Mutation.completeAuthorization": "providers:authorize",
     "Mutation.replayWebhook": "webhooks:admin",
     "Subscription.session": READ,
+    "Query.sessionEvents": READ,
     "Subscription.sessionEvents": READ,
     "Subscription.providerHealth": None,
 }
@@ -70,6 +71,7 @@ FIELDS: dict[str, str | None] = {
     "ProviderMetrics.slices": COMPARE,
     # What a session leads to is read like the session itself.
     "Session.events": READ,
+    "Session.eventCursor": None,
     "Document.session": READ,
     "Document.signatures": READ,
     "Participant.session": READ,
@@ -296,6 +298,7 @@ async def test_lists_events_and_documents_of_other_providers_are_not_there(door:
     for asked in (
         '{ sessions(filter: {providers: ["signicat"]}) { totalCount } }',
         '{ signatures(filter: {providers: ["signicat"]}) { totalCount } }',
+        '{ sessionEvents(filter: {providers: ["signicat"]}) { nodes { id } } }',
         '{ webhookDeliveries(filter: {providers: ["signicat"]}) { nodes { id } } }',
         '{ comparison(providers: ["signicat"]) { providers { requests } } }',
         '{ providers(names: ["signicat"]) { name } }',
@@ -311,6 +314,8 @@ async def test_lists_events_and_documents_of_other_providers_are_not_there(door:
         answers.append(await door.ask("bounded", taken, input=borrowed))
     assert json.dumps(answers[0]) == json.dumps(answers[1])
     assert codes(answers[0]) == {"NOT_FOUND"}
+    read = await door.ask("bounded", "{ sessionEvents(first: 100) { nodes { session { id } } } }")
+    assert {each["session"]["id"] for each in read["data"]["sessionEvents"]["nodes"]} == {easyink["id"]}
     text = f'subscription {{ sessionEvents(after: "{EventCursor(0)}") {{ session {{ id }} }} }}'
     headers = {"authorization": "Bearer csk_bounded", "accept": "text/event-stream"}
     async with door.scene.client.stream("POST", "/graphql", json={"query": text}, headers=headers) as reply:
