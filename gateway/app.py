@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from gateway import console, delivery, webhooks
@@ -22,6 +24,7 @@ from gateway.cors import Cors, CorsDoors
 from gateway.directory import Directory
 from gateway.headers import Headers
 from gateway.masking import Masking
+from gateway.problem import unrouted, unvalidated
 from gateway.settings import EventSettings, Settings
 from gateway.signing import Signing, admit
 from gateway.store import Store
@@ -97,11 +100,13 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
+    app.add_exception_handler(HTTPException, unrouted)
+    app.add_exception_handler(RequestValidationError, unvalidated)
     app.include_router(delivery.router)
     app.include_router(webhooks.router)
-    app.add_api_route("/healthz", _healthz, methods=["GET"])
+    app.add_api_route("/healthz", _healthz, methods=["GET", "HEAD"])
     if settings.server.profile == "open":
-        app.add_api_route("/graphiql", _graphiql, methods=["GET"])
+        app.add_api_route("/graphiql", _graphiql, methods=["GET", "HEAD"])
         app.mount("/graphiql", StaticFiles(directory=_GRAPHIQL))
     console.mount(app)
 

@@ -12,10 +12,10 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.headers import STRICT_RAW, RepeatedHeader, collected
+from gateway.problem import ProblemResponse
 from gateway.settings import Settings
 from providers.errors import ProblemCode
 
@@ -98,12 +98,10 @@ class CorsDoors:
         try:
             headers = collected(scope["headers"])
         except RepeatedHeader as error:
-            problem = {"code": ProblemCode.INVALID.value, "message": str(error), "retryable": False}
-            await JSONResponse({"problem": problem}, 400)(scope, receive, send)
+            await ProblemResponse(400, ProblemCode.INVALID.value, str(error))(scope, receive, send)
             return
         if not self._cors.knows(headers.get(b"host")):
-            problem = {"code": ProblemCode.INVALID.value, "message": UNKNOWN_HOST, "retryable": False}
-            await JSONResponse({"problem": problem}, 421)(scope, receive, send)
+            await ProblemResponse(421, ProblemCode.INVALID.value, UNKNOWN_HOST)(scope, receive, send)
         elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await answer_preflight(self._cors.preflight(headers, b"GET, PUT, POST"), send)
         else:

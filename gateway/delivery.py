@@ -11,37 +11,22 @@ from urllib.parse import quote
 import anyio
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.authentication import Unauthenticated
 from gateway.headers import STRICT
+from gateway.problem import ProblemResponse, refusal
 from gateway.signing import Signing
 from gateway.uploads import safe_filename
-from providers.errors import ProblemCode, SigningError, TooMany
+from providers.errors import SigningError
 from providers.model import Content
 
-_STATUS: Final = {
-    ProblemCode.INVALID: 400,
-    ProblemCode.TOO_LARGE: 413,
-    ProblemCode.NOT_FOUND: 404,
-    ProblemCode.WRONG_STATE: 409,
-    ProblemCode.CONFLICT: 409,
-    ProblemCode.FORBIDDEN: 403,
-    ProblemCode.UNSUPPORTED: 501,
-    ProblemCode.PROVIDER_BUSY: 503,
-    ProblemCode.PROVIDER_UNAVAILABLE: 503,
-}
 _INLINE: Final = STRICT | {
     "cache-control": "private, no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
-
-
-def refuse(error: SigningError) -> JSONResponse:
-    """An expected failure as an answer of plain HTTP."""
-    problem = {"code": error.error_code or error.code.value, "message": error.message, "retryable": error.retryable}
-    headers = {} if error.retry_after is None else {"retry-after": str(int(error.retry_after) + 1)}
-    status = 429 if isinstance(error, TooMany) else _STATUS.get(error.code, 502)
-    return JSONResponse({"problem": problem}, status, headers)
+_UNQUOTED: Final = str.maketrans('"?%\\', "____")
+"""What readers of a plain file name take for something else (RFC 6266, appendix D)."""
 
 
 def _signing(request: Request) -> Signing:
@@ -69,10 +54,9 @@ async def upload(request: Request, filename: str | None = None) -> JSONResponse:
         signing = await _admitted(request)
         file = await signing.upload(request.stream(), filename=filename, media_type=media_type)
     except Unauthenticated as error:
-        problem = {"code": error.code, "message": error.reason, "retryable": False}
-        return JSONResponse({"problem": problem}, 401, {"www-authenticate": "Bearer"})
+        return ProblemResponse(401, error.code, error.reason, headers={"www-authenticate": "Bearer"})
     except SigningError as error:
-        return refuse(error)
+        return refusal(error)
     body = {
         "id": file.id,
         "filename": file.filename,
@@ -84,30 +68,57 @@ async def upload(request: Request, filename: str | None = None) -> JSONResponse:
     return JSONResponse(body, 201)
 
 
-@router.get("/documents/{token}")
-async def download(token: str, signing: Use) -> Response:
-    """Streams what a link leads to."""
+@router.api_route("/documents/{token}", methods=["GET", "HEAD"])
+async def download(request: Request, token: str, signing: Use) -> Response:
+    """Streams what a link leads to; to a HEAD, its headers alone."""
     stack = AsyncExitStack()
     try:
         content = await stack.enter_async_context(signing.download(token))
-    except SigningError as error:
-        return refuse(error)
-    return StreamingResponse(_stream(stack, content), media_type=content.media_type, headers=_headers(content))
-
-
-async def _stream(stack: AsyncExitStack, content: Content) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in content.chunks:
-            yield chunk
-    finally:
-        with anyio.CancelScope(shield=True):
+        if request.method == "HEAD":
             await stack.aclose()
+            return _Streamed(stack, content, b"")
+        # Only once bytes are here is it known that there are any: until then a failure can still be told.
+        first = await anext(aiter(content.chunks), b"")
+    except SigningError as error:
+        await _closed(stack)
+        return refusal(error)
+    except BaseException:
+        await _closed(stack)
+        raise
+    return _Streamed(stack, content, first)
+
+
+class _Streamed(StreamingResponse):
+    """A download that has begun. However it ends, and also where it is never sent, the provider's response is closed."""
+
+    def __init__(self, stack: AsyncExitStack, content: Content, first: bytes) -> None:
+        super().__init__(_pieces(first, content.chunks), headers=_headers(content))
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it. Raises where the rest fails to come, so that the server breaks the connection off."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await _closed(self._stack)
+
+
+async def _pieces(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+        async for chunk in rest:
+            yield chunk
+
+
+async def _closed(stack: AsyncExitStack) -> None:
+    with anyio.CancelScope(shield=True):
+        await stack.aclose()
 
 
 def _headers(content: Content) -> dict[str, str]:
-    headers = dict(_INLINE)
+    headers = _INLINE | {"content-type": content.media_type}
     name = safe_filename(content.filename) or "document"
-    plain = name.encode("ascii", "replace").decode().replace('"', "_").replace("?", "_")
+    plain = name.encode("ascii", "replace").decode().translate(_UNQUOTED)
     headers["content-disposition"] = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     if content.size_bytes is not None:
         headers["content-length"] = str(content.size_bytes)

@@ -10,6 +10,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.problem import ProblemResponse
+
 _log = logging.getLogger("countersign.masking")
 
 
@@ -49,4 +51,4 @@ def _masked(scope: Scope) -> JSONResponse:
     message = f"Something went wrong here. Name the trace id {trace} to whoever runs this gateway."
     if door == "graphql":
         return JSONResponse({"errors": [{"message": message, "extensions": {"code": "INTERNAL", "traceId": trace}}]}, 500)
-    return JSONResponse({"problem": {"code": "INTERNAL", "message": message, "retryable": False, "traceId": trace}}, 500)
+    return ProblemResponse(500, "INTERNAL", message, extensions={"traceId": trace})

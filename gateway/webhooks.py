@@ -7,7 +7,8 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from gateway.delivery import Use, refuse
+from gateway.delivery import Use
+from gateway.problem import ProblemResponse, refusal
 from gateway.store import Delivery, WebhookVerification
 from providers.errors import ProblemCode, SigningError
 
@@ -23,9 +24,9 @@ async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
     try:
         return _answer(await signing.receive(provider, request.headers.items(), request.stream()))
     except SigningError as error:
-        refusal = refuse(error)
-        refusal.headers["connection"] = "close"  # or else the server would read on
-        return refusal
+        refused = refusal(error)
+        refused.headers["connection"] = "close"  # or else the server would read on
+        return refused
 
 
 def _answer(delivery: Delivery) -> JSONResponse:
@@ -39,4 +40,4 @@ def _answer(delivery: Delivery) -> JSONResponse:
 
 
 def _problem(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"problem": {"code": ProblemCode.INVALID.value, "message": message, "retryable": False}}, status)
+    return ProblemResponse(status, ProblemCode.INVALID.value, message)
