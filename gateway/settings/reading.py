@@ -158,6 +158,8 @@ def _explain(error: ValidationError, prefix: str, mistakes: Mistakes) -> None:
                 text = "is not a key that exists here. Remove it, or correct its spelling."
             case "too_short" | "string_too_short":
                 text = "is empty. Write its value, or leave the key out where it is optional."
+            case "literal_error":
+                text = f"has another value than it can have. Write {detail['ctx']['expected']}."
             case "model_type" | "dict_type":
                 text = "is no table. Write its keys below it."
             case _:

@@ -42,10 +42,18 @@ def changes() -> dict[str, object]:
 
 
 @pytest.fixture
-async def subject(provider: Provider, authority: Authority, changes: dict[str, object]) -> AsyncIterator[Subject]:
+def transport() -> str:
+    """How calls travel; a module whose tests are to hold over every transport overrides it."""
+    return "http1"
+
+
+@pytest.fixture
+async def subject(
+    provider: Provider, authority: Authority, changes: dict[str, object], transport: str
+) -> AsyncIterator[Subject]:
     clock = Haste()
     sandbox = load_sandbox(provider.kind)(clock=Patience(clock), authority=authority)
     async with sandbox.serving() as url:
-        settings = provider.settings(**(sandbox.settings(url) | changes))
+        settings = provider.settings(**(sandbox.settings(url) | {"transport": transport} | changes))
         async with provider.adapter(settings, clock=clock) as adapter:
             yield Subject(provider, sandbox, settings, adapter, clock, url)

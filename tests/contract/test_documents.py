@@ -15,6 +15,13 @@ from providers.model import DocumentRole, DocumentStatus
 from providers.verification import VerificationStatus, inspect
 
 
+@pytest.fixture(params=["http1", "httpx"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Every transport."""
+    name: str = request.param
+    return name
+
+
 def signed(session):
     return [item for item in session.documents if item.role is DocumentRole.SIGNED]
 

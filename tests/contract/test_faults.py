@@ -47,6 +47,13 @@ READ_FAULTS = {
 }
 
 
+@pytest.fixture(params=["http1", "httpx"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Every transport."""
+    name: str = request.param
+    return name
+
+
 def check(subject, error):
     """What holds for every error that a provider causes."""
     assert isinstance(error, SigningError)
@@ -230,17 +237,17 @@ class Rewording(Http1Transport):
 @HAS_STATUS
 async def test_a_status_that_nobody_knows_is_unknown_and_kept(subject):
     made = await subject.make(subject.order(people=1))
-    transport = Rewording()
-    async with subject.provider.adapter(subject.settings, transport=transport, clock=subject.clock) as adapter:
+    rewording = Rewording()
+    async with subject.provider.adapter(subject.settings, transport=rewording, clock=subject.clock) as adapter:
         before = await adapter.fetch_session(made.key, made)
         assert before.status is not SessionStatus.UNKNOWN
-        transport.words = before.provider_status.split(", ")
+        rewording.words = before.provider_status.split(", ")
         after = await adapter.fetch_session(made.key, made)
         assert after.status is SessionStatus.UNKNOWN
         assert STRANGE in after.provider_status
         assert not after.final
-        transport.words = [person.provider_status for person in before.participants if person.provider_status]
+        rewording.words = [person.provider_status for person in before.participants if person.provider_status]
         people = (await adapter.fetch_session(made.key, made)).participants
-        if transport.words:
+        if rewording.words:
             assert {person.status for person in people} == {ParticipantStatus.UNKNOWN}
             assert {person.provider_status for person in people} == {STRANGE}
