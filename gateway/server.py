@@ -20,7 +20,7 @@ _ALLOCATIONS = 10_000
 
 
 def run(app: FastAPI, settings: Settings, listener: int | None = None) -> None:
-    """Serves until SIGTERM or SIGINT, then says farewell to every subscription and stops within five seconds.
+    """Serves until SIGTERM or SIGINT, then drains: says farewell to every subscription, and stops once requests have ended.
 
     ``listener`` is the file number of a socket that listens already, where the settings do not say where.
 
@@ -35,7 +35,7 @@ def run(app: FastAPI, settings: Settings, listener: int | None = None) -> None:
         log_config=None,
         access_log=False,
     )
-    running = server.Server(config, farewell=app.state.connections.close)
+    running = server.Server(config, farewell=app.state.connections.close, grace=settings.server.drain)
     logging.getLogger("uvicorn.error").addFilter(lambda record: app.state.refusal is None)
     # What was imported stays for good: looking through it again and again would hold up requests for a tenth of a second.
     gc.collect()

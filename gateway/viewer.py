@@ -13,6 +13,7 @@ READ_DOCUMENTS: Final = "documents:read"
 READ_SIGNATURES: Final = "signatures:read"
 COMPARE_PROVIDERS: Final = "providers:compare"
 AUTHORIZE_PROVIDERS: Final = "providers:authorize"
+ADMINISTER_PROVIDERS: Final = "providers:admin"
 ADMINISTER_WEBHOOKS: Final = "webhooks:admin"
 READ_NATIVE: Final = "native:read"
 
@@ -24,6 +25,7 @@ SCOPES: Final = (
     READ_SIGNATURES,
     COMPARE_PROVIDERS,
     AUTHORIZE_PROVIDERS,
+    ADMINISTER_PROVIDERS,
     ADMINISTER_WEBHOOKS,
     READ_NATIVE,
 )

@@ -19,7 +19,7 @@ from gateway.settings import Settings
 from gateway.task import end
 
 _GRACE: Final = 8.0
-"""Seconds that a worker has to say farewell: more than it takes."""
+"""Seconds that a worker has beside its drain to say farewell: more than it takes."""
 _PAUSE: Final = 1.0
 _YOUNG: Final = 5.0
 """A worker that ends within so many seconds has not started: what is wrong would be wrong again."""
@@ -57,12 +57,18 @@ async def _run(config: Path, settings: Settings) -> int:
         shared.setdefault("COUNTERSIGN_SERVER_SECRET", _secret(settings))
         command = (sys.executable, "-m", "gateway", "serve", "--config", str(config), "--listener", str(listener.fileno()))
         keepers = [
-            asyncio.create_task(_keep(command, shared, listener.fileno()), name=f"worker {number}")
+            asyncio.create_task(
+                _keep(command, shared, listener.fileno(), settings.server.drain + _GRACE), name=f"worker {number}"
+            )
             for number in range(count(settings))
         ]
         stopping = asyncio.create_task(told.wait())
         done, _ = await asyncio.wait((*keepers, stopping), return_when=asyncio.FIRST_COMPLETED)
-        await end(stopping, *keepers)
+        await end(stopping)
+        # Cancelled once: each then waits until its worker has drained.
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.wait(keepers)
     return next((each.result() for each in done if each is not stopping and not each.cancelled()), 0)
 
 
@@ -70,7 +76,7 @@ def _secret(settings: Settings) -> str:
     return settings.server.secret.get_secret_value() if settings.server.secret else secrets.token_urlsafe(32)
 
 
-async def _keep(command: tuple[str, ...], environment: dict[str, str], listener: int) -> int:
+async def _keep(command: tuple[str, ...], environment: dict[str, str], listener: int, patience: float) -> int:
     """Has one worker run, and another in its place when it dies; gives the status of one that could not start."""
     loop = asyncio.get_running_loop()
     while True:
@@ -82,20 +88,20 @@ async def _keep(command: tuple[str, ...], environment: dict[str, str], listener:
         try:
             status = await worker.wait()
         finally:
-            await _dismiss(worker)
+            await _dismiss(worker, patience)
         if loop.time() - begun < _YOUNG:
             return status or 1
         _log.error("a worker ended with status %d, and another takes its place", status)
         await asyncio.sleep(_PAUSE)
 
 
-async def _dismiss(worker: Process) -> None:
+async def _dismiss(worker: Process, patience: float) -> None:
     if worker.returncode is not None:
         return
     with suppress(ProcessLookupError):
         worker.terminate()
     try:
-        async with asyncio.timeout(_GRACE):
+        async with asyncio.timeout(patience):
             await worker.wait()
     except TimeoutError:
         worker.kill()

@@ -34,6 +34,7 @@ from providers.order import (
     Order,
     ParticipantChange,
     ParticipantOrder,
+    Pivot,
     SessionChange,
     SignatureOrder,
     Step,
@@ -65,11 +66,13 @@ class Credentials:
 class Steps:
     """What a write of several calls has made so far, in order, so that it can be unmade.
 
-    ``result`` is what it came to, once it can only be finished.
+    ``pivot`` is set once people may have been invited: then it is rolled forward. ``result`` is what it came to, once it
+    can only be finished.
     """
 
     def __init__(self) -> None:
         self.made: list[Step] = []
+        self.pivot: Pivot | None = None
         self.result: Session | None = None
 
     async def will(self, name: str) -> None:
@@ -78,6 +81,10 @@ class Steps:
     async def did(self, name: str, key: str) -> None:
         """Records that something now exists at the provider. Called right after the call that made it."""
         self.made.append(Step(name, key))
+
+    async def pass_pivot(self, pivot: Pivot) -> None:
+        """Records what it takes to roll the write forward. Called right before the first call that may invite people."""
+        self.pivot = pivot
 
     async def replaced(self, result: Session, old: Sequence[Step]) -> None:
         """Records that from now on the write is finished, not undone: ``result`` stays, and ``old`` has to go."""
@@ -261,6 +268,10 @@ class Adapter:
         """Stores a signature or its next version; the record is a session with one signature."""
         raise _unsupported(Operation.SAVE_SIGNATURE)
 
+    async def find_saved(self, order: SignatureOrder) -> Session | None:
+        """What a ``save_signature`` came to whose answer was lost: the record, where it is what the order says."""
+        raise _unsupported(Operation.SAVE_SIGNATURE)
+
     async def delete_signature(self, session: Session, signature: Signature) -> None:
         """Removes a stored signature with all its versions."""
         raise _unsupported(Operation.DELETE_SIGNATURE)
@@ -270,8 +281,20 @@ class Adapter:
         raise _unsupported(Operation.LIST_SIGNATURES)
 
     async def undo(self, step: Step) -> None:
-        """Unmakes what a step made. Something that is gone already counts as unmade."""
+        """Compensates a step. Something that is gone already counts as unmade."""
         raise _unsupported(Operation.DELETE_SESSION)
+
+    async def invited(self, step: Step) -> bool:
+        """Whether people were invited to what a step has made, or have acted on it: then it is not compensated."""
+        return False
+
+    async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
+        """Finishes a write that has passed its pivot, by what is there: reads back, and makes what is missing.
+
+        None where nobody was invited, so that the write can be compensated. Raises ``Irreversible`` where it can neither
+        be finished nor compensated.
+        """
+        return None
 
     async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """What exists at the provider that carries this marker, so that an unanswered call can be undone.

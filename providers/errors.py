@@ -7,6 +7,7 @@
     │   └── CursorExpired           the log no longer holds what follows this cursor
     ├── NotFound                    no such thing, or not for this viewer
     ├── WrongState                  not now: the session is too far, or not far enough
+    │   └── Irreversible            people were invited or have acted: a compensation would take that from them
     ├── Conflict                    somebody else was faster, or the same key means something else
     ├── Unsupported                 this provider has no such operation
     ├── Forbidden                   the viewer lacks a scope
@@ -116,6 +117,10 @@ class WrongState(SigningError):
     """The session is in a state that does not allow this."""
 
     code = ProblemCode.WRONG_STATE
+
+
+class Irreversible(WrongState):
+    """A step cannot be compensated any more: people were invited to it, or have acted on it."""
 
 
 class Conflict(SigningError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.signing import LeftoverAction
 from providers import model
 from providers.order import DocumentChange, FieldChange, FieldPlacement, ParticipantChange, SessionChange
 from schema.inputs import DocumentInput, ParticipantInput
@@ -199,3 +200,11 @@ class DeleteSignatureInput:
     """Which stored signature is removed."""
 
     signature: strawberry.ID
+
+
+@strawberry.input
+class ResolveLeftoverInput:
+    """Which leftover is resolved, and how."""
+
+    leftover: strawberry.ID
+    action: LeftoverAction

@@ -6,6 +6,7 @@ from enum import EnumMeta
 
 import strawberry
 
+from gateway.signing.leftovers import LeftoverAction
 from gateway.signing.watching import SyncStrategy
 from gateway.source import SourceOutcome
 from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
@@ -27,6 +28,10 @@ _DESCRIPTIONS: dict[EnumMeta, dict[str, str]] = {
         "PROCESSING": "Everyone has signed; the provider is still producing the result.",
         "PARTIALLY_COMPLETED": "Closed, but not every document was signed.",
         "UNKNOWN": "A word that this gateway does not know yet; see providerStatus.",
+    },
+    LeftoverAction: {
+        "RETRY": "Tries once more to remove what is left.",
+        "DISMISS": "Takes it off the list as it is; its idempotency key can be used again.",
     },
     Support: {"NATIVE": "One call at the provider.", "COMPOSED": "Several calls, made to look like one."},
 }
@@ -54,6 +59,7 @@ _ENUMS: tuple[EnumMeta, ...] = (
     VerificationStatus,
     WebhookVerification,
     WebhookOutcome,
+    LeftoverAction,
 )
 
 strawberry.enum(ChangeType, name="SessionEventType", description="What kind of thing happened.")

@@ -16,6 +16,7 @@ from schema.payloads import (
     DeletePayload,
     DocumentPayload,
     FieldPayload,
+    LeftoverPayload,
     Outcome,
     ParticipantPayload,
     ProviderPayload,
@@ -143,6 +144,15 @@ async def _complete_authorization(info: Info, provider: str, code: str, state: s
     return await outcome(complete)
 
 
+async def _resolve_leftover(info: Info, input: changes.ResolveLeftoverInput) -> Outcome:
+    async def resolve() -> Outcome:
+        path = ("input", "leftover")
+        (key,) = parse(input.leftover, "Leftover", path)
+        return Outcome(leftover=await info.context.signing.resolve_leftover(key, input.action, path))
+
+    return await outcome(resolve)
+
+
 async def _replay_webhook(info: Info, id: strawberry.ID) -> Outcome:
     async def replay() -> Outcome:
         (key,) = parse(id, "WebhookDelivery")
@@ -199,6 +209,10 @@ class Mutation:
     )
     complete_authorization: ProviderPayload = resolved(_complete_authorization)
 
+    resolve_leftover: LeftoverPayload = resolved(
+        _resolve_leftover,
+        "Tries once more to remove what is left, or takes it off the list. Needs the scope providers:admin.",
+    )
     replay_webhook: WebhookDeliveryPayload = resolved(
         _replay_webhook,
         "Processes a stored delivery again: it is PENDING in the answer, and processed right after."

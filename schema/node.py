@@ -29,6 +29,7 @@ _KEYS = {
     "Provider": 1,
     "SessionEvent": 1,
     "WebhookDelivery": 1,
+    "Leftover": 1,
 }
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import strawberry
 
 from gateway.directory import Connected
+from gateway.signing import Leftover as ModelLeftover
 from gateway.signing.consent import Authorization
 from gateway.store import Delivery
 from gateway.store import StagedFile as ModelStagedFile
@@ -17,6 +18,7 @@ from schema.describes import describes, resolved
 from schema.problems import Problem, attempt
 from schema.text_rules import require
 from schema.types.document import Document, SignatureField
+from schema.types.leftover import Leftover
 from schema.types.participant import Participant
 from schema.types.provider import Provider
 from schema.types.session import Session
@@ -38,6 +40,7 @@ class Outcome:
     provider: Connected | None = None
     authorization: Authorization | None = None
     delivery: Delivery | None = None
+    leftover: ModelLeftover | None = None
     deleted_ids: list[strawberry.ID] = dataclasses.field(default_factory=list)
 
 
@@ -173,4 +176,13 @@ class WebhookDeliveryPayload:
     """A delivery, or why it is not processed again."""
 
     delivery: WebhookDelivery | None
+    problems: list[Problem]
+
+
+@strawberry.type
+@describes(Outcome)
+class LeftoverPayload:
+    """A leftover as it was before it was resolved, or why it could not be."""
+
+    leftover: Leftover | None
     problems: list[Problem]

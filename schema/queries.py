@@ -24,6 +24,7 @@ from schema.text_rules import problems
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
 from schema.types.document import Document
 from schema.types.event import SessionEventConnection
+from schema.types.leftover import LeftoverConnection, LeftoverPage
 from schema.types.mapping import MappingReport
 from schema.types.metrics import ONE_DAY, Comparison
 from schema.types.node import Node
@@ -83,6 +84,8 @@ async def _node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> objec
         return await signing.event(event_of(keys[0], path))
     if kind == "WebhookDelivery":
         return await signing.delivery(keys[0], path)
+    if kind == "Leftover":
+        return await signing.leftover(keys[0], path)
     session = await signing.session(model.SessionRef(keys[0], keys[1]))
     found: object = session if kind == "Session" else _child(session, kind, keys[-1])
     if found is None:
@@ -226,6 +229,18 @@ async def _resolve_session_events(
     return EventPage.of(await info.context.signing.event_log(wanted, part.limit, parse_event_cursor(after)), part)
 
 
+async def _resolve_leftovers(info: Info, first: int | None = None, after: str | None = None) -> LeftoverPage:
+    part = window(first, after, None, None, most=info.context.first)
+    query = fingerprint("leftovers")
+    place = None
+    if after is not None:
+        at, (key,) = position(after, query, "after", 1)
+        place = (at, key)
+    found = await info.context.signing.leftovers(part.limit, place)
+    cursors = [cursor(query, each.at, each.id) for each in found.rows]
+    return LeftoverPage(found, cursors, part.page_info(cursors, more=found.more))
+
+
 async def _resolve_eligible_providers(
     info: Info,
     input: CreateSessionInput,
@@ -282,6 +297,9 @@ class Query:
         "The event log, oldest first, for whoever asks now and then instead of subscribing. Without after, it begins with the"
         " oldest event that is kept. endCursor is always there, also of an empty page; a page of few events, or of none, may"
         " have a next one.",
+    )
+    leftovers: LeftoverConnection = resolved(
+        _resolve_leftovers, "Writes that ended with something left at a provider. Needs the scope providers:admin."
     )
     webhook_deliveries: WebhookDeliveryConnection = resolved(
         _resolve_webhook_deliveries, "What providers have sent by themselves, newest first. Needs the scope webhooks:admin."

@@ -26,6 +26,9 @@ from providers.settings import HttpUrl, ProviderSettings
 class ServerSettings(Section):
     """Where the gateway listens. ``public_url`` is how clients reach it, for the links it hands out.
 
+    ``drain`` is how many seconds requests that are under way get to end after SIGTERM; whoever stops the process for good has
+    to wait longer than that.
+
     ``workers`` are processes behind the one port: a number, or as many as there are ``cores``.
     The profile ``production`` does not tell the schema, suggests no names and has no GraphiQL; ``trusted`` takes, beside that,
     the documents alone that ``documents.manifest`` names. ``trusted_proxies`` are the addresses, or networks, of which
@@ -35,6 +38,7 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     public_url: HttpUrl = "http://127.0.0.1:8000"
+    drain: float = Field(default=30.0, ge=0)
     workers: Annotated[int, Field(ge=1, le=256)] | Literal["cores"] = 1
     profile: Literal["open", "production", "trusted"] = "open"
     secret: SecretStr | None = None

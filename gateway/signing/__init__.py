@@ -2,9 +2,20 @@
 
 from gateway.signing.access import admit
 from gateway.signing.inbox import DeliveryList
+from gateway.signing.leftovers import Leftover, LeftoverAction, LeftoverList
 from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList
 from gateway.signing.signing import Signing
 from gateway.signing.writing import Eligibility
 
-__all__ = ["DeliveryList", "Eligibility", "SessionList", "SignatureList", "Signing", "admit"]
+__all__ = [
+    "DeliveryList",
+    "Eligibility",
+    "Leftover",
+    "LeftoverAction",
+    "LeftoverList",
+    "SessionList",
+    "SignatureList",
+    "Signing",
+    "admit",
+]

@@ -32,6 +32,7 @@ from gateway.store import (
     StagedFile,
 )
 from gateway.viewer import (
+    ADMINISTER_PROVIDERS,
     ADMINISTER_WEBHOOKS,
     AUTHORIZE_PROVIDERS,
     COMPARE_PROVIDERS,
@@ -94,6 +95,9 @@ NEEDS: Final[Mapping[str, str | None]] = {
     "explain": READ_NATIVE,
     "begin_authorization": AUTHORIZE_PROVIDERS,
     "complete_authorization": AUTHORIZE_PROVIDERS,
+    "leftovers": ADMINISTER_PROVIDERS,
+    "leftover": ADMINISTER_PROVIDERS,
+    "resolve_leftover": ADMINISTER_PROVIDERS,
     "deliveries": ADMINISTER_WEBHOOKS,
     "delivery": ADMINISTER_WEBHOOKS,
     "delivered_session": ADMINISTER_WEBHOOKS,

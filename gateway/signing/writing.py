@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,17 +12,19 @@ import msgspec
 from gateway.directory import Connected, Directory
 from gateway.drafts import SessionDraft
 from gateway.settings import Settings
+from gateway.signing.heartbeat import Heartbeat
 from gateway.signing.once import CameOf, Once, Receipt
 from gateway.signing.ordering import Ordering
 from gateway.signing.reading import deleted
 from gateway.signing.showing import Showing
 from gateway.signing.undertaking import Undertakings
 from gateway.store import Settlement, Store
+from gateway.store.sagas import Remainder
 from gateway.uploads import Uploads
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import InDoubt, Invalid, NotFound, SigningError, Unavailable, WrongState
-from providers.model import ChangeSource, ParticipantStatus, Session, SessionRef, SessionStatus, Signature
+from providers.model import ChangeSource, ParticipantStatus, Session, SessionKind, SessionRef, SessionStatus, Signature
 from providers.order import SessionChange, SignatureOrder
 
 _NOW = timedelta(0)
@@ -52,13 +55,15 @@ class Writing(Showing):
     def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
         super().__init__(settings, directory, store, uploads, clock)
         self._ordering = Ordering(self.policy, uploads, store, clock)
-        self._undertakings = Undertakings(directory, store, settings.sagas, clock, self._kept)
-        self._once = Once(store, settings, clock, self._undertakings.owner)
+        heartbeat = Heartbeat(store.sagas, settings.sagas.lease, clock, secrets.token_hex(8))
+        self._undertakings = Undertakings(directory, store, clock, heartbeat, self._kept)
+        self._once = Once(store, settings, clock, heartbeat)
+        self._retry_after = settings.sagas.lease
 
     async def open(self) -> None:
         """Begins to look after sagas that a dead gateway left."""
         await super().open()
-        await self._undertakings.open()
+        await self._undertakings.open(self._once.release_unattended)
 
     async def close(self) -> None:
         """Ends everything that is under way."""
@@ -79,6 +84,7 @@ class Writing(Showing):
             provider, order, files = await self._ordering.prepare(draft, flaws)
             session = await self._undertakings.run(
                 provider,
+                Operation.CREATE_SESSION,
                 lambda steps, marker: provider.adapter.create_session(replace(order, marker=marker), steps),
                 promise,
             )
@@ -96,6 +102,7 @@ class Writing(Showing):
             self.policy.require_bytes(_SESSION)
             copy = await self._undertakings.run(
                 provider,
+                Operation.DUPLICATE_SESSION,
                 lambda steps, marker: provider.adapter.duplicate_session(session, title, marker, steps),
                 promise,
             )
@@ -112,6 +119,7 @@ class Writing(Showing):
             self.policy.require_bytes(_SESSION)
             copy = await self._undertakings.run(
                 provider,
+                Operation.RECREATE_SESSION,
                 lambda steps, marker: provider.adapter.recreate_session(session, title, reason, marker, steps),
                 promise,
             )
@@ -149,13 +157,31 @@ class Writing(Showing):
     async def save_signature(self, provider: str, order: SignatureOrder, once: str | None = None) -> Signature:
         """Stores a signature, or its next version."""
 
+        def able() -> Connected:
+            return self.directory.able(provider, Operation.SAVE_SIGNATURE, path=("input", "provider"))
+
         async def save(promise: str | None) -> Receipt:
-            able = self.directory.able(provider, Operation.SAVE_SIGNATURE, path=("input", "provider"))
-            session = await self.observe(await able.adapter.save_signature(order), ChangeSource.MUTATION)
+            adapter = able().adapter
+            if promise is not None:
+                # The record is found by the order itself: nothing need be known of it before.
+                await self._once.attempt(
+                    promise, Session(provider=provider, key="", kind=SessionKind.RECORD, status=SessionStatus.UNKNOWN)
+                )
+            return await saved(await adapter.save_signature(order))
+
+        async def saved(seen: Session) -> Receipt:
+            session = await self.observe(seen, ChangeSource.MUTATION)
             return Receipt(session.ref, session.signatures[0].key)
 
+        async def came_of(before: Session) -> Receipt | None:
+            try:
+                found = await able().adapter.find_saved(order)
+            except SigningError as error:
+                raise self._open(provider) from error
+            return None if found is None else await saved(found)
+
         self.policy.require_provider(provider, ("input", "provider"))
-        session = await self._session_of(await self._once.do(once, ("save", provider, order), save))
+        session = await self._session_of(await self._once.do(once, ("save", provider, order), save, came_of))
         return session.signatures[0]
 
     async def delete_signature(self, ref: SessionRef, key: str) -> Session:
@@ -167,10 +193,11 @@ class Writing(Showing):
         await provider.adapter.delete_signature(session, signature)
         return await self.observe(deleted(session), ChangeSource.MUTATION)
 
-    async def _kept(self, session: Session, saga: str, note: str | None) -> Session:
+    async def _kept(self, session: Session, saga: str, remainder: Remainder | None) -> Session:
         """Keeps what a saga came to; the saga ends with that, and its idempotency key has its result."""
         result = msgspec.msgpack.encode(Receipt(session.ref))
-        settlement = Settlement(saga=saga, owner=self._undertakings.owner, result=result, note=note)
+        until = self._once.kept_until()
+        settlement = Settlement(saga=saga, owner=self._undertakings.owner, result=result, until=until, remainder=remainder)
         return await self.observe(session, ChangeSource.MUTATION, settlement=settlement)
 
     async def _act(
@@ -221,14 +248,15 @@ class Writing(Showing):
             try:
                 now = await self._fetch(before.ref, ChangeSource.READ, {})
             except SigningError as error:
-                raise InDoubt(
-                    "The gateway cannot find out yet what came of this. Send it again in a while.",
-                    path=("input", "idempotencyKey"),
-                    provider=before.provider,
-                ) from error
+                raise self._open(before.provider) from error
             return receipt(before, now) if look(now) != look(before) else None
 
         return came_of
+
+    def _open(self, provider: str) -> InDoubt:
+        """The outcome of a key is open, as its provider cannot be asked now."""
+        what = "The gateway cannot find out yet what came of this. Send it again in a while."
+        return InDoubt(what, path=("input", "idempotencyKey"), provider=provider, retry_after=self._retry_after)
 
     async def _for_change(
         self, ref: SessionRef, operation: Operation, path: tuple[str, ...] = _SESSION

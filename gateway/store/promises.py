@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -47,11 +47,11 @@ class Promises:
         values = {name: getattr(promise, name) for name in Promise.__dataclass_fields__}
         while True:
             held = await self.get(promise.key)
-            if held is not None and held.expires_at > now:
+            if held is not None and (held.expires_at > now or await self._open(held.key)):
                 return held
             with suppress(IntegrityError):
                 async with self._engine.begin() as connection:
-                    await connection.execute(delete(table.promise).where(_P.key == promise.key, _P.expires_at <= now))
+                    await connection.execute(delete(table.promise).where(_P.key == promise.key, *_past(now)))
                     await connection.execute(insert(table.promise).values(**values))
                 return None
 
@@ -70,9 +70,9 @@ class Promises:
         """Notes what a session is like before the call that changes it; False where the key is in other hands."""
         return await self._change(key, owner, before=before)
 
-    async def keep(self, key: str, owner: str, result: bytes) -> bool:
+    async def keep(self, key: str, owner: str, result: bytes, until: datetime) -> bool:
         """The work is done: whoever sends the key again gets this. False where that is known, or not ours to say."""
-        return await self._change(key, owner, result=result, before=None)
+        return await self._change(key, owner, result=result, before=None, expires_at=until)
 
     async def abandon(self, key: str, owner: str) -> bool:
         """Nobody knows what came of it: whoever sends the key next finds out."""
@@ -84,14 +84,35 @@ class Promises:
             await connection.execute(delete(table.promise).where(*_open(key, owner)))
 
     async def sweep(self, now: datetime) -> None:
-        """Forgets keys that are past their time."""
+        """Forgets keys that are past their time, but for those whose outcome is open."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table.promise).where(_P.expires_at <= now))
+            await connection.execute(delete(table.promise).where(*_past(now)))
 
-    async def _change(self, key: str, held_by: str, **values: str | bytes | None) -> bool:
+    async def unattended(self, owner: str) -> list[Promise]:
+        """The promises of a gateway that nobody has said anything of, nor a saga is to."""
+        query = select(table.promise).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None))
+        async with self._engine.connect() as connection:
+            return [Promise(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def _open(self, key: str) -> bool:
+        query = select(_P.key).where(_P.key == key, not_(_settled()))
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).first() is not None
+
+    async def _change(self, key: str, held_by: str, **values: str | bytes | datetime | None) -> bool:
         async with self._engine.begin() as connection:
             changed = await connection.execute(update(table.promise).where(*_open(key, held_by)).values(**values))
         return changed.rowcount == 1
+
+
+def _settled() -> ColumnElement[bool]:
+    """It has a result, or nothing was sent for it. One that a saga decides on is open until what that has left is resolved."""
+    return _P.result.is_not(None) | (_P.before.is_(None) & _P.saga.is_(None))
+
+
+def _past(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Is past its time, and nobody waits for what comes of it."""
+    return _P.expires_at <= now, _settled()
 
 
 def _open(key: str, owner: str) -> tuple[ColumnElement[bool], ...]:

@@ -1,13 +1,14 @@
-"""Writes of several calls: what each has made so far, so that another gateway can unmake it."""
+"""Sagas: what each has made so far, so that another gateway can roll it forward or compensate it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
@@ -22,8 +23,8 @@ _P = table.promise.c
 class SagaState(StrEnum):
     """How far a saga is; one that is done or undone is forgotten.
 
-    RUNNING means that its work is under way, UNDOING that it failed and is being undone, IN_DOUBT that it could not
-    be undone yet, LEFT that something it made could not be removed, or may be there without our knowing.
+    RUNNING means that its work is under way, UNDOING that it failed and is being rolled forward or compensated, IN_DOUBT
+    that neither could be done yet, LEFT that something it made could not be removed, or may be there unseen.
     """
 
     RUNNING = "RUNNING"
@@ -33,14 +34,16 @@ class SagaState(StrEnum):
 
 
 class Overtaken(Exception):
-    """Another gateway has taken this one for dead, and undoes what it was doing."""
+    """Another gateway has taken this one for dead, and settles what it was doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saga:
     """A write of several calls. ``marker`` is in everything it made, where the provider has room for one.
 
-    ``result`` is the session that it came to, encoded, once it can only be finished: its steps are what has to go then.
+    ``pivot`` is what it takes to roll it forward, encoded, once people may have been invited. ``result`` is the session
+    that it came to, encoded, once it can only be finished: its steps are what has to go then. ``note`` is what it has
+    left behind, a line for each thing, ``reason`` why, and ``left_at`` since when.
     """
 
     id: str
@@ -51,6 +54,28 @@ class Saga:
     state: SagaState = SagaState.RUNNING
     result: bytes | None = None
     note: str | None = None
+    operation: str | None = None
+    pivot: bytes | None = None
+    reason: str | None = None
+    left_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When it was left; a build that did not say so told when it had begun."""
+        return self.left_at or self.begun_at
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What a saga leaves behind at its provider, and why it could not be removed.
+
+    ``live`` says that a session may be among it: then its idempotency key must not make another one.
+    """
+
+    things: tuple[str, ...]
+    reason: str
+    at: datetime
+    live: bool = True
 
 
 class Sagas:
@@ -89,10 +114,15 @@ class Sagas:
             if rows:
                 await connection.execute(insert(table.step), rows)
 
+    async def pass_pivot(self, saga: Saga, pivot: bytes) -> None:
+        """From now on the saga is rolled forward. Raises ``Overtaken``."""
+        async with self._engine.begin() as connection:
+            await hold(connection, saga.id, saga.owner)
+            await connection.execute(update(table.saga).where(_G.id == saga.id).values(pivot=pivot))
+
     async def since(self, provider: str) -> datetime | None:
-        """When the first of those that are at work at a provider, or being undone there, was begun."""
-        at_work = _G.state.in_([SagaState.RUNNING, SagaState.UNDOING])
-        query = select(func.min(_G.begun_at)).where(_G.provider == provider, at_work)
+        """When the first of those that are open at a provider was begun."""
+        query = select(func.min(_G.begun_at)).where(_G.provider == provider, _G.state != SagaState.LEFT)
         async with self._engine.connect() as connection:
             begun: datetime | None = (await connection.execute(query)).scalar_one()
         return begun
@@ -102,28 +132,37 @@ class Sagas:
         async with self._engine.begin() as connection:
             await connection.execute(delete(table.step).where(_M.saga == saga, _M.place == place))
 
-    async def give_up(self, saga: Saga, owner: str) -> Saga | None:
-        """From now on this gateway puts a saga right; gives it as it is now.
+    async def give_up(self, saga: Saga, owner: str, *, forward: bool = True) -> Saga | None:
+        """From now on this gateway settles a saga; gives it as it is now, without its pivot unless it goes ``forward``.
 
         None where it has ended, or another gateway was faster.
         """
-        state = SagaState.UNDOING if saga.state is SagaState.RUNNING else saga.state
+        values = {"owner": owner, "state": SagaState.IN_DOUBT if saga.state is SagaState.IN_DOUBT else SagaState.UNDOING}
         given_up = update(table.saga).where(_G.id == saga.id, _G.owner == saga.owner, _G.state == saga.state)
         async with self._engine.begin() as connection:
-            if (await connection.execute(given_up.values(owner=owner, state=state))).rowcount != 1:
+            taken = given_up.values(**values) if forward else given_up.values(**values, pivot=None)
+            if (await connection.execute(taken)).rowcount != 1:
                 return None
-        return next(iter(await self._where(_G.id == saga.id)), None)
+        return await self.get(saga.id)
+
+    async def get(self, saga: str) -> Saga | None:
+        """A saga that is open, or has left something behind."""
+        return next(iter(await self._where(_G.id == saga)), None)
 
     async def doubt(self, saga: str) -> None:
-        """Notes that a saga could not be undone yet."""
+        """Notes that a saga could not be settled yet."""
         async with self._engine.begin() as connection:
             await connection.execute(update(table.saga).where(_G.id == saga).values(state=SagaState.IN_DOUBT))
 
-    async def end(self, saga: str, note: str | None = None) -> None:
-        """Notes that a saga is undone but for what the note says. The key that it was done for is free again."""
+    async def end(self, saga: str, remainder: Remainder | None = None) -> None:
+        """Notes that a saga is compensated but for the remainder.
+
+        The key that it was done for is free again; where something is left that people may act on, that is its outcome.
+        """
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table.promise).where(_P.saga == saga))
-            await close(connection, saga, note)
+            if remainder is None or not remainder.live:
+                await connection.execute(delete(table.promise).where(_P.saga == saga))
+            await close(connection, saga, remainder)
 
     async def steps(self, saga: str) -> list[tuple[int, Step]]:
         """What a saga has made and what is still there, in order."""
@@ -131,18 +170,21 @@ class Sagas:
         async with self._engine.connect() as connection:
             return [(place, Step(name, key)) for place, name, key in await connection.execute(query)]
 
-    async def left(self) -> list[Saga]:
-        """Sagas that left something behind."""
-        return await self._where(_G.state == SagaState.LEFT)
+    async def left(self, providers: Collection[str], limit: int, after: tuple[datetime, str] | None = None) -> list[Saga]:
+        """Sagas that left something behind at one of these providers, the latest first."""
+        at = func.coalesce(_G.left_at, _G.begun_at)
+        query = _sagas().where(_G.state == SagaState.LEFT, _G.provider.in_(providers))
+        if after is not None:
+            query = query.where((at < after[0]) | ((at == after[0]) & (_G.id < after[1])))
+        return await self._read(query.order_by(at.desc(), _G.id.desc()).limit(limit))
 
-    async def unfinished(self, owner: str, before: datetime) -> list[Saga]:
-        """Sagas to be looked after: those of this gateway, and of gateways that have not been seen since."""
-        alive = select(table.gateway.c.id).where(table.gateway.c.seen_at >= before)
-        return await self._where(_G.state != SagaState.LEFT, (_G.owner == owner) | _G.owner.not_in(alive))
-
-    async def in_doubt(self, saga: str) -> bool:
-        """Whether a saga has failed and could not be undone yet."""
-        return bool(await self._where(_G.id == saga, _G.state == SagaState.IN_DOUBT))
+    async def unfinished(self, owner: str, before: datetime | None) -> list[Saga]:
+        """Sagas to be settled: those of this gateway, and of gateways that have not been seen since ``before``."""
+        mine = _G.owner == owner
+        if before is not None:
+            alive = select(table.gateway.c.id).where(table.gateway.c.seen_at >= before)
+            mine |= _G.owner.not_in(alive)
+        return await self._where(_G.state != SagaState.LEFT, mine)
 
     async def beat(self, owner: str, now: datetime) -> None:
         """Notes that a gateway is alive."""
@@ -156,9 +198,15 @@ class Sagas:
             return (await connection.execute(query)).first() is not None
 
     async def leave(self, owner: str) -> None:
-        """Notes that a gateway has stopped in order."""
+        """Notes that a gateway has stopped in order.
+
+        One that has stopped with calls in flight counts as alive for the rest of its lease: by then they have landed.
+        """
+        sagas = select(_G.id).where(_G.owner == owner, _G.state != SagaState.LEFT)
+        keys = select(_P.key).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None), _P.before.is_not(None))
+        gone = delete(table.gateway).where(table.gateway.c.id == owner, not_(sagas.exists()), not_(keys.exists()))
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table.gateway).where(table.gateway.c.id == owner))
+            await connection.execute(gone)
 
     async def bury(self, before: datetime) -> None:
         """Forgets gateways that have not been seen since."""
@@ -166,7 +214,9 @@ class Sagas:
             await connection.execute(delete(table.gateway).where(table.gateway.c.seen_at < before))
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Saga]:
-        query = select(_G.id, _G.provider, _G.marker, _G.owner, _G.begun_at, _G.state, _G.result, _G.note).where(*conditions)
+        return await self._read(_sagas().where(*conditions))
+
+    async def _read(self, query: Select[Any]) -> list[Saga]:
         async with self._engine.connect() as connection:
             return [Saga(**{**row, "state": SagaState(row["state"])}) for row in (await connection.execute(query)).mappings()]
 
@@ -182,10 +232,19 @@ def _row(saga: str, place: int, step: Step) -> dict[str, str | int]:
     return {"saga": saga, "place": place, "name": step.name, "key": step.key}
 
 
-async def close(connection: AsyncConnection, saga: str, note: str | None) -> None:
-    """Removes a saga and its steps, within a transaction; one that left something stays for the note to be read."""
-    if note is not None:
-        await connection.execute(update(table.saga).where(_G.id == saga).values(state=SagaState.LEFT, note=note))
+def _sagas() -> Select[Any]:
+    return select(*(_G[name] for name in Saga.__dataclass_fields__))
+
+
+async def close(connection: AsyncConnection, saga: str, remainder: Remainder | None, *, kept: bool = False) -> None:
+    """Removes a saga and its steps, within a transaction; one that left something stays until that is resolved.
+
+    Where its result was ``kept``, nothing that carries its marker is searched for any more: that is the result.
+    """
+    if remainder is not None:
+        left = {"note": "\n".join(remainder.things), "reason": remainder.reason, "left_at": remainder.at}
+        ended = {"state": SagaState.LEFT, "pivot": None, "result": None, **({"marker": ""} if kept else {})}
+        await connection.execute(update(table.saga).where(_G.id == saga).values(**left, **ended))
         return
     await connection.execute(delete(table.step).where(_M.saga == saga))
     await connection.execute(delete(table.saga).where(_G.id == saga))

@@ -256,9 +256,13 @@ saga = Table(
     Column("begun_at", Instant, nullable=False),
     Column("result", LargeBinary),
     Column("note", Words),
+    Column("operation", String(32)),
+    Column("pivot", LargeBinary),
+    Column("reason", Words),
+    Column("left_at", Instant),
     Index("saga_by_state", "state"),
 )
-"""Writes of several calls that are under way, or that left something behind."""
+"""Writes of several calls that are under way, or that left something behind: ``note`` says what, a line for each thing."""
 
 step = Table(
     "step",

@@ -50,6 +50,7 @@ from providers.order import (
     Order,
     ParticipantChange,
     ParticipantOrder,
+    Pivot,
     SessionChange,
     Step,
 )
@@ -148,7 +149,7 @@ class EasyInkAdapter(Adapter):
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """A draft, its documents, participants and fields, then converted and started where the order says so."""
         session = await self._drafts.create(order, steps)
-        return await self._lifecycle.start(session) if order.start else session
+        return await self._lifecycle.start(session, steps) if order.start else session
 
     async def start_session(self, session: Session) -> Session:
         """Converts a draft and starts it; starts a session that was converted before."""
@@ -246,6 +247,14 @@ class EasyInkAdapter(Adapter):
     async def undo(self, step: Step) -> None:
         """Removes what a step made. Raises ``Unsupported`` for what has taken the place of a voided session."""
         await self._lifecycle.undo(step)
+
+    async def invited(self, step: Step) -> bool:
+        """Whether a draft has become a session that was started."""
+        return await self._lifecycle.invited(step)
+
+    async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
+        """Starts what was about to be started, and adopts the draft that has taken the place of another session."""
+        return await self._lifecycle.roll_forward(pivot, marker, since, steps)
 
     async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """Drafts that carry the marker: their subjects do, until they are complete."""

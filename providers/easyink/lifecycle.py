@@ -13,13 +13,15 @@ from providers.easyink import mark, wire
 from providers.easyink.api import EasyInkApi
 from providers.easyink.capability import ACTIVE, CAPABILITIES
 from providers.easyink.draft import Drafts, check_title
-from providers.errors import InDoubt, Invalid, NotFound, Refused, SigningError, Unsupported, WrongState
+from providers.errors import InDoubt, Invalid, NotFound, Refused, SigningError, Unavailable, Unsupported, WrongState
 from providers.model import Session, SessionStatus
-from providers.order import Step
+from providers.order import Pivot, Step
 
 # How far EasyInk's clock and ours may be apart.
 _SKEW = timedelta(minutes=5)
 _SESSION = ("input", "session")
+_NOT_STARTED = frozenset({SessionStatus.DRAFT, SessionStatus.READY})
+_REPLACES = "replaces"
 
 
 class Lifecycle:
@@ -30,15 +32,18 @@ class Lifecycle:
         self._drafts = drafts
         self._clock = clock
 
-    async def start(self, session: Session) -> Session:
-        """Converts a draft and starts it; starts a session that was converted before."""
+    async def start(self, session: Session, steps: Steps | None = None) -> Session:
+        """Converts a draft and starts it; starts a session that was converted before.
+
+        Starting invites the people: it is the pivot of the ``steps`` that made the session.
+        """
         if session.status is SessionStatus.DRAFT:
             await self._convert(await self._drafts.processed(session))
         elif session.status is not SessionStatus.READY:
             raise WrongState(f"Session {session.key} is {session.provider_status} and cannot be started again.", path=_SESSION)
-        await self._api.do("POST", "start_session", session=session.key)
-        started = replace(session, status=SessionStatus.PENDING, started_at=self._clock.now())
-        return await self._api.session(session.key, started)
+        if steps is not None:
+            await steps.pass_pivot(Pivot(session=session))
+        return await self._invite(session)
 
     async def cancel(self, session: Session, reason: str) -> Session:
         """Voids a session. One that somebody else has just voided counts as done."""
@@ -83,6 +88,7 @@ class Lifecycle:
         _check_reason(reason)
         wanted = title or session.title or ""
         words = {"subject": mark.marked(mark.REPLACEMENT, wanted, marker), "voidReason": reason}
+        await steps.pass_pivot(Pivot(session=replace(session, title=wanted), plan={_REPLACES: session.key}))
         begun_at = self._clock.now()
         try:
             key = await self._api.make("recreate_session", words, session=session.key)
@@ -91,11 +97,39 @@ class Lifecycle:
         except Refused as refused:
             await self._explain(session, refused, Operation.RECREATE_SESSION)
             raise
-        copy = replace(
-            self._api.carried(key), status=SessionStatus.DRAFT, title=wanted or None, created_at=self._clock.now(), partial=True
-        )
-        await steps.replaced(copy, (Step(mark.MARK, key),))
-        return await self._drafts.adopt(key, wanted)
+        return await self._adopt(key, wanted, steps)
+
+    async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
+        """The session that was started, or is started now; the draft that has taken the place of another.
+
+        None where there is none of it, or EasyInk refuses to start it: then nobody was invited.
+        """
+        if _REPLACES in pivot.plan:
+            return await self._adopt_replacement(pivot.session.title or "", marker, since, steps)
+        try:
+            fresh = await self._api.session(pivot.session.key, pivot.session)
+            if fresh.status is SessionStatus.READY:
+                return await self._invite(fresh)
+        except (NotFound, Refused, WrongState):
+            return None
+        except Unavailable as error:
+            if error.status is None:
+                raise
+            # It was answered: what it has come to shows.
+            fresh = await self._api.session(pivot.session.key, pivot.session)
+        if fresh.status in _NOT_STARTED:
+            return None
+        return replace(fresh, started_at=fresh.started_at or self._clock.now())
+
+    async def invited(self, step: Step) -> bool:
+        """Whether a draft has become a session that was started, whose people would find it voided."""
+        if step.name != mark.DRAFT:
+            return False
+        try:
+            status = (await self._api.session(step.key, None)).status
+        except NotFound:
+            return False
+        return status not in _NOT_STARTED and status is not SessionStatus.CANCELED
 
     async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """Drafts whose subject carries the marker. The search may lag behind, so each is asked for by its key."""
@@ -151,6 +185,35 @@ class Lifecycle:
             except (Refused, WrongState):
                 if (await self._api.session(key, None)).status is not SessionStatus.CANCELED:
                     raise
+
+    async def _invite(self, session: Session) -> Session:
+        """Starts a session. One that was started already, as by a call that was not answered, counts as started."""
+        started = replace(session, status=SessionStatus.PENDING, started_at=self._clock.now())
+        try:
+            await self._api.do("POST", "start_session", session=session.key)
+        except (Refused, WrongState):
+            fresh = await self._api.session(session.key, started)
+            if fresh.status in _NOT_STARTED or fresh.status is SessionStatus.CANCELED:
+                raise
+            return fresh
+        try:
+            return await self._api.session(session.key, started)
+        except SigningError:
+            return replace(started, partial=True)  # it has begun, whether or not it can be read now
+
+    async def _adopt(self, key: str, title: str, steps: Steps) -> Session:
+        """What has taken the place of a session, without its mark."""
+        draft = replace(
+            self._api.carried(key), status=SessionStatus.DRAFT, title=title or None, created_at=self._clock.now(), partial=True
+        )
+        await steps.replaced(draft, (Step(mark.MARK, key),))
+        return await self._drafts.adopt(key, title)
+
+    async def _adopt_replacement(self, title: str, marker: str, since: datetime, steps: Steps) -> Session | None:
+        for step in await self.trace(marker, since):
+            if step.name == mark.REPLACEMENT:
+                return await self._adopt(step.key, title, steps)
+        return None
 
     async def _keep(self, key: str) -> None:
         """Leaves what has taken the place of a session, under its plain title, and says so; none may be there."""

@@ -128,6 +128,16 @@ class PersistAdapter(Adapter):
         async with turn:
             return await self._session(await self._save(order, wanted))
 
+    async def find_saved(self, order: SignatureOrder) -> Session | None:
+        """The record, where it has the version and the content that the order was to give it."""
+        try:
+            raw = await self._fetch(Pair(trimmed(order.document), trimmed(order.thread)))
+        except NotFound:
+            return None
+        stored = await self._read(lambda: decode(raw, StoredSignature))
+        as_ordered = trimmed(stored.text) == trimmed(order.content) and stored.number in {(order.version or 0) + 1, None}
+        return await self._session(raw) if as_ordered else None
+
     async def _save(self, order: SignatureOrder, wanted: Pair) -> bytes:
         present = await self._present(wanted) if order.version is not None else None
         if order.version is not None and (present is None or present.number not in {order.version, None}):

@@ -26,12 +26,13 @@ from providers.errors import (
     ProviderError,
     Refused,
     SigningError,
+    Unavailable,
     Unsupported,
     WrongState,
 )
 from providers.mapping import Rule
 from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
-from providers.order import Order, Step
+from providers.order import Order, Pivot, Step
 from providers.seal.bundle import BadBundle, Bundle, Member, opened, packed, receive, temporary
 from providers.seal.documents import deleted, merged, ordered, signature
 from providers.seal.mapping import RULES
@@ -105,12 +106,16 @@ class SealAdapter(Adapter):
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Makes a batch, uploads all documents at once, and accepts it where the order says so."""
         async with packed(order.documents) as bundle:
+            await steps.will(_BATCH)
             created = await self._create_batch(order)
             key = str(created.id)
             await steps.did(_BATCH, key)
             await self._upload(key, bundle)
         session = self._drafted(order, created, bundle.names)
-        return await self._accept(session) if order.start else await self._look(session)
+        if not order.start:
+            return await self._look(session)
+        await steps.pass_pivot(Pivot(session=session))
+        return await self._accept(session)
 
     async def start_session(self, session: Session) -> Session:
         """Accepts a batch, which starts the sealing. Raises ``WrongState`` where it was accepted before."""
@@ -129,6 +134,20 @@ class SealAdapter(Adapter):
             await self._delete_batch(step.key)
         except NotFound:
             return
+
+    async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
+        """The batch that was accepted, or is accepted now. None where SEAL refuses that: nothing is sealed then."""
+        try:
+            now = await self.fetch_session(pivot.session.key, pivot.session)
+            return await self._accept(now) if now.status is SessionStatus.DRAFT else now
+        except _REFUSALS:
+            return None
+        except Unavailable as error:
+            if error.status is None:
+                raise
+            # It was answered: what it has come to shows.
+            now = await self.fetch_session(pivot.session.key, pivot.session)
+            return None if now.status is SessionStatus.DRAFT else now
 
     async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """Raises ``Unsupported``: SEAL has no list, and no room for a marker.

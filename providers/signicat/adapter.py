@@ -27,7 +27,7 @@ from providers.model import (
     SessionStatus,
     Signature,
 )
-from providers.order import DocumentChange, Order, Step
+from providers.order import DocumentChange, Order, Pivot, Step
 from providers.reply import Fault, Reply
 from providers.signicat.api import COLLECTION, SESSION, Search, SignApi, Slice, fault_of, fetch_token
 from providers.signicat.composition import Reading
@@ -160,15 +160,8 @@ class SignicatAdapter(Adapter):
 
         Where only a part of it can be deleted, it is over all the same, for its documents are gone: the new one stays.
         """
-        made = await self._repeat(session, title, marker, steps, when=_OPEN)
-        now = await self.fetch_session(session.key, session)
-        _require(now, _OPEN)
-        await steps.replaced(made, [step for _, step in await self._pieces(now)])
-        try:
-            await self.delete_session(now)
-        except SigningError:
-            if not await self._over(session):
-                raise
+        made = await self._repeat(session, title, marker, steps, when=_OPEN, replaces=True)
+        await self._replace(session, made, steps)
         return made
 
     async def cancel_session(self, session: Session, reason: str) -> Session:
@@ -221,6 +214,25 @@ class SignicatAdapter(Adapter):
         """Deletes what was made; Signicat may have deleted it already, along with a session."""
         await self.api.delete(step.name, step.key)
 
+    async def invited(self, step: Step) -> bool:
+        """Whether somebody has signed or declined a native session; the link to it is shown to nobody before it is kept."""
+        return step.name == SESSION and (await self.api.find_session(step.key)).acted
+
+    async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
+        """Opens the native sessions that are missing, and deletes the session that the new one replaces."""
+        search = Search(created_from=since - _CLOCKS_APART)
+        found = [part async for part in self.api.find_sessions(search) if part.marked(marker)]
+        made = await self._opening.resume(pivot, found, steps)
+        if made is None or pivot.original is None:
+            return made
+        try:
+            await self._replace(pivot.original, made, steps)
+        except NotFound:
+            return made
+        except WrongState:
+            return None  # everyone has signed the original meanwhile
+        return made
+
     async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """The native sessions whose external reference ends in the marker, newest first, and their collections.
 
@@ -242,8 +254,26 @@ class SignicatAdapter(Adapter):
         self._credentials = Credentials(CredentialState.CONNECTED)
         return token
 
+    async def _replace(self, original: Session, made: Session, steps: Steps) -> None:
+        """Deletes an open session for the one that was made in its place."""
+        now = await self.fetch_session(original.key, original)
+        _require(now, _OPEN)
+        await steps.replaced(made, [step for _, step in await self._pieces(now)])
+        try:
+            await self.delete_session(now)
+        except SigningError:
+            if not await self._over(original):
+                raise
+
     async def _repeat(
-        self, session: Session, title: str | None, marker: str, steps: Steps, *, when: frozenset[SessionStatus]
+        self,
+        session: Session,
+        title: str | None,
+        marker: str,
+        steps: Steps,
+        *,
+        when: frozenset[SessionStatus],
+        replaces: bool = False,
     ) -> Session:
         reading = await self._reader.read(session.key, session)
         now = reading.session()
@@ -252,7 +282,7 @@ class SignicatAdapter(Adapter):
         originals = [document for document in now.documents if document.role in ACTION]
         async with copied(self.api, originals) as documents:
             demand = repeated(now, reading.parts, collections, documents, title=title, marker=marker, now=self.clock.now())
-            return await self._opening.open(demand, steps)
+            return await self._opening.open(demand, steps, session if replaces else None)
 
     async def _pieces(self, session: Session) -> Sequence[tuple[bool, Step]]:
         """What a session consists of, to be deleted last first, and whether each is known to be there."""

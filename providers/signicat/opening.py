@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
 
 from providers.adapter import Steps
 from providers.clock import Clock
-from providers.errors import Misbehaved, NotFound, Refused
+from providers.errors import Irreversible, Misbehaved, NotFound, Refused, Unavailable
 from providers.model import Session, SessionRef
-from providers.order import DocumentOrder
+from providers.order import DocumentOrder, Pivot
 from providers.signicat.api import COLLECTION, DOCUMENT, SESSION, SignApi
 from providers.signicat.composition import Reading
 from providers.signicat.demand import Demand
 from providers.signicat.part import Part
+from providers.signicat.plan import Plan
 from providers.signicat.wire import Collection, Metadata
 from providers.together import together
 
@@ -41,13 +42,16 @@ class Opening:
         self._provider = provider
         self._clock = clock
 
-    async def open(self, demand: Demand, steps: Steps) -> Session:
-        """Makes a session. Several native sessions are always marked, so that they can be told apart in a reply."""
+    async def open(self, demand: Demand, steps: Steps, original: Session | None = None) -> Session:
+        """Makes a session, which replaces the ``original``.
+
+        Several native sessions are always marked, so that they can be told apart in a reply.
+        """
         if demand.composed and not demand.marker:
             demand = replace(demand, marker=token_hex(6))
         uploads = await self._uploads(demand, steps)
         try:
-            opened = await self._open(demand, uploads, steps)
+            opened = await self._open(demand, uploads, steps, original)
         except (Refused, NotFound) as error:
             if error.status not in _WANTING or any(step.name == SESSION for step in steps.made):
                 raise
@@ -55,8 +59,32 @@ class Opening:
             if renewed is None:
                 raise
             uploads = renewed
-            opened = await self._open(demand, uploads, steps)
+            opened = await self._open(demand, uploads, steps, original)
         return self._session(demand, uploads, opened)
+
+    async def resume(self, pivot: Pivot, found: Sequence[Part], steps: Steps) -> Session | None:
+        """Rolls forward from the native sessions that were ``found`` by the marker: opens those that are missing.
+
+        None where none is there, or none can be added and nobody has signed. Raises ``Irreversible`` where somebody has.
+        """
+        if not found:
+            return None
+        plan = Plan.read(pivot)
+        demand = plan.demand(pivot.session)
+        collection, raw = plan.collected()
+        names = {demand.external_reference(place): place for place in demand.places}
+        there = {names[name]: part for part in found if part.wire and (name := part.wire.external_reference) in names}
+        missing = [place for place in demand.places if place not in there]
+        try:
+            parts = await self._sessions(demand, collection.id, plan.uploads, there, missing, steps)
+        except (Refused, NotFound, Unavailable) as error:
+            if isinstance(error, Unavailable) and error.status is None:
+                raise
+            if any(part.acted for part in found):
+                what = f"{self._provider} opens no more signing sessions beside those that somebody has signed"
+                raise Irreversible(what) from error
+            return None
+        return self._session(demand, plan.uploads, _Opened(collection, raw, parts))
 
     async def _uploads(self, demand: Demand, steps: Steps) -> Sequence[Metadata]:
         """The documents at Signicat. Where one fails, the others are waited for: what they make has to be recorded."""
@@ -88,19 +116,31 @@ class Opening:
             for upload, task, document in zip(uploads, found, demand.documents, strict=True)
         ]
 
-    async def _open(self, demand: Demand, uploads: Sequence[Metadata], steps: Steps) -> _Opened:
+    async def _open(self, demand: Demand, uploads: Sequence[Metadata], steps: Steps, original: Session | None) -> _Opened:
         await steps.will(COLLECTION)
         collection, raw = await self._api.create_collection(demand.collection(uploads))
         await steps.did(COLLECTION, collection.id)
-        parts: list[Part] = []
-        for places in [[place] for place in demand.places] if demand.in_turn else [list(demand.places)]:
-            after = parts[-1].key if parts else None
-            payloads = [demand.signing_session(place, collection.id, uploads, after) for place in places]
+        await steps.pass_pivot(Plan.of(demand, uploads, raw).pivot(demand.draft, original))
+        return _Opened(collection, raw, await self._sessions(demand, collection.id, uploads, {}, list(demand.places), steps))
+
+    async def _sessions(
+        self,
+        demand: Demand,
+        collection: str,
+        uploads: Sequence[Metadata],
+        there: Mapping[int, Part],
+        missing: Sequence[int],
+        steps: Steps,
+    ) -> Sequence[Part]:
+        """The native sessions of all places, those that are missing opened: one after the other, or all at once."""
+        parts = dict(there)
+        for places in [[place] for place in missing] if demand.in_turn else [list(missing)] if missing else []:
+            before = parts.get(places[0] - 1) if demand.in_turn else None
+            payloads = [demand.signing_session(place, collection, uploads, before.key if before else None) for place in places]
             made = await self._api.create_sessions(payloads)
-            for part in made:
-                await steps.did(SESSION, part.key)
-            parts += self._in_order(made, [demand.external_reference(place) for place in places])
-        return _Opened(collection, raw, parts)
+            await _record(made, steps)
+            parts.update(zip(places, self._in_order(made, [demand.external_reference(place) for place in places]), strict=True))
+        return [parts[place] for place in demand.places]
 
     def _in_order(self, parts: Sequence[Part], references: Sequence[str | None]) -> Sequence[Part]:
         """The answered sessions in the order asked for: nobody promises that they come in it."""
@@ -125,3 +165,15 @@ class Opening:
             collection_raw=opened.raw,
             known=demand.known(ref, [part.key for part in opened.parts], uploads),
         ).session()
+
+
+async def _record(parts: Sequence[Part], steps: Steps) -> None:
+    """Records all native sessions of one call, also where one cannot be recorded: they exist together."""
+    failed: Exception | None = None
+    for part in parts:
+        try:
+            await steps.did(SESSION, part.key)
+        except Exception as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed

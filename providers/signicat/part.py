@@ -11,6 +11,7 @@ from providers.model import ParticipantStatus
 from providers.signicat.wire import PARTICIPANT_STATUS, DocumentUse, Output, SigningSession
 
 LONGEST_MARKER = 32
+_UNTOUCHED = frozenset({ParticipantStatus.WAITING, ParticipantStatus.INVITED, ParticipantStatus.EXPIRED})
 _LINK = re.compile(rb'("signatureUrl"\s*:\s*)"(?:[^"\\]|\\.)*"')
 """No string of JSON holds a quotation mark as it is, so this is a member and nothing else."""
 _MARK = re.compile(rf"#[0-9a-f]{{12,{LONGEST_MARKER}}}-\d{{1,3}}\Z")
@@ -51,6 +52,11 @@ class Part:
         """Whether it was opened under this marker."""
         name = (self.wire.external_reference if self.wire else None) or ""
         return name.rpartition("#")[2].rpartition("-")[0] == marker
+
+    @property
+    def acted(self) -> bool:
+        """Whether its signer has signed or declined, or may have."""
+        return self.wire is not None and self.status not in _UNTOUCHED
 
     @property
     def by_pki(self) -> bool:

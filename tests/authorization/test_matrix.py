@@ -48,10 +48,12 @@ ROOTS: dict[str, str | None] = {
     "Query.eligibleProviders": READ,
     "Query.comparison": COMPARE,
     "Query.explainSession": f"{NATIVE} and {READ}",
+    "Query.leftovers": "providers:admin",
     "Query.webhookDeliveries": "webhooks:admin",
     "Mutation.beginAuthorization": "providers:authorize",
     "Mutation.completeAuthorization": "providers:authorize",
     "Mutation.replayWebhook": "webhooks:admin",
+    "Mutation.resolveLeftover": "providers:admin",
     "Subscription.session": READ,
     "Query.sessionEvents": READ,
     "Subscription.sessionEvents": READ,
@@ -89,6 +91,7 @@ FIELDS: dict[str, str | None] = {
     "WebhookDelivery.session": "webhooks:admin",
     # Nothing of any session is told by these.
     "Session.provider": None,
+    "Leftover.provider": None,
     "Document.provider": None,
     "Signature.provider": None,
     "Session.actions": None,
@@ -133,7 +136,7 @@ def allowed(scope: str | None, held: str) -> bool:
 def identity(name: str) -> str:
     """The id of something that there is not, of the type that an argument or a member is named for."""
     kind = {"field": "SignatureField", "webhook": "WebhookDelivery"}.get(name, name.capitalize())
-    keys = {"WebhookDelivery": 1, "Session": 2}.get(kind, 3)
+    keys = {"WebhookDelivery": 1, "Leftover": 1, "Session": 2}.get(kind, 3)
     return node_id(kind, *("easyink", "x", "y")[:keys])
 
 
@@ -281,7 +284,25 @@ async def test_what_is_of_another_provider_is_answered_like_what_is_not_there(do
         tried.add(name)
     assert {"Query.node", "Query.nodes", "Query.session", "Query.document", "Subscription.session"} < tried
     untried = {name for name, _ in roots() if name.startswith("Mutation.")} - tried
-    assert untried == {"Mutation.uploadFile", "Mutation.replayWebhook"}
+    assert untried == {"Mutation.uploadFile", "Mutation.replayWebhook", "Mutation.resolveLeftover"}
+
+
+async def test_leftovers_of_other_providers_are_answered_like_what_is_not_there(door: Door) -> None:
+    for fault in ({"path": "*/signing-sessions", "method": "POST"}, {"method": "DELETE"}):
+        await door.scene.fault("signicat", status=403, **fault)
+    await door.scene.mutate("createSession", **await door.scene.order("signicat"))
+    listing = "{ leftovers { nodes { id } } }"
+    [leftover] = (await door.ask("everything", listing))["data"]["leftovers"]["nodes"]
+    assert (await door.ask("bounded", listing))["data"]["leftovers"]["nodes"] == []
+    asked = [
+        "query Q($id: ID!) { node(id: $id) { id } }",
+        "mutation Q($id: ID!) { resolveLeftover(input: {leftover: $id, action: DISMISS}) { problems { code message } } }",
+    ]
+    for text in asked:
+        one, other = [await door.ask("bounded", text, id=each) for each in (leftover["id"], node_id("Leftover", "nothing"))]
+        assert json.dumps(one) == json.dumps(other)
+        assert codes(one) == {"NOT_FOUND"}
+    assert (await door.ask("everything", listing))["data"]["leftovers"]["nodes"] == [leftover]
 
 
 async def test_lists_events_and_documents_of_other_providers_are_not_there(door: Door) -> None:

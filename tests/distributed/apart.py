@@ -66,19 +66,26 @@ class Gate:
         self.writes = 0
         self.halt: Halt | None = None
         self.faults: dict[int, Sequence[Fault]] = {}
+        self.path = ""
+        self.paths: list[str] = []
         self.reached = asyncio.Event()
         self.open = asyncio.Event()
 
-    def expect(self, halt: Halt | None, faults: Mapping[int, Sequence[Fault]] | None = None) -> None:
-        """Counts anew; ``faults`` begin with the write of their number."""
-        self.writes, self.halt, self.faults = 0, halt, dict(faults or {})
+    def expect(self, halt: Halt | None, faults: Mapping[int, Sequence[Fault]] | None = None, path: str = "") -> None:
+        """Counts anew the writes whose path has this in it; ``faults`` begin with the write of their number."""
+        self.writes, self.halt, self.faults, self.path = 0, halt, dict(faults or {}), path
+        self.paths.clear()
         self.reached, self.open = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in _READS or scope["path"].startswith(_NO_WRITES):
             await self._sandbox(scope, receive, send)
             return
+        if self.path not in scope["path"]:
+            await self._sandbox(scope, receive, send)
+            return
         self.writes += 1
+        self.paths.append(scope["path"])
         self._sandbox.faults += self.faults.pop(self.writes, ())
         halt = self.halt if self.halt and self.halt.number == self.writes else None
         if halt is None or halt.at == "end":

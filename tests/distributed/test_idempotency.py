@@ -195,6 +195,30 @@ async def test_a_key_is_forgotten_after_its_time(tmp_path: Path, authority: Auth
         assert len(guarded.sandbox.batches) == 2
 
 
+@pytest.mark.parametrize("kind", ["saga", "single call"])
+async def test_key_past_its_time_is_kept_while_its_outcome_is_open(tmp_path: Path, authority: Authority, kind: str) -> None:
+    clock = Ahead()
+    async with Guarded(load_sandbox("easyink")(authority=authority, clock=clock)).serving() as guarded:
+        async with inside(tmp_path, clock, [guarded.table], uploads={"keep": 500_000}) as only:
+            name, path = "createSession", "started"
+            asked = await order(only, "easyink", 1, 1, idempotencyKey=KEY)
+            if kind == "single call":
+                session = (await only.done("createSession", **await order(only, "easyink", 1, start=False)))["session"]["id"]
+                name, path = "addParticipant", "participants"
+                asked = {"session": session, "participant": PEOPLE[0], "idempotencyKey": KEY}
+            guarded.gate.expect(None, {1: [Fault(kind="lost"), Fault(kind="reset", count=10_000)]}, path=path)
+            assert problem(await only.mutate(name, **asked))[0] == "IN_DOUBT"
+            clock.by = timedelta(hours=30)
+            assert problem(await only.mutate(name, **asked))[0] == "IN_DOUBT"
+            guarded.sandbox.faults.clear()
+            clock.by += timedelta(minutes=1)
+            async with asyncio.timeout(20):
+                while (payload := await only.mutate(name, **asked))["problems"]:
+                    assert problem(payload)[0] in {"IN_DOUBT", "PROVIDER_UNAVAILABLE"}
+        [dossier] = guarded.sandbox.office.dossiers.values()
+        assert len(dossier.people) == 1
+
+
 async def test_a_change_that_is_sent_twice_with_its_key_is_made_once(
     tmp_path: Path, ours: Nursery, authority: Authority, database: str
 ) -> None:

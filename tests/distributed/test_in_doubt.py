@@ -113,7 +113,6 @@ async def test_a_doubt_lasts_while_the_provider_is_away_and_is_settled_when_it_i
         ]
         await there.heal()
         assert await there.client.settled() == []
-        assert not there.things()
         first = await there.client.done(write.name, **given)
         assert await there.client.done(write.name, **given) == first
         assert len(there.things()) == write.makes

@@ -49,7 +49,8 @@ Prepare = Callable[[Client], Awaitable[dict[str, Any]]]
 class Write:
     """A write of several calls: what it is called, and its input, for which something may have to be made first.
 
-    ``makes`` is how many things there are more when it is done, ``takes`` how many are gone then.
+    ``makes`` is how many things there are more when it is done, of which so many are ``documents``, and ``takes`` how many
+    are gone then.
     """
 
     provider: str
@@ -57,6 +58,12 @@ class Write:
     prepare: Prepare
     makes: int
     takes: int = 0
+    documents: int = 0
+
+    @property
+    def lasting(self) -> int:
+        """How many things there are more but for documents."""
+        return self.makes - self.documents
 
 
 async def signicat_in_turn(client: Client) -> dict[str, Any]:
@@ -94,10 +101,10 @@ async def signicat_pair(client: Client) -> dict[str, Any]:
 
 
 WRITES = {
-    "signicat, one after the other": Write("signicat", "createSession", signicat_in_turn, 5),
-    "signicat, at once": Write("signicat", "createSession", signicat_at_once, 6),
-    "signicat, copied": Write("signicat", "duplicateSession", of_original(signicat_pair), 4),
-    "signicat, replaced": Write("signicat", "recreateSession", of_original(signicat_pair, reason="A typo"), 4, 4),
+    "signicat, one after the other": Write("signicat", "createSession", signicat_in_turn, 5, documents=1),
+    "signicat, at once": Write("signicat", "createSession", signicat_at_once, 6, documents=2),
+    "signicat, copied": Write("signicat", "duplicateSession", of_original(signicat_pair), 4, documents=1),
+    "signicat, replaced": Write("signicat", "recreateSession", of_original(signicat_pair, reason="A typo"), 4, 4, documents=1),
     "easyink": Write("easyink", "createSession", easyink_order, 1),
     "easyink, copied": Write("easyink", "duplicateSession", of_original(easyink_order), 1),
     "easyink, replaced": Write("easyink", "recreateSession", of_original(easyink_order, reason="A typo"), 1, 1),

@@ -1,0 +1,50 @@
+"""Heartbeat: shows in the store that this gateway is alive, and tells which of the others are not any more."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from gateway.store import Sagas
+from gateway.store.promises import NOBODY
+from providers.clock import Clock
+
+
+class Heartbeat:
+    """Heartbeats of this gateway under the name ``owner``; one that is silent for the time of a lease counts as dead.
+
+    While the database was away nobody could show that they live. So this gateway takes nobody for dead until its own
+    heartbeats have succeeded for so long that the others' had to as well.
+    """
+
+    def __init__(self, sagas: Sagas, lease: float, clock: Clock, owner: str) -> None:
+        self.owner = owner
+        self.interval = lease / 3
+        self._sagas = sagas
+        self._lease = timedelta(seconds=lease)
+        self._clock = clock
+        self._succeeding_since: datetime | None = None
+
+    async def beat(self) -> None:
+        """Says that this gateway is alive. Raises what the database does, and ``TimeoutError`` where it does not answer."""
+        begun = self._clock.now()
+        try:
+            async with asyncio.timeout(2 * self.interval):
+                await self._sagas.beat(self.owner, begun)
+        except Exception:
+            self._succeeding_since = None
+            raise
+        self._succeeding_since = self._succeeding_since or begun
+
+    @property
+    def dead_before(self) -> datetime | None:
+        """Who was last seen before this is dead; None while that cannot be told."""
+        since, now = self._succeeding_since, self._clock.now()
+        return None if since is None or now - since < self._lease / 2 else now - self._lease
+
+    async def dead(self, owner: str) -> bool:
+        """Whether a gateway is known to be dead."""
+        if owner == NOBODY:
+            return True
+        before = self.dead_before
+        return before is not None and not await self._sagas.alive(owner, before)

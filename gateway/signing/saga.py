@@ -1,0 +1,238 @@
+"""Saga: records its steps, rolls forward what has passed its pivot, and compensates what has not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from gateway.directory import Connected
+from gateway.store import Store
+from gateway.store.sagas import Remainder, Saga
+from providers.adapter import Steps
+from providers.errors import (
+    AuthorizationRequired,
+    Busy,
+    InDoubt,
+    Irreversible,
+    Misbehaved,
+    NotFound,
+    SigningError,
+    Unavailable,
+    Unsupported,
+)
+from providers.model import Session
+from providers.order import Pivot, Step
+
+_PASSING = (Unavailable, Busy, InDoubt, Misbehaved, AuthorizationRequired)
+"""Why a provider could not be asked now, but may be later."""
+_UNANSWERED = "Its call was not answered, and nobody can tell what came of it."
+
+
+class StoredSteps(Steps):
+    """Steps that outlive the process: each is in the store before the next call is made.
+
+    ``unrecorded`` are those that exist and could not be recorded.
+    """
+
+    def __init__(self, store: Store, saga: Saga, made: Mapping[int, Step] | None = None) -> None:
+        super().__init__()
+        self.unrecorded: list[Step] = []
+        self._store = store
+        self._saga = saga
+        self._places = dict(made or {})
+        self.made = [step for _, step in sorted(self._places.items())]
+
+    @property
+    def placed(self) -> Mapping[int, Step]:
+        """The steps by their places in the store."""
+        return self._places
+
+    async def will(self, name: str) -> None:
+        """Records that something is about to be made; its key comes later, or never."""
+        await self._record(self._next(), Step(name, ""))
+
+    async def did(self, name: str, key: str) -> None:
+        """Records that something now exists at the provider."""
+        announced = (place for place, step in self._places.items() if step == Step(name, ""))
+        step = Step(name, key)
+        try:
+            await self._record(next(announced, self._next()), step)
+        except BaseException:
+            self.unrecorded.append(step)
+            raise
+
+    async def pass_pivot(self, pivot: Pivot) -> None:
+        """Records what it takes to roll the saga forward, before the first call that may invite people."""
+        await self._store.sagas.pass_pivot(self._saga, encode_pivot(pivot))
+        await super().pass_pivot(pivot)
+
+    async def replaced(self, result: Session, old: Sequence[Step]) -> None:
+        """Records that from now on the saga is finished, not compensated."""
+        await self._store.sagas.replaced(self._saga, msgspec.msgpack.encode(result), old)
+        await super().replaced(result, old)
+        self._places = dict(enumerate(old))
+
+    def _next(self) -> int:
+        return max(self._places, default=-1) + 1
+
+    async def _record(self, place: int, step: Step) -> None:
+        self._places[place] = step
+        self.made = [each for _, each in sorted(self._places.items())]
+        await self._store.sagas.made(self._saga, place, step)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a saga that did not end by itself.
+
+    ``session`` is what it was rolled forward to, ``things`` what is left behind and ``reason`` why, ``live`` whether people
+    may act on any of that, and ``again`` whether it is still in doubt and tried again.
+    """
+
+    things: tuple[str, ...] = ()
+    reason: str = ""
+    live: bool = False
+    again: bool = False
+    session: Session | None = None
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            self.things + other.things, self.reason or other.reason, self.live or other.live, self.again or other.again
+        )
+
+    def remainder(self, at: datetime) -> Remainder | None:
+        """What is left behind, if anything is."""
+        return Remainder(tuple(dict.fromkeys(self.things)), self.reason, at, self.live) if self.things else None
+
+
+AGAIN = Outcome(again=True)
+NOTHING = Outcome()
+
+
+async def settle(store: Store, provider: Connected, saga: Saga, steps: StoredSteps, *, in_doubt: bool) -> Outcome:
+    """Rolls a saga forward where it has passed its pivot, and compensates it otherwise.
+
+    ``in_doubt`` says that a call may have made something that no step tells of. What people were invited to is never
+    compensated: it is left, with all that was made for it.
+    """
+    if saga.result is not None:
+        outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
+        return replace(outcome, session=None if outcome.again else msgspec.msgpack.decode(saga.result, type=Session))
+    if saga.pivot is not None:
+        try:
+            pivot = decode_pivot(saga.pivot)
+            session = await provider.adapter.roll_forward(pivot, saga.marker, saga.begun_at, steps)
+        except _PASSING:
+            return AGAIN
+        except Irreversible as error:
+            return stays(steps, error, await _traced(provider, saga))
+        except SigningError:
+            session = None
+        if session is not None:
+            return Outcome(session=session)
+    try:
+        if in_doubt or steps.pivot is not None:
+            await _require_uninvited(provider, steps.made)
+        outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
+        if in_doubt and saga.marker:
+            outcome += await _compensate_traced(provider, saga, steps.made)
+    except _PASSING:
+        return AGAIN
+    except Irreversible as error:
+        return stays(steps, error, await _traced(provider, saga))
+    return outcome
+
+
+def stays(steps: Steps, error: Irreversible, traced: Sequence[Step] = ()) -> Outcome:
+    """Everything is left as it is, also what was found by its marker: people were invited or have acted."""
+    things = tuple(_named(step) for step in (*steps.made, *traced)) or ("what an unanswered call has made",)
+    return Outcome(things, error.message, live=True)
+
+
+async def _traced(provider: Connected, saga: Saga) -> Sequence[Step]:
+    """What carries the marker of a saga, as far as the provider can be asked."""
+    try:
+        return await provider.adapter.trace(saga.marker, saga.begun_at)
+    except SigningError:
+        return ()
+
+
+async def compensate(store: Store, provider: Connected, saga: Saga, made: Mapping[int, Step], *, in_doubt: bool) -> Outcome:
+    """Unmakes steps, the last first."""
+    outcome = NOTHING
+    for place, step in sorted(made.items(), reverse=True):
+        if step.key:
+            result = await _undo(provider, step)
+        else:
+            # It was to hold what comes after it, and is empty: nobody can act on it.
+            result = replace(_left(step, _UNANSWERED), live=False) if in_doubt else NOTHING
+        if result == NOTHING:
+            await store.sagas.unmade(saga.id, place)
+        outcome += result
+    return outcome
+
+
+async def _compensate_traced(provider: Connected, saga: Saga, made: Sequence[Step]) -> Outcome:
+    """Unmakes what an unanswered call may have made, as far as the provider can be searched for the marker.
+
+    Where it cannot, what matters is whether that call was the only one: any later one only added to what the first
+    one made, and went with it.
+    """
+    try:
+        traces = await provider.adapter.trace(saga.marker, saga.begun_at)
+    except _PASSING:
+        return AGAIN
+    except Unsupported as error:
+        return NOTHING if made else Outcome(("what an unanswered call may have made",), error.message, live=True)
+    await _require_uninvited(provider, traces)
+    outcome = NOTHING
+    for step in traces:
+        outcome += await _undo(provider, step)
+    return outcome
+
+
+async def _require_uninvited(provider: Connected, steps: Sequence[Step]) -> None:
+    """Raises ``Irreversible`` where people were invited to what one of the steps has made, or have acted on it."""
+    for step in steps:
+        if step.key and await provider.adapter.invited(step):
+            raise Irreversible(f"People were invited to the {_named(step)}, or have acted on it.", provider=provider.name)
+
+
+async def _undo(provider: Connected, step: Step) -> Outcome:
+    try:
+        await provider.adapter.undo(step)
+    except _PASSING:
+        return AGAIN
+    except NotFound:
+        return NOTHING
+    except SigningError as error:
+        return _left(step, error.message)
+    return NOTHING
+
+
+def doubtful(error: BaseException) -> bool:
+    """Whether a call may have made something that no step tells of."""
+    if not isinstance(error, SigningError) or isinstance(error, InDoubt | Misbehaved):
+        return True
+    return isinstance(error, Unavailable) and error.status is not None
+
+
+def encode_pivot(pivot: Pivot) -> bytes:
+    """A pivot as it is stored."""
+    return msgspec.msgpack.encode(pivot)
+
+
+def decode_pivot(body: bytes) -> Pivot:
+    """A pivot that was stored."""
+    return msgspec.msgpack.decode(body, type=Pivot)
+
+
+def _named(step: Step) -> str:
+    return f"{step.name} {step.key}" if step.key else f"{step.name} without a known key"
+
+
+def _left(step: Step, reason: str) -> Outcome:
+    return Outcome((_named(step),), reason, live=True)

@@ -1,0 +1,27 @@
+"""Pivots of sagas, and leftovers: what each is of, why it stays, and since when."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from gateway.store.datatype import Instant, Words
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.add_column("saga", sa.Column("operation", sa.String(length=32), nullable=True))
+    op.add_column("saga", sa.Column("pivot", sa.LargeBinary(), nullable=True))
+    op.add_column("saga", sa.Column("reason", Words(), nullable=True))
+    op.add_column("saga", sa.Column("left_at", Instant(), nullable=True))
+
+
+def downgrade() -> None:
+    """Back."""
+    for name in ("left_at", "reason", "pivot", "operation"):
+        op.drop_column("saga", name)

@@ -1,0 +1,88 @@
+"""Leftovers, and pages of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import strawberry
+
+from gateway.directory import Connected
+from gateway.signing import Leftover as ModelLeftover
+from gateway.signing import LeftoverList
+from providers.capability import Operation
+from schema.context import Info
+from schema.describes import describes, resolved
+from schema.node import node_id
+from schema.paging import PageInfo
+from schema.types.node import Node
+from schema.types.provider import Provider
+
+
+def _id(root: strawberry.Parent[ModelLeftover]) -> strawberry.ID:
+    return node_id("Leftover", root.id)
+
+
+def _provider(root: strawberry.Parent[ModelLeftover], info: Info) -> Connected:
+    return info.context.signing.directory.get(root.provider)
+
+
+def _what(root: strawberry.Parent[ModelLeftover]) -> list[str]:
+    return list(root.what)
+
+
+@strawberry.type
+@describes(ModelLeftover)
+class Leftover(Node):
+    """What a write has left behind at a provider: it could not be removed, or may be there unseen."""
+
+    id: strawberry.ID = resolved(_id)
+    provider: Provider = resolved(_provider)
+    at: datetime = strawberry.field(description="When the gateway gave it up.")
+    operation: Operation = strawberry.field(description="What was asked for.")
+    what: list[str] = resolved(_what, "Each thing that is left: what it is, and the provider's key of it where that is known.")
+    reason: str = strawberry.field(description="Why it could not be removed.")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftoverPage:
+    """A page of leftovers on its way out."""
+
+    found: LeftoverList
+    cursors: list[str]
+    page_info: PageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A leftover in a list, and where it stands."""
+
+    node: ModelLeftover
+    cursor: str
+
+
+def _nodes(root: strawberry.Parent[LeftoverPage]) -> list[ModelLeftover]:
+    return list(root.found.rows)
+
+
+def _edges(root: strawberry.Parent[LeftoverPage]) -> list[Edge]:
+    return [Edge(each, cursor) for each, cursor in zip(root.found.rows, root.cursors, strict=True)]
+
+
+@strawberry.type
+@describes(Edge)
+class LeftoverEdge:
+    """A leftover in a list."""
+
+    node: Leftover
+    cursor: str
+
+
+@strawberry.type
+@describes(LeftoverPage)
+class LeftoverConnection:
+    """A page of leftovers, the latest first."""
+
+    edges: list[LeftoverEdge] = resolved(_edges)
+    nodes: list[Leftover] = resolved(_nodes)
+    page_info: PageInfo
