@@ -23,7 +23,7 @@ from schema.execution import Answer as Executed
 from schema.execution import Bound, Plan, Plans
 from schema.limits import Limits
 from schema.payloads import Outcome
-from schema.problems import Problem, Refused, render
+from schema.problems import Problem, Refused, conceal, render
 from schema.request import Question, Request
 from schema.trusted import TrustedDocuments
 
@@ -100,6 +100,7 @@ class Operations:
             bounds=declared(schema._schema),
             suggesting=open_,
             marks=_CURSORS,
+            conceal=None if open_ else conceal,
         )
         self._trusted = TrustedDocuments(settings)
         self._context = context

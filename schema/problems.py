@@ -8,13 +8,17 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Self, TypeVar
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, VariableDefinitionNode
 
 from providers.errors import ProblemCode, SigningError, expected
 from schema.quoting import quoted, quoted_path
 
 T = TypeVar("T")
 
+_OF_GRAPHQL = ("GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST")
+"""Codes of errors that graphql-core words."""
+_UNFIT = "This does not fit the schema."
+_UNANSWERED = "This could not be answered."
 _log = logging.getLogger("countersign.schema")
 
 strawberry.enum(ProblemCode, description="What a client can act on.")
@@ -79,13 +83,10 @@ def render(error: GraphQLError) -> None:
     An unexpected one is logged once, with the trace id that the client is shown.
     """
     error.message = quoted(error.message)
-    cause = error.original_error
-    # What is wrong with a variable comes wrapped in what is wrong with the operation.
-    while isinstance(cause, GraphQLError):
-        cause = cause.original_error
+    cause = _cause(error)
     if cause is None:
         error.extensions = {
-            "code": "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_REQUEST",
+            "code": _OF_GRAPHQL[0] if error.path is None else _OF_GRAPHQL[1],
             **(error.extensions or {}),
         }
         return
@@ -99,6 +100,31 @@ def render(error: GraphQLError) -> None:
     _log.error("unexpected failure %s at %s", trace, error.path, exc_info=(type(cause), cause, cause.__traceback__))
     error.message = f"Something went wrong here. Name the trace id {trace} to whoever runs this gateway."
     error.extensions = {"code": "INTERNAL", "traceId": trace}
+
+
+def conceal(error: GraphQLError) -> None:
+    """Takes the schema's names out of an error that was rendered: graphql-core names types, and members that are missing.
+
+    What is left is where it is in the document, which variable, and what our own scalars say.
+    """
+    cause = _cause(error)
+    problems = [] if cause is None else expected(cause)
+    if problems:
+        error.message = quoted(problems[0].message)
+    elif error.extensions and error.extensions.get("code") in _OF_GRAPHQL:
+        node = error.nodes[0] if error.nodes else None
+        if isinstance(node, VariableDefinitionNode):
+            error.message = quoted(f"The variable ${node.variable.name.value} does not fit the schema.")
+        else:
+            error.message = _UNFIT if error.path is None else _UNANSWERED
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    """What an error comes from: what is wrong with a variable comes wrapped in what is wrong with the operation."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
 
 
 def told(error: SigningError) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterable, Coroutine, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from types import MappingProxyType
@@ -50,7 +50,8 @@ _CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
 class Workshop:
     """What the plans of one schema share.
 
-    ``bounds`` are those of inputs, ``suggesting`` says that errors name what may have been meant. ``fallbacks`` counts, by
+    ``bounds`` are those of inputs, ``suggesting`` says that errors name what may have been meant, and ``conceal`` takes the
+    schema's names out of one that was rendered, where they are not to be told. ``fallbacks`` counts, by
     reason, what graphql-core executed for them. ``settled`` are the answers of the operations that ask about the schema
     alone: those that were asked for last.
     """
@@ -60,9 +61,17 @@ class Workshop:
     bounds: InputBounds | None = None
     suggesting: bool = True
     marks: frozenset[str] = frozenset()
+    conceal: Callable[[GraphQLError], None] | None = None
     shelves: Shelves = field(default_factory=Shelves)
     fallbacks: Counter[str] = field(default_factory=Counter)
     settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
+
+    def render(self, errors: list[GraphQLError]) -> None:
+        """Makes errors fit to be shown, in place."""
+        self.schema.process_errors(errors)
+        if self.conceal is not None:
+            for error in errors:
+                self.conceal(error)
 
     def settle(self, plan: Plan, answer: Answer) -> None:
         """Keeps an answer that will always be the same."""
@@ -113,7 +122,7 @@ class Plan:
         """
         values = self._variables.read(variables)
         if isinstance(values, list):
-            self.workshop.schema.process_errors(values)
+            self.workshop.render(values)
             return values
         return Bound(self, values)
 
@@ -170,7 +179,7 @@ class Plan:
     def answer(self, data: object, errors: list[GraphQLError]) -> Answer:
         """What the client is told."""
         if errors:
-            self.workshop.schema.process_errors(errors)
+            self.workshop.render(errors)
         return answer(data, errors)
 
     def _make(self, asked: tuple[object, ...]) -> Selection:

@@ -55,7 +55,7 @@ class Plans:
 
     A document is kept once, however many operations it has or is asked for. One of more than ``tokens``, or of more than
     ``characters``, is not read; ``bounds`` are those of its inputs, and ``suggesting`` says that errors name what may have
-    been meant.
+    been meant; ``conceal`` takes out of them what is not to be told of the schema.
     ``marks`` are names of fields: a plan says whether its document selects one.
     """
 
@@ -69,9 +69,11 @@ class Plans:
         characters: int | None = None,
         bounds: InputBounds | None = None,
         suggesting: bool = True,
+        conceal: Callable[[GraphQLError], None] | None = None,
         marks: frozenset[str] = frozenset(),
     ) -> None:
-        self._workshop = Workshop(schema, Known(schema._schema), bounds=bounds, suggesting=suggesting, marks=marks)
+        known = Known(schema._schema)
+        self._workshop = Workshop(schema, known, bounds=bounds, suggesting=suggesting, conceal=conceal, marks=marks)
         self._size = size
         self._check = check
         self._tokens = tokens
@@ -126,7 +128,7 @@ class Plans:
                 entry.errors = self._validate(entry.document) or None
                 entry.validated = True
             if entry.errors:
-                self._workshop.schema.process_errors(entry.errors)
+                self._workshop.render(entry.errors)
                 return entry.errors
             uses = entry.survey.uses(operation) if entry.survey else {}
             plan = entry.plans[name] = Plan(self._workshop, entry.document, operation, uses)
