@@ -94,7 +94,7 @@ class SessionDraft:
             title=self.title,
             documents=documents,
             participants=self.participants,
-            fields=tuple(self._field(place, each) for place, each in enumerate(self.fields)),
+            fields=self._fields(),
             signing_order=self.signing_order,
             due_at=self.due_at,
             reference=self.reference,
@@ -105,15 +105,19 @@ class SessionDraft:
             options=self.options,
         )
 
-    def _field(self, place: int, draft: FieldDraft) -> FieldOrder:
+    def _fields(self) -> tuple[FieldOrder, ...]:
+        places = {ref: place for place, ref in reversed(list(enumerate(self.refs)))}
+        return tuple(self._field(place, each, places) for place, each in enumerate(self.fields))
+
+    def _field(self, place: int, draft: FieldDraft, refs: Mapping[str | None, int]) -> FieldOrder:
         path = ("input", "fields", str(place))
         if not 0 <= draft.document < len(self.documents):
             raise Invalid(f"There is no document {draft.document}; the first is 0.", path=(*path, "documentIndex"))
-        if draft.participant is not None and draft.participant not in self.refs:
+        if draft.participant is not None and draft.participant not in refs:
             raise Invalid("No participant has this ref. Give one of them the same ref.", path=(*path, "participantRef"))
         return FieldOrder(
             document=draft.document,
-            participant=None if draft.participant is None else self.refs.index(draft.participant),
+            participant=None if draft.participant is None else refs[draft.participant],
             type=draft.type,
             page=draft.page,
             x=draft.x,

@@ -18,6 +18,7 @@ USES: Final[Mapping[str, str | None]] = {
     "Query.document": "session",
     "Query.eligibleProviders": "eligible",
     "Query.explainSession": "explain",
+    "Query.leftovers": "leftovers",
     # What an id leads to decides, and its use case is asked with nothing but the id.
     "Query.node": None,
     "Query.nodes": None,
@@ -46,6 +47,7 @@ USES: Final[Mapping[str, str | None]] = {
     "Mutation.removeField": "remove_field",
     "Mutation.removeParticipant": "remove_participant",
     "Mutation.replayWebhook": "replay_delivery",
+    "Mutation.resolveLeftover": "resolve_leftover",
     "Mutation.saveSignature": "save_signature",
     "Mutation.setSigningOrder": "set_signing_order",
     "Mutation.startSession": "start_session",

@@ -21,12 +21,14 @@ from gateway.settings import Settings
 from gateway.viewer import Viewer
 from providers.clock import Clock
 from providers.errors import TooMany
+from schema.bounds import ITEMS
 from schema.context import Context
 from schema.execution import encode
 from schema.live.accept import Accepted, accepted
 from schema.live.connections import Connections
 from schema.live.sse import EventStream
 from schema.live.websocket import Socket
+from schema.multipart import FormBounds
 from schema.operations import SUBSCRIPTION, Operations
 from schema.problems import Refused, told
 from schema.request import Reader, Request, Unreadable, text
@@ -57,7 +59,9 @@ class Endpoint:
         self._limits = settings.live
         self._origin = normalize_origin(settings.server.public_url)
         self._cors = Cors(settings)
-        self._reader = Reader(settings.limits.body)
+        uploads, body = settings.uploads, settings.limits.body
+        form = max(uploads.form_bytes, uploads.max_bytes) + body
+        self._reader = Reader(body, FormBounds(fields=body, files=ITEMS["documents"], file=uploads.max_bytes, form=form))
         self._operations = Operations(schema, context, settings, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

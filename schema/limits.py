@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from graphql import (
@@ -23,9 +24,11 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    VariableNode,
     get_named_type,
     is_list_type,
     is_non_null_type,
@@ -38,6 +41,11 @@ _LIST: Final = 10
 """So many items a list counts for of which nobody says how many there may be."""
 _MUTATION: Final = 100
 """What a mutation counts for: most are several calls to a provider."""
+_READ: Final = 50
+"""What a node counts for by itself: each may be a call to a provider."""
+_LISTS: Final = ("ids", "names", "providers")
+"""Arguments that say by their length how many items there will be."""
+_NODES: Final = "nodes"
 _COUNTABLE: Final = 10**9
 _SIZES: Final = ("first", "last")
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
@@ -93,6 +101,12 @@ class Limits:
                 errors += [GraphQLError(each.message, [operation], original_error=each) for each in found]
         return errors
 
+    def weigh(self, document: DocumentNode, operation: OperationDefinitionNode, lengths: Mapping[str, int]) -> None:
+        """Raises ``TooLarge`` where an operation comes to too much, now that the lengths of lists in variables are known."""
+        found = _Survey(self._schema, document, self._settings.first, lengths).operation(operation)
+        for error in self._too_much(found):
+            raise error
+
     def _too_much(self, found: _Measure) -> Iterator[SigningError]:
         limits = self._settings
         bounds = (
@@ -121,11 +135,17 @@ class Limits:
 
 
 class _Survey:
-    """One document. ``most`` is what a list counts for whose size a variable says."""
+    """One document. ``most`` is what a list counts for whose size a variable says.
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, most: int) -> None:
+    ``lengths`` are those of lists that are variables, by their names; one that is not known counts as one item.
+    """
+
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, most: int, lengths: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._schema = schema
         self._most = most
+        self._lengths = lengths
         self._fragments: Mapping[str, FragmentDefinitionNode] = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
@@ -176,7 +196,8 @@ class _Survey:
         aliases = below.aliases + (node.alias is not None)
         if name in _INTROSPECTION:
             return _Measure(fields=1, aliases=aliases, directives=below.directives, introspection=1 + below.depth)
-        return _Measure(1 + below.depth, 1, aliases, below.directives, 1 + items * below.cost, below.introspection)
+        each = below.cost + (_READ if name == _NODES and parent is self._schema.query_type else 0)
+        return _Measure(1 + below.depth, 1, aliases, below.directives, 1 + items * each, below.introspection)
 
     def _sizes(self, node: FieldNode, definition: GraphQLField | None, size: int) -> tuple[int, int]:
         """How often what is below a field counts, and for how many the lists in it do."""
@@ -189,6 +210,11 @@ class _Survey:
         return 1, (_LIST if told is None else told)
 
     def _told(self, node: FieldNode) -> int | None:
+        for each in node.arguments or ():
+            if each.name.value in _LISTS:
+                if isinstance(each.value, ListValueNode):
+                    return len(each.value.values)
+                return self._lengths.get(each.value.name.value, 1) if isinstance(each.value, VariableNode) else 1
         given = [each.value for each in node.arguments or () if each.name.value in _SIZES]
         if not given:
             return None

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from binascii import a2b_qp
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Final, NamedTuple, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
 import anyio
@@ -23,6 +24,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 T = TypeVar("T")
 
 _CHUNK: Final = 64 * 1024
+_IN_MEMORY: Final = 64 * 1024
+"""Bytes of a file that stay in memory; more are written to the disk."""
+_MOST_FIELDS: Final = 10
 _CHARSETS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 _DIGITS: Final = frozenset("0123456789")
 _LONGEST_INDEX: Final = 6
@@ -38,6 +42,8 @@ class FilePart(UploadFile):
 
     def __init__(self, file: BinaryIO, *, filename: str, headers: Headers) -> None:
         super().__init__(file, size=0, filename=filename, headers=headers)
+        self.arrived = 0
+        """Bytes that have been taken so far, written or about to be."""
         self._turn = anyio.CapacityLimiter(1)
         """One reader at a time: to seek and to read are two calls."""
 
@@ -58,8 +64,56 @@ class FilePart(UploadFile):
         return self.file.read(_CHUNK)
 
 
+@dataclass(frozen=True, slots=True)
+class FormBounds:
+    """How large a form may be: the bytes of all its fields, its files, the bytes of each, and those of the whole form."""
+
+    fields: int
+    files: int
+    file: int
+    form: int
+
+
+class FormTooLarge(MultiPartException):
+    """A form that is beyond a bound; the message says which."""
+
+
 class FormParser(MultiPartParser):
-    """Starlette's parser, with the names of parts as clients of every kind write them."""
+    """Starlette's parser, with the names of parts as clients of every kind write them, and bounds that hold while they arrive.
+
+    Of a file that is too large, one byte too many is kept: enough for whoever stages it to refuse it at its place.
+    """
+
+    spool_max_size = _IN_MEMORY
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], bounds: FormBounds) -> None:
+        super().__init__(
+            headers, self._bounded(stream), max_files=bounds.files, max_fields=_MOST_FIELDS, max_part_size=bounds.fields
+        )
+        self._bounds = bounds
+        self._fields = 0
+
+    async def _bounded(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        arrived = 0
+        async for chunk in stream:
+            arrived += len(chunk)
+            if arrived > self._bounds.form:
+                raise FormTooLarge(f"A form has at most {self._bounds.form:,} bytes in all here.")
+            yield chunk
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Takes a piece of a part. Raises ``FormTooLarge``."""
+        part = self._current_part
+        if part.file is None:
+            self._fields += end - start
+            if self._fields > self._bounds.fields:
+                raise FormTooLarge(f"What is no file in a form has at most {self._bounds.fields:,} bytes here.")
+        else:
+            file = cast(FilePart, part.file)
+            end = min(end, start + self._bounds.file + 1 - file.arrived)
+            file.arrived += end - start
+        if start < end:
+            super().on_part_data(data, start, end)
 
     def on_headers_finished(self) -> None:
         """Begins a part. Raises ``MultiPartException`` for one without a name."""
@@ -71,12 +125,12 @@ class FormParser(MultiPartParser):
         if disposition.filename is None:
             self._current_fields += 1
             if self._current_fields > self.max_fields:
-                raise MultiPartException(f"Too many fields. Maximum number of fields is {self.max_fields}.")
+                raise FormTooLarge(f"A form has at most {self.max_fields} parts that are no file here.")
             part.file = None
             return
         self._current_files += 1
         if self._current_files > self.max_files:
-            raise MultiPartException(f"Too many files. Maximum number of files is {self.max_files}.")
+            raise FormTooLarge(f"A form has at most {self.max_files} files here.")
         content: Any = SpooledTemporaryFile(max_size=self.spool_max_size)  # noqa: SIM115 - closed with the form
         self._files_to_close_on_error.append(content)
         part.file = FilePart(content, filename=disposition.filename, headers=Headers(raw=part.item_headers))

@@ -29,6 +29,7 @@ from schema.trusted import TrustedDocuments
 
 SUBSCRIPTION = "subscription"
 _QUERY: Final = "query"
+_MOST_WEIGHED: Final = 64
 _MUTATION: Final = "mutation"
 _CURSORS: Final = frozenset({"eventCursor"})
 """Fields that tell where the event log stood."""
@@ -91,10 +92,10 @@ class Operations:
 
     def __init__(self, schema: Schema, context: Callable[[Viewer], Context], settings: Settings, clock: Clock) -> None:
         limits, open_ = settings.limits, settings.server.profile == "open"
-        check = Limits(schema._schema, limits, introspective=open_)
+        self._limits = Limits(schema._schema, limits, introspective=open_)
         self._plans = Plans(
             schema,
-            check=check,
+            check=self._limits,
             tokens=limits.tokens,
             characters=limits.document,
             bounds=declared(schema._schema),
@@ -157,7 +158,10 @@ class Operations:
         return Answers(one, aiter(source), _field(plan), expired, surroundings.begins_after)
 
     def _begin(self, plan: Plan, request: Request) -> Bound | Forbidden | Invalid:
-        """The operation with its variables, or why it is refused before any of them is converted. Raises ``Refused``."""
+        """The operation with its variables, or why it is refused before any of them is converted. Raises ``Refused``.
+
+        That of a query is the same for all who ask it, where nothing in it can be changed.
+        """
         question = request.question
         if question.bound is not None:
             return question.bound
@@ -165,9 +169,25 @@ class Operations:
         if forbidden is not None:
             return forbidden
         try:
-            return _bound(plan, question)
+            bound = _bound(plan, question)
+            if plan.lists:
+                self._weigh(bound)
         except Invalid as error:
             return error
+        if plan.kind == _QUERY and bound.plain:
+            question.bound = bound
+        return bound
+
+    def _weigh(self, bound: Bound) -> None:
+        """Raises ``TooLarge`` where the lists among the variables make too much of an operation."""
+        plan, values = bound.plan, bound.variables.coerced
+        found = {name: values.get(name) for name in plan.lists}
+        lengths = {name: len(value) if isinstance(value, list) else 1 for name, value in found.items() if value is not None}
+        known = tuple(lengths.get(name, 0) for name in plan.lists)
+        if known not in plan.weighed:
+            self._limits.weigh(plan.document, plan.operation, lengths)
+            if len(plan.weighed) < _MOST_WEIGHED:
+                plan.weighed.add(known)
 
     async def _refuse(self, plan: Plan, request: Request, error: Forbidden | Invalid) -> Executed:
         """The answer of an operation of which nothing is done: problems of a mutation, else errors. Raises ``Refused``."""
@@ -203,15 +223,13 @@ class Operations:
 
 
 def _bound(plan: Plan, question: Question) -> Bound:
-    """An operation with its variables. That of a query is the same for all who ask it, where nothing in it can be changed.
+    """An operation with its variables.
 
     Raises ``Refused``, and ``Invalid`` for what is beyond a bound.
     """
     bound = plan.bind(question.variables)
     if isinstance(bound, list):
         raise Refused(bound)
-    if plan.kind == _QUERY and bound.plain:
-        question.bound = bound
     return bound
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request as Http
 from starlette.types import Receive, Scope
 
 from gateway.viewer import NOBODY, Viewer
-from schema.multipart import FormParser, Unfitting, placed
+from schema.multipart import FormBounds, FormParser, FormTooLarge, Unfitting, placed
 
 if TYPE_CHECKING:
     from schema.execution import Bound
@@ -33,6 +33,7 @@ _DEEPEST: Final = 32
 _SHORT: Final = 2_048
 """Bytes of a body that is remembered at most."""
 _REMEMBERED: Final = 1_000
+_FORM: Final = FormBounds(fields=2**20, files=100, file=2**28, form=2**29)
 _SHAPE: Final = "The request is not of the shape that GraphQL over HTTP asks for."
 
 
@@ -120,14 +121,15 @@ class Unreadable(Exception):
 
 
 class Reader:
-    """Reads requests whose body has at most ``most`` bytes; of a form, that is without its files.
+    """Reads requests whose body has at most ``most`` bytes; ``form`` says how large a form may be.
 
     Clients that follow something ask the same every few seconds, to the byte: short questions are remembered as they were
     read, those that were asked last.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, form: FormBounds = _FORM) -> None:
         self._most = most
+        self._form = form
         self._remembered: OrderedDict[bytes, Question] = OrderedDict()
 
     async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], who: Callable[[], Viewer]) -> Request:
@@ -144,7 +146,7 @@ class Reader:
             if kind == b"application/json":
                 question = self._question(await self._body(receive, headers))
             elif kind == b"multipart/form-data":
-                question, form = await _of_form(scope, receive, headers)
+                question, form = await _of_form(scope, receive, headers, self._form)
             else:
                 raise Unreadable(415, "Send application/json, or multipart/form-data where there are files.")
         return Request(question, text(headers.get(b"last-event-id")), form, who)
@@ -166,7 +168,7 @@ class Reader:
         if told.isdigit() and int(told) > self._most:
             raise self._too_large()
         message = await receive()
-        body: bytes = message.get("body", b"")
+        body = bytearray(message.get("body", b""))
         while message.get("more_body"):
             message = await receive()
             body += message.get("body", b"")
@@ -176,7 +178,7 @@ class Reader:
             raise ClientDisconnect
         if len(body) > self._most:
             raise self._too_large()
-        return body
+        return bytes(body)
 
     def _too_large(self) -> Unreadable:
         return Unreadable(413, f"A request has at most {self._most:,} bytes here. Send files by PUT /uploads.")
@@ -212,13 +214,17 @@ def _of_address(scope: Scope) -> Body:
     return Body(given.get("query"), variables, given.get("operationName") or None, extensions, given.get("documentId"))
 
 
-async def _of_form(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Question, FormData]:
+async def _of_form(
+    scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], bounds: FormBounds
+) -> tuple[Question, FormData]:
     """https://github.com/jaydenseric/graphql-multipart-request-spec"""
     if not any(name in headers for name in PREFLIGHT):
         raise Unreadable(400, f"A multipart request needs the header {PREFLIGHT[0].decode()}: 1.")
     try:
         http = Http(scope, receive)
-        form = await FormParser(http.headers, http.stream()).parse()
+        form = await FormParser(http.headers, http.stream(), bounds).parse()
+    except FormTooLarge as error:
+        raise Unreadable(413, error.message) from None
     except (HTTPException, MultiPartException, KeyError, ValueError):
         raise Unreadable(400, _SHAPE) from None
     try:

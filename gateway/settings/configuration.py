@@ -84,11 +84,14 @@ class DatabaseSettings(Section):
 class UploadSettings(Section):
     """Staged files: where they wait, how large one may be (bytes), how long it is kept (seconds).
 
+    ``form_bytes`` bounds the files of one form together.
+
     So many files, and bytes of all of them, may wait at a time for one viewer, where authentication is configured.
     """
 
     folder: Path = Path("countersign-uploads")
     max_bytes: int = Field(default=256 * 2**20, ge=1, le=MOST)
+    form_bytes: int = Field(default=512 * 2**20, ge=1, le=MOST)
     keep: float = Field(default=3600.0, gt=0)
     viewer_files: int = Field(default=500, ge=1)
     viewer_bytes: int = Field(default=4 * 2**30, ge=1)

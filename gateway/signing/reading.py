@@ -23,14 +23,8 @@ from gateway.settings import Settings
 from gateway.signing.observation import Observation
 from gateway.signing.policy import Policy
 from gateway.source import SourceReport
-from gateway.store import (
-    Row,
-    SessionFilter,
-    SessionOrder,
-    Settlement,
-    Slice,
-    Store,
-)
+from gateway.store import Row, SessionFilter, SessionOrder, Settlement, Slice, Store
+from gateway.unknown import UnknownSessions
 from gateway.uploads import Uploads
 from gateway.viewer import NOBODY
 from gateway.vigil import Vigil
@@ -102,6 +96,7 @@ class Reading:
             watched=settings.watch.enabled,
         )
         self._pages = Pages()
+        self._unknown = UnknownSessions(settings.freshness.open, clock)
         self._reads: Flight[Session] = Flight()
         self._page_reads: Flight[ListPage] = Flight()
         self._read_cursors: dict[object, str] = {}
@@ -141,6 +136,7 @@ class Reading:
 
         ``settlement`` is what ends with it, in the same transaction; ``begun_at`` is when a reading was asked for.
         """
+        self._unknown.discard(seen.ref)
         return self._observation.observe(seen, source, digests, settlement, begun_at)
 
     async def session(self, ref: SessionRef, max_age: timedelta | None = None) -> Session:
@@ -152,10 +148,14 @@ class Reading:
         known = self._cache.get(ref) or await self._recall(ref, max_age)
         if known is not None and not known.partial and self._fresh(known, max_age):
             return known
+        if known is None:
+            self._unknown.require_possible(ref, max_age)
         try:
             return await self._reads.do(ref, lambda: self._read_through(ref))
-        except SigningError:
+        except SigningError as error:
             if known is None:
+                if isinstance(error, NotFound):
+                    self._unknown.add(ref, error)
                 raise
             return replace(known, stale=True)
 

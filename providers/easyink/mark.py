@@ -5,7 +5,6 @@ The name of a step is told by its mark, so that what is found can be undone as w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from providers.easyink.wire import LONGEST_SUBJECT
@@ -17,7 +16,7 @@ REPLACEMENT = "replacement"
 MARK = "mark"
 
 _MARKS: Mapping[str, str] = {DRAFT: "[{}]", REPLACEMENT: "[replacement {}]"}
-_REPLACEMENT = re.compile(r"\s*\[replacement [^\]]*\]$")
+_BEGIN, _END = _MARKS[REPLACEMENT].split("{}")
 
 
 def marked(step: str, title: str, marker: str) -> str:
@@ -33,4 +32,5 @@ def step_of(subject: str | None, marker: str) -> str | None:
 
 def without_mark(subject: str) -> str:
     """The subject of a replacement as it should read."""
-    return _REPLACEMENT.sub("", subject)
+    before, mark, marker = subject.removesuffix(_END).rpartition(_BEGIN)
+    return before.rstrip() if mark and subject.endswith(_END) and _END not in marker else subject

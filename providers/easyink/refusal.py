@@ -12,8 +12,8 @@ from providers.easyink.wire import Wire
 from providers.errors import AuthorizationRequired, Busy, Conflict, NotFound, Refused, SigningError, WrongState
 from providers.reply import Fault, Reply
 
-# E-mail addresses and phone numbers, wherever they are quoted.
-_PERSONAL = re.compile(r"[^\s'\"<>(),;]+@[^\s'\"<>(),;]+|\b\d{10}\b")
+# E-mail addresses and phone numbers, wherever they are quoted. Looked for where a word begins, so that none is read twice.
+_PERSONAL = re.compile(r"(?<![^\s'\"<>(),;])[^\s'\"<>(),;]+@[^\s'\"<>(),;]+|\b\d{10}\b")
 # Codes say little: a child that is missing is a ValidationError like any other, so words have to be read.
 _BY_CODE: Mapping[str, type[SigningError]] = {"notfound": NotFound, "unauthorized": AuthorizationRequired}
 _BY_WORDS: tuple[tuple[str, type[SigningError]], ...] = (

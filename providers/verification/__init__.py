@@ -8,8 +8,7 @@ looked at, and nothing that is no signature raises anything.
 from __future__ import annotations
 
 import asyncio
-import re
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -23,7 +22,8 @@ from providers.verification.xml import inspect_xml
 
 __all__ = ["Certificate", "SignatureReport", "Timestamp", "Verification", "VerificationStatus", "inspect", "unwrap"]
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")
+_BLANKS = b" \t\n\r\x0b\x0c"
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _XML_STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<\x00", b"\xfe\xff\x00<")
 _DER_SEQUENCE = b"\x30"
 _PDF_HEADER_WITHIN = 1024
@@ -62,8 +62,9 @@ def unwrap(content: bytes) -> bytes:
         if stripped.startswith(b"-----BEGIN"):
             der: bytes = pem.unarmor(stripped)[2]
             return der
-        if _BASE64.fullmatch(stripped):
-            return b64decode(b"".join(stripped.split()), validate=True)
+        digits = stripped.translate(None, _BLANKS)
+        if digits and not digits.rstrip(b"=").translate(None, _BASE64):
+            return a2b_base64(digits, strict_mode=True)
     except ValueError:
         return content
     return stripped if stripped.startswith(_XML_STARTS) else content

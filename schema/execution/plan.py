@@ -34,7 +34,7 @@ from strawberry.schema import Schema
 
 from schema.execution.answer import Answer, answer, refusal
 from schema.execution.arguments import Make, immutable
-from schema.execution.input_bounds import InputBounds, Uses
+from schema.execution.input_bounds import InputBounds, ListBound, Use, Uses
 from schema.execution.kept import Shelves
 from schema.execution.known import Known
 from schema.execution.run import Core, Given, Pending, Run
@@ -107,6 +107,10 @@ class Plan:
         # An operation with no condition is one selection, and made now: what cannot be made is no plan.
         if not self._asked:
             self._make(())
+        self.lists = tuple(name for name, found in uses.items() if any(_is_argument(each) for each in found))
+        """The variables that are lists as a whole: what they come to depends on how long they are."""
+        self.weighed: set[tuple[int, ...]] = set()
+        """Their lengths that have been found to be not too much."""
         self.most_selections = min(_MOST_SELECTIONS, 2 ** min(len(self._asked), 8))
         """So many ways to execute it may be kept: one for each set of conditions."""
         self.conditional = bool(self._asked)
@@ -292,6 +296,10 @@ def _roots(
                 spread.add(each.name.value)
                 waiting.append(fragments[each.name.value].selection_set)
     return frozenset(each for each in found if not each.endswith(".__typename"))
+
+
+def _is_argument(use: Use) -> bool:
+    return len(use.path) == 1 and isinstance(use.bound, ListBound)
 
 
 def _introspective(operation: OperationDefinitionNode) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,4 +19,17 @@ from scene import scene as running
 @pytest.fixture
 async def scene(tmp_path: Path, authority: Authority) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority) as scene:
+        yield scene
+
+
+@pytest.fixture
+def changes() -> Mapping[str, Any]:
+    """What is to be different about the configuration, by section; a test may say so."""
+    return {}
+
+
+@pytest.fixture
+async def wide(tmp_path: Path, authority: Authority, changes: Mapping[str, Any]) -> AsyncIterator[Scene]:
+    """The same with these changes."""
+    async with running(tmp_path, authority, changes) as scene:
         yield scene

@@ -201,7 +201,7 @@ async def test_another_client_is_answered_while_each_input_is_at_its_bound_and_p
             for path, at, past in cases(bound, argument.type):
                 where = f"{field.coordinate}({name}:) {'.'.join(path)}"
                 for value, beyond in ((at, False), (past, True)):
-                    pulse.reset()
+                    await pulse.reset()
                     content = json.dumps({"query": query, "variables": {name: value}}).encode()
                     status, body = await post(scene.address, content, {"accept": "application/json, text/event-stream;q=0.5"})
                     said = refusals(json.loads(body)) if body.startswith(b"{") else []
