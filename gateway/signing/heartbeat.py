@@ -9,6 +9,8 @@ from gateway.store import Sagas
 from gateway.store.promises import NOBODY
 from providers.clock import Clock
 
+_LEAST_SECONDS = 5.0
+
 
 class Heartbeat:
     """Heartbeats of this gateway under the name ``owner``; one that is silent for the time of a lease counts as dead.
@@ -29,7 +31,7 @@ class Heartbeat:
         """Says that this gateway is alive. Raises what the database does, and ``TimeoutError`` where it does not answer."""
         begun = self._clock.now()
         try:
-            async with asyncio.timeout(2 * self.interval):
+            async with asyncio.timeout(max(2 * self.interval, _LEAST_SECONDS)):
                 await self._sagas.beat(self.owner, begun)
         except Exception:
             self._succeeding_since = None

@@ -36,7 +36,7 @@ Look = Callable[[Session], object]
 _MOVES: Mapping[Operation, Look] = {
     Operation.START_SESSION: lambda session: session.status in {SessionStatus.DRAFT, SessionStatus.READY},
     Operation.CANCEL_SESSION: lambda session: session.status in _GONE,
-    Operation.DELETE_SESSION: lambda session: session.status in _GONE,
+    Operation.DELETE_SESSION: lambda session: session.status is SessionStatus.DELETED,
 }
 """What changes about a session when it is started or ended."""
 

@@ -37,6 +37,7 @@ INPUTS = {
     "recreateSession": ("RecreateSessionInput", SESSION),
     "startSession": ("SessionActionInput", SESSION),
     "cancelSession": ("CancelSessionInput", SESSION),
+    "deleteSession": ("SessionActionInput", "deletedIds"),
     "addParticipant": ("AddParticipantInput", f"participant {{ id key }} {SESSION}"),
     "addDocument": ("AddDocumentInput", f"document {{ id key }} {SESSION}"),
     "addField": ("AddFieldInput", f"field {{ id key }} {SESSION}"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from apart import INPUTS, PROBLEMS, Gateway, Guarded, Halt, Nursery, gateway, order
+from apart import INPUTS, PEOPLE, PROBLEMS, Gateway, Guarded, Halt, Nursery, gateway, order
 from outage import proxied
 
 from providers.authority import Authority
@@ -127,6 +127,36 @@ async def test_database_away_for_longer_than_a_lease_doubles_no_session_and_canc
             "figure", f"database away {AWAY:g} s, {kind}: {WRITES} writes, {doubled} doubled, {len(orphans)} orphans"
         )
         assert (doubled, orphans, people.disappointed()) == (0, set(), set())
+
+
+async def test_database_away_in_the_midst_of_a_single_call_does_not_repeat_it(
+    tmp_path: Path, ours: Nursery, authority: Authority, postgres: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        guarded = await stack.enter_async_context(Guarded(load_sandbox("easyink")(authority=authority)).serving())
+        proxy, url = await stack.enter_async_context(proxied(postgres))
+        sections: dict[str, Any] = {"database": {"url": url}, "sagas": {"lease": LEASE}}
+        one, other = [
+            await stack.enter_async_context(gateway(tmp_path, ours, [guarded.table], f"gateway-{number}", **sections))
+            for number in range(2)
+        ]
+        drafts = [await one.done("createSession", **await order(one, "easyink", 1, start=False)) for _ in range(4)]
+        asked = orders([{"session": each["session"]["id"], "participant": PEOPLE[0]} for each in drafts])
+        people = Fault(path="*/participants", method="POST", kind="status", status=0, delay_ms=400, count=100)
+        guarded.sandbox.faults.append(people)
+        guarded.gate.expect(None, path="/participants")
+        sending = [asyncio.create_task(send(one, "addParticipant", each)) for each in asked]
+        async with asyncio.timeout(20):
+            while guarded.gate.writes < len(asked):  # noqa: ASYNC110 (it is another's count)
+                await asyncio.sleep(0.01)
+        proxy.cut()
+        await asyncio.sleep(AWAY)
+        proxy.restore()
+        await asyncio.gather(*sending)
+        guarded.sandbox.faults.clear()
+        told = await asyncio.gather(*(until_answered(other, "addParticipant", each) for each in asked))
+        assert [each["problems"] for each in told] == [[]] * len(asked)
+        assert [len(each.people) for each in guarded.sandbox.office.dossiers.values()] == [1] * len(asked)
 
 
 @pytest.mark.parametrize("kind", ["easyink", "signicat"])

@@ -98,3 +98,16 @@ async def test_session_that_its_first_signer_has_signed_before_the_others_were_i
         [problem] = (await there.gateway.mutate(IN_TURN.name, **given))["problems"]
         assert signed.key in problem["message"]
         assert there.guarded.sandbox.sessions() == [signed]
+
+
+async def test_deletion_that_was_broken_off_half_way_is_finished_by_its_key(
+    tmp_path: Path, ours: Nursery, authority: Authority
+) -> None:
+    async with world(tmp_path, ours, authority, "signicat") as there:
+        made = (await there.gateway.done(IN_TURN.name, **await IN_TURN.prepare(there.gateway)))["session"]
+        asked = {"session": made["id"], "idempotencyKey": KEY}
+        await there.halt_at("signing-sessions/", Halt(2, "arrival"), "deleteSession", asked)
+        assert len(there.guarded.sandbox.sessions()) == 2
+        await there.gateway.start()
+        assert (await there.gateway.done("deleteSession", **asked))["deletedIds"] == [made["id"]]
+        assert not there.guarded.sandbox.sessions()
