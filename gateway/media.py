@@ -80,18 +80,10 @@ def ending(tail: bytes, chunk: bytes) -> bytes:
     return (tail.rstrip(_PADDING) + chunk[: len(said) + 1] if not said else tail + chunk[: len(said) + 1])[-TAIL:]
 
 
-def check_pdf(tail: bytes) -> int:
-    """Where the last table of a PDF is that ends like this. Raises ``Invalid`` where it ends as no PDF does."""
-    ends = _START_XREF.findall(tail)
-    if not ends:
+def check_pdf(tail: bytes) -> None:
+    """Raises ``Invalid`` where a file ends as no PDF does."""
+    if not _START_XREF.search(tail):
         raise Invalid("The file begins as a PDF but does not end as one: it is cut off. Send the whole document.")
-    return int(ends[-1])
-
-
-def check_open(*parts: bytes) -> None:
-    """Takes the parts of a PDF where its trailer may be. Raises ``Invalid`` for one that nobody can sign without a password."""
-    if any(re.search(rb"/Encrypt[\s/<\d]", part) for part in parts):
-        raise Invalid("The PDF is encrypted. Save it without a password, as a signature has to be written into it.")
 
 
 def _found(head: bytes) -> str | None:

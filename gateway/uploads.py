@@ -16,13 +16,15 @@ from pathlib import Path
 
 import anyio
 
-from gateway.media import HEAD, PDF, TAIL, check_open, check_pdf, ending, sniff
+from gateway import pdf
+from gateway.media import HEAD, PDF, check_pdf, ending, sniff
 from gateway.settings import UploadSettings
 from gateway.store import StagedFile, StagedFiles
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge, TooMany
 
 _CHUNK = 64 * 1024
+_PDFS_AT_ONCE = 2
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff<>:"/\\|?*]+')
 """Beside separators: control characters, those that turn the direction of what is shown, and halves of characters."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -30,12 +32,13 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A file that is on the disk: its size, its hash, and how it begins and ends."""
+    """A file that is on the disk: its size, its hash, and how it begins and ends, and what was found in it."""
 
     size: int
     sha256: str
     head: bytes
     tail: bytes
+    search: pdf.Search
 
 
 class Uploads:
@@ -46,6 +49,8 @@ class Uploads:
         self._files = files
         self._clock = clock
         self._arriving: Counter[str] = Counter()
+        # The tables of a PDF are read in Python, beside all who wait for an answer.
+        self._reading = anyio.CapacityLimiter(_PDFS_AT_ONCE)
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def stage(
@@ -62,9 +67,11 @@ class Uploads:
             async with aclosing(self._counted(chunks, owner)) as counted:
                 written = await self._write(path, counted)
             await self._require_room(owner, written.size)
+            pdf.require_alone(written.head)
             kind = sniff(written.head, filename, media_type)
             if kind == PDF:
-                await _check(path, written.tail)
+                check_pdf(written.tail)
+                await anyio.to_thread.run_sync(pdf.check, path, written.search, limiter=self._reading)
             file = StagedFile(
                 id=key,
                 filename=safe_filename(filename),
@@ -136,7 +143,7 @@ class Uploads:
         return TooMany(f"At most {files:,} files of {size:,} bytes in all wait here for you. Use some, or let them expire.")
 
     async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> _Written:
-        size, digest, head, tail = 0, hashlib.sha256(), b"", b""
+        size, digest, head, tail, search = 0, hashlib.sha256(), b"", b"", pdf.Search()
         async with await anyio.open_file(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             async for chunk in chunks:
                 size += len(chunk)
@@ -144,19 +151,13 @@ class Uploads:
                     raise TooLarge(f"The file is larger than {self._settings.max_bytes} bytes, which is the limit here.")
                 head = (head + chunk)[:HEAD] if len(head) < HEAD else head
                 tail = ending(tail, chunk)
+                if head.startswith(pdf.HEADER[: len(head)]):
+                    search.feed(chunk)
                 digest.update(chunk)
                 await file.write(chunk)
         if size == 0:
             raise Invalid("The file is empty.")
-        return _Written(size, digest.hexdigest(), head, tail)
-
-
-async def _check(path: Path, tail: bytes) -> None:
-    """Raises ``Invalid`` for a PDF that is cut off, or encrypted."""
-    place = check_pdf(tail)
-    async with await anyio.open_file(path, "rb") as file:
-        await file.seek(place)
-        check_open(tail, await file.read(TAIL))
+        return _Written(size, digest.hexdigest(), head, tail, search)
 
 
 async def read(path: str | Path) -> AsyncIterator[bytes]:
