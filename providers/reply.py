@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _DETAIL_LENGTH = 300
 _SHORTEST_SECRET = 4
+_FIRST_OF_MARKS = BOM_UTF8[:1]
 _MEDIA_TYPE_LENGTH = 127
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
 """What a token of HTTP is made of (RFC 9110, 5.6.2), capitals aside."""
@@ -84,6 +85,8 @@ def utf8(body: bytes) -> bytes:
 
     JSON has none (RFC 8259, 8.1), but libraries of Windows write it, and readers may overlook it.
     """
+    if body[:1] < _FIRST_OF_MARKS:
+        return body
     if body.startswith(BOM_UTF8):
         return body[len(BOM_UTF8) :]
     if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):

@@ -108,9 +108,15 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """As asyncio has it."""
         self._unheard += len(data)
-        if not (self._parsed(data) if self._repair is None else self._repaired(self._repair, data)):
-            self._fail(TransportError("What came is no answer."))
-            return
+        try:
+            if self._repair is None:
+                self._parser.feed_data(data)
+            else:
+                self._feed_repaired(self._repair, data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if not self._begin_repair(data):
+                self._fail(TransportError("What came is no answer."))
+                return
         answer = self._answer
         if self._unheard > _HEAD_BYTES:
             self._fail(TransportError("The answer has a line without end."))
@@ -188,35 +194,30 @@ class Connection(asyncio.Protocol):
         parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)
         return parser
 
-    def _parsed(self, data: bytes) -> bool:
-        """Whether the parser could read this, if need be once the head is repaired that it belongs to."""
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if self._answer.status_code or self._answer.ended:
-                return False
-        else:
-            return True
+    def _begin_repair(self, data: bytes) -> bool:
+        """Reads the head that the parser has refused anew, repaired. Whether that can be done, once for each answer."""
+        if self._answer.status_code or self._answer.ended or self._repair is not None:
+            return False
         self._answer.raw.clear()
         self._headed = 0
         self._parser = self._made_parser()
         self._repair = HeadRepair()
-        return self._repaired(self._repair, bytes(self._early) + data)
-
-    def _repaired(self, repair: HeadRepair, data: bytes) -> bool:
-        """Whether the parser could read the heads that are whole by now, each repaired, and what follows the last."""
-        if not repair.put(data):
-            return False
         try:
-            while (head := repair.take()) is not None:
-                self._parser.feed_data(head)
-                if self._answer.status_code:
-                    self._repair = None
-                    self._parser.feed_data(repair.rest())
-                    break
+            self._feed_repaired(self._repair, bytes(self._early) + data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return False
         return True
+
+    def _feed_repaired(self, repair: HeadRepair, data: bytes) -> None:
+        """Parses the heads that are whole by now, each repaired, and what follows the last. Raises as the parser does."""
+        if not repair.put(data):
+            raise httptools.HttpParserError("This is no head.")
+        while (head := repair.take()) is not None:
+            self._parser.feed_data(head)
+            if self._answer.status_code:
+                self._repair = None
+                self._parser.feed_data(repair.rest())
+                break
 
     def _free(self) -> None:
         """All of the answer is here. What is still going out is for whoever leaves the answer to end."""
