@@ -47,6 +47,13 @@ class SessionFilter:
     title_contains: str | None = strawberry.field(default=None, description="Case-insensitive part of the title.")
     reference: str | None = None
     participant_email: str | None = None
+    updated_from: datetime | None = strawberry.field(
+        default=None, description="Bounds of time are inclusive on both sides, here and above."
+    )
+    updated_to: datetime | None = None
+    exclude_statuses: list[model.SessionStatus] | None = strawberry.field(
+        default=None, description="Deleted sessions are left out unless statuses names DELETED."
+    )
 
     def wanted(self) -> Wanted:
         """The filter in the gateway's words. Raises a group of ``Invalid``."""

@@ -214,7 +214,7 @@ def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.received_from is not None:
         yield _D.received_at >= wanted.received_from
     if wanted.received_to is not None:
-        yield _D.received_at < wanted.received_to
+        yield _D.received_at <= wanted.received_to
 
 
 def _digest(event: str | None) -> str | None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, literal, select, tuple_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, FromClause, String, literal, literal_column, select, tuple_, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -17,6 +17,9 @@ from gateway.store import table
 from gateway.store.datatype import Folded, Instant
 from gateway.store.due import NEVER
 from providers.model import Session, SessionKind, SessionStatus
+
+_DELETED: Final = literal_column("'DELETED'", String)
+"""Written out, as an index of those that are not deleted is only taken where it is plain that no others are asked for."""
 
 
 class SessionOrder(StrEnum):
@@ -34,7 +37,10 @@ class SessionOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFilter:
-    """Which sessions are meant; what is None does not matter."""
+    """Which sessions are meant; what is None does not matter. Deleted ones are not, unless ``statuses`` names them.
+
+    Bounds of time are inclusive on both sides.
+    """
 
     providers: Sequence[str] | None = None
     kinds: Sequence[SessionKind] | None = None
@@ -46,6 +52,9 @@ class SessionFilter:
     title_contains: str | None = None
     reference: str | None = None
     participant_email: str | None = None
+    updated_from: datetime | None = None
+    updated_to: datetime | None = None
+    exclude_statuses: Sequence[SessionStatus] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,7 @@ class Columns:
     reference: ColumnElement[str]
     created_at: ColumnElement[datetime]
     due_at: ColumnElement[datetime]
+    changed_at: ColumnElement[datetime]
 
     @classmethod
     def of(cls, sessions: FromClause) -> Self:
@@ -144,12 +154,17 @@ def chosen_of(
     for column, values in ((provider, wanted.providers), (kind, wanted.kinds), (status, wanted.statuses)):
         if values is not None:
             yield column.in_([str(value) for value in values])
+    if wanted.exclude_statuses:
+        yield status.not_in([str(value) for value in wanted.exclude_statuses])
+    if wanted.statuses is None:
+        yield status != _DELETED
 
 
 def ranges(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
     """Between which instants a session is."""
     yield from created(wanted, of.created_at)
     yield from due(wanted, of.due_at)
+    yield from updated(wanted, of.changed_at)
 
 
 def created(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnElement[bool]]:
@@ -157,7 +172,7 @@ def created(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[Colu
     if wanted.created_from is not None:
         yield at >= wanted.created_from
     if wanted.created_to is not None:
-        yield at < wanted.created_to
+        yield at <= wanted.created_to
 
 
 def due(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnElement[bool]]:
@@ -165,9 +180,17 @@ def due(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnEl
     if wanted.due_from is not None:
         yield at >= wanted.due_from
     if wanted.due_to is not None:
-        yield at < wanted.due_to
+        yield at <= wanted.due_to
     if wanted.due_to is not None or wanted.due_from is not None:
         yield at < NEVER
+
+
+def updated(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[ColumnElement[bool]]:
+    """When it last changed."""
+    if wanted.updated_from is not None:
+        yield at >= wanted.updated_from
+    if wanted.updated_to is not None:
+        yield at <= wanted.updated_to
 
 
 def words(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:

@@ -15,14 +15,16 @@ from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, TableClaus
 from sqlalchemy import table as named
 
 from gateway.store.datatype import EPOCH, MICROSECOND, Folded, Instant
-from gateway.store.filter import SessionFilter, SessionOrder, contains, created, due
+from gateway.store.filter import SessionFilter, SessionOrder, chosen_of, contains, created, due
 from gateway.store.keyset import Keyset
+from gateway.store.table import session
 from gateway.store.trigram import GROUP, told
 
 _ROOM: Final = 1 << 24
 """Numbers for each second; the triggers count them so."""
 _SECOND: Final = 1_000_000
 
+_S: Final = session.c
 _title = named(
     "title",
     column("id", BigInteger),
@@ -82,7 +84,9 @@ def nearest(part: str, wanted: SessionFilter, keyset: Keyset) -> Select[Any]:
     those += [index.rowid < _first(high) + _ROOM] if high is not None else []
     exactly = (contains(_T.folded, part), *created(wanted, _T.created_at), *due(wanted, _T.due_at))
     near = select(index.rowid.label("number")).where(*those, *exactly, *keyset.inside(index.at, _T.provider, _T.key))
-    numbers = keyset.first(near.select_from(index.titles), index.rowid).subquery().c.number
+    near = near.select_from(index.titles.join(session, (_S.provider == _T.provider) & (_S.key == _T.key)))
+    near = near.where(*chosen_of(wanted, _T.provider, _S.kind, _S.status))
+    numbers = keyset.first(near, index.rowid).subquery().c.number
     if keyset.descending:
         those.append(index.rowid >= select(func.min(numbers)).scalar_subquery().bitwise_and(-_ROOM))
     else:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import CTE, BigInteger, ColumnElement, Select, func, literal, select, true, type_coerce
 
 from gateway.store import table
-from gateway.store.filter import Columns, contains, ranges
+from gateway.store.filter import Columns, chosen, contains, ranges
 from gateway.store.form import Form
 from gateway.store.trigram import told
 
@@ -34,7 +34,8 @@ def nearest(form: Form) -> Select[Any]:
     at, of = type_coerce(_SESSION.at(form.order), BigInteger), _UNINDEXED
     has = func.trigrams(_SESSION.title_folded, at).bool_op("@>")(func.trigrams(form.blank("groups"), span.c.at))
     place = (of.at(form.order), of.provider, of.key)
-    exactly = (contains(of.title_folded, form.blank("part")), *ranges(form.wanted, of), *keyset.inside(*place))
+    shown = (*chosen(form.wanted, of), *ranges(form.wanted, of))
+    exactly = (contains(of.title_folded, form.blank("part")), *shown, *keyset.inside(*place))
     keys = select(table.session.c.provider, table.session.c.key).where(has, *exactly)
     entry = keyset.first(keys, *place).correlate(span).lateral("entry")
     # Spans come nearest first, and no more of them than are needed: what is joined to each is looked for one by one.

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, tex
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import branch, fts5, gin, table
-from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, words
+from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, updated, words
 from gateway.store.form import Form
 from gateway.store.frequency import Frequencies
 from gateway.store.keyset import Keyset
@@ -70,10 +70,11 @@ class PageQuery:
         """Along an index that has them in order."""
         if self.wanted.participant_email is not None:
             return self._of_mailbox(self.wanted.participant_email.lower())
-        if (self.wanted.providers, self.wanted.kinds, self.wanted.statuses) != (None, None, None):
+        by_branch = (self.wanted.providers, self.wanted.kinds, self.wanted.statuses, self.wanted.exclude_statuses)
+        if any(each is not None for each in by_branch):
             return self._of_branches()
         of = _columns(table.session, self.dialect, self.keyset.order)
-        return self._page(of, *self._ranges(of), *words(self.wanted, of))
+        return self._page(of, *chosen(self.wanted, of), *self._ranges(of), *words(self.wanted, of))
 
     def _of_mailbox(self, email: str) -> Select[Any]:
         session = _UNINDEXED if self.dialect == "sqlite" else _SESSION
@@ -134,13 +135,15 @@ class PageQuery:
         across = created(self.wanted, _S.created_at) if by_due else due(self.wanted, _S.due_at)
         if within := list(across):
             yield listed.where(*within)
+        if lately := list(updated(self.wanted, _S.changed_at)):
+            yield listed.where(*lately)
 
     def _ranges(self, of: Columns) -> Iterator[ColumnElement[bool]]:
         yield from ranges(self.wanted, of)
         if self.reach.begin is not None:
             yield of.at(self.keyset.order) >= self.reach.begin
         if self.reach.end is not None:
-            yield of.at(self.keyset.order) < self.reach.end
+            yield of.at(self.keyset.order) <= self.reach.end
 
     def _page(self, of: Columns, *conditions: ColumnElement[bool]) -> Select[Any]:
         place = (of.at(self.keyset.order), of.provider, of.key)
@@ -164,4 +167,4 @@ def _columns(sessions: FromClause, dialect: str, order: SessionOrder) -> Columns
     """Those whose index is read along; SQLite might take another."""
     of = Columns.of(sessions)
     other = "created_at" if order is SessionOrder.DUE_AT_ASC else "due_at"
-    return of.unindexed("reference", other) if dialect == "sqlite" else of
+    return of.unindexed("reference", "changed_at", other) if dialect == "sqlite" else of

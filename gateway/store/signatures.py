@@ -114,7 +114,7 @@ def _conditions(wanted: SignatureFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.signed_from is not None:
         yield _G.signed_at >= wanted.signed_from
     if wanted.signed_to is not None:
-        yield _G.signed_at < wanted.signed_to
+        yield _G.signed_at <= wanted.signed_to
 
 
 def _beyond(position: SignaturePosition, *, below: bool) -> ColumnElement[bool]:

@@ -28,6 +28,7 @@ APART: Final = frozenset(
 )
 """What migrations alone know of: indexes of expressions, and what one of the databases has and the other has not."""
 
+_SHOWN: Final = text("status <> 'DELETED'")
 _WHERE_OPEN: Final = {"sqlite_where": text("settled IS 0"), "postgresql_where": text("settled IS false")}
 
 session = Table(
@@ -51,6 +52,9 @@ session = Table(
     Column("body", LargeBinary, nullable=False),
     Index("session_by_created", "created_at", "provider", "key"),
     Index("session_by_due", "due_at", "provider", "key"),
+    Index("session_by_shown_created", "created_at", "provider", "key", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("session_by_shown_due", "due_at", "provider", "key", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("session_by_changed", "changed_at", "provider", "key"),
     Index("session_by_branch_created", "provider", "kind", "status", "created_at", "key"),
     Index("session_by_branch_due", "provider", "kind", "status", "due_at", "key"),
     Index("session_by_reference", "reference", postgresql_using="hash"),
@@ -62,6 +66,7 @@ session = Table(
     Index("session_by_watch", "provider", "watched_until"),
 )
 """``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say.
+``changed_at`` is when anything about it last changed, as a gateway saw it.
 
 ``version`` counts the states it has had. The watcher reads it again at ``poll_at`` (never where that is null), and more
 often until ``watched_until``, as somebody follows it. Titles and references may be longer than an ordinary index of

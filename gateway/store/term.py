@@ -27,7 +27,7 @@ def _one(function: str) -> ScalarSelect[int]:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Outside of which instants of an order there can be none that is wanted: ``begin`` is within, ``end`` is not."""
+    """Outside of which instants of an order there can be none that is wanted: ``begin`` and ``end`` are within."""
 
     begin: datetime | None = None
     end: datetime | None = None

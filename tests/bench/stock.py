@@ -35,6 +35,7 @@ RARE = 10
 """So many sessions, spread alike, have what hardly any has."""
 SEVERAL = {"annex": 21, "codicil": 141, "appendix": 501}
 """Words that are in the title of every so manieth session."""
+_USUAL = {0: SessionStatus.PENDING, 7: SessionStatus.DELETED}
 _DUE_AFTER = timedelta(days=30)
 _BATCH = 2_000
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -113,7 +114,7 @@ async def _row(connection: AsyncConnection, of: Table) -> RowMapping:
 
 def _changes(number: int, count: int) -> dict[str, Any]:
     at, rare = made_at(number, count), _rare(number, count)
-    status = SessionStatus.FAILED if rare else (SessionStatus.PENDING if number % 20 == 0 else SessionStatus.COMPLETED)
+    status = SessionStatus.FAILED if rare else _USUAL.get(number % 20, SessionStatus.COMPLETED)
     title = f"Lease of the {'south' if rare else 'north'} field, part {number}"
     title += "".join(f", {word}" for word, every in SEVERAL.items() if number % every == 0)
     return {

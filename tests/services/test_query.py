@@ -54,6 +54,16 @@ FILTERS = [
     SessionFilter(participant_email="HALF@people.example", statuses=[SessionStatus.PENDING]),
     SessionFilter(participant_email="rare@people.example", kinds=[SessionKind.SEALING]),
     SessionFilter(participant_email="nobody@people.example"),
+    SessionFilter(statuses=[SessionStatus.DELETED]),
+    SessionFilter(statuses=[SessionStatus.DELETED], title_contains="south"),
+    SessionFilter(exclude_statuses=[SessionStatus.PENDING, SessionStatus.COMPLETED]),
+    SessionFilter(statuses=[SessionStatus.PENDING, SessionStatus.DELETED], exclude_statuses=[SessionStatus.PENDING]),
+    SessionFilter(exclude_statuses=[]),
+    SessionFilter(exclude_statuses=[SessionStatus.PENDING], title_contains="appendix"),
+    SessionFilter(updated_from=HALF),
+    SessionFilter(updated_from=LATE, updated_to=LATE + SPAN * 0.01),
+    SessionFilter(updated_to=HALF, title_contains="appendix"),
+    SessionFilter(updated_from=HALF, participant_email="half@people.example", statuses=[SessionStatus.PENDING]),
 ]
 
 
