@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -28,6 +28,11 @@ _CLOSING: Final = b"]}"
 _ESCAPED_NUL: Final = rb"\u0000"
 _ESCAPE: Final = re.compile(rb"\\(?:u0000|.)", re.DOTALL)
 _LONGEST_KEY: Final = 200
+_MOST_DROPPED: Final = 20
+_DEEPEST_SHOWN: Final = 100
+"""The answer around it is nested as well, and its encoder ends at 254."""
+_PLACE: Final = re.compile(r"at `\$((?:\.[A-Za-z_]\w*|\[\d+\])++)`$")
+_STEP: Final = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 
 
 class _TooDeep(msgspec.DecodeError):
@@ -66,6 +71,34 @@ def decode_page(body: bytes, into: type[T], *path: str) -> T:
         return msgspec.convert(inner, into)
 
 
+def decode_parts(body: bytes, into: type[T]) -> tuple[T, tuple[str, ...]]:
+    """A body as a model without the members and items that do not fit it, and why each was dropped.
+
+    Raises one of ``MALFORMED`` where the rest is none either, or where more than a few do not fit.
+    """
+    try:
+        return decode(body, into), ()
+    except msgspec.ValidationError as error:
+        dropped: list[str] = []
+        value, last = decode(body, cast(type[object], Any)), error
+        while len(dropped) < _MOST_DROPPED and _drop(value, last):
+            dropped.append(reason(last))
+            try:
+                return msgspec.convert(value, into), tuple(dropped)
+            except msgspec.ValidationError as further:
+                last = further
+        raise
+
+
+def shown(raw: bytes) -> object:
+    """A payload as it is shown: as JSON, or as the text that it is where an answer has no room for it."""
+    try:
+        value = decode(raw, cast(type[object], Any))
+    except MALFORMED:
+        return raw.decode(errors="replace")
+    return value if _depth(value) <= _DEEPEST_SHOWN else raw.decode(errors="replace")
+
+
 def decode_rows(rows: Iterable[bytes], read: Callable[[bytes], T], *, key: str = "id") -> tuple[list[T], list[UnreadableRow]]:
     """Each row by itself, and those that cannot be read by the member ``key`` of theirs."""
     found: list[T] = []
@@ -100,6 +133,29 @@ def _key(row: bytes, name: str) -> str | None:
     """The key of a row that cannot be decoded: the first member of this name that is a plain text or a number."""
     found = re.search(rb'"%s"\s{0,9}:\s{0,9}(?:"([^"\\]{1,%d}+)"|(\d{1,20}+))' % (name.encode(), _LONGEST_KEY), row)
     return (found[1] or found[2]).decode(errors="replace") if found else None
+
+
+def _drop(value: object, error: msgspec.ValidationError) -> bool:
+    """Removes what an error is about from a decoded value; False where it is about the whole."""
+    place = _PLACE.search(str(error))
+    steps = [name or int(number) for name, number in _STEP.findall(place[1])] if place else []
+    if not steps:
+        return False
+    holder: Any = value
+    for step in steps[:-1]:
+        holder = holder[step]
+    del holder[steps[-1]]
+    return True
+
+
+def _depth(value: object) -> int:
+    """How deep a value is nested, told without recursion."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [item for items in inner for item in items]
+    return depth
 
 
 def _split(body: bytes, path: Sequence[str]) -> list[bytes] | None:

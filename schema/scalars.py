@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NewType, Self
 
 import isodate
-import msgspec
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from providers.decoding import shown
 from providers.errors import Invalid
 
 
@@ -61,7 +61,7 @@ def _serialize_duration(value: timedelta | str) -> str:
 
 
 def _serialize_json(value: object) -> object:
-    return msgspec.json.decode(value) if isinstance(value, bytes) else value
+    return shown(value) if isinstance(value, bytes) else value
 
 
 DATE_TIME = strawberry.scalar(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from providers.coercion import count
-from providers.decoding import MALFORMED, decode, decode_rows
+from providers.decoding import MALFORMED, decode, decode_parts, decode_rows
 from providers.easyink import session as translation
 from providers.easyink import wire
 from providers.easyink.order import upload
 from providers.easyink.refusal import understood
 from providers.errors import NotFound
 from providers.http import Http
-from providers.model import DocumentRole, Listed, Page, Session, SessionStatus
+from providers.model import DocumentRole, Listed, Page, Session, SessionStatus, UnreadableRow
 from providers.order import DocumentOrder
 from providers.paging import next_offset
 from providers.reply import Reply
@@ -39,16 +40,17 @@ class EasyInkApi:
         """
         if known is not None and known.status is SessionStatus.DRAFT:
             with suppress(NotFound):
-                draft, native = await self.read(wire.Draft, "fetch_draft", session=key)
-                if not draft.is_locked:
-                    return translation.from_draft(draft, native, self.carried(key, known))
+                draft, locked = await self._draft(key, known)
+                if not locked:
+                    return draft
         try:
             path, reply = await self._reply("fetch_session", session=key)
         except NotFound:
             return await self.draft(key, known)
         if known is not None and self._unchanged.tells(known, (reply.body,), self._http.clock.now()):
             return known
-        session = translation.from_view(self._read(wire.View, path, reply), reply.body, self.carried(key, known))
+        view, dropped = self._parts(wire.View, path, reply)
+        session = _named(translation.from_view(view, reply.body, self.carried(key, known)), dropped)
         if session.status is SessionStatus.DRAFT:
             with suppress(NotFound):
                 return await self.draft(key, known)
@@ -57,8 +59,7 @@ class EasyInkApi:
 
     async def draft(self, key: str, known: Session | None) -> Session:
         """Reads a draft; ``known`` is what it was."""
-        draft, native = await self.read(wire.Draft, "fetch_draft", session=key)
-        return translation.from_draft(draft, native, self.carried(key, known))
+        return (await self._draft(key, known))[0]
 
     def carried(self, key: str, known: Session | None = None) -> Session:
         """What is kept of a session when it is read anew."""
@@ -123,6 +124,19 @@ class EasyInkApi:
         with understood():
             return path, await self._http.request("GET", path)
 
+    async def _draft(self, key: str, known: Session | None) -> tuple[Session, bool]:
+        """A draft, and whether it is locked."""
+        path, reply = await self._reply("fetch_draft", session=key)
+        draft, dropped = self._parts(wire.Draft, path, reply)
+        return _named(translation.from_draft(draft, reply.body, self.carried(key, known)), dropped), bool(draft.is_locked)
+
+    def _parts(self, into: type[T], path: str, reply: Reply) -> tuple[T, tuple[str, ...]]:
+        """What is answered, without the parts of it that are odd, and why each of those is."""
+        try:
+            return decode_parts(reply.body, into)
+        except MALFORMED as error:
+            raise self._http.unreadable("GET", path, reply, error) from error
+
     def _read(self, into: type[T], path: str, reply: Reply) -> T:
         try:
             return reply.json(into)
@@ -132,3 +146,8 @@ class EasyInkApi:
     def _row(self, native: bytes) -> Listed:
         item = decode(native, wire.SearchItem)
         return Listed(key=item.id, native=native, read=lambda: translation.from_row(self.provider, item, native))
+
+
+def _named(session: Session, dropped: tuple[str, ...]) -> Session:
+    """A session that names what of it was dropped."""
+    return replace(session, unreadable=tuple(UnreadableRow(session.key, each) for each in dropped)) if dropped else session

@@ -19,6 +19,8 @@ from providers.order import Pivot, Step
 
 # How far EasyInk's clock and ours may be apart.
 _SKEW = timedelta(minutes=5)
+_FARTHEST = 100_000
+"""So many sessions are searched: a list may have no end."""
 _SESSION = ("input", "session")
 _NOT_STARTED = frozenset({SessionStatus.DRAFT, SessionStatus.READY})
 _REPLACES = "replaces"
@@ -135,7 +137,7 @@ class Lifecycle:
         """Drafts whose subject carries the marker. The search may lag behind, so each is asked for by its key."""
         found: dict[str, Step] = {}
         offset: int | None = 0
-        while offset is not None:
+        while offset is not None and offset <= _FARTHEST:
             page = await self._api.search(offset, wire.LONGEST_PAGE)
             for row in page.sessions:
                 name = None if row.final else mark.step_of(row.title, marker)

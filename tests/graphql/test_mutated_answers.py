@@ -39,6 +39,7 @@ MUTATIONS: dict[str, Callable[[str], str]] = {
     "half of a character": lambda old: r'"\ud83d"',
     "NUL": lambda old: r'"a\u0000b"',
     "many brackets": lambda old: "[" * 20_000 + "]" * 20_000,
+    "some brackets": lambda old: "[" * 600 + "]" * 600,
 }
 LOOK = f"""
 query Q($id: ID!, $maxAge: Duration) {{

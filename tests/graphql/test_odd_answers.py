@@ -130,3 +130,46 @@ async def test_deleted_draft_with_fields_is_shown_without_them(scene):
     await scene.done("deleteSession", session=draft["id"])
     query = "query Q($id: ID!) { session(id: $id) { status fields { document { id } } } }"
     assert await scene.data(query, id=draft["id"]) == {"session": {"status": "DELETED", "fields": []}}
+
+
+@pytest.mark.parametrize("relayed", [("easyink",)])
+async def test_odd_part_of_session_is_dropped_and_named_while_its_other_parts_are_shown(scene):
+    made = await scene.create("easyink", people=2, documents=2)
+
+    def alter(request, body: bytes) -> bytes:
+        if request.method != "GET" or not request.url.path.endswith(made["key"]):
+            return body
+        view = json.loads(body)
+        view["participants"][0]["signedAt"] = 5
+        view["documents"][1] = None
+        return json.dumps(view).encode()
+
+    scene.relays["easyink"].alter = alter
+    shown = await scene.read(made["id"])
+    assert [each["email"] for each in shown["participants"]] == [each["email"] for each in made["participants"]]
+    assert len(shown["documents"]) == len(made["documents"]) - 1
+    assert shown["freshness"]["stale"] is False
+    found = (await scene.data(LIST, maxAge=NOW))["sessions"]
+    [named] = [each["unreadable"] for each in found["sources"] if each["unreadable"]]
+    assert [row["key"] for row in named] == [made["key"]] * 2
+    assert any("signedAt" in row["reason"] for row in named)
+
+
+@pytest.mark.parametrize("relayed", [("easyink",)])
+@pytest.mark.parametrize("text", ["1e999", "[" * 600 + "]" * 600], ids=["a number without end", "some brackets"])
+async def test_native_that_an_answer_has_no_room_for_is_shown_as_text(scene, text):
+    made = await scene.create("easyink", people=1)
+
+    def alter(request, body: bytes) -> bytes:
+        own = request.method == "GET" and request.url.path.endswith(made["key"])
+        return body.replace(b'{"', b'{"extra":%s,"' % text.encode(), 1) if own else body
+
+    scene.relays["easyink"].alter = alter
+    query = """
+    query Q($id: ID!, $maxAge: Duration) {
+      session(id: $id, maxAge: $maxAge) { key native } explainSession(id: $id) { unmapped session { key } }
+    }"""
+    found = await scene.data(query, id=made["id"], maxAge=NOW)
+    assert found["session"]["key"] == made["key"]
+    assert text in found["session"]["native"]
+    assert found["explainSession"]["session"]["key"] == made["key"]

@@ -887,7 +887,15 @@ async def test_a_failure_without_a_readable_body_is_still_a_refusal(body: bytes)
             await adapter.fetch_session("s")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"status":null}', b'{"participants":[{}],"status":"Pending"}'])
+async def test_participant_without_id_is_dropped_and_named() -> None:
+    body = {"participants": [{}, {"participantId": "p"}], "status": "Pending"}
+    async with scripted({f"GET {SESSIONS}/s": (200, body)}) as adapter:
+        session = await adapter.fetch_session("s")
+    assert [person.key for person in session.participants] == ["p"]
+    assert [row.key for row in session.unreadable] == ["s"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"status":null}', b'{"participants":"\\ud83d","status":"Pending"}'])
 async def test_a_view_that_cannot_be_read_is_misbehaviour(body: bytes) -> None:
     async with scripted({f"GET {SESSIONS}/s": (200, body)}) as adapter:
         with pytest.raises(Misbehaved):
