@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -89,7 +89,10 @@ class SessionDraft:
         return replace(self, documents=tuple(each.meaning for each in self.documents))
 
     def order(self, documents: tuple[DocumentOrder, ...]) -> Order:
-        """The order, with its documents. Raises ``Invalid`` for a field that points nowhere."""
+        """The order, with its documents. Raises ``Invalid`` for a field that points nowhere, and for what is named twice."""
+        _require_once(self.refs, "participants", "ref", "Another participant has this ref. Give each their own.")
+        uploads = [each.upload for each in self.documents]
+        _require_once(uploads, "documents", "upload", "Another document is this upload. Upload the file once for each.")
         return Order(
             title=self.title,
             documents=documents,
@@ -126,3 +129,13 @@ class SessionDraft:
             height=draft.height,
             required=draft.required,
         )
+
+
+def _require_once(names: Sequence[str | None], many: str, what: str, message: str) -> None:
+    """Raises ``Invalid`` for a name that was given before: whatever refers to it would mean either."""
+    known: set[str] = set()
+    for place, name in enumerate(names):
+        if name in known:
+            raise Invalid(message, path=("input", many, str(place), what))
+        if name is not None:
+            known.add(name)

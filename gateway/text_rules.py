@@ -42,7 +42,7 @@ _LONGEST_LOCAL, _LONGEST_ADDRESS, _LONGEST_LABEL, _LONGEST_SUBTAG = 64, 254, 63,
 
 
 def line(text: str) -> str | None:
-    """One line, blank or not: part of a filter."""
+    """One line, blank or not: what options hold."""
     if (text.isascii() and text.isprintable()) or (odd := _odd_in_line(text)) is None:
         return None
     return _holds(odd[0])

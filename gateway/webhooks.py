@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.delivery import Use
 from gateway.problem import ProblemResponse, refusal
+from gateway.signing.inbox import Late
 from gateway.store import Delivery, WebhookVerification
 from providers.errors import ProblemCode, SigningError
 
@@ -17,7 +18,7 @@ router: Final = APIRouter()
 
 @router.post("/webhooks/{provider}", status_code=202)
 async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
-    """Takes a delivery: 202 once it is kept, 200 if it was here before, 401 if it cannot be verified.
+    """Takes a delivery: 202 once it is kept, 200 if it was here before or came too late, 401 if it cannot be verified.
 
     Whatever is sent, no answer asks to send it again later.
     """
@@ -30,10 +31,10 @@ async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
 
 
 def _answer(delivery: Delivery) -> JSONResponse:
+    if delivery.duplicate_of is not None or isinstance(delivery.problem, Late):
+        return JSONResponse({"outcome": delivery.outcome.value}, 200)
     if delivery.verification is not WebhookVerification.VERIFIED:
         return _problem(401, "This delivery could not be verified.")
-    if delivery.duplicate_of is not None:
-        return JSONResponse({"outcome": delivery.outcome.value}, 200)
     if delivery.problem is not None and delivery.problem.code is ProblemCode.INVALID:
         return _problem(400, delivery.problem.message)
     return JSONResponse({"outcome": delivery.outcome.value}, 202)

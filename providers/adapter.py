@@ -23,6 +23,7 @@ from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
 from providers.http_transport import Transport
+from providers.keys import token
 from providers.mapping import Rule
 from providers.metering import VERBS, told
 from providers.model import Content, Document, Field, Listed, Page, Participant, Session, Signature, SigningOrder, Statistics
@@ -157,6 +158,13 @@ class Adapter:
     def read_webhook(self, body: bytes) -> Hint:
         """What a genuine delivery says. Raises ``Invalid`` for a body that is none of this provider's."""
         raise _unsupported(Operation.WEBHOOKS)
+
+    def has_key(self, key: str) -> bool:
+        """Whether this provider can have a session of that key, by its form alone: one session has one key, as it is written.
+
+        No call is made for any other: a key becomes a part of an address.
+        """
+        return token(key)
 
     def check(self, order: Order) -> Iterator[Invalid]:
         """What this provider would refuse in an order, beyond its capabilities and limits. Calls nobody."""

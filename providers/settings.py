@@ -10,9 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 
 from providers.address import base_address, path_template, segment, whole_address
 from providers.errors import NotFound
-
-_NO_KEYS = frozenset({"", ".", ".."})
-
+from providers.keys import segment_is_safe
 
 TransportName = Literal["http1", "httpx"]
 _MOST_SECONDS: Final = 100 * 366 * 86_400.0
@@ -93,7 +91,7 @@ class ProviderSettings(BaseModel):
 def _filled(template: str, keys: Iterable[tuple[str, str | int]]) -> str | None:
     """A path with these keys in it; None where one of them can be none."""
     put = {name: str(value) for name, value in keys}
-    if any(value in _NO_KEYS and f"{{{name}}}" in template for name, value in put.items()):
+    if any(not segment_is_safe(value) and f"{{{name}}}" in template for name, value in put.items()):
         return None
     return template.format_map({name: segment(value) for name, value in put.items()})
 

@@ -20,7 +20,6 @@ from providers.order import ParticipantOrder, SignatureOrder
 from schema.multipart import FilePart
 from schema.node import child_ref, session_ref
 from schema.scalars import Duration, Json
-from schema.text_rules import require
 
 _MOST_FOLLOWED = 1_000
 
@@ -56,8 +55,7 @@ class SessionFilter:
     )
 
     def wanted(self) -> Wanted:
-        """The filter in the gateway's words. Raises a group of ``Invalid``."""
-        require(self, ("filter",))
+        """The filter in the gateway's words."""
         lists: Any = {name: tuple(value) for name, value in vars(self).items() if isinstance(value, list)}
         return Wanted(**(vars(self) | lists))
 
@@ -72,8 +70,7 @@ class SessionEventFilter:
     to_statuses: list[model.SessionStatus] | None = None
 
     def wanted(self) -> EventFilter:
-        """The filter in the gateway's words. Raises ``Invalid``, or a group of them."""
-        require(self, ("filter",))
+        """The filter in the gateway's words. Raises ``Invalid``."""
         if self.session_ids is not None and len(self.session_ids) > _MOST_FOLLOWED:
             raise TooLarge(f"Follow at most {_MOST_FOLLOWED} sessions by their ids.", path=("filter", "sessionIds"))
         refs = None
@@ -101,8 +98,7 @@ class SignatureFilter:
     signed_to: datetime | None = None
 
     def wanted(self) -> WantedSignatures:
-        """The filter in the gateway's words. Raises a group of ``Invalid``."""
-        require(self, ("filter",))
+        """The filter in the gateway's words."""
         return WantedSignatures(**vars(self))
 
 
@@ -116,8 +112,7 @@ class WebhookDeliveryFilter:
     received_to: datetime | None = None
 
     def wanted(self) -> DeliveryFilter:
-        """The filter in the gateway's words. Raises a group of ``Invalid``."""
-        require(self, ("filter",))
+        """The filter in the gateway's words."""
         return DeliveryFilter(**vars(self))
 
 

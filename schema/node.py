@@ -7,6 +7,7 @@ from binascii import Error as Base64Error
 from binascii import b2a_base64
 from collections.abc import Sequence
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import cast
 
 import msgspec
@@ -17,6 +18,7 @@ from providers.model import SessionRef
 
 _LONGEST = 6000
 _REMEMBERED = 2_000
+_ALPHABET = frozenset(ascii_letters + digits + "-_=")
 _SAFE_IN_URLS = bytes.maketrans(b"+/", b"-_")
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(list[str])
@@ -47,15 +49,25 @@ def _written(parts: tuple[str, ...]) -> strawberry.ID:
     return cast(strawberry.ID, b2a_base64(_encode(parts), newline=False).translate(_SAFE_IN_URLS, b"=").decode())
 
 
+def opened(text: str) -> bytes:
+    """What is written in an opaque text of ours. Raises ``ValueError``, also for what base64 would read over."""
+    if len(text) > _LONGEST or not _ALPHABET.issuperset(text):
+        raise ValueError("not ours")
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def unkeepable(key: str) -> bool:
+    """Whether a key holds a NUL, which PostgreSQL takes in no text: nothing that is known has such a key."""
+    return "\x00" in key
+
+
 def parse_any(text: str, path: Sequence[str] = ("id",)) -> list[str]:
     """The type and the keys of an id. Raises ``Invalid`` for one that no gateway made."""
     try:
-        if len(text) > _LONGEST:
-            raise ValueError("too long")
-        kind, *keys = _decoder.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if _KEYS.get(kind) != len(keys):
+        kind, *keys = _decoder.decode(opened(text))
+        if _KEYS.get(kind) != len(keys) or any(map(unkeepable, keys)):
             raise ValueError("wrong shape")
-    except (Base64Error, ValueError, UnicodeError):
+    except (Base64Error, ValueError, UnicodeError, RecursionError):
         raise Invalid("This is no id of this gateway. Use an id that it gave you.", path=path) from None
     return [kind, *keys]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ import msgspec
 import strawberry
 
 from providers.errors import Invalid
+from schema.node import opened, unkeepable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEFAULT = 20
@@ -78,9 +79,11 @@ def cursor(query: str, at: datetime, *keys: str) -> str:
 def position(text: str, query: str, name: str, keys: int) -> tuple[datetime, list[str]]:
     """Where a cursor stands. Raises ``Invalid`` for one that this query did not give."""
     try:
-        found = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Cursor)
+        found = msgspec.json.decode(opened(text), type=_Cursor)
         at = _EPOCH + timedelta(microseconds=found.at)
-    except (Base64Error, ValueError, OverflowError):
+        if any(map(unkeepable, found.keys)):
+            raise ValueError("a key that nothing has")
+    except (Base64Error, ValueError, OverflowError, RecursionError):
         raise Invalid("This is no cursor of this gateway.", path=(name,)) from None
     if found.query != query or len(found.keys) != keys:
         raise Invalid("This cursor belongs to another query. Keep filter and order the same, or begin anew.", path=(name,))

@@ -47,7 +47,7 @@ BY_NAME: Final[Mapping[str, Rule]] = {
 }
 """Of every input that changes something."""
 FILTERS: Final = "Filter"
-"""Inputs whose name ends so ask for what is there: all of their texts are parts of lines, and may be blank."""
+"""Inputs whose name ends so ask for what is there, and providers' own titles hold anything: their texts have no rule."""
 _names: Final = StrawberryConfig().name_converter
 _MOST: Final = 50
 """Problems told at once."""
@@ -94,7 +94,7 @@ def _check(kind: str, name: str, type_: Any) -> Check | None:
     while isinstance(type_, StrawberryContainer):
         type_ = type_.of_type
     if type_ is str:
-        return _each(_texts(text_rules.line if kind.endswith(FILTERS) else BY_NAME[name]))
+        return None if kind.endswith(FILTERS) else _each(_texts(BY_NAME[name]))
     if type_ is Json:
         return _json
     return _each(_of) if hasattr(type_, "__strawberry_definition__") and not hasattr(type_, "__members__") else None

@@ -29,6 +29,10 @@ _log = logging.getLogger("countersign.webhooks")
 Headers = Sequence[tuple[str, str]]
 
 
+class Late(Invalid):
+    """A genuine delivery came too late to be believed: its sender need not send it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryList:
     """A slice of the list of deliveries, and whether there is more."""
@@ -87,8 +91,7 @@ class Inbox(Following):
         except Invalid as error:
             return await self._take(replace(verified, outcome=WebhookOutcome.FAILED, problem=error))
         if not webhook.fresh(hint.timestamp, received.received_at):
-            problem = Invalid(f"It was not sent within {webhook.window:g} seconds of when it came, or does not say when.")
-            return await self._note(replace(received, problem=problem))
+            return await self._reject(received, hint, webhook)
         return await self._take(_hinted(verified, hint))
 
     async def deliveries(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None) -> DeliveryList:
@@ -150,6 +153,22 @@ class Inbox(Following):
         except TimeoutError:
             raise Invalid(f"The body did not come within {_BODY_SECONDS:g} seconds.") from None
         return bytes(body)
+
+    async def _reject(self, received: Delivery, hint: Hint, webhook: WebhookSettings) -> Delivery:
+        """Keeps that a genuine delivery was not sent when it came. One that comes too late has its session read once.
+
+        Its sender, which was down or in line for long, would send it again for as long as it is refused. Nothing in it is
+        believed, and the same body is no reason to read again, so that whoever replays it gains nothing.
+        """
+        if hint.timestamp is None or hint.timestamp > received.received_at:
+            problem = Invalid(f"It was not sent within {webhook.window:g} seconds of when it came, or does not say when.")
+            return await self._note(replace(received, problem=problem))
+        late = replace(received, problem=Late(f"It came more than {webhook.window:g} seconds after it was sent."))
+        key = _usable(hint.session_key)
+        if key is None:
+            return await self._note(late)
+        self._processing.noted()
+        return await self._take(replace(late, session_key=key, due_at=received.received_at))
 
     async def _take(self, delivery: Delivery) -> Delivery:
         taken = await self._store.deliveries.take(delivery)

@@ -144,8 +144,11 @@ class Reading:
 
         Where the provider does not answer, what is known comes back marked as stale. Raises ``NotFound``.
         """
-        self.directory.get(ref.provider, path=("id",))
-        known = self._cache.get(ref) or await self._recall(ref, max_age)
+        provider = self.directory.get(ref.provider, path=("id",))
+        known = self._cache.get(ref)
+        if known is None:
+            _require_key(provider, ref.key, "id")
+            known = await self._recall(ref, max_age)
         if known is not None and not known.partial and self._fresh(known, max_age):
             return known
         if known is None:
@@ -176,7 +179,7 @@ class Reading:
 
     async def session_by_key(self, provider: str, key: str, max_age: timedelta | None = None) -> Session:
         """A session by the provider's own identifier, or that of one of its parts."""
-        self.directory.get(provider, path=("provider",))
+        _require_key(self.directory.get(provider, path=("provider",)), key, "key")
         rows = await self._store.sessions.listed(provider, [key])
         return await self.session(SessionRef(provider, rows[key].session_key if key in rows else key), max_age)
 
@@ -313,6 +316,12 @@ class Reading:
                 return Row(await self.session(row.session.ref), row.position)
         except (SigningError, TimeoutError):
             return Row(replace(row.session, stale=True), row.position)
+
+
+def _require_key(provider: Connected, key: str, name: str) -> None:
+    """Raises ``NotFound`` for what can be no key of a provider's sessions, before it is looked for anywhere."""
+    if not provider.adapter.has_key(key):
+        raise NotFound(f"{provider.name} has no sessions of such a key.", path=(name,), provider=provider.name)
 
 
 _ENDED = frozenset(

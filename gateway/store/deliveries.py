@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -37,6 +37,9 @@ class WebhookOutcome(StrEnum):
     PROCESSED = "PROCESSED"
     IGNORED = "IGNORED"
     FAILED = "FAILED"
+
+
+_REJECTED = _D.verification == WebhookVerification.REJECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +101,21 @@ class Deliveries:
         self._engine = engine
 
     async def take(self, delivery: Delivery) -> Delivery:
-        """Keeps a verified delivery; gives it as it is kept: as a duplicate where its event, or its body, was here before."""
-        first = _row(delivery) | {"same_id": _digest(delivery.event_id), "same_body": delivery.body_sha256}
+        """Keeps a delivery that is worth a look; gives it as it is kept: as a duplicate where its event, or its body, was here
+        before. One that is rejected stands for its body alone: the event may still come in a delivery that is believed.
+        """
+        verified = delivery.verification is WebhookVerification.VERIFIED
+        same_id = _digest(delivery.event_id) if verified else None
+        first = _row(delivery) | {"same_id": same_id, "same_body": delivery.body_sha256}
         for _ in range(_FIRSTS):
             async with self._engine.begin() as connection:
                 if await _inserted(connection, first):
                     return delivery
                 before = (await connection.execute(_original(first))).scalar()
                 if before is not None:
+                    problem = None if verified else delivery.problem
                     repeated = replace(
-                        delivery, outcome=WebhookOutcome.IGNORED, duplicate_of=before, body=None, due_at=None, problem=None
+                        delivery, outcome=WebhookOutcome.IGNORED, duplicate_of=before, body=None, due_at=None, problem=problem
                     )
                     await connection.execute(insert(table.delivery).values(_row(repeated)))
                     return repeated
@@ -152,12 +160,16 @@ class Deliveries:
         await self._update(_D.id.in_(list(ids)), due_at=until)
 
     async def finish(self, claims: Sequence[Claim], outcome: WebhookOutcome, problem: SigningError | None = None) -> None:
-        """Notes what came of deliveries; not of those that somebody else has claimed meanwhile."""
-        await self._update(_held(claims), outcome=outcome, problem=_encoded(problem), due_at=None)
+        """Notes what came of deliveries; not of those that somebody else has claimed meanwhile.
+
+        Those that are rejected stay so, with the reason for it.
+        """
+        ended = case((_REJECTED, _D.outcome), else_=literal(outcome.value, _D.outcome.type))
+        await self._update(_held(claims), outcome=ended, problem=_told(problem), due_at=None)
 
     async def postpone(self, claims: Sequence[Claim], due_at: datetime, problem: SigningError | None = None) -> None:
         """They are tried again then."""
-        await self._update(_held(claims), problem=_encoded(problem), due_at=due_at)
+        await self._update(_held(claims), problem=_told(problem), due_at=due_at)
 
     async def release(self, claims: Sequence[Claim], due_at: datetime) -> None:
         """They were not tried after all, and are due then."""
@@ -186,7 +198,7 @@ class Deliveries:
             return [_delivery(row) for row in (await connection.execute(query)).mappings()]
 
     async def _update(self, which: ColumnElement[bool], **values: object) -> None:
-        still = _D.outcome == WebhookOutcome.PENDING
+        still = or_(_D.outcome == WebhookOutcome.PENDING, _REJECTED)
         async with self._engine.begin() as connection:
             await connection.execute(update(table.delivery).where(which, still).values(values))
 
@@ -220,6 +232,10 @@ def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
 def _digest(event: str | None) -> str | None:
     """An event's id at a length that every index takes."""
     return None if event is None else hashlib.sha256(event.encode()).hexdigest()
+
+
+def _told(problem: SigningError | None) -> ColumnElement[Any]:
+    return case((_REJECTED, _D.problem), else_=literal(_encoded(problem), _D.problem.type))
 
 
 def _encoded(problem: SigningError | None) -> bytes | None:

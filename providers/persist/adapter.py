@@ -73,6 +73,11 @@ class PersistAdapter(Adapter):
             return Fault()
         return Fault(detail=envelope.message or "no reason given")
 
+    def has_key(self, key: str) -> bool:
+        """``document/thread``, both percent-encoded in our one way, and without what the server strips from their ends."""
+        found = pair(key)
+        return found is not None and Pair(trimmed(found.document), trimmed(found.thread)).key == key
+
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
         """Reads a record by its key, ``document/thread`` with both percent-encoded."""
         return await self._session(await self._fetch(self._pair(key)))

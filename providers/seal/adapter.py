@@ -30,6 +30,7 @@ from providers.errors import (
     Unsupported,
     WrongState,
 )
+from providers.keys import number
 from providers.mapping import Rule
 from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
 from providers.order import Order, Pivot, Step
@@ -81,6 +82,10 @@ class SealAdapter(Adapter):
             pair = f"{settings.username.get_secret_value()}:{settings.password.get_secret_value()}"
             return Headers({"authorization": SecretStr(f"Basic {b64encode(pair.encode()).decode()}")})
         return None
+
+    def has_key(self, key: str) -> bool:
+        """SEAL counts its batches."""
+        return number(key)
 
     def check(self, order: Order) -> Iterator[Invalid]:
         """A batch needs documents, seals all of them, and has nobody to read a message."""

@@ -100,7 +100,7 @@ plain = st.fixed_dictionaries(
     {
         "title": st.just("Lease"),
         "documents": st.lists(st.just({"file": "pdf"}), min_size=1, max_size=2),
-        "participants": st.sampled_from([[], [ADA], [ADA], [ADA, {**ADA, "firstName": "Augusta"}]]),
+        "participants": st.sampled_from([[], [ADA], [ADA], [ADA, {**ADA, "firstName": "Augusta", "ref": "b"}]]),
     }
 )
 pieces = st.one_of([st.fixed_dictionaries({name: strategy}) for name, strategy in several.items()])

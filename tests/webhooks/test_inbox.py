@@ -86,7 +86,6 @@ async def test_the_same_event_or_the_same_body_again_is_a_duplicate(scene: Scene
         ("unsigned", {"headers": {}}),
         ("by another secret", {"secret": "another secret"}),
         ("changed", {"append": b" "}),
-        ("too old", {"seconds": -301}),
         ("from the future", {"seconds": 301}),
         ("without a time", {"timestamp": None}),
         ("of a time that is none", {"timestamp": "soon"}),
@@ -122,6 +121,53 @@ async def test_what_cannot_be_verified_is_noted_without_its_body_and_changes_not
     assert scene.calls()["signicat"] == before
     genuine = envelope(key_of(session), scene.clock.now(), id="event-1")
     assert (await post(scene, genuine)).status_code == 202, "what was rejected does not stand in the way of the genuine one"
+
+
+@pytest.mark.parametrize("seconds", [301, 3_600, 86_400 * 400])
+async def test_a_genuine_one_that_comes_too_late_is_taken_and_has_its_session_read_once(scene: Scene, seconds: int) -> None:
+    session = await scene.create("signicat")
+    scene.clock.still = scene.clock.now()
+    for person in session["participants"]:
+        await scene.sandboxes["signicat"].sign(person["key"])
+    body = envelope(key_of(session), scene.clock.now() - timedelta(seconds=seconds), id="event-1")
+    before = scene.calls()["signicat"]
+    reply = await post(scene, body)
+    assert (reply.status_code, reply.json()) == (200, {"outcome": "IGNORED"})
+
+    async def seen() -> bool:
+        query = "query Q($id: ID!) { session(id: $id) { status } }"
+        return bool((await scene.data(query, id=session["id"]))["session"]["status"] in {"PROCESSING", "COMPLETED"})
+
+    await until("its session was read", seen)
+    assert scene.calls()["signicat"] > before
+
+    async def ended() -> bool:
+        return rows(scene, "select due_at from delivery") == [(None,)]
+
+    await until("nothing waits", ended)
+    before = scene.calls()["signicat"]
+    for _ in range(20):
+        assert (await post(scene, body)).status_code == 200
+    found = await deliveries(scene)
+    assert {(each["verification"], each["outcome"], each["problem"]["code"]) for each in found} == {
+        ("REJECTED", "IGNORED", "INVALID")
+    }
+    assert all("300 seconds" in each["problem"]["message"] for each in found)
+    assert set(rows(scene, "select body, event_id, due_at from delivery")) == {(None, None, None)}
+    payload = (await scene.data(REPLAY, id=found[0]["id"]))["replayWebhook"]
+    assert [each["code"] for each in payload["problems"]] == ["WRONG_STATE"]
+    assert scene.calls()["signicat"] == before, "whoever replays it gains nothing"
+    genuine = envelope(key_of(session), scene.clock.now(), id="event-1")
+    assert (await post(scene, genuine)).status_code == 202, "what came late does not stand in the way of the genuine one"
+
+
+async def test_a_late_one_about_no_session_is_kept_and_asks_nobody(scene: Scene) -> None:
+    before = scene.calls()["signicat"]
+    body = envelope(None, scene.clock.now() - timedelta(hours=2))
+    assert (await post(scene, body)).status_code == 200
+    (found,) = await deliveries(scene)
+    assert (found["verification"], found["outcome"]) == ("REJECTED", "IGNORED")
+    assert scene.calls()["signicat"] == before
 
 
 async def test_just_within_the_window_is_fresh_enough(scene: Scene) -> None:
