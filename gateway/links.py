@@ -64,7 +64,7 @@ class Links:
             if not hmac.compare_digest(mac, self._sign(body)) or _written(raw) != token:  # base64 reads over what is odd
                 raise NotFound("There is no such link. Ask for a new one.")
             target = msgspec.msgpack.decode(body, type=Target)
-        except (Base64Error, ValueError):
+        except (Base64Error, ValueError, msgspec.MsgspecError):
             raise NotFound("There is no such link. Ask for a new one.") from None
         if target.until <= self._clock.now().timestamp():
             raise NotFound("This link has ended. Ask for a new one.")

@@ -35,11 +35,14 @@ class ListPage:
 
     @cached_property
     def unreadable(self) -> Mapping[str, tuple[UnreadableRow, ...]]:
-        """The parts of these sessions that could not be read, by provider."""
+        """The parts of these sessions that could not be read, and the sessions whose stored states could not, by provider."""
         found: dict[str, tuple[UnreadableRow, ...]] = {}
         for row in self.rows:
-            if row.session.unreadable:
-                found[row.session.provider] = (*found.get(row.session.provider, ()), *row.session.unreadable)
+            named = row.session.unreadable
+            if row.fault is not None:
+                named = (UnreadableRow(row.session.key, row.fault.reason), *named)
+            if named:
+                found[row.session.provider] = (*found.get(row.session.provider, ()), *named)
         return found
 
     def named(self, sources: Sequence[SourceReport]) -> Sequence[SourceReport]:

@@ -8,6 +8,7 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ from providers.authorization import Token
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 
+K = TypeVar("K")
 _PATIENCE = timedelta(minutes=10)
 _UNKNOWN_STATE = "This state was not given to you here, was used, or is too old. Begin the authorization again."
 
@@ -87,7 +89,7 @@ class Consent(Editing):
 
     def _begun_here(self, name: str, kept: bytes | None) -> _Pending | None:
         """The authorization under way, if this viewer has begun it at that provider."""
-        pending = None if kept is None else msgspec.msgpack.decode(kept, type=_Pending)
+        pending = None if kept is None else _decoded(kept, _Pending)
         return pending if pending is not None and (pending.provider, pending.owner) == (name, self.policy.owner) else None
 
 
@@ -95,9 +97,18 @@ async def recall_tokens(directory: Directory, store: Store, clock: Clock) -> Non
     """Has providers use the tokens that people gave before."""
     for provider in directory:
         kept = await store.secrets.get("token", provider.name, clock.now())
-        if kept is not None:
+        given = None if kept is None else _decoded(kept, _Given)
+        if given is not None:
             with suppress(Unsupported):  # its configuration is another by now, and needs no consent
-                provider.adapter.use_token(msgspec.msgpack.decode(kept, type=_Given).token(clock.now()))
+                provider.adapter.use_token(given.token(clock.now()))
+
+
+def _decoded(body: bytes, kind: type[K]) -> K | None:
+    """What was kept; what another version of the gateway has kept in another form is asked for again, as if it were gone."""
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _digest(state: str) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from gateway.directory import Connected
 from gateway.drafts import DocumentDraft
-from gateway.signing.once import Receipt
+from gateway.signing.receipt import Receipt
 from gateway.signing.writing import Writing, content
 from gateway.uploads import safe_filename
 from providers.capability import Operation

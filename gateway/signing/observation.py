@@ -98,6 +98,8 @@ class Observation:
     ) -> Session | None:
         """The session as it is known afterwards; None where another gateway was faster: then it is compared again."""
         stored = await self._store.sessions.stored(seen.ref)
+        if stored is not None and stored.fault is not None and settlement is None and (seen.partial or stored.fault.newer):
+            return self._passed(stored, seen, source, begun_at)
         known, version = (stored.session, stored.version) if stored else (None, None)
         session = self._made(known, seen, source, begun_at)
         if session is None:
@@ -120,6 +122,17 @@ class Observation:
         if state.changes:
             self._told()
             self._changed(known, session, state.changes)
+        return session
+
+    def _passed(self, stored: Stored, seen: Session, source: ChangeSource, begun_at: datetime | None) -> Session:
+        """What was seen of a session whose stored state stays as it is.
+
+        A newer build can read that and keeps it up; and a list's row does not tell all that has to replace it.
+        """
+        if seen.partial:
+            return stored.session
+        session = seen.seen(begun_at or self._clock.now(), source)
+        self._at_hand(Stored(session, stored.version))
         return session
 
     def _made(self, known: Session | None, seen: Session, source: ChangeSource, begun_at: datetime | None) -> Session | None:

@@ -13,23 +13,18 @@ import msgspec
 
 from gateway.settings import Settings
 from gateway.signing.heartbeat import Heartbeat
+from gateway.signing.receipt import Receipt, decode_before, decode_receipt
 from gateway.store import Promise, SagaState, Store
+from gateway.store.body import encode_session
 from providers.clock import Clock
 from providers.deadline import time_left
 from providers.errors import Busy, Conflict, InDoubt, Misbehaved, expected
-from providers.model import Session, SessionRef
+from providers.model import Session
 
 _LOOK_SECONDS = 0.05
 _PATH = ("input", "idempotencyKey")
 _log = logging.getLogger("countersign.idempotency")
 _UNKNOWN = "The gateway is still finding out what came of this. Send it again in a while."
-
-
-class Receipt(msgspec.Struct, frozen=True, array_like=True):
-    """What a write came to: the session, and the part of it that was made, by its key."""
-
-    session: SessionRef
-    child: str | None = None
 
 
 Work = Callable[[str | None], Awaitable[Receipt]]
@@ -88,7 +83,7 @@ class Once:
 
     async def attempt(self, promise: str, before: Session) -> None:
         """Notes what a session is like, right before the one call that changes it. Raises ``InDoubt``: do not call."""
-        if not await self._store.promises.attempt(promise, self._owner, msgspec.msgpack.encode(before)):
+        if not await self._store.promises.attempt(promise, self._owner, encode_session(before)):
             raise self._unknown()
 
     async def _reserve(self, promise: Promise, came_of: CameOf | None) -> Receipt | None:
@@ -97,7 +92,7 @@ class Once:
             if held.fingerprint != promise.fingerprint:
                 raise Conflict("This key was used for another input. Use a new key for a new intention.", path=_PATH)
             if held.result is not None:
-                return msgspec.msgpack.decode(held.result, type=Receipt)
+                return decode_receipt(held.result)
             if held.saga is not None:
                 await self._require_hope(held.key, held.saga)
             elif await self._heartbeat.dead(held.owner) and await self._inherit(held):
@@ -157,7 +152,7 @@ class Once:
         if held.before is None or came_of is None:
             return None
         try:
-            receipt = await came_of(msgspec.msgpack.decode(held.before, type=Session))
+            receipt = await came_of(decode_before(held.before))
         except BaseException:
             self._stop(held.key)
             with anyio.CancelScope(shield=True):

@@ -20,10 +20,12 @@ from gateway.pages import ListPage, Pages
 from gateway.redis import connect
 from gateway.schedule import Schedule
 from gateway.settings import Settings
+from gateway.signing.gone import gone
 from gateway.signing.observation import Observation
 from gateway.signing.policy import Policy
 from gateway.source import SourceReport
 from gateway.store import Row, SessionFilter, SessionOrder, Settlement, Slice, Store
+from gateway.store.unreadable import word_of
 from gateway.unknown import UnknownSessions
 from gateway.uploads import Uploads
 from gateway.viewer import NOBODY
@@ -32,13 +34,7 @@ from gateway.wake import Wake
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError
-from providers.model import (
-    ChangeSource,
-    Session,
-    SessionRef,
-    SessionStatus,
-    Statistics,
-)
+from providers.model import ChangeSource, Session, SessionRef, SessionStatus, Statistics
 
 T = TypeVar("T")
 
@@ -240,7 +236,9 @@ class Reading:
         if provider.can(Operation.STATISTICS):
             return await provider.adapter.fetch_statistics()
         tally = await self._store.sessions.tally(name)
-        return Statistics(by_status={SessionStatus(status): count for status, count in tally.items()})
+        return Statistics(
+            by_status={word_of(SessionStatus, status, SessionStatus.UNKNOWN): count for status, count in tally.items()}
+        )
 
     async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> ListPage:
         """A slice as it is in the store: what other gateways have changed there is known by the log."""
@@ -272,6 +270,18 @@ class Reading:
         self._cache.put(stored)
         return stored.session
 
+    async def _kept_session(self, ref: SessionRef) -> Session | None:
+        """A session as it is stored; where that cannot be read, as its provider has it, or what is left of it."""
+        stored = await self._store.sessions.stored(ref)
+        if stored is None:
+            return None
+        if stored.fault is None or ref.provider not in self.directory:
+            return stored.session
+        try:
+            return await self._reads.do(ref, lambda: self._fetch(ref, ChangeSource.READ, {}))
+        except SigningError:
+            return stored.session
+
     def _asked(self, names: Sequence[str] | None) -> list[Connected]:
         if names is None:
             return list(self.directory)
@@ -297,7 +307,7 @@ class Reading:
             except NotFound:
                 if known is None:
                     raise
-                seen = known if known.status in _ENDED else deleted(known)
+                seen = gone(known)
             found = await self.observe(seen, source, digests, begun_at=begun_at)
             overtaken = found.observed_at is not None and found.observed_at > begun_at
             if not overtaken or found.source is not ChangeSource.MUTATION:
@@ -313,34 +323,15 @@ class Reading:
             return row
         try:
             async with asyncio.timeout(self._freshness.list_wait):
-                return Row(await self.session(row.session.ref), row.position)
+                return replace(row, session=await self.session(row.session.ref))
         except (SigningError, TimeoutError):
-            return Row(replace(row.session, stale=True), row.position)
+            return replace(row, session=replace(row.session, stale=True))
 
 
 def _require_key(provider: Connected, key: str, name: str) -> None:
     """Raises ``NotFound`` for what can be no key of a provider's sessions, before it is looked for anywhere."""
     if not provider.adapter.has_key(key):
         raise NotFound(f"{provider.name} has no sessions of such a key.", path=(name,), provider=provider.name)
-
-
-_ENDED = frozenset(
-    {
-        SessionStatus.DECLINED,
-        SessionStatus.CANCELED,
-        SessionStatus.EXPIRED,
-        SessionStatus.FAILED,
-        SessionStatus.DELETED,
-    }
-)
-"""Ended without a result: where such a session is gone, perhaps by our own hand, its end is worth more than that."""
-
-
-def deleted(session: Session) -> Session:
-    """What is left to say of a session that its provider has no more."""
-    return replace(
-        session, status=SessionStatus.DELETED, provider_status=None, documents=(), fields=(), signatures=(), partial=False
-    )
 
 
 def trimmed(found: Sequence[T], limit: int, *, backwards: bool) -> tuple[Sequence[T], bool]:

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.directory import Connected
 from gateway.store import Store
+from gateway.store.body import UnreadableBody, decode_session, encode_session
 from gateway.store.sagas import Remainder, Saga
 from providers.adapter import Steps
 from providers.errors import (
@@ -71,7 +72,7 @@ class StoredSteps(Steps):
 
     async def replaced(self, result: Session, old: Sequence[Step]) -> None:
         """Records that from now on the saga is finished, not compensated."""
-        await self._store.sagas.replaced(self._saga, msgspec.msgpack.encode(result), old)
+        await self._store.sagas.replaced(self._saga, encode_session(result), old)
         await super().replaced(result, old)
         self._places = dict(enumerate(old))
 
@@ -120,12 +121,11 @@ async def settle(store: Store, provider: Connected, saga: Saga, steps: StoredSte
     """
     if saga.result is not None:
         outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
-        return replace(outcome, session=None if outcome.again else msgspec.msgpack.decode(saga.result, type=Session))
+        return outcome if outcome.again else _with_result(outcome, saga.result)
     if saga.pivot is not None:
         try:
-            pivot = decode_pivot(saga.pivot)
-            session = await provider.adapter.roll_forward(pivot, saga.marker, saga.begun_at, steps)
-        except _PASSING:
+            session = await provider.adapter.roll_forward(decode_pivot(saga.pivot), saga.marker, saga.begun_at, steps)
+        except (*_PASSING, UnreadableBody):
             return AGAIN
         except Irreversible as error:
             return stays(steps, error, await _traced(provider, saga))
@@ -226,8 +226,19 @@ def encode_pivot(pivot: Pivot) -> bytes:
 
 
 def decode_pivot(body: bytes) -> Pivot:
-    """A pivot that was stored."""
-    return msgspec.msgpack.decode(body, type=Pivot)
+    """A pivot that was stored. Raises ``UnreadableBody`` for one of another build, which that one can roll forward."""
+    try:
+        return msgspec.msgpack.decode(body, type=Pivot)
+    except msgspec.MsgspecError as error:
+        raise UnreadableBody("The stored pivot cannot be read.") from error
+
+
+def _with_result(outcome: Outcome, result: bytes) -> Outcome:
+    """With the session that a saga came to; where only another build can read that, it is left to that one."""
+    try:
+        return replace(outcome, session=decode_session(result))
+    except UnreadableBody:
+        return outcome + AGAIN
 
 
 def _named(step: Step) -> str:

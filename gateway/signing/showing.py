@@ -112,7 +112,7 @@ class Showing(Reading):
             hidden = self._departed.hidden(wanted)
             found = await self._store.signatures.page(hidden, limit + 1, after, before, backwards=backwards)
         places, more = trimmed(found, limit, backwards=backwards)
-        sessions = await asyncio.gather(*(self._store.sessions.get(place.session) for place in places))
+        sessions = await asyncio.gather(*(self._kept_session(place.session) for place in places))
         pairs = (
             (session.signature(place.key) if session else None, place) for session, place in zip(sessions, places, strict=True)
         )

@@ -12,10 +12,11 @@ import msgspec
 from gateway.directory import Connected, Directory
 from gateway.drafts import SessionDraft
 from gateway.settings import Settings
+from gateway.signing.gone import deleted
 from gateway.signing.heartbeat import Heartbeat
-from gateway.signing.once import CameOf, Once, Receipt
+from gateway.signing.once import CameOf, Once
 from gateway.signing.ordering import Ordering
-from gateway.signing.reading import deleted
+from gateway.signing.receipt import Receipt
 from gateway.signing.showing import Showing
 from gateway.signing.undertaking import Undertakings
 from gateway.store import Settlement, Store
@@ -272,7 +273,7 @@ class Writing(Showing):
     async def _session_of(self, receipt: Receipt) -> Session:
         """The session of a receipt, which may be another's: it is shown to whom it may be shown now."""
         self.policy.require_provider(receipt.session.provider)
-        known = await self._store.sessions.get(receipt.session)
+        known = await self._kept_session(receipt.session)
         return known or await self.session(receipt.session)
 
     async def _read_again(self, ref: SessionRef) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
-from providers.errors import ProblemCode, SigningError, of_code
+from gateway.store.unreadable import word_of
+from providers.errors import Misbehaved, ProblemCode, SigningError, of_code
 
 _D = table.delivery.c
 _SHOWN = [column for column in table.delivery.c if column.name not in {"body", "same_id", "same_body"}]
@@ -247,7 +248,10 @@ def _encoded(problem: SigningError | None) -> bytes | None:
 def _decoded(problem: bytes | None) -> SigningError | None:
     if problem is None:
         return None
-    said = msgspec.msgpack.decode(problem, type=_Problem)
+    try:
+        said = msgspec.msgpack.decode(problem, type=_Problem)
+    except msgspec.MsgspecError:
+        return Misbehaved("The reason was stored by another version of the gateway, and this one cannot read it.")
     return of_code(said.code)(said.message, provider=said.provider, provider_code=said.provider_code)
 
 
@@ -258,6 +262,6 @@ def _row(delivery: Delivery) -> dict[str, Any]:
 
 def _delivery(row: RowMapping) -> Delivery:
     known = dict(row)
-    known["verification"] = WebhookVerification(known["verification"])
-    known["outcome"] = WebhookOutcome(known["outcome"])
+    known["verification"] = word_of(WebhookVerification, known["verification"], WebhookVerification.REJECTED)
+    known["outcome"] = word_of(WebhookOutcome, known["outcome"], WebhookOutcome.IGNORED)
     return Delivery(**(known | {"problem": _decoded(known["problem"])}))

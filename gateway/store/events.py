@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.store import table
 from gateway.store.cursor import EventCursor, event_mark
 from gateway.store.datatype import EPOCH, MICROSECOND
+from gateway.store.unreadable import word_of
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 
@@ -23,6 +24,7 @@ _TRIMMED_AT_ONCE = 1_000
 _EVENT: Final = select(table.event, _L.epoch).select_from(table.event.join(table.log, true()))
 _BEHIND: Final = _EVENT.where(_E.seq > bindparam("after")).order_by(_E.seq).limit(bindparam("limit"))
 """Put into words once, as it is asked again and again."""
+_TYPES: Final = frozenset(ChangeType)
 _LOG: Final = (_L.trimmed, _L.head, _L.epoch, _L.trimmed_mark, _L.unmarked)
 
 
@@ -64,7 +66,7 @@ class EventFilter:
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """The same in SQL."""
-        yield _E.type.is_not(None)
+        yield _E.type.in_(sorted(_TYPES)) if self.types is None else _E.type.is_not(None)
         if self.sessions is not None:
             refs = [(ref.provider, ref.key) for ref in self.sessions]
             yield tuple_(_E.provider, _E.session_key).in_(refs)
@@ -191,22 +193,27 @@ def _trimmed_mark(seq: int, row: Row[Any]) -> int:
     return event_mark(row.epoch, seq) if left is None else left
 
 
+def _status(word: str | None) -> SessionStatus | None:
+    return word_of(SessionStatus, word, SessionStatus.UNKNOWN) if word else None
+
+
 def _event(row: Row[Any]) -> Event:
+    """An event. One of a type that only a newer build has is one without a type, that nobody is told of here."""
     return Event(
         seq=row.seq,
         cursor=str(EventCursor(row.seq, _mark(row.seq, row))),
         session=SessionRef(row.provider, row.session_key),
         version=row.version,
         change=Change(
-            type=ChangeType(row.type) if row.type else None,
-            from_status=SessionStatus(row.from_status) if row.from_status else None,
-            to_status=SessionStatus(row.to_status) if row.to_status else None,
+            type=ChangeType(row.type) if row.type in _TYPES else None,
+            from_status=_status(row.from_status),
+            to_status=_status(row.to_status),
             participant=row.participant,
             document=row.document,
             signature=row.signature,
             provider_status=row.provider_status,
             occurred_at=row.occurred_at,
         ),
-        source=ChangeSource(row.source),
+        source=word_of(ChangeSource, row.source, ChangeSource.DERIVED),
         observed_at=row.observed_at,
     )

@@ -14,6 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.store import table
+from gateway.store.body import UnreadableBody
 from gateway.store.datatype import Folded, Instant
 from gateway.store.due import NEVER
 from providers.model import Session, SessionKind, SessionStatus
@@ -83,10 +84,11 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A session and where it stands."""
+    """A session and where it stands; ``fault`` is why only what is left of it could be read."""
 
     session: Session
     position: Position
+    fault: UnreadableBody | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,8 @@ class Sagas:
 
     async def _read(self, query: Select[Any]) -> list[Saga]:
         async with self._engine.connect() as connection:
-            return [Saga(**{**row, "state": SagaState(row["state"])}) for row in (await connection.execute(query)).mappings()]
+            rows = (await connection.execute(query.where(_G.state.in_(sorted(SagaState))))).mappings().all()
+        return [Saga(**{**row, "state": SagaState(row["state"])}) for row in rows]
 
 
 async def hold(connection: AsyncConnection, saga: str, owner: str) -> None:

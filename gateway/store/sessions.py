@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import case, delete, func, literal, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.batch import Batch
 from gateway.store import table
+from gateway.store.body import UnreadableBody, decode_session, encode_session
 from gateway.store.datatype import Instant
 from gateway.store.due import due_place, never
 from gateway.store.events import append
@@ -23,15 +23,15 @@ from gateway.store.keyset import Keyset
 from gateway.store.query import PageQuery
 from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
+from gateway.store.unreadable import load_remains
 from gateway.store.upsert import insert_new, insert_or_lock, upsert, upsert_changed
 from providers.change import Change
 from providers.model import Session, SessionKind, SessionRef
 
-_decoder = msgspec.msgpack.Decoder(Session)
-_encoder = msgspec.msgpack.Encoder()
 _S = table.session.c
 _LOST_RACES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected: it has rolled back, and the same may go well now."""
+_Read = tuple[Session, UnreadableBody | None]
 _LONGEST = 320
 """No address of e-mail has more characters, and an index has to hold it."""
 
@@ -46,10 +46,14 @@ class ListedRow:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The last known state of a session; ``version`` says which one it is."""
+    """The last known state of a session; ``version`` says which one it is.
+
+    ``fault`` is why it could not be read: ``session`` is what is left of it then.
+    """
 
     session: Session
     version: int
+    fault: UnreadableBody | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +115,9 @@ class Sessions:
     async def _load(self, refs: Collection[SessionRef]) -> Mapping[SessionRef, Stored]:
         named = tuple_(_S.provider, _S.key).in_(refs)
         async with self._engine.connect() as connection:
-            rows = await connection.execute(select(_S.provider, _S.key, _S.body, _S.version).where(named))
-        return {SessionRef(row.provider, row.key): Stored(_decoder.decode(row.body), row.version) for row in rows}
+            rows = (await connection.execute(select(_S.provider, _S.key, _S.body, _S.version).where(named))).all()
+            read = await _decoded(connection, [(SessionRef(row.provider, row.key), row.body) for row in rows])
+        return {found[0].ref: Stored(found[0], row.version, found[1]) for row, found in zip(rows, read, strict=True) if found}
 
     async def _save(self, connection: AsyncConnection, session: Session, state: State) -> bool:
         if state.settlement is not None:
@@ -140,7 +145,8 @@ class Sessions:
         query = PageQuery(wanted, Keyset(order, part), self._engine.dialect.name, self._frequencies)
         async with self._engine.connect() as connection:
             rows = await query.read(connection)
-        found = [Row(_decoder.decode(body), Position(at, provider, key)) for body, at, provider, key in rows]
+            read = await _decoded(connection, [(SessionRef(provider, key), body) for body, _, provider, key in rows])
+        found = [Row(each[0], Position(*row[1:]), each[1]) for row, each in zip(rows, read, strict=True) if each]
         return found[::-1] if part.backwards else found
 
     async def count(self, wanted: SessionFilter) -> int:
@@ -240,6 +246,25 @@ class Sessions:
             await upsert_changed(connection, box, [{**place, "email": email} for email in emails])
 
 
+async def _decoded(connection: AsyncConnection, bodies: Sequence[tuple[SessionRef, bytes]]) -> Sequence[_Read | None]:
+    """Sessions in the same order, each alone: what is left of one whose body cannot be read; None where it is gone."""
+    faults: dict[SessionRef, UnreadableBody] = {}
+    found: list[_Read | None] = []
+    for ref, body in bodies:
+        try:
+            found.append((decode_session(body), None))
+        except UnreadableBody as fault:
+            faults[ref] = fault
+            found.append(None)
+    if faults:
+        left = await load_remains(connection, faults.keys())
+        found = [
+            (left[ref], faults[ref]) if each is None and ref in left else each
+            for (ref, _), each in zip(bodies, found, strict=True)
+        ]
+    return found
+
+
 def _row(session: Session, state: State) -> dict[str, Any]:
     created_at = session.created_at or state.seen_at
     return {
@@ -257,5 +282,5 @@ def _row(session: Session, state: State) -> dict[str, Any]:
         "changed_at": state.seen_at,
         "poll_at": None if session.settled else state.poll_at or state.seen_at,
         "version": state.version,
-        "body": _encoder.encode(session),
+        "body": encode_session(session),
     }

@@ -57,7 +57,7 @@ class Syncs:
         query = select(_Y.synced_at, _Y.complete, _Y.looked_at, _Y.swept_at, _Y.sweep, _Y.unreadable)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query.where(_Y.provider == provider))).one_or_none()
-        return None if row is None else Sync(*row[:-1], () if row.unreadable is None else _rows.decode(row.unreadable))
+        return None if row is None else Sync(*row[:-1], _named(row.unreadable))
 
     async def walked(self, provider: str, begun: datetime) -> None:
         """A walk has seen all that is new and all that can still change."""
@@ -92,3 +92,11 @@ class Syncs:
         values = {"provider": provider, "complete": False, **marks}
         async with self._engine.begin() as connection:
             await upsert(connection, table.sync, values, keep=set[str]() if "complete" in marks else {"complete"})
+
+
+def _named(body: bytes | None) -> tuple[UnreadableRow, ...]:
+    """Rows that were named; none where another version of the gateway has named them in another form."""
+    try:
+        return () if body is None else _rows.decode(body)
+    except msgspec.MsgspecError:
+        return ()
