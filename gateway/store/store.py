@@ -14,14 +14,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event, inspect, make_url, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
 
-from gateway.store import sqlite
+from gateway.store import sqlite, table
 from gateway.store.deliveries import Deliveries
 from gateway.store.events import Events
 from gateway.store.leases import Leases
@@ -179,7 +179,27 @@ def _upgrade(connection: Connection) -> None:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
-        there = MigrationContext.configure(connection).get_current_revision()
-        if there not in (None, ScriptDirectory.from_config(config).get_current_head()):
+        scripts = ScriptDirectory.from_config(config)
+        there, head = MigrationContext.configure(connection).get_current_revision(), scripts.get_current_head() or ""
+        if there not in {None, *(each.revision for each in scripts.walk_revisions())}:
+            _require_compatible(connection, there or "", head)
+            return
+        if there not in (None, head):
             _log.info("The database of a former version is brought up to date. A large one takes minutes.")
         command.upgrade(config, "head")
+
+
+def _require_compatible(connection: Connection, there: str, head: str) -> None:
+    """Raises ``ConfigurationError`` where a newer version has contracted what this one needs of the database.
+
+    Where it has only expanded it, both run side by side, and this one again after a step back.
+    """
+    oldest = None
+    if inspect(connection).has_table(table.compatibility.name):
+        oldest = connection.execute(select(table.compatibility.c.oldest)).scalar()
+    if oldest is None or head < oldest:
+        raise ConfigurationError(
+            f"database.url: the database is newer (revision {there}) than this version of the gateway (revision {head})."
+            " Start the version that has upgraded it, or restore a backup from before that."
+        )
+    _log.info("The database is newer (revision %s) than this version of the gateway, and fits it.", there)

@@ -168,6 +168,14 @@ that was made with the log, ``trimmed_mark`` the mark of the last event that was
 without a mark are good; null where none is.
 """
 
+compatibility = Table(
+    "compatibility",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("oldest", String(32), nullable=False),
+)
+"""One row: the oldest revision whose builds can still use this database. A migration that contracts raises it."""
+
 lease = Table(
     "lease",
     metadata,

@@ -123,7 +123,8 @@ class Emptied:
     @asynccontextmanager
     async def copied(self) -> AsyncIterator[str]:
         """The address of an empty database, for gateways to share."""
-        statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each is not table.log]
+        kept = {table.log.name, table.compatibility.name}
+        statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each.name not in kept]
         log = "UPDATE log SET head = 0, trimmed = 0, trimmed_mark = NULL, unmarked = 0"
         await self.connection.execute(";".join([*statements, log]))
         yield self.url
