@@ -17,6 +17,7 @@ from gateway.store import table
 from gateway.store.body import UnreadableBody
 from gateway.store.datatype import Folded, Instant
 from gateway.store.due import NEVER
+from gateway.store.folding import folded
 from providers.model import Session, SessionKind, SessionStatus
 
 _DELETED: Final = literal_column("'DELETED'", String)
@@ -198,7 +199,7 @@ def updated(wanted: SessionFilter, at: ColumnElement[datetime]) -> Iterator[Colu
 def words(wanted: SessionFilter, of: Columns) -> Iterator[ColumnElement[bool]]:
     """What is written on it."""
     if wanted.title_contains:
-        yield contains(of.title_folded, wanted.title_contains.casefold())
+        yield contains(of.title_folded, folded(wanted.title_contains))
     if wanted.reference is not None:
         yield of.reference == wanted.reference
 

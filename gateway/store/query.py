@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import branch, fts5, gin, table
 from gateway.store.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, updated, words
+from gateway.store.folding import folded
 from gateway.store.form import Form
 from gateway.store.frequency import Frequencies
 from gateway.store.keyset import Keyset
@@ -57,7 +58,7 @@ class PageQuery:
     @property
     def _part(self) -> str | None:
         """The part of a title that is looked for by its groups of characters, where it has any."""
-        part = (self.wanted.title_contains or "").casefold()
+        part = folded(self.wanted.title_contains or "")
         return part if len(part) >= GROUP else None
 
     @property

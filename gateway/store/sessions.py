@@ -18,6 +18,7 @@ from gateway.store.datatype import Instant
 from gateway.store.due import due_place, never
 from gateway.store.events import append
 from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
+from gateway.store.folding import folded
 from gateway.store.frequency import Frequencies
 from gateway.store.keyset import Keyset
 from gateway.store.query import PageQuery
@@ -274,7 +275,7 @@ def _row(session: Session, state: State) -> dict[str, Any]:
         "status": session.status.value,
         "settled": session.settled,
         "title": session.title,
-        "title_folded": None if session.title is None else session.title.casefold(),
+        "title_folded": None if session.title is None else folded(session.title),
         "reference": session.reference,
         "created_at": created_at,
         "due_at": due_place(session.due_at, created_at),
