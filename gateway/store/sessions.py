@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import case, delete, func, literal, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
@@ -33,6 +33,9 @@ _S = table.session.c
 _LOST_RACES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected: it has rolled back, and the same may go well now."""
 _Read = tuple[Session, UnreadableBody | None]
+_SEARCHED: Final = 50_000
+"""Characters of a title that a part is looked for in."""
+_MOST_ADDRESSES: Final = 1_000
 _LONGEST = 320
 """No address of e-mail has more characters, and an index has to hold it."""
 
@@ -238,7 +241,7 @@ class Sessions:
         box = table.mailbox
         emails = sorted(
             {person.email.lower() for person in session.participants if person.email and len(person.email) <= _LONGEST}
-        )
+        )[:_MOST_ADDRESSES]
         mine = (box.c.provider == session.provider, box.c.session_key == session.key)
         await connection.execute(delete(box).where(*mine, box.c.email.not_in(emails)))
         if emails:
@@ -275,7 +278,7 @@ def _row(session: Session, state: State) -> dict[str, Any]:
         "status": session.status.value,
         "settled": session.settled,
         "title": session.title,
-        "title_folded": None if session.title is None else folded(session.title),
+        "title_folded": None if session.title is None else folded(session.title[:_SEARCHED]),
         "reference": session.reference,
         "created_at": created_at,
         "due_at": due_place(session.due_at, created_at),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, Join, and_, asc, delete, desc, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -14,6 +15,8 @@ from providers.model import Session, SessionRef
 
 _S = table.session.c
 _G = table.signature.c
+_LONGEST_TAG: Final = 500
+_MOST_TAGS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ async def save_signatures(connection: AsyncConnection, session: Session) -> None
         for each in session.signatures
     ]
     await connection.execute(insert(table.signature), rows)
-    tags = [{**place, "key": each.key, "tag": tag} for each in session.signatures for tag in sorted(set(each.tags))]
+    tags = [{**place, "key": each.key, "tag": tag} for each in session.signatures for tag in _indexed(each.tags)]
     if tags:
         await connection.execute(insert(table.tag), tags)
 
@@ -125,3 +128,8 @@ def _beyond(position: SignaturePosition, *, below: bool) -> ColumnElement[bool]:
         nearer = column < value if below else column > value
         condition = or_(nearer, and_(column == value, condition))
     return condition
+
+
+def _indexed(tags: Iterable[str]) -> list[str]:
+    """The tags that a signature is found by. What a store keeps besides is shown, and too much for an index."""
+    return sorted({each for each in tags if len(each) <= _LONGEST_TAG})[:_MOST_TAGS]

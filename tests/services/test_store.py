@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -235,6 +236,27 @@ async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
         (found,) = await store.signatures.page(each, 9, None, None, backwards=False)
         assert (found.session, found.key) == (ref, text[:20])
     assert set(await store.sessions.listed("acme", [text[:20]])) == {text[:20]}
+
+
+@pytest.mark.parametrize("length", [20_000, 40_000, 200_000])
+async def test_a_title_of_any_length_is_kept_in_a_second_and_found(store: Store, length: int) -> None:
+    title = "".join(f"clause {place} " for place in range(length // 10))[:length]
+    begun = time.monotonic()
+    await keep(store, session("long", title=title), NOW)
+    assert time.monotonic() - begun < 1.0
+    for part in (title[:1_000], "CLAUSE 1 clause"):
+        found = await store.sessions.page(SessionFilter(title_contains=part), SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+        assert [row.position.key for row in found] == ["long"]
+
+
+async def test_signatures_with_more_and_longer_tags_than_an_index_takes_are_kept(store: Store) -> None:
+    ref = SessionRef("acme", "s")
+    tags = ("lease", "x" * 50_000, *(f"tag {place:06}" for place in range(50_000)))
+    seen = session("s", signatures=(signature(ref, "one", tags=tags),))
+    await keep(store, seen, NOW)
+    assert await store.sessions.get(ref) == seen
+    (found,) = await store.signatures.page(SignatureFilter(tags=["lease"]), 9, None, None, backwards=False)
+    assert found.key == "one"
 
 
 # pages

@@ -1,0 +1,94 @@
+"""What one client makes the gateway keep, or do again: bounded in bytes, and done once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import tracemalloc
+
+from liveclient import live
+from scene import Scene, node_id
+
+from schema import schema
+from schema.execution import Plan, Plans
+
+MEGABYTE = 2**20
+
+
+def large(operations: int) -> str:
+    """A document of many operations, each of which selects much."""
+    fields = " ".join(f"a{n}: id" for n in range(10))
+    return " ".join(f"query Q{n} {{ viewer {{ {fields} }} }}" for n in range(operations))
+
+
+def test_one_document_is_kept_once_under_all_names_of_operations() -> None:
+    plans, text = Plans(schema), large(20)
+    for number in range(20):
+        found = plans.plan(text, f"Q{number}")
+        assert isinstance(found, Plan)
+        assert found.document is plans.plan(text, "Q0").document  # type: ignore[union-attr]
+    for number in range(1_000):
+        plans.plan(text, f"nothing{number}")
+    assert len(plans) == 1
+
+
+def test_plans_are_kept_by_what_they_weigh() -> None:
+    plans = Plans(schema)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(120):
+        text = f"{large(20)} # {number}"
+        for operation in range(20):
+            plans.plan(text, f"Q{operation}")
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert kept < 100 * MEGABYTE
+    assert plans.weight <= 50 * MEGABYTE
+
+
+async def test_variables_that_a_subscription_does_not_declare_are_not_kept(scene: Scene) -> None:
+    async with live(scene.address) as client:
+        message = {"query": "subscription { sessionEvents { cursor } }", "variables": {"x": [[] for _ in range(50_000)]}}
+        first = json.dumps({"type": "subscribe", "id": "ID", "payload": message})
+        gc.collect()
+        tracemalloc.start(1)
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(20):
+            await client.say(first.replace('"ID"', f'"{number}"'))
+        await client.start("{ viewer { id } }", key="last")
+        assert (await client.next("last"))["type"] == "next"
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+    assert kept < 10 * MEGABYTE
+
+
+async def test_a_session_that_its_provider_does_not_have_is_not_asked_for_again(scene: Scene) -> None:
+    query = "query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    ids = [node_id("Session", "easyink", f"nobody-{place}") for place in range(20)]
+    before = scene.calls()["easyink"]
+    for _ in range(10):
+        answer = await scene.ask(query, ids=ids)
+        assert {each["extensions"]["code"] for each in answer["errors"]} == {"NOT_FOUND"}
+    once = len(scene.calls_since("easyink", before)) // len(ids)
+    assert once <= 2
+    live_ = await scene.ask('query Q($id: ID!) { session(id: $id, maxAge: "PT0S") { id } }', id=ids[0])
+    assert live_["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+    assert len(scene.calls_since("easyink", before)) == once * len(ids) + once
+
+
+async def test_a_signature_is_verified_once_for_as_long_as_its_bytes_are_the_same(scene: Scene) -> None:
+    content = await scene.cms()
+    await asyncio.gather(*(scene.save(f"document {place}", content=content) for place in range(30)))
+    query = "{ signatures(first: 100) { nodes { verification { status checkedAt } } } }"
+    checked = [node["verification"]["checkedAt"] for node in (await scene.data(query))["signatures"]["nodes"]]
+    assert len(checked) == 30
+    assert len(set(checked)) == 1
+    again = [node["verification"]["checkedAt"] for node in (await scene.data(query))["signatures"]["nodes"]]
+    assert again == checked
+    scene.clock.ahead += 3_600
+    later = [node["verification"]["checkedAt"] for node in (await scene.data(query))["signatures"]["nodes"]]
+    assert set(later).isdisjoint(checked)

@@ -1,0 +1,50 @@
+"""Sessions that are followed and that the store does not know: tried again, ever more seldom."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+
+from lookout import lookout
+
+from gateway.store import EventFilter
+from gateway.watcher.interest import Interest
+from providers.authority import Authority
+from providers.model import SessionRef
+
+
+async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_backoff(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with lookout(tmp_path, authority, "seal") as out:
+        refs = frozenset(SessionRef("seal", f"nobody-{place}") for place in range(1_000))
+        async with aclosing(await out.signing.events(EventFilter(sessions=refs))) as events:
+            waiting = asyncio.create_task(anext(events))
+            await asyncio.sleep(0)
+            interest = Interest(out.signing._hub, out.signing._schedule, out.clock, lambda: None)
+            waits = []
+            for _ in range(40):
+                wait = await interest.write()
+                waits.append(wait)
+                out.clock.at += wait
+            assert waits[:3] == [1.0, 2.0, 4.0]
+            assert out.clock.at > 300
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_session_that_comes_into_being_is_followed_soon(tmp_path: Path, authority: Authority) -> None:
+    async with lookout(tmp_path, authority, "seal") as out:
+        unseen = await out.make("seal", known=False)
+        async with aclosing(await out.signing.events(EventFilter(sessions=frozenset({unseen.ref})))) as events:
+            waiting = asyncio.create_task(anext(events))
+            await asyncio.sleep(0)
+            interest = Interest(out.signing._hub, out.signing._schedule, out.clock, lambda: None)
+            assert await interest.write() == 1.0
+            await out.signing.session(unseen.ref)
+            out.clock.at += 1.0
+            assert await interest.write() > 5.0
+            assert await out.signing._schedule.next_followed("seal") is not None
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
