@@ -11,6 +11,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
+from schema.descriptions import describe
 from schema.mutations import Mutation
 from schema.problems import render
 from schema.queries import Query
@@ -41,6 +42,7 @@ class Schema(strawberry.Schema):
         for type_ in self._schema.type_map.values():
             if type_.description is None:
                 type_.description = _said(type_.extensions.get("strawberry-definition"))
+        describe(self._schema)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Renders errors in place; only unexpected ones are logged."""

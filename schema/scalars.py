@@ -65,15 +65,26 @@ def _serialize_json(value: object) -> object:
 
 
 DATE_TIME = strawberry.scalar(
-    name="DateTime", description="RFC 3339, UTC.", serialize=_serialize_datetime, parse_value=_parse_datetime
+    name="DateTime",
+    description="RFC 3339, UTC.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+    serialize=_serialize_datetime,
+    parse_value=_parse_datetime,
 )
 DURATION = strawberry.scalar(
     name="Duration",
     description="ISO 8601 duration, for example PT10M or P1Y.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#appendix-A",
     serialize=_serialize_duration,
     parse_value=_parse_duration,
 )
-JSON = strawberry.scalar(name="JSON", description="Any JSON value.", serialize=_serialize_json, parse_value=lambda value: value)
+JSON = strawberry.scalar(
+    name="JSON",
+    description="Any JSON value.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
+    serialize=_serialize_json,
+    parse_value=lambda value: value,
+)
 
 SCALARS: Mapping[object, ScalarDefinition] = {datetime: DATE_TIME, Duration: DURATION, Json: JSON}
 """Which scalar stands for which Python type."""

@@ -11,6 +11,13 @@ export default [
     rules: {
       ...graphql.configs["flat/schema-recommended"].rules,
       ...graphql.configs["flat/schema-relay"].rules,
+      "@graphql-eslint/require-description": [
+        "error",
+        {
+          types: true, FieldDefinition: true, InputValueDefinition: true, EnumValueDefinition: true,
+          DirectiveDefinition: true, rootField: true,
+        },
+      ],
       // What has an identity is a Node. What is a value, a count, a page or the answer of a mutation has none to be cached by.
       "@graphql-eslint/strict-id-in-types": "off",
       // Only what may grow without end is a connection; a session's participants, say, are a list. Each page has `nodes` too.
