@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from asyncio import Future, gather
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from types import MappingProxyType
@@ -199,8 +200,11 @@ class Plan:
         self.workshop.fallbacks[reason] += 1
         # The field of a subscription is no step of a series, whatever graphql-core's default for it is.
         serially = self.operation.operation is OperationType.MUTATION
-        found: Any = run.core.execute_operation(serially)
-        result: ExecutionResult = await found if isawaitable(found) else found
+        try:
+            found: Any = run.core.execute_operation(serially)
+            result: ExecutionResult = await found if isawaitable(found) else found
+        finally:
+            await _end(run.core.background_futures)
         run.errors.extend(result.errors or ())
         return result.data
 
@@ -253,6 +257,14 @@ class Bound:
             return stream
         errors = list(stream.errors or ())
         return list(self.plan.answer(None, errors).errors)
+
+
+async def _end(background: Iterable[Future[Any]]) -> None:
+    """Cancels what graphql-core leaves running where a field beside it has failed, and waits until it has ended."""
+    left = list(background)
+    for each in left:
+        each.cancel()
+    await gather(*left, return_exceptions=True)
 
 
 def _selected(document: DocumentNode) -> set[str]:
