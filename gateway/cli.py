@@ -19,7 +19,8 @@ from gateway.demo import run
 from gateway.demo.client import Surprise
 from gateway.demo.world import PORTS, sandboxes
 from gateway.public_key import read_public_key
-from gateway.settings import load
+from gateway.settings import Settings, load
+from gateway.store import Store
 from gateway.viewer import SCOPES
 from providers import registry
 from providers.authority import Authority
@@ -133,6 +134,13 @@ def compare(
 
 
 @app.command()
+def expire_cursors(config: ConfigFile) -> None:
+    """Begin a new epoch of the event log: every cursor that clients hold is refused as expired, and they read anew."""
+    asyncio.run(_expire_cursors(load(config)))
+    out.print("A new epoch of the event log has begun. Restart every gateway that runs on this database.")
+
+
+@app.command()
 def check(config: ConfigFile) -> None:
     """Check a configuration file and say what the gateway would connect to. Connects to nothing."""
     settings = load(config)
@@ -143,6 +151,14 @@ def check(config: ConfigFile) -> None:
         out.print("No provider is configured. Add a [[providers]] table.", markup=False)
     for provider in settings.providers:
         out.print(f"  {provider.name} ({provider.kind}, {provider.environment}): {provider.base_url}", markup=False)
+
+
+async def _expire_cursors(settings: Settings) -> None:
+    store = await Store.open(settings.database.url)
+    try:
+        await store.events.begin_epoch()
+    finally:
+        await store.close()
 
 
 async def _run_sandboxes(kinds: tuple[str, ...], people: People) -> None:
