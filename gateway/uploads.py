@@ -25,7 +25,7 @@ from providers.errors import Invalid, NotFound, TooLarge, TooMany
 
 _CHUNK = 64 * 1024
 _PDFS_AT_ONCE = 2
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff<>:"/\\|?*]+')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff<>:"/\\|?*]+')
 """Beside separators: control characters, those that turn the direction of what is shown, and halves of characters."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NewType, Self
+from typing import NewType, Self, TypeGuard
 
 import isodate
 import strawberry
@@ -30,9 +30,14 @@ class Duration(timedelta):
 Json = NewType("Json", object)
 
 
+def _plain(value: object) -> TypeGuard[str]:
+    """Whether a text holds nothing that a parser would read over: isodate takes a line feed at the end, and passes it on."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
 def _parse_datetime(value: object) -> datetime:
     try:
-        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+        parsed = datetime.fromisoformat(value) if _plain(value) else None
         if parsed is not None and parsed.tzinfo is not None:
             return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -42,7 +47,7 @@ def _parse_datetime(value: object) -> datetime:
 
 def _parse_duration(value: object) -> Duration:
     try:
-        parsed = isodate.parse_duration(value) if isinstance(value, str) else None
+        parsed = isodate.parse_duration(value) if _plain(value) else None
         if isinstance(parsed, isodate.Duration):
             parsed = timedelta(days=int(parsed.years) * 365 + int(parsed.months) * 30) + parsed.tdelta
     except (isodate.ISO8601Error, ArithmeticError, ValueError):

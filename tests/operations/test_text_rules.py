@@ -288,3 +288,13 @@ async def test_texts_of_every_script_are_taken_as_they_are(stock: Stock) -> None
 async def test_a_message_has_lines(stock: Stock) -> None:
     message = "Dear Ada,\n\n\tplease sign.\nYours"
     await done(stock.scene, "createSession", **await stock.scene.order("signicat", message=message))
+
+
+@pytest.mark.parametrize("period", ["P1Y\n", "P1Y\x00", " P1Y", "P1Y ", "P\u0661Y", "P1Y\u202e"])
+async def test_a_period_is_written_in_one_way(stock: Stock, period: str) -> None:
+    before = stock.scene.calls()
+    given = await stock.scene.order("signicat", archive={"retentionPeriod": period})
+    query = "mutation M($given: CreateSessionInput!) { createSession(input: $given) { problems { code } } }"
+    answer = await stock.scene.ask(query, given=given)
+    assert answer["errors"][0]["extensions"]["code"] == "INVALID"
+    assert stock.scene.calls() == before

@@ -319,6 +319,8 @@ def test_a_name_that_says_nothing_is_none(name: str | None) -> None:
         ("a\r\nb.pdf", "a_b.pdf"),
         ("Договор №1.pdf", "Договор №1.pdf"),
         ("harmless\u202efdp.exe", "harmless_fdp.exe"),
+        ("a\u200fb\u200ec\u061cd.pdf", "a_b_c_d.pdf"),
+        ("a\ufffeb.pdf", "a_b.pdf"),
         ("x" * 300 + ".pdf", "x" * 251 + ".pdf"),
         ("ж" * 200 + ".pdf", "ж" * 125 + ".pdf"),
         ("x" * 254 + " y.a long suffix that is none", "x" * 254),
