@@ -105,6 +105,7 @@ NEEDS: Final[Mapping[str, str | None]] = {
     # What is said of a provider, and of what can be done with a session that is shown, needs no more than to be let in.
     "provider_health": None,
     "log_cursor": None,
+    "updated_at": None,
     "sync": None,
     "actions": None,
     "has_bytes": None,

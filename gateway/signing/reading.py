@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.cache import SessionCache
 from gateway.confirmation import Confirmations
+from gateway.counts import SessionCounts, own_statistics, shown
 from gateway.departed import DepartedProviders
 from gateway.directory import Connected, Directory
 from gateway.flight import Flight
@@ -25,16 +26,14 @@ from gateway.signing.observation import Observation
 from gateway.signing.policy import Policy
 from gateway.source import SourceReport
 from gateway.store import Row, SessionFilter, SessionOrder, Settlement, Slice, Store
-from gateway.store.unreadable import word_of
 from gateway.unknown import UnknownSessions
 from gateway.uploads import Uploads
 from gateway.viewer import NOBODY
 from gateway.vigil import Vigil
 from gateway.wake import Wake
-from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError
-from providers.model import ChangeSource, Session, SessionRef, SessionStatus, Statistics
+from providers.model import ChangeSource, Session, SessionRef
 
 T = TypeVar("T")
 
@@ -230,15 +229,16 @@ class Reading:
         """How many sessions match."""
         return await self._store.sessions.count(self._departed.hidden(wanted))
 
-    async def statistics(self, name: str) -> Statistics:
-        """How many sessions a provider has: its own count where it keeps one, else ours."""
+    async def statistics(self, name: str) -> SessionCounts:
+        """How many sessions a provider has, as a list of them would tell it, and its own statistic beside that."""
         provider = self.directory.get(name)
-        if provider.can(Operation.STATISTICS):
-            return await provider.adapter.fetch_statistics()
-        tally = await self._store.sessions.tally(name)
-        return Statistics(
-            by_status={word_of(SessionStatus, status, SessionStatus.UNKNOWN): count for status, count in tally.items()}
-        )
+        reports, own = await asyncio.gather(self._listing.refresh([provider], None), own_statistics(provider))
+        counts = shown(await self._store.sessions.tally(name))
+        return SessionCounts(counts, reports[0].as_of or self._clock.now(), own)
+
+    async def updated_at(self, session: Session) -> datetime:
+        """When anything about a session last changed, as a gateway saw it."""
+        return await self._store.sessions.changed_at(session.ref) or session.observed_at or self._clock.now()
 
     async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> ListPage:
         """A slice as it is in the store: what other gateways have changed there is known by the log."""

@@ -32,6 +32,7 @@ from providers.model import SessionKind, SessionRef, SessionStatus
 _S = table.session.c
 _P = table.part.c
 _AT_ONCE = 500
+_FINAL = [each.value for each in SessionStatus if each.final]
 _CAN_CHANGE = or_(_S.settled.is_(False), _S.kind == SessionKind.RECORD.value)
 """A record is settled from the start, and may get another version all the same."""
 
@@ -110,8 +111,9 @@ class Polls:
             return (await connection.execute(query.order_by(_S.poll_at).limit(1))).scalar()
 
     async def count_open(self, provider: str) -> int:
-        """How many sessions of a provider can still change."""
-        query = select(func.count()).select_from(table.session).where(_S.provider == provider, _S.settled.is_(False))
+        """How many sessions of a provider are in a status that is not final, as lists and counts show them."""
+        still_open = (_S.provider == provider, _S.settled.is_(False), _S.status.not_in(_FINAL))
+        query = select(func.count()).select_from(table.session).where(*still_open)
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one()
 

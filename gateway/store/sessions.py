@@ -89,6 +89,7 @@ class Sessions:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._stored = Batch(self._load)
+        self._changed = Batch(self._load_changed)
         self._frequencies = Frequencies()
 
     async def get(self, ref: SessionRef) -> Session | None:
@@ -99,6 +100,10 @@ class Sessions:
     async def stored(self, ref: SessionRef) -> Stored | None:
         """The last known state of a session, and which one that is."""
         return await self._stored.get(ref)
+
+    async def changed_at(self, ref: SessionRef) -> datetime | None:
+        """When a session last changed."""
+        return await self._changed.get(ref)
 
     async def save(self, session: Session, state: State) -> bool:
         """Replaces what is known of a session, its parts and addresses with it, and appends what happened to the log.
@@ -122,6 +127,12 @@ class Sessions:
             rows = (await connection.execute(select(_S.provider, _S.key, _S.body, _S.version).where(named))).all()
             read = await _decoded(connection, [(SessionRef(row.provider, row.key), row.body) for row in rows])
         return {found[0].ref: Stored(found[0], row.version, found[1]) for row, found in zip(rows, read, strict=True) if found}
+
+    async def _load_changed(self, refs: Collection[SessionRef]) -> Mapping[SessionRef, datetime]:
+        named = tuple_(_S.provider, _S.key).in_(refs)
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(_S.provider, _S.key, _S.changed_at).where(named))
+        return {SessionRef(row.provider, row.key): row.changed_at for row in rows}
 
     async def _save(self, connection: AsyncConnection, session: Session, state: State) -> bool:
         if state.settlement is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import strawberry
@@ -79,11 +80,17 @@ class StatusCount:
 class SessionCounts:
     """How many sessions a provider has."""
 
-    by_status: list[StatusCount]
-    to_sign: int | None
-    needs_action: int | None
-    as_of: datetime
-    native: bool
+    by_status: list[StatusCount] = strawberry.field(
+        description="The gateway's count, which is that of the list: deleted sessions are left out."
+    )
+    provider_statistic: list[StatusCount] | None = strawberry.field(
+        description="The provider's own count by status, which may know fewer statuses. Null where it keeps none or does not"
+        " answer."
+    )
+    to_sign: int | None = strawberry.field(description="Of the provider's own statistic.")
+    needs_action: int | None = strawberry.field(description="Of the provider's own statistic.")
+    as_of: datetime = strawberry.field(description="When the provider's list was last read for the gateway's count.")
+    native: bool = strawberry.field(description="Whether the provider keeps a statistic of its own.")
 
 
 def _lag_ms(root: strawberry.Parent[SyncState]) -> float | None:
@@ -152,13 +159,19 @@ async def _metrics(root: strawberry.Parent[Connected], info: Info, window: Durat
 
 async def _session_counts(root: strawberry.Parent[Connected], info: Info) -> SessionCounts:
     counts = await info.context.signing.statistics(root.name)
+    own = counts.own
     return SessionCounts(
-        by_status=[StatusCount(status=status, count=count) for status, count in sorted(counts.by_status.items())],
-        to_sign=counts.to_sign,
-        needs_action=counts.needs_action,
-        as_of=info.context.clock.now(),
+        by_status=_status_counts(counts.by_status),
+        provider_statistic=None if own is None else _status_counts(own.by_status),
+        to_sign=None if own is None else own.to_sign,
+        needs_action=None if own is None else own.needs_action,
+        as_of=counts.as_of,
         native=root.can(Operation.STATISTICS),
     )
+
+
+def _status_counts(counts: Mapping[SessionStatus, int]) -> list[StatusCount]:
+    return [StatusCount(status=status, count=count) for status, count in sorted(counts.items())]
 
 
 @strawberry.type
@@ -180,5 +193,5 @@ class Provider(Node):
     sync: Sync = resolved(_sync)
     metrics: ProviderMetrics = resolved(_metrics)
     session_counts: SessionCounts = resolved(
-        _session_counts, "The provider's own count where it keeps one, else the gateway's."
+        _session_counts, "The gateway's counts, which agree with its lists, and the provider's own statistic beside them."
     )

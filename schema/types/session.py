@@ -108,6 +108,10 @@ class EventPage:
         return cls(found.events, replace(info, end_cursor=found.end))
 
 
+async def _updated_at(root: strawberry.Parent[model.Session], info: Info) -> datetime:
+    return await info.context.signing.updated_at(root)
+
+
 async def _events(
     root: strawberry.Parent[model.Session], info: Info, first: int | None = None, after: str | None = None
 ) -> EventPage:
@@ -156,6 +160,7 @@ class Session(Node):
         "Where the event log stood when this answer was made: follow sessionEvents(after:) from here, and nothing falls in"
         " between. What the answer shows already may come again.",
     )
+    updated_at: datetime = resolved(_updated_at, "When anything about it last changed, as the gateway saw it.")
     events: Annotated[SessionEventConnection, strawberry.lazy("schema.types.event")] = resolved(_events)
     freshness: Freshness = resolved(_freshness)
     native: Json | None = resolved(_native, "The provider's last payload, unchanged. Needs the scope native:read.")

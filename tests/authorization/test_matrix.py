@@ -74,6 +74,7 @@ FIELDS: dict[str, str | None] = {
     # What a session leads to is read like the session itself.
     "Session.events": READ,
     "Session.eventCursor": None,
+    "Session.updatedAt": None,
     "Document.session": READ,
     "Document.signatures": READ,
     "Participant.session": READ,
