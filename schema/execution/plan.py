@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import Future, gather
+from asyncio import Future, gather, sleep
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -261,7 +261,9 @@ class Bound:
 
 async def _end(background: Iterable[Future[Any]]) -> None:
     """Cancels what graphql-core leaves running where a field beside it has failed, and waits until it has ended."""
-    left = list(background)
+    if not (left := list(background)):
+        return
+    await sleep(0)  # each begins, as a coroutine that never does is a warning
     for each in left:
         each.cancel()
     await gather(*left, return_exceptions=True)
