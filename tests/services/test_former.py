@@ -166,3 +166,40 @@ async def test_a_body_that_cannot_be_read_is_one_session_of_which_its_columns_ar
 def test_a_receipt_that_cannot_be_read_leaves_its_key_in_doubt(body: bytes) -> None:
     with pytest.raises(InDoubt):
         decode_receipt(body)
+
+
+FIRST_NAMES = {
+    "sqlite": (
+        "DROP TRIGGER title_made",
+        "DROP TRIGGER title_gone",
+        "DROP TABLE title_trigram",
+        "CREATE VIRTUAL TABLE title_gram USING fts5(folded, content='title', content_rowid='id', tokenize='trigram')",
+        "CREATE TRIGGER title_made AFTER INSERT ON title BEGIN SELECT 1; END",
+        "CREATE TRIGGER title_gone AFTER DELETE ON title BEGIN SELECT 1; END",
+    ),
+    "postgresql": (
+        "ALTER INDEX session_by_trigram RENAME TO session_by_gram",
+        "ALTER FUNCTION trigrams(text) RENAME TO grams",
+    ),
+}
+"""What the first build of revision 0007 called its index of titles."""
+
+
+async def test_titles_of_the_first_build_of_a_revision_are_found_after_the_upgrade(
+    dialect: str, tmp_path: Path, databases: Databases
+) -> None:
+    former = next(file for file in FORMER if "0007" in file.stem)
+
+    def write_with_first_names(connection: Connection) -> None:
+        write(connection, former)
+        for statement in FIRST_NAMES[dialect]:
+            connection.exec_driver_sql(statement)
+
+    async with databases.fresh(migrated=False) as empty:
+        url = empty if dialect == "postgresql" else f"sqlite:///{tmp_path / 'store.db'}"
+        async with connected(url) as run:
+            await run(write_with_first_names)
+        store = await Store.open(SecretStr(url))
+        page = await store.sessions.page(SessionFilter(title_contains="LEASE"), SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+        assert len(page) >= 4
+        await store.close()

@@ -14,18 +14,20 @@ depends_on = None
 _FAR_FUTURE = 253_370_764_800_000_000
 """The year 9999, which stands for never: microseconds since 1970."""
 
+TRIGRAMS = """
+CREATE OR REPLACE FUNCTION trigrams(words text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    found text[] := '{}';
+BEGIN
+    FOR place IN 1 .. length(words) - 2 LOOP
+        found := array_append(found, substr(words, place, 3));
+    END LOOP;
+    RETURN found;
+END $$
+"""
+
 _POSTGRESQL = (
-    """
-    CREATE FUNCTION trigrams(words text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    DECLARE
-        found text[] := '{}';
-    BEGIN
-        FOR place IN 1 .. length(words) - 2 LOOP
-            found := array_append(found, substr(words, place, 3));
-        END LOOP;
-        RETURN found;
-    END $$
-    """,
+    TRIGRAMS,
     "CREATE INDEX session_by_trigram ON session USING gin (trigrams(title_folded)) WITH (fastupdate = off)",
 )
 _POSTGRESQL_BACK = ("DROP INDEX session_by_trigram", "DROP FUNCTION trigrams(text)")
@@ -80,11 +82,13 @@ TITLES_IN_SQLITE = (
         SELECT provider, "key", title_folded FROM session WHERE title_folded IS NOT NULL
     """,
 )
+# The build that first had this revision called its index of characters by another name.
 TITLES_IN_SQLITE_GONE = (
     "DROP TRIGGER session_gone",
     "DROP TRIGGER session_renamed",
     "DROP TRIGGER session_made",
-    "DROP TABLE title_trigram",
+    "DROP TABLE IF EXISTS title_trigram",
+    "DROP TABLE IF EXISTS title_gram",
     "DROP TABLE title",
 )
 

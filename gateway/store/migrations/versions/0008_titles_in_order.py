@@ -41,7 +41,9 @@ _POSTGRESQL = (
     "ANALYZE session",
 )
 _POSTGRESQL_ASIDE = (
-    "DROP INDEX session_by_trigram",
+    "DROP INDEX IF EXISTS session_by_trigram",
+    "DROP INDEX IF EXISTS session_by_gram",
+    "DROP FUNCTION IF EXISTS grams(text)",
     "DROP INDEX session_by_due",
     "DROP INDEX session_by_branch_due",
 )
@@ -135,7 +137,7 @@ def upgrade() -> None:
     never = f"{_NEVER} + CASE WHEN created_at < 0 THEN 0 WHEN created_at > {_LATEST} THEN {_LATEST} ELSE created_at END"
     if _postgresql():
         # Half of all rows may move: an index is sooner made anew than told of each.
-        _execute(_POSTGRESQL_ASIDE)
+        _execute((*_POSTGRESQL_ASIDE, _former().TRIGRAMS))
         _never(f"= {_FORMER_NEVER}", never, _NEVER)
         _execute(_POSTGRESQL)
     else:
