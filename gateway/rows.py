@@ -7,7 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -20,9 +20,10 @@ from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
 from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, WrongState
-from providers.model import ChangeSource, Listed, Page, Session, SessionRef
+from providers.model import ChangeSource, Listed, Page, Session, SessionRef, UnreadableRow
 
 _PAGE = 100
+_LONGEST_KEY, _SHOWN = 8_192, 100
 _MOST_REPEATED = 16
 """So many pages in a row that came before end a walk; one of them may have moved down, as the list has grown."""
 _MOST_STEPS = 100
@@ -83,7 +84,7 @@ class Rows:
     async def page(self, provider: Connected, offset: int) -> Page:
         """A page of a provider's list."""
         with deadline(self._clock, WALK_SECONDS):
-            return await provider.adapter.list_sessions(offset, _PAGE)
+            return _with_keys(await provider.adapter.list_sessions(offset, _PAGE))
 
     async def pages(
         self, provider: Connected, manner: Manner, offset: int = 0, first: tuple[Page, datetime] | None = None
@@ -144,7 +145,7 @@ class Rows:
             if each.known and (row.partial or each.known.session_key != row.key):
                 reread[SessionRef(provider.name, each.known.session_key)][row.key] = each.digest
             else:
-                jobs.append(self._observed(row, {row.key: each.digest}, asked_at, turn))
+                jobs.append(self._observed(row, {row.key: each.digest}, asked_at, turn, unreadable))
         jobs += [self._reread(ref, digests, turn, unreadable) for ref, digests in reread.items()]
         results = await asyncio.gather(*jobs, return_exceptions=True)
         if failures := [each for each in results if isinstance(each, BaseException) and not concerns_one_session(each)]:
@@ -179,9 +180,30 @@ class Rows:
         unreadable.read(ref.key)
         return None
 
-    async def _observed(self, row: Session, digests: Mapping[str, bytes], asked_at: datetime, turn: asyncio.Semaphore) -> None:
+    async def _observed(
+        self,
+        row: Session,
+        digests: Mapping[str, bytes],
+        asked_at: datetime,
+        turn: asyncio.Semaphore,
+        unreadable: UnreadableRows,
+    ) -> None:
         async with turn:
-            await self._observe(row, ChangeSource.POLL, digests, begun_at=asked_at)
+            try:
+                await self._observe(row, ChangeSource.POLL, digests, begun_at=asked_at)
+            except Misbehaved as error:
+                unreadable.failed(row.key, error)
+
+
+def _with_keys(page: Page) -> Page:
+    """The page without rows whose key can be none: they are unreadable."""
+    odd = [row for row in page.rows if not (0 < len(row.key) <= _LONGEST_KEY and row.key.isprintable())]
+    if not odd:
+        return page
+    named = (
+        UnreadableRow(repr(row.key[:_SHOWN])[1:-1], "Its key is empty, too long, or has control characters.") for row in odd
+    )
+    return replace(page, rows=tuple(row for row in page.rows if row not in odd), unreadable=(*page.unreadable, *named))
 
 
 def concerns_one_session(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from providers.errors import SigningError
 from providers.model import Page, UnreadableRow
 
+_LONGEST_KEY: Final = 200
 MOST: Final = 20
 """So many are named."""
 
@@ -38,7 +39,7 @@ class UnreadableRows:
 
     def failed(self, key: str, error: SigningError) -> None:
         """Notes that a session could not be read."""
-        self._add(UnreadableRow(key, error.message))
+        self._add(UnreadableRow(key[:_LONGEST_KEY], error.message))
 
     def named(self, *, whole: bool) -> tuple[UnreadableRow, ...]:
         """The first of them; after a ``whole`` reading none of those that only an earlier one has seen."""

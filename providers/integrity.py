@@ -6,8 +6,19 @@ It is checked where a session is made, so that showing one cannot fail: a field 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from providers.model import Field, Session, Signature, UnreadableRow
+
+_LONGEST_TITLE: Final = 2_000
+"""Characters of a title that are kept: PostgreSQL takes ten seconds to look for a part in one of 20,000."""
+
+
+def bounded(session: Session) -> Session:
+    """The same session with a title that can be searched."""
+    if session.title is None or len(session.title) <= _LONGEST_TITLE:
+        return session
+    return replace(session, title=f"{session.title[: _LONGEST_TITLE - 1]}…")
 
 
 def linked(session: Session) -> Session:

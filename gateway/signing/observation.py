@@ -15,7 +15,7 @@ from gateway.store import Settlement, State, Store, Stored
 from providers.change import Change, changes, same
 from providers.clock import Clock
 from providers.errors import Conflict
-from providers.integrity import linked
+from providers.integrity import bounded, linked
 from providers.model import ChangeSource, Session, SessionRef
 
 _TRIES = 20
@@ -74,7 +74,7 @@ class Observation:
         ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
         read of the session itself does.
         """
-        seen = linked(seen)
+        seen = bounded(linked(seen))
         if settlement is None and (at_hand := self._cache.stored(seen.ref)) is not None:
             session = self._made(at_hand.session, seen, source, begun_at)
             if session is None:

@@ -27,11 +27,14 @@ from gateway.store.signatures import save_signatures
 from gateway.store.unreadable import load_remains
 from gateway.store.upsert import insert_new, insert_or_lock, upsert, upsert_changed
 from providers.change import Change
+from providers.errors import Misbehaved
 from providers.model import Session, SessionKind, SessionRef
 
 _S = table.session.c
 _LOST_RACES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected: it has rolled back, and the same may go well now."""
+_UNFIT = frozenset({"22", "54"})
+"""PostgreSQL's data exceptions, and its limits: a key of 3,000 bytes is longer than an index takes, for example."""
 _Read = tuple[Session, UnreadableBody | None]
 _SEARCHED: Final = 50_000
 """Characters of a title that a part is looked for in."""
@@ -117,8 +120,11 @@ class Sessions:
                     await transaction.rollback()
                 return saved
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
+            code = str(getattr(error.orig, "sqlstate", None))
+            if code in _LOST_RACES:
                 return False
+            if code[:2] in _UNFIT:
+                raise Misbehaved("It has a value that the database has no room for.", provider=session.provider) from error
             raise
 
     async def _load(self, refs: Collection[SessionRef]) -> Mapping[SessionRef, Stored]:

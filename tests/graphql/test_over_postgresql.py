@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+import string
 
 import pytest
 from scene import SESSION
@@ -62,3 +65,39 @@ async def test_it_goes_on_by_itself_after_its_server_was_restarted(tmp_path, aut
             await asyncio.to_thread(server.start)
             assert (await scene.read(session["id"]))["id"] == session["id"]
             await scene.create("seal")
+
+
+@pytest.mark.parametrize("relayed", [("easyink", "signicat")])
+async def test_row_that_the_database_has_no_room_for_costs_itself_alone(scene):
+    made = {(await scene.create(kind, people=1))["key"] for kind in ("easyink", "signicat")}
+    letters = "".join(random.Random(1).choices(string.ascii_letters, k=200_000))
+    odd = {
+        "long": {"id": letters[:6_000]},
+        "longer": {"id": letters[:20_000]},
+        "empty": {"id": ""},
+        "line": {"id": "a\nb"},
+        "nul": {"title": "a\0b", "subject": "a\0b"},
+        "title": {"title": letters, "subject": letters},
+        "reference": {"externalReference": letters},
+    }
+
+    def alter(request, body: bytes) -> bytes:
+        name = {"/sign/signing-sessions": "data", "/api/signingSessions": "items"}.get(request.url.path)
+        if request.method != "GET" or name is None:
+            return body
+        page = json.loads(body)
+        page[name] += [page[name][0] | {"id": key} | members for key, members in odd.items()]
+        return json.dumps(page).encode()
+
+    for relay in scene.relays.values():
+        relay.alter = alter
+    scene.clock.ahead += 11
+    query = """
+    query Q($maxAge: Duration) {
+      sessions(maxAge: $maxAge, first: 50) { nodes { key } sources { provider outcome unreadable { key reason } } }
+    }"""
+    found = (await scene.data(query, maxAge="PT0S"))["sessions"]
+    assert made <= {node["key"] for node in found["nodes"]}
+    assert {each["outcome"] for each in found["sources"]} == {"FRESH"}
+    for each in found["sources"]:
+        assert len(each["unreadable"]) == (4 if each["provider"] in scene.relays else 0), each
