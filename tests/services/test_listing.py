@@ -53,6 +53,7 @@ PENDING, SIGNING, DONE, DELETED = (
     SessionStatus.DELETED,
 )
 EVERYTHING = SessionFilter()
+WITH_DELETED = SessionFilter(statuses=tuple(SessionStatus))
 NOW = timedelta(0)
 
 
@@ -165,7 +166,7 @@ class Scene:
         return (await self.refresh(max_age))[0].outcome
 
     async def known(self) -> dict[str, SessionStatus]:
-        page = await self.store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=1000))
+        page = await self.store.sessions.page(WITH_DELETED, SessionOrder.CREATED_AT_DESC, Slice(limit=1000))
         return {row.session.key: row.session.status for row in page}
 
 
