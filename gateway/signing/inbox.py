@@ -24,6 +24,8 @@ from providers.webhook import Hint, WebhookSettings
 
 _BODY_SECONDS = 10.0
 _LONGEST_WORD = 512
+_REPLACED = "\ufffd"
+"""What stands for a character that could not be read: a key with one is another key."""
 _log = logging.getLogger("countersign.webhooks")
 
 Headers = Sequence[tuple[str, str]]
@@ -205,4 +207,5 @@ def _hinted(delivery: Delivery, hint: Hint) -> Delivery:
 
 def _usable(word: str | None) -> str | None:
     """A word of theirs, if it is of a length and in letters that every database takes."""
-    return word if word and len(word) <= _LONGEST_WORD and word.isprintable() else None
+    usable = word is not None and 0 < len(word) <= _LONGEST_WORD and word.isprintable() and _REPLACED not in word
+    return word if usable else None
