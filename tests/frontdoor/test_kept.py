@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import tracemalloc
 
 from liveclient import live
 from scene import Scene, node_id
 
+from gateway.telemetry import BoundedFormatter
 from schema import schema
 from schema.execution import Plan, Plans
 
@@ -92,3 +94,10 @@ async def test_a_signature_is_verified_once_for_as_long_as_its_bytes_are_the_sam
     scene.clock.ahead += 3_600
     later = [node["verification"]["checkedAt"] for node in (await scene.data(query))["signatures"]["nodes"]]
     assert set(later).isdisjoint(checked)
+
+
+def test_a_record_of_the_log_is_cut() -> None:
+    record = logging.LogRecord("sqlalchemy", logging.ERROR, __file__, 1, "parameters: %s", ("x" * 1_000_000,), None)
+    text = BoundedFormatter("%(name)s %(message)s").format(record)
+    assert text.startswith("sqlalchemy parameters: ")
+    assert len(text) < 20_000
