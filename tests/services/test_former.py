@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from hypothesis import given
 from pydantic import SecretStr
 from sqlalchemy import Connection, MetaData, Table, select, update
@@ -203,3 +205,44 @@ async def test_titles_of_the_first_build_of_a_revision_are_found_after_the_upgra
         page = await store.sessions.page(SessionFilter(title_contains="LEASE"), SessionOrder.CREATED_AT_DESC, Slice(limit=9))
         assert len(page) >= 4
         await store.close()
+
+
+FIRST_TABLES = {
+    "0002": (
+        "ALTER TABLE session RENAME COLUMN settled TO final",
+        "DROP TABLE secret",
+        "DROP INDEX promise_by_saga",
+        "ALTER TABLE promise DROP COLUMN saga",
+        "ALTER TABLE promise DROP COLUMN before",
+        "ALTER TABLE saga DROP COLUMN result",
+    ),
+    "0003": (
+        "ALTER TABLE event DROP COLUMN version",
+        "ALTER TABLE sync DROP COLUMN looked_at",
+        "ALTER TABLE sync DROP COLUMN swept_at",
+        "ALTER TABLE sync DROP COLUMN sweep",
+    ),
+}
+"""What the first builds of these revisions did not have yet."""
+
+
+@pytest.mark.parametrize("revision", FIRST_TABLES)
+async def test_tables_of_the_first_builds_of_a_revision_are_complete_after_the_upgrade(
+    dialect: str, revision: str, tmp_path: Path, databases: Databases
+) -> None:
+    def make(connection: Connection) -> None:
+        migrate(connection, revision)
+        for statement in FIRST_TABLES[revision]:
+            connection.exec_driver_sql(statement)
+
+    def differences(connection: Connection) -> list[Any]:
+        alike = {"include_name": lambda name, kind, _: kind == "column" or name not in table.APART}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=alike), table.metadata))
+
+    async with databases.fresh(migrated=False) as empty:
+        url = empty if dialect == "postgresql" else f"sqlite:///{tmp_path / 'store.db'}"
+        async with connected(url) as run:
+            await run(make)
+        await (await Store.open(SecretStr(url))).close()
+        async with connected(url) as run:
+            assert await run(differences) == []

@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward."""
+    _complete_former()
     with op.batch_alter_table("session") as session:
         session.add_column(sa.Column("changed_at", sa.BigInteger(), nullable=False, server_default="0"))
         session.add_column(sa.Column("poll_at", sa.BigInteger(), nullable=True))
@@ -128,4 +129,24 @@ def downgrade() -> None:
             existing_nullable=False,
             type_=sa.String(length=320),
             postgresql_using="substr(email, 1, 320)",
+        )
+
+
+def _complete_former() -> None:
+    """Databases of the first days lack what the two revisions before this one had in the end."""
+    there = sa.inspect(op.get_bind())
+    if any(column["name"] == "final" for column in there.get_columns("session")):
+        op.execute(sa.text("ALTER TABLE session RENAME COLUMN final TO settled"))
+    if not there.has_table("secret"):
+        op.add_column("saga", sa.Column("result", sa.LargeBinary(), nullable=True))
+        op.add_column("promise", sa.Column("saga", sa.String(length=64), nullable=True))
+        op.add_column("promise", sa.Column("before", sa.LargeBinary(), nullable=True))
+        op.create_index("promise_by_saga", "promise", ["saga"], unique=False)
+        op.create_table(
+            "secret",
+            sa.Column("kind", sa.String(length=16), nullable=False),
+            sa.Column("key", sa.String(length=128), nullable=False),
+            sa.Column("body", sa.LargeBinary(), nullable=False),
+            sa.Column("expires_at", sa.BigInteger(), nullable=True),
+            sa.PrimaryKeyConstraint("kind", "key"),
         )

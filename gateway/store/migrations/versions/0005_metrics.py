@@ -13,6 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward."""
+    _complete_former()
     op.create_table(
         "metric",
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -27,3 +28,23 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Back."""
     op.drop_table("metric")
+
+
+def _complete_former() -> None:
+    """Databases of the first builds of the revision before this one lack what it had in the end."""
+    there = sa.inspect(op.get_bind())
+    if not any(column["name"] == "version" for column in there.get_columns("event")):
+        op.add_column("event", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
+        with op.batch_alter_table("event") as event:
+            event.alter_column("version", existing_type=sa.Integer(), existing_nullable=False, server_default=None)
+    if not any(column["name"] == "looked_at" for column in there.get_columns("sync")):
+        with op.batch_alter_table("sync") as sync:
+            sync.alter_column("synced_at", existing_type=sa.BigInteger(), nullable=True)
+            sync.add_column(sa.Column("looked_at", sa.BigInteger(), nullable=True))
+            sync.add_column(sa.Column("swept_at", sa.BigInteger(), nullable=True))
+            sync.add_column(sa.Column("sweep", sa.BigInteger(), nullable=True))
+    for table, name, length in (("session", "reference", 1024), ("mailbox", "email", 320)):
+        [type_] = [column["type"] for column in there.get_columns(table) if column["name"] == name]
+        if getattr(type_, "length", None) is not None:
+            with op.batch_alter_table(table) as changed:
+                changed.alter_column(name, existing_type=sa.String(length=length), type_=sa.Text())
