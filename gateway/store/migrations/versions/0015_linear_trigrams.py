@@ -16,14 +16,16 @@ depends_on = None
 _LINEAR = (
     """
     CREATE OR REPLACE FUNCTION trigrams(words text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-        SELECT coalesce(array_agg(substr(left(words, 1000), place, 3)), '{}')
-        FROM generate_series(1, least(length(words), 1000) - 2) AS place
+        WITH head AS MATERIALIZED (SELECT left(words, 1000) AS words)
+        SELECT coalesce(array_agg(substr(head.words, place, 3)), '{}')
+        FROM head, generate_series(1, length(head.words) - 2) AS place
     $$
     """,
     """
     CREATE OR REPLACE FUNCTION trigrams(words text, at bigint) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-        SELECT coalesce(array_agg(substr(left(words, 1000), place, 3) || (at >> 41)::text), '{}')
-        FROM generate_series(1, least(length(words), 1000) - 2) AS place
+        WITH head AS MATERIALIZED (SELECT left(words, 1000) AS words)
+        SELECT coalesce(array_agg(substr(head.words, place, 3) || (at >> 41)::text), '{}')
+        FROM head, generate_series(1, length(head.words) - 2) AS place
     $$
     """,
 )
