@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from providers.decoding import mismatch
 from providers.errors import InDoubt, Misbehaved, SigningError, TimedOut, Unavailable
 from providers.http_transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
 from providers.reply import Reply
@@ -16,6 +17,12 @@ Query = Mapping[str, str | int | Sequence[str]]
 Body = bytes | Callable[[], AsyncIterator[bytes]]
 
 READS = frozenset({"GET", "HEAD"})
+
+_TYPES = frozenset(
+    {"application/json", "application/problem+json", "text/html", "text/plain", "application/xml", "text/xml"}
+    | {"application/octet-stream", "application/pdf", "application/zip", "no content type"}
+)
+"""Content types that a message names: a header is the provider's own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,9 @@ class Call:
 
 def unreadable(provider: str, method: str, path: str, reply: Reply, cause: Exception | None) -> SigningError:
     """The error for an answer that should have been readable and is not; shows nothing of its body."""
-    kind = reply.headers.get("content-type", "no content type").split(";")[0]
-    at = f" ({cause})" if isinstance(cause, msgspec.ValidationError) else ""
+    kind = reply.headers.get("content-type", "no content type").partition(";")[0].strip().lower()
+    at = f" ({mismatch(cause)})" if isinstance(cause, msgspec.ValidationError) else ""
+    kind = kind if kind in _TYPES else "another content type"
     what = f"{provider} answered {method} {path} with {len(reply.body)} bytes of {kind} that cannot be read{at}."
     if method in READS:
         return Misbehaved(what, provider=provider, status=reply.status)

@@ -33,6 +33,8 @@ _DEEPEST_SHOWN: Final = 100
 """The answer around it is nested as well, and its encoder ends at 254."""
 _PLACE: Final = re.compile(r"at `\$((?:\.[A-Za-z_]\w*|\[\d+\])++)`$")
 _STEP: Final = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
+_ABOUT_TYPES = ("Expected `", "Object missing required field")
+"""How what msgspec says begins where it repeats nothing of what was read."""
 
 
 class _TooDeep(msgspec.DecodeError):
@@ -115,9 +117,20 @@ def reason(error: Exception) -> str:
     """The reason why something cannot be decoded, without any of what it says."""
     if isinstance(error, UnicodeDecodeError):
         return "It is not text in UTF-8."
-    if isinstance(error, msgspec.ValidationError | _TooDeep):
+    if isinstance(error, msgspec.ValidationError):
+        return f"{mismatch(error).rstrip('.')}."
+    if isinstance(error, _TooDeep):
         return f"{str(error).rstrip('.')}."
     return "It is no valid JSON, or holds half of a character."
+
+
+def mismatch(error: msgspec.ValidationError) -> str:
+    """How JSON differs from what was expected, by types and places: a value may be about a person."""
+    words = str(error)
+    if words.startswith(_ABOUT_TYPES):
+        return words
+    _, at, place = words.rpartition(" - at ")
+    return f"Unexpected value{at}{place if at else ''}"
 
 
 @cache

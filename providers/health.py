@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Busy, InDoubt, Misbehaved, SigningError, Unavailable
 
 _FAILED = (Unavailable, Misbehaved, InDoubt)
+_CALL = re.compile(r" (?:GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")
 _UNWELL = (*_FAILED, AuthorizationRequired, Busy)
 
 
@@ -46,6 +48,13 @@ class Health:
         return HealthState.UNKNOWN if self.last_success_at is None else HealthState.UP
 
 
+def _public(error: SigningError) -> SigningError:
+    """What everybody may know of a failure: not which call it was, as addresses hold names of documents, nor their words."""
+    message = _CALL.sub("", error.message)
+    code = error.provider_code
+    return type(error)(message, provider=error.provider, provider_code=code, status=error.status, retry_after=error.retry_after)
+
+
 class Pulse:
     """Keeps the circuit of one provider, and when its calls last went well or not."""
 
@@ -74,7 +83,7 @@ class Pulse:
             return
         # A provider that says no to one request is as well as one that says yes.
         if isinstance(error, _UNWELL):
-            self._last_failure_at, self._last_error = self._clock.now(), error
+            self._last_failure_at, self._last_error = self._clock.now(), _public(error)
         else:
             self._last_success_at, self._last_error = self._clock.now(), None
         self.stir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ T = TypeVar("T")
 _DETAIL_LENGTH = 300
 _SHORTEST_SECRET = 4
 _FIRST_OF_MARKS = BOM_UTF8[:1]
+_CODE = re.compile(r"\w[\w.-]{0,63}")
+_MOST_CODE_DIGITS = 6
 _MEDIA_TYPE_LENGTH = 127
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
 """What a token of HTTP is made of (RFC 9110, 5.6.2), capitals aside."""
@@ -74,10 +77,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a provider says of a failure: its code, and words that may be shown."""
+    """What a provider says of a failure: its code, and its own words, which tell adapters apart what no code does.
+
+    Words are never shown: they may name people. ``hint`` is ours, and says what to do.
+    """
 
     code: str | None = None
     detail: str | None = None
+    hint: str | None = None
 
 
 def utf8(body: bytes) -> bytes:
@@ -118,19 +125,28 @@ def _media_type(value: str) -> str:
 def refusal(
     provider: str, reply: Reply, fault: Fault, *, repeatable: bool, secrets: Iterable[str], now: datetime
 ) -> SigningError:
-    """The error for an answer that is no success; ``secrets`` are kept out of the provider's words."""
+    """The error for an answer that is no success. Its message is ours; ``secrets`` are kept out of the provider's words."""
     kind = _kind(reply, repeatable=repeatable)
     secrets = sorted(secrets, key=len, reverse=True)
     detail = _clean(fault.detail, secrets)
     phrase = _PHRASE.get(kind, "refused")
+    code = safe_code(_clean(fault.code, secrets))
+    what = f"HTTP {reply.status}" if code is None else f"HTTP {reply.status}, {code}"
     return kind(
-        f"{provider} {phrase}: {detail}" if detail else f"{provider} {phrase} (HTTP {reply.status}).",
+        f"{provider} {phrase} ({what})." if fault.hint is None else f"{provider} {phrase} ({what}): {fault.hint}.",
         provider=provider,
-        provider_code=_clean(fault.code, secrets),
+        provider_code=code,
         status=reply.status,
         detail=detail,
         retry_after=_retry_after(reply, now),
     )
+
+
+def safe_code(code: str | None) -> str | None:
+    """A provider's own code, where it is one: a short word, in which nobody's address, number or day of birth can be."""
+    if code is None or not _CODE.fullmatch(code) or sum(map(str.isdigit, code)) > _MOST_CODE_DIGITS:
+        return None
+    return code
 
 
 def _kind(reply: Reply, *, repeatable: bool) -> type[SigningError]:

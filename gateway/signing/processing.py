@@ -164,17 +164,19 @@ class Processing:
             self._woken.set()
 
     async def _process(self, ref: SessionRef, group: Sequence[Claim]) -> None:
+        outcome: WebhookOutcome
+        problem: SigningError | None
         outcome, problem = WebhookOutcome.PROCESSED, None
         try:
             with deadline(self._clock, _READ_SECONDS):
                 await self._read(ref)
         except NotFound as error:
-            outcome, problem = WebhookOutcome.IGNORED, _told(error)
+            outcome, problem = WebhookOutcome.IGNORED, error
         except Exception as error:
             failures = expected(error)
             if not failures:
                 _log.exception("a session could not be read for its deliveries")
-            outcome, problem = WebhookOutcome.FAILED, _told(failures[0]) if failures else _unexpected(ref)
+            outcome, problem = WebhookOutcome.FAILED, failures[0] if failures else _unexpected(ref)
         if outcome is WebhookOutcome.FAILED:
             await self._failed(group, problem)
         else:
@@ -218,16 +220,6 @@ class Processing:
         if self._tidy_at is None or now >= self._tidy_at:
             self._tidy_at = now + _TIDY
             await self._store.deliveries.sweep(now - self._keep)
-
-
-def _told(error: SigningError) -> SigningError:
-    """The failure without the provider's own words, which may be about people."""
-    words = error.message
-    if error.detail:
-        words = f"{words.partition(error.detail)[0].rstrip(': ')} (HTTP {error.status})."
-    return type(error)(
-        words, provider=error.provider, provider_code=error.provider_code, status=error.status, retry_after=error.retry_after
-    )
 
 
 def _unexpected(ref: SessionRef) -> SigningError:

@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from providers.adapter import Adapter
 from providers.call import Query
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.clock import Clock
 from providers.coercion import count
-from providers.decoding import MALFORMED, decode
+from providers.decoding import MALFORMED, decode, mismatch
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
 from providers.http_transport import Transport
 from providers.mapping import Rule
@@ -232,7 +234,7 @@ class PersistAdapter(Adapter):
         except (NotFound, Refused) as error:
             raise self._reading(error, method, path) from error
         if not answer.status:
-            raise Refused(f"{self.settings.name} refused: {answer.message}", provider=self.settings.name, detail=answer.message)
+            raise Refused(f"{self.settings.name} refused.", provider=self.settings.name, detail=answer.message)
         return answer
 
     def _reading(self, error: SigningError, method: str, path: str) -> SigningError:
@@ -255,7 +257,8 @@ class PersistAdapter(Adapter):
         try:
             return await asyncio.to_thread(reading)
         except MALFORMED as error:
-            what = f"{self.settings.name} answered with a signature that cannot be read ({error})."
+            why = mismatch(error) if isinstance(error, msgspec.ValidationError) else "it is none"
+            what = f"{self.settings.name} answered with a signature that cannot be read ({why})."
             raise Misbehaved(what, provider=self.settings.name) from error
 
     def _conflict(self, what: str, present: StoredSignature | None) -> Conflict:

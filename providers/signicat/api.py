@@ -62,10 +62,11 @@ def fault_of(reply: Reply) -> Fault:
         return Fault()
     code = problem.code or problem.error
     words = problem.detail or problem.error_description or problem.title or problem.message
-    hints = [f"{item.name} ({item.reason})" if item.reason else item.name for item in problem.invalid_params or () if item.name]
-    if code == "missing_permission":
-        hints.append("give this API client the permission Signature API in Signicat's dashboard")
-    return Fault(code, ": ".join(filter(None, [words, ", ".join(hints)])) or None)
+    params = [
+        f"{item.name} ({item.reason})" if item.reason else item.name for item in problem.invalid_params or () if item.name
+    ]
+    hint = "give this API client the permission Signature API in Signicat's dashboard" if code == "missing_permission" else None
+    return Fault(code, ": ".join(filter(None, [words, ", ".join(params)])) or None, hint)
 
 
 async def fetch_token(http: Http, settings: SignicatSettings) -> Token:

@@ -45,6 +45,15 @@ def updated(content: bytes) -> bytes:
     return out.getvalue()
 
 
+def retitled(content: bytes, title: str) -> bytes:
+    """One more revision, which is another title."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
+    writer.set_info(generic.DictionaryObject({generic.NameObject("/Title"): generic.TextStringObject(title)}))
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
 def linearized(encryption: bytes) -> bytes:
     """Two tables, the first of which is the last to be read; what encrypts stands in the trailer of the second."""
     content = bytearray(b"%PDF-1.7\n")
@@ -117,6 +126,7 @@ ACCEPTED: dict[str, Callable[[], bytes]] = {
     "titled of encryption": lambda: rewritten(title="How to /Encrypt /files"),
     "titled of encryption, with tables in streams": lambda: rewritten(title="How to /Encrypt /files", streams=True),
     "titled of encryption, at its end": lambda: updated(rewritten(title="/Encrypt 5 0 R")),
+    "titled of encryption, in its last revision": lambda: retitled(PLAIN, "How to /Encrypt /files"),
     "linearized": lambda: linearized(b""),
     "not encrypted, as it says": lambda: linearized(b"/Encrypt null"),
     "with the signature of a ZIP in its text": lambda: rewritten(title="PK\x05\x06 ends a ZIP, and PK\x03\x04 begins one"),
