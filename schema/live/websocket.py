@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -40,6 +41,8 @@ _CREDENTIALS: Final = ("Authorization", "authorization")
 """Where clients put in the payload of ``connection_init`` what they would send as a header."""
 _OTHERS: Final = "These credentials are another's, or allow something else. Connect anew with them."
 _SILENT_BEATS = 3
+_MOST_HELD: Final = 4 * 2**20
+"""Characters of all operations that one connection carries at a time: what they declare is kept for as long."""
 _LONGEST_REASON = 123
 _RESUME = "Too slow to read. Connect again, and subscribe with `after` set to the last cursor that was received."
 _RECONNECT = "The gateway stops. Connect again in a moment, and resume with `after`."
@@ -95,6 +98,7 @@ class Socket:
         "_closed",
         "_connections",
         "_heard_at",
+        "_held",
         "_ids",
         "_limits",
         "_operations",
@@ -129,6 +133,7 @@ class Socket:
         self._viewer = NOBODY
         self._closed = False
         self._heard_at = 0.0
+        self._held = 0
         self._told_cursor: str | None = None
 
     async def serve(self, offered: Collection[str], address: str, *, allowed: bool) -> None:
@@ -207,7 +212,7 @@ class Socket:
             case _Ping(payload=payload):
                 await self._tell({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
             case _Subscribe() as asked:
-                await self._subscribe(asked)
+                await self._subscribe(asked, len(message["text"]))
             case _Complete(id=key):
                 if (task := self._ids.pop(key, None)) is not None:
                     await _ended({task})
@@ -236,7 +241,7 @@ class Socket:
     def _who(self) -> Viewer:
         return self._viewer
 
-    async def _subscribe(self, asked: _Subscribe) -> None:
+    async def _subscribe(self, asked: _Subscribe, size: int) -> None:
         try:
             request = Request(asked.payload.question(), who=self._who)
         except Unreadable as error:
@@ -248,17 +253,24 @@ class Socket:
         if asked.id in self._ids:
             raise _Close(4409, f"Subscriber for {asked.id} already exists")
         try:
-            self._require_room()
+            self._require_room(size)
         except TooLarge as full:
             await self._tell({"type": "error", "id": asked.id, "payload": [told(full)]})
             return
         task = asyncio.create_task(self._run(asked.id, request))
         self._ids[asked.id] = task
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._held += size
+        task.add_done_callback(partial(self._forget, size))
 
-    def _require_room(self) -> None:
+    def _forget(self, size: int, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._held -= size
+
+    def _require_room(self, size: int) -> None:
         most = self._limits.per_connection
+        if self._held + size > _MOST_HELD:
+            raise TooLarge(f"The operations of one connection have at most {_MOST_HELD:,} characters in all. End one.")
         if len(self._tasks) >= most:
             raise TooLarge(f"One connection carries {most} operations. End one, or open another connection.")
         self._authentication.spend(self._viewer)

@@ -68,6 +68,21 @@ async def test_variables_that_a_subscription_does_not_declare_are_not_kept(scene
     assert kept < 10 * MEGABYTE
 
 
+async def test_what_the_operations_of_one_connection_declare_is_bounded_together(scene: Scene) -> None:
+    query = "subscription S($f: SessionEventFilter) { sessionEvents(filter: $f) { cursor } }"
+    ids = [node_id("Session", "easyink", f"{place:04}{'x' * 120}") for place in range(1_000)]
+    async with live(scene.address) as client:
+        for number in range(24):
+            await client.start(query, {"f": {"sessionIds": ids}}, key=str(number))
+        refused = await client.next("23")
+        assert refused["type"] == "error"
+        assert refused["payload"][0]["extensions"]["code"] == "TOO_LARGE"
+        await client.stop("0")
+        await client.stop("1")
+        await client.start("{ viewer { id } }", key="last")
+        assert (await client.next("last"))["type"] == "next"
+
+
 async def test_a_session_that_its_provider_does_not_have_is_not_asked_for_again(scene: Scene) -> None:
     query = "query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }"
     ids = [node_id("Session", "easyink", f"nobody-{place}") for place in range(20)]
