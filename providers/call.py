@@ -63,7 +63,9 @@ class Call:
         if isinstance(error, ConnectError):
             return Unavailable(f"{self.provider} cannot be reached.", provider=self.provider)
         if not self.repeatable:
-            return InDoubt(f"{name} was sent and not answered: it may or may not have happened.", provider=self.provider)
+            doubt = InDoubt(f"{name} was sent and not answered: it may or may not have happened.", provider=self.provider)
+            doubt.in_flight = isinstance(error, TimeoutError | TimeoutException)
+            return doubt
         if isinstance(error, TimeoutError | TimeoutException):
             return TimedOut(f"{name} was not answered in time.", provider=self.provider)
         if isinstance(error, DecodingError):

@@ -188,9 +188,13 @@ class Misbehaved(ProviderError):
 
 
 class InDoubt(ProviderError):
-    """A write was sent and no readable answer came: it may or may not have happened."""
+    """A write was sent and no readable answer came: it may or may not have happened.
+
+    One that is ``in_flight`` was given up while it was under way: it may still happen.
+    """
 
     code = ProblemCode.IN_DOUBT
+    in_flight: bool = False
 
 
 class ConfigurationError(Exception):

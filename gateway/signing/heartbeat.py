@@ -22,8 +22,8 @@ class Heartbeat:
     def __init__(self, sagas: Sagas, lease: float, clock: Clock, owner: str) -> None:
         self.owner = owner
         self.interval = lease / 3
+        self.lease = timedelta(seconds=lease)
         self._sagas = sagas
-        self._lease = timedelta(seconds=lease)
         self._clock = clock
         self._succeeding_since: datetime | None = None
 
@@ -42,7 +42,7 @@ class Heartbeat:
     def dead_before(self) -> datetime | None:
         """Who was last seen before this is dead; None while that cannot be told."""
         since, now = self._succeeding_since, self._clock.now()
-        return None if since is None or now - since < self._lease / 2 else now - self._lease
+        return None if since is None or now - since < self.lease / 2 else now - self.lease
 
     async def dead(self, owner: str) -> bool:
         """Whether a gateway is known to be dead."""

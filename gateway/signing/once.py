@@ -42,6 +42,7 @@ class Once:
         self._heartbeat = heartbeat
         self._owner = heartbeat.owner
         self._running: Counter[str] = Counter()
+        self._in_flight: dict[str, datetime] = {}
 
     async def do(self, key: str | None, meaning: object, work: Work, came_of: CameOf | None = None) -> Receipt:
         """The receipt that the key has, or else that of the work, which is given the key as the store knows it.
@@ -73,9 +74,11 @@ class Once:
 
     async def release_unattended(self) -> None:
         """Gives up the keys that nobody works on here any more, as the database was away when that ended."""
+        now = self._clock.now()
         for held in await self._store.promises.unattended(self._owner):
-            if held.key not in self._running:
+            if held.key not in self._running and self._in_flight.get(held.key, now) <= now:
                 await self._give_up(held)
+                self._in_flight.pop(held.key, None)
 
     def kept_until(self) -> datetime:
         """Until when a key is kept that is used, or whose outcome becomes known, now."""
@@ -166,9 +169,12 @@ class Once:
     async def _end(self, key: str, error: BaseException) -> None:
         """Frees the key of work that failed, unless a call was made of which nobody knows what came.
 
-        Where the database is away, that is done once it is back.
+        Where the database is away, that is done once it is back; where the call is in flight, once it has landed.
         """
         problems = expected(error)
+        if any(isinstance(each, InDoubt) and each.in_flight for each in problems):
+            self._in_flight[key] = self._clock.now() + self._heartbeat.lease
+            return
         known = bool(problems) and not any(isinstance(each, InDoubt) for each in problems)
         try:
             held = await self._store.promises.get(key)

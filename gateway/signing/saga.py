@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +12,7 @@ import msgspec
 from gateway.directory import Connected
 from gateway.store import Store
 from gateway.store.body import UnreadableBody, decode_session, encode_session
-from gateway.store.sagas import Remainder, Saga
+from gateway.store.sagas import Overtaken, Remainder, Saga
 from providers.adapter import Steps
 from providers.errors import (
     AuthorizationRequired,
@@ -29,6 +30,7 @@ from providers.order import Pivot, Step
 
 _PASSING = (Unavailable, Busy, InDoubt, Misbehaved, AuthorizationRequired)
 """Why a provider could not be asked now, but may be later."""
+_log = logging.getLogger("countersign.sagas")
 _UNANSWERED = "Its call was not answered, and nobody can tell what came of it."
 
 
@@ -113,11 +115,14 @@ AGAIN = Outcome(again=True)
 NOTHING = Outcome()
 
 
-async def settle(store: Store, provider: Connected, saga: Saga, steps: StoredSteps, *, in_doubt: bool) -> Outcome:
+async def settle(
+    store: Store, provider: Connected, saga: Saga, steps: StoredSteps, *, in_doubt: bool, in_flight: bool = False
+) -> Outcome:
     """Rolls a saga forward where it has passed its pivot, and compensates it otherwise.
 
     ``in_doubt`` says that a call may have made something that no step tells of. What people were invited to is never
-    compensated: it is left, with all that was made for it.
+    compensated: it is left, with all that was made for it. While a call is ``in_flight``, that nothing is there proves
+    nothing.
     """
     if saga.result is not None:
         outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
@@ -133,6 +138,8 @@ async def settle(store: Store, provider: Connected, saga: Saga, steps: StoredSte
             session = None
         if session is not None:
             return Outcome(session=session)
+    if in_flight:
+        return AGAIN
     try:
         if in_doubt or steps.pivot is not None:
             await _require_uninvited(provider, steps.made)
@@ -247,3 +254,29 @@ def _named(step: Step) -> str:
 
 def _left(step: Step, reason: str) -> Outcome:
     return Outcome((_named(step),), reason, live=True)
+
+
+def tell(error: BaseException, outcome: Outcome, provider: Connected, *, made: bool) -> None:
+    """Adds to the error what became of the steps. A doubt that could be settled is none any more: that is raised."""
+    if isinstance(error, Overtaken):
+        told = "Another gateway has taken this one for dead, and settles what was made. Send it again in a while."
+        raise InDoubt(told, provider=provider.name) from error
+    if not isinstance(error, SigningError):
+        if outcome.again and isinstance(error, Exception):
+            _log.error("a saga was broken off", exc_info=error)
+            told = "The gateway could not finish this, and keeps trying to find out what came of it."
+            raise InDoubt(told, provider=provider.name) from error
+        return
+    settled: type[SigningError] = Unavailable
+    if outcome.again:
+        error.message += " The gateway keeps trying to put this right."
+        return
+    if outcome.things:
+        settled, told = Misbehaved, f" What may be left behind: {', '.join(outcome.things)}."
+    elif isinstance(error, InDoubt):
+        told = " The gateway has looked: nothing of it is there. Try again."
+    else:
+        told = " What had been made was removed again." if made else ""
+    if isinstance(error, InDoubt):
+        raise settled(error.message + told, provider=error.provider, path=error.path, status=error.status) from error
+    error.message += told

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gateway.directory import Connected, Directory
 from gateway.signing.heartbeat import Heartbeat
-from gateway.signing.saga import AGAIN, NOTHING, Outcome, StoredSteps, compensate, doubtful, settle, stays
+from gateway.signing.saga import AGAIN, NOTHING, Outcome, StoredSteps, compensate, doubtful, settle, stays, tell
 from gateway.store import Store
 from gateway.store.sagas import Overtaken, Remainder, Saga, SagaState
 from gateway.task import end
@@ -21,7 +22,7 @@ from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.deadline import deadline
-from providers.errors import InDoubt, Irreversible, Misbehaved, SigningError, Unavailable
+from providers.errors import InDoubt, Irreversible
 from providers.model import Session
 from providers.order import Step
 
@@ -65,6 +66,7 @@ class Undertakings:
         self._neglect = Trouble(_log, "abandoned sagas could not be looked after")
         self._running: set[str] = set()
         self._unsettled: dict[str, StoredSteps] = {}
+        self._in_flight: dict[str, datetime] = {}
         self._settling: set[asyncio.Task[Outcome]] = set()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -107,17 +109,18 @@ class Undertakings:
             if outcome.session is not None and isinstance(error, Exception):
                 return outcome.session
             if run.begun:
-                _tell(error, outcome, provider, made=any(step.key for step in run.steps.made))
+                tell(error, outcome, provider, made=any(step.key for step in run.steps.made))
             raise
         self._running.discard(saga.id)
         return session
 
     async def recover(self) -> None:
         """Settles abandoned sagas, those of each provider apart. Whatever cannot be reached now is tried again later."""
-        before = self._heartbeat.dead_before
+        before, now = self._heartbeat.dead_before, self._clock.now()
         abandoned: dict[str, list[Saga]] = defaultdict(list)
         for saga in await self._store.sagas.unfinished(self.owner, before):
-            if saga.id not in self._running and saga.provider in self._directory:
+            landed = self._in_flight.get(saga.id, now) <= now
+            if saga.id not in self._running and landed and saga.provider in self._directory:
                 abandoned[saga.provider].append(saga)
         await asyncio.gather(*(self._recover(self._directory.get(name), sagas) for name, sagas in abandoned.items()))
         if before is not None:
@@ -197,7 +200,9 @@ class Undertakings:
         return task
 
     async def _settled(self, provider: Connected, saga: Saga, run: _Run, error: BaseException) -> Outcome:
-        in_doubt = doubtful(error)
+        in_doubt, in_flight = doubtful(error), isinstance(error, InDoubt) and error.in_flight
+        if in_flight:
+            self._in_flight[saga.id] = self._clock.now() + self._heartbeat.lease
         self._unsettled[saga.id] = run.steps
         try:
             taken = await self._store.sagas.give_up(saga, self.owner, forward=in_doubt)
@@ -205,7 +210,7 @@ class Undertakings:
                 self._unsettled.pop(saga.id)
                 return await self._lost(provider, saga, run, error)
             stuck = error if isinstance(error, Irreversible) else None
-            return await self._put_right(provider, taken, run.steps.placed, in_doubt=in_doubt, stuck=stuck)
+            return await self._put_right(provider, taken, run.steps.placed, in_doubt=in_doubt, in_flight=in_flight, stuck=stuck)
         except Exception:
             _log.exception("saga %s could not be settled yet", saga.id)
             return AGAIN
@@ -247,6 +252,7 @@ class Undertakings:
         made: Mapping[int, Step],
         *,
         in_doubt: bool,
+        in_flight: bool = False,
         stuck: Irreversible | None = None,
     ) -> Outcome:
         """Settles a saga that is in our hands; what cannot be reached now stays in doubt."""
@@ -256,7 +262,7 @@ class Undertakings:
             if stuck is not None:
                 outcome = stays(steps, stuck)
             else:
-                outcome = await settle(self._store, provider, saga, steps, in_doubt=in_doubt)
+                outcome = await settle(self._store, provider, saga, steps, in_doubt=in_doubt, in_flight=in_flight)
         remainder = outcome.remainder(saga.left_at or self._clock.now())
         if outcome.again:
             await self._store.sagas.doubt(saga.id)
@@ -266,6 +272,7 @@ class Undertakings:
         else:
             await self._store.sagas.end(saga.id, remainder)
         self._unsettled.pop(saga.id, None)
+        self._in_flight.pop(saga.id, None)
         if remainder is not None and saga.left_at is None:
             _log.warning("saga %s at %s has left behind: %s", saga.id, saga.provider, ", ".join(remainder.things))
         return outcome
@@ -273,29 +280,3 @@ class Undertakings:
 
 def _remainder(saga: Saga) -> Remainder | None:
     return None if saga.note is None else Remainder(tuple(saga.note.split("\n")), saga.reason or "", saga.since)
-
-
-def _tell(error: BaseException, outcome: Outcome, provider: Connected, *, made: bool) -> None:
-    """Adds to the error what became of the steps. A doubt that could be settled is none any more: that is raised."""
-    if isinstance(error, Overtaken):
-        told = "Another gateway has taken this one for dead, and settles what was made. Send it again in a while."
-        raise InDoubt(told, provider=provider.name) from error
-    if not isinstance(error, SigningError):
-        if outcome.again and isinstance(error, Exception):
-            _log.error("a saga was broken off", exc_info=error)
-            told = "The gateway could not finish this, and keeps trying to find out what came of it."
-            raise InDoubt(told, provider=provider.name) from error
-        return
-    settled: type[SigningError] = Unavailable
-    if outcome.again:
-        error.message += " The gateway keeps trying to put this right."
-        return
-    if outcome.things:
-        settled, told = Misbehaved, f" What may be left behind: {', '.join(outcome.things)}."
-    elif isinstance(error, InDoubt):
-        told = " The gateway has looked: nothing of it is there. Try again."
-    else:
-        told = " What had been made was removed again." if made else ""
-    if isinstance(error, InDoubt):
-        raise settled(error.message + told, provider=error.provider, path=error.path, status=error.status) from error
-    error.message += told

@@ -239,6 +239,8 @@ class Writing(Showing):
                 raise error from None
             if look(now) != look(before):
                 return now
+            if error.in_flight:
+                raise
             settled = f"{error.message} The gateway has looked: nothing has changed. Try again."
             raise Unavailable(settled, provider=error.provider, path=error.path) from error
 

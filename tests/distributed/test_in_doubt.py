@@ -187,3 +187,41 @@ async def test_the_key_of_a_change_tells_later_what_nobody_could_find_out_at_onc
             assert await there.client.done(name, **keyed) == told
             [(old, new)] = [pair for pair in zip(before, size(there), strict=True) if pair[0] != pair[1]]
             assert sum(old[1:]) + (name.startswith("add")) == sum(new[1:]), name
+
+
+async def test_call_that_lands_after_it_was_given_up_is_waited_for_and_not_made_twice(
+    tmp_path: Path, authority: Authority
+) -> None:
+    clock = Ahead()
+    guarded = Guarded(load_sandbox("easyink")(authority=authority))
+    async with (
+        guarded.serving(),
+        inside(tmp_path, clock, [guarded.table | {"timeout": 0.4}], sagas={"lease": 2.5}) as client,
+    ):
+        given = await WRITES["easyink"].prepare(client) | {"idempotencyKey": "a key"}
+        late = Fault(path="*/signingSessionDrafts", method="POST", kind="status", status=0, delay_ms=1_200)
+        guarded.sandbox.faults.append(late)
+        for _ in range(2):
+            [problem] = (await client.mutate("createSession", **given))["problems"]
+            assert problem["code"] == "IN_DOUBT"
+        assert await client.settled() == []
+        assert not things(guarded.sandbox, clock), "what landed late was left"
+        await client.done("createSession", **given)
+        assert len(things(guarded.sandbox, clock)) == 1
+
+
+async def test_single_call_that_lands_after_it_was_given_up_is_not_made_twice(tmp_path: Path, authority: Authority) -> None:
+    guarded = Guarded(load_sandbox("easyink")(authority=authority))
+    async with (
+        guarded.serving(),
+        inside(tmp_path, Ahead(), [guarded.table | {"timeout": 0.4}], sagas={"lease": 2.5}) as client,
+    ):
+        asked = await order(client, "easyink", 1, start=False)
+        session = (await client.done("createSession", **asked))["session"]["id"]
+        given = {"session": session, "participant": PEOPLE[0], "idempotencyKey": "a key"}
+        guarded.sandbox.faults.append(Fault(path="*/participants", method="POST", kind="status", status=0, delay_ms=1_200))
+        [problem] = (await client.mutate("addParticipant", **given))["problems"]
+        assert problem["code"] == "IN_DOUBT"
+        told = await client.done("addParticipant", **given)
+        [dossier] = guarded.sandbox.office.dossiers.values()
+        assert [told["participant"]["key"]] == list(dossier.people)
