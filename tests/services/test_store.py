@@ -313,14 +313,14 @@ filters = st.builds(
 def _between(at: datetime | None, lower: datetime | None, upper: datetime | None) -> bool:
     if lower is None and upper is None:
         return True
-    return at is not None and (lower is None or at >= lower) and (upper is None or at < upper)
+    return at is not None and (lower is None or at >= lower) and (upper is None or at <= upper)
 
 
 def _matches(each: Session, wanted: SessionFilter) -> bool:
     return (
         (wanted.providers is None or each.provider in wanted.providers)
         and (wanted.kinds is None or each.kind in wanted.kinds)
-        and (wanted.statuses is None or each.status in wanted.statuses)
+        and (each.status is not SessionStatus.DELETED if wanted.statuses is None else each.status in wanted.statuses)
         and _between(each.created_at or NOW, wanted.created_from, wanted.created_to)
         and _between(each.due_at, wanted.due_from, wanted.due_to)
         and (wanted.title_contains is None or wanted.title_contains.casefold() in (each.title or "").casefold())
