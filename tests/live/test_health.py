@@ -41,8 +41,9 @@ async def following(client: LiveClient, *names: str) -> AsyncIterator[tuple[str,
 
 async def read(scene: Scene, provider: str) -> None:
     await scene.ask(
-        'query($p: String!, $n: Duration) { sessionByKey(provider: $p, key: "lease/elsewhere", maxAge: $n) { id } }',
+        "query($p: String!, $k: String!, $n: Duration) { sessionByKey(provider: $p, key: $k, maxAge: $n) { id } }",
         p=provider,
+        k="lease/elsewhere" if provider == "persist" else "404",
         n=NOW,
     )
 
