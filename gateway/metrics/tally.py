@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from gateway.metrics.histogram import Histogram
+from gateway.store.body import UNDECODABLE
 
 CREATED: Final = "CREATED"
 """Beside the statuses that sessions end in: that one began."""
@@ -68,7 +69,7 @@ def decode(body: bytes) -> Tally:
     """From the store. What another version of the gateway has counted in a way that this one cannot read counts nothing."""
     try:
         return _DECODER.decode(body)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return Tally()
 
 

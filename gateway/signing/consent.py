@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from gateway.directory import Connected, Directory
 from gateway.signing.editing import Editing
 from gateway.store import Store
+from gateway.store.body import UNDECODABLE
 from providers.authorization import Token
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
@@ -107,7 +108,7 @@ def _decoded(body: bytes, kind: type[K]) -> K | None:
     """What was kept; what another version of the gateway has kept in another form is asked for again, as if it were gone."""
     try:
         return msgspec.msgpack.decode(body, type=kind)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return None
 
 

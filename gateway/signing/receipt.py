@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.body import UnreadableBody, decode_session
+from gateway.store.body import UNDECODABLE, UnreadableBody, decode_session
 from providers.errors import InDoubt
 from providers.model import Session, SessionRef
 
@@ -44,7 +44,7 @@ def decode_receipt(body: bytes) -> Receipt:
         receipt = msgspec.msgpack.decode(body, type=Receipt)
     except msgspec.ValidationError:
         receipt = _decode_former(body)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise InDoubt(_UNREADABLE, path=_PATH) from error
     if receipt.version > _VERSION:
         raise InDoubt(_UNREADABLE, path=_PATH)
@@ -62,6 +62,6 @@ def decode_before(body: bytes) -> Session:
 def _decode_former(body: bytes) -> Receipt:
     try:
         former = msgspec.msgpack.decode(body, type=_FormerReceipt)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise InDoubt(_UNREADABLE, path=_PATH) from error
     return Receipt(SessionRef(former.session.provider, former.session.key), former.child)

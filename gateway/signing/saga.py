@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.directory import Connected
 from gateway.store import Store
-from gateway.store.body import UnreadableBody, decode_session, encode_session
+from gateway.store.body import UNDECODABLE, UnreadableBody, decode_session, encode_session
 from gateway.store.sagas import Overtaken, Remainder, Saga
 from providers.adapter import Steps
 from providers.errors import (
@@ -236,7 +236,7 @@ def decode_pivot(body: bytes) -> Pivot:
     """A pivot that was stored. Raises ``UnreadableBody`` for one of another build, which that one can roll forward."""
     try:
         return msgspec.msgpack.decode(body, type=Pivot)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise UnreadableBody("The stored pivot cannot be read.") from error
 
 

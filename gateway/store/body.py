@@ -27,7 +27,8 @@ _COUNT: Final = len(fields(Session))
 _HEAD: Final = _MAP + _COUNT.to_bytes(2)
 _LABELLED: Final = _MAP + (_COUNT + 1).to_bytes(2) + _LABEL + msgspec.msgpack.encode(VERSION)
 _PARTS: Final = ("documents", "participants", "signatures", "fields")
-_FAILURES: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, RecursionError)
+UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, RecursionError)
+"""The exceptions for bytes of the store that are not what they should be: no UTF-8 and deep nesting are none of msgspec's."""
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Session)
 _anything: Final = msgspec.msgpack.Decoder()
@@ -54,7 +55,7 @@ def decode_session(body: bytes) -> Session:
     """A stored session of any version. Raises ``UnreadableBody``."""
     try:
         return _decoder.decode(body) if body.startswith(_LABELLED) else _decode_other(body)
-    except _FAILURES as error:
+    except UNDECODABLE as error:
         raise UnreadableBody("The stored state is damaged.") from error
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
+from gateway.store.body import UNDECODABLE
 from gateway.store.unreadable import word_of
 from providers.errors import Misbehaved, ProblemCode, SigningError, of_code
 
@@ -250,7 +251,7 @@ def _decoded(problem: bytes | None) -> SigningError | None:
         return None
     try:
         said = msgspec.msgpack.decode(problem, type=_Problem)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return Misbehaved("The reason was stored by another version of the gateway, and this one cannot read it.")
     return of_code(said.code)(said.message, provider=said.provider, provider_code=said.provider_code)
 

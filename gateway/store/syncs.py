@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.store import table
+from gateway.store.body import UNDECODABLE
 from gateway.store.upsert import upsert
 from providers.model import UnreadableRow
 
@@ -98,5 +99,5 @@ def _named(body: bytes | None) -> tuple[UnreadableRow, ...]:
     """Rows that were named; none where another version of the gateway has named them in another form."""
     try:
         return () if body is None else _rows.decode(body)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return ()

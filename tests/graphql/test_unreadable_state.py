@@ -12,11 +12,11 @@ import httpx
 import msgspec
 import pytest
 from scene import Scene, free_port
-from sqlalchemy import select, text, update
+from sqlalchemy import LargeBinary, insert, select, text, update
 
 from gateway.app import create_app
 from gateway.server import serving
-from gateway.store import Store, table
+from gateway.store import Saga, SagaState, Store, table
 from gateway.store.body import VERSION
 
 LIST = """query Q($age: Duration) { sessions(first: 50, maxAge: $age) {
@@ -160,3 +160,54 @@ async def test_events_and_deliveries_of_a_newer_gateway_are_passed_over(scene: S
         await older.settle(made)
         log = (await older.data(LOG))["sessionEvents"]["nodes"]
         assert "STATUS_CHANGED" in [event["type"] for event in log[0]["events"]["nodes"]]
+
+
+WHOLE = """query Q {
+  sessions(first: 50) { totalCount nodes { id events(first: 50) { nodes { type } } } sources { provider outcome } }
+  webhookDeliveries(first: 50) { nodes { id problem { code } } } leftovers(first: 50) { nodes { id } }
+  signatures(first: 50) { totalCount } comparison { providers { provider { name } requests } }
+  providers { name credentials { state } sync { openSessions } sessionCounts { toSign } } }"""
+DAMAGE = {
+    "nothing": b"",
+    "no UTF-8": b"\x94\xa1\xff\xa1\xff\xa1\xff\xa1\xff",
+    "a member that is no UTF-8": msgspec.msgpack.encode([["easyink", "k"], None]).replace(b"easy", b"ea\xff\xfe"),
+    "deep nesting": b"\x91" * 5_000,
+    "another thing": msgspec.msgpack.encode({"another": [1, "two"]}),
+}
+BODIES = [
+    column
+    for each in table.metadata.sorted_tables
+    for column in each.c
+    if isinstance(column.type, LargeBinary) and each is not table.part
+]
+
+
+@pytest.mark.parametrize("body", DAMAGE.values(), ids=DAMAGE)
+async def test_damage_in_any_stored_body_costs_itself_alone(
+    scene: Scene, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not only sessions are stored encoded: unreadable rows, receipts, sagas, problems, figures and tokens are as well."""
+    order = await scene.order("easyink", idempotencyKey="again")
+    made = (await scene.done("createSession", **order))["session"]
+    kept = [made, await scene.create("seal"), await scene.create("signicat"), await scene.create("persist")]
+    await scene.client.post("/webhooks/signicat", content=b"{}")
+    before = await scene.data(WHOLE)
+    store = await Store.open(scene.settings.database.url)
+    saga = Saga(id="open", provider="easyink", marker="m4rk", owner="gone", begun_at=scene.clock.now(), state=SagaState.UNDOING)
+    await store.sagas.begin(replace(saga, pivot=b"", result=b""))
+    async with store.events._engine.begin() as connection:
+        await connection.execute(insert(table.secret).values(kind="token", key="easyink", body=b""))
+        for column in BODIES:
+            await connection.execute(update(column.table).values({column.name: body}))
+    await store.close()
+    async with beside(scene) as other:
+        for _ in range(2):
+            found = await other.data(WHOLE)
+            assert found["sessions"]["totalCount"] == len(kept)
+            assert {each["id"] for each in found["sessions"]["nodes"]} == {each["id"] for each in kept}
+            assert found["sessions"]["sources"] == before["sessions"]["sources"]
+            assert len(found["webhookDeliveries"]["nodes"]) == len(before["webhookDeliveries"]["nodes"])
+            assert [each["name"] for each in found["providers"]] == [each["name"] for each in before["providers"]]
+        again = await other.mutate("createSession", **order)
+        assert [each["code"] for each in again["problems"]] == ["IN_DOUBT"]
+    assert not [each for each in caplog.records if each.exc_info]
