@@ -15,8 +15,13 @@ import httpx
 _SAFE: Final = "%/:?#[]@!$&'()*+,;=~"
 """What stays as it is in the path and the query of an address."""
 _BEGINNING: Final = "must be an address that begins with https:// (or http:// for a sandbox)"
+_NO_HOST: Final = "has a host that is none: write a name, an IPv4 address, or an IPv6 address in brackets"
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?").fullmatch
 _LONGEST_NAME: Final = 253
+_LONGEST_ADDRESS: Final = 4_096
+"""It leaves room for a path behind it: httpx takes 65,536 characters in all."""
+_BEHIND_BRACKET: Final = re.compile(r"\][^:]").search
+"""What ``urlsplit`` overlooks between an IPv6 address and its port."""
 _PLAIN_KEY: Final = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
 _PLAIN: Final = re.compile(rf"[\w.{re.escape(_SAFE)}-]*", re.ASCII).fullmatch
 """To see that nothing has to be quoted, as most often, costs a quarter of quoting."""
@@ -50,6 +55,12 @@ def whole_address(value: str) -> str:
         raise ValueError(_BEGINNING)
     if "@" in parts.netloc:
         raise ValueError("must not hold credentials; give them under their own keys")
+    if len(value) > _LONGEST_ADDRESS:
+        raise ValueError(f"must be at most {_LONGEST_ADDRESS} characters long")
+    try:
+        httpx.URL(value)
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError(_NO_HOST) from None
     return value
 
 
@@ -60,17 +71,19 @@ def split_address(value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
     except ValueError:
-        raise ValueError("has a host that is none: write a name, an IPv4 address, or an IPv6 address in brackets") from None
+        raise ValueError(_NO_HOST) from None
     if "#" in value:
         raise ValueError("must not have a fragment (#): write the address alone")
     try:
         port = parts.port
     except ValueError:
         port = 0
+    if _BEHIND_BRACKET(parts.netloc):
+        raise ValueError(_NO_HOST)
     if port == 0 or parts.netloc.endswith(":"):
         raise ValueError("has a port that is none: write a number from 1 to 65535 behind the colon, or leave both out")
-    if parts.hostname and not _is_host(parts.hostname):
-        raise ValueError("has a host that is none: write a name, an IPv4 address, or an IPv6 address in brackets")
+    if parts.hostname and not _is_host(parts.hostname, bracketed="[" in parts.netloc):
+        raise ValueError(_NO_HOST)
     return parts
 
 
@@ -92,9 +105,9 @@ def path_template(template: str, default: str) -> Iterator[str]:
         yield f"may hold nothing in braces but {keys}" if keys else "must not hold braces"
 
 
-def _is_host(host: str) -> bool:
-    """Whether it is an IP address or a name: what ends in a number has to be an address."""
-    if ":" in host or host.rpartition(".")[2].isdecimal():
+def _is_host(host: str, *, bracketed: bool) -> bool:
+    """Whether it is an IP address or a name: what ends in a number, or stands in brackets, has to be an address."""
+    if bracketed or ":" in host or host.rpartition(".")[2].isdecimal():
         try:
             ip_address(host)
         except ValueError:

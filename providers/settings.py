@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -16,6 +18,7 @@ TransportName = Literal["http1", "httpx"]
 _MOST_SECONDS: Final = 100 * 366 * 86_400.0
 MOST_NUMBER: Final = 2**53
 """The largest number that JSON and a float have in common."""
+_UNSENDABLE: Final = frozenset({"Cc", "Cs"})
 HttpUrl = Annotated[str, AfterValidator(base_address)]
 """An address that paths are put behind."""
 HttpQueryUrl = Annotated[str, AfterValidator(whole_address)]
@@ -23,12 +26,34 @@ HttpQueryUrl = Annotated[str, AfterValidator(whole_address)]
 
 
 def bounded(value: object) -> object:
-    """A number of the configuration, small enough to be computed with. Raises ``ValueError``."""
+    """A value of the configuration: numbers small enough to be computed with, texts that can be sent. Raises ``ValueError``."""
     if isinstance(value, float) and not abs(value) <= _MOST_SECONDS:
         raise ValueError("must be a number of at most a hundred years in seconds (3162240000)")
     if isinstance(value, int) and abs(value) > MOST_NUMBER:
         raise ValueError(f"must be a number of at most {MOST_NUMBER}")
+    if not all(map(_is_line, _texts(value))):
+        raise ValueError("must be one line of text in UTF-8: look for a line break at its end, or another control character")
     return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case SecretStr():
+            yield value.get_secret_value()
+        case Path():
+            yield str(value)
+        case tuple():
+            for item in value:
+                yield from _texts(item)
+        case dict():
+            yield from _texts((*value, *value.values()))
+
+
+def _is_line(text: str) -> bool:
+    """Whether it has neither control characters nor halves of characters, as which bytes that are no UTF-8 are read."""
+    return text.isprintable() or not any(category(char) in _UNSENDABLE for char in text)
 
 
 class ProviderSettings(BaseModel):

@@ -13,6 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from providers.settings import bounded
+
 Scheme = Literal["hmac-sha256-hex", "hmac-sha256-base64", "secret"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
@@ -48,6 +50,8 @@ class WebhookSettings(BaseModel):
     scheme: Scheme = "hmac-sha256-hex"
     secrets: tuple[SecretStr, ...] = ()
     window: float = Field(default=300.0, gt=0, le=86_400)
+
+    _bounded = field_validator("*")(bounded)
 
     @field_validator("header")
     @classmethod

@@ -106,7 +106,7 @@ def test_four_providers_are_read_with_their_secrets_from_the_environment(file: P
     assert persist.base_url == "https://signatures.example.com"
     assert getattr(seal, "process_id") == 7  # noqa: B009 (the type is the provider's own)
     assert ink.path("create_draft") == "/v2/drafts"
-    assert ink.path("fetch_draft", session="a/b") == ink.PATHS["fetch_draft"].format(session="a%2Fb")
+    assert ink.path("fetch_draft", session="a b") == ink.PATHS["fetch_draft"].format(session="a%20b")
 
 
 def test_an_empty_file_is_a_gateway_without_providers(tmp_path: Path) -> None:
@@ -486,6 +486,9 @@ ODD_ADDRESSES = {
     "http://[::1": "host",
     "https://300.1.2.3": "host",
     "https://a..b": "host",
+    "https://[::1]x:80": "host",
+    "https://[v1.x]": "host",
+    "https://sign.example.com/" + "a" * 70_000: "4096 characters",
 }
 ADDRESSES = ("server.public_url", "authentication.jwks_url", "base_url", "token_url", "identity_url", "redirect_uri")
 WITH_QUERY = ("authentication.jwks_url", "redirect_uri")
@@ -529,6 +532,7 @@ def test_address_that_cannot_be_called_is_a_mistake_under_its_key(key: str) -> N
         ("redis.url", "redis://host:6379/0#f"),
         ("redis.url", "redis://host:6379/0?speed=1"),
         ("redis.url", "redis://"),
+        ("redis.url", "redis://[::1]x:6379/0"),
         ("redis.url", "unix://"),
     ],
 )
@@ -556,3 +560,34 @@ def test_proxy_of_the_environment_that_is_none_is_a_mistake(value: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse({"providers": [_row("persist")]}, {"HTTPS_PROXY": value})
     assert "the environment variable HTTPS_PROXY" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("persist", "display_name"),
+        ("persist", "environment"),
+        ("seal", "api_key"),
+        ("signicat", "client_id"),
+        ("signicat", "client_secret"),
+        ("signicat", "account_id"),
+    ],
+)
+@pytest.mark.parametrize("odd", ["\n", "\r", "\x00", "\x1b[2J", "\udcff"])
+def test_text_that_cannot_be_sent_is_a_mistake_under_its_key(kind: str, name: str, odd: str) -> None:
+    """A secret that was read from a file ends in a line break; a variable that is no UTF-8 has halves of characters."""
+    found = _mistakes({"providers": [_row(kind, **{name: f"w0rd-53cr3t{odd}"})]})
+    assert found.keys() == {f"providers[{kind}].{name}"}
+    assert "53cr3t" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"), [("database", "url"), ("uploads", "folder"), ("authentication", "typ"), ("authentication", "audience")]
+)
+def test_text_of_a_section_that_cannot_be_sent_is_a_mistake_under_its_key(section: str, key: str) -> None:
+    assert _mistakes({section: {key: "sqlite:///a\x00b"}}).keys() == {f"{section}.{key}"}
+
+
+def test_secret_of_a_webhook_that_ends_in_a_line_break_is_a_mistake() -> None:
+    row = _row("signicat", webhook={"secrets": ["0123456789abcdef\n"]})
+    assert "one line" in _mistakes({"providers": [row]})["providers[signicat].webhook.secrets"]
