@@ -49,7 +49,10 @@ def decoder(content: Iterable[str], transfer: Iterable[str] = ()) -> Decoder | N
     transfer coding is not, as it hides where the body ends.
     """
     named = [coding for coding in _codings(content) if coding in _DECODABLE or coding in _UNDECODABLE]
-    named += [coding for coding in _codings(transfer) if coding not in _FRAMING]
+    # Another spelling of ``chunked`` is unknown too: the parser has not read the chunks, and would pass on their sizes.
+    named += [
+        coding for value in transfer for part in value.split(",") if (coding := part.strip(" \t").lower()) not in _FRAMING
+    ]
     if not named:
         return None
     if len(named) > _MOST_CODINGS or not _DECODABLE.issuperset(named):

@@ -10,12 +10,13 @@ from typing import Final, cast
 import httptools
 
 from providers.http1.answer import Incoming
-from providers.http1.repair import HeadRepair
+from providers.http1.repair import HeadRepair, is_plain_coding
 from providers.http_transport import TimeoutException, TransportError
 
 _HEAD_BYTES: Final = 262_144
 _EARLY_BYTES: Final = 2 * _HEAD_BYTES
 _HEADERS: Final = 1_000
+_CODING: Final = b"transfer-encoding"
 
 
 class Connection(asyncio.Protocol):
@@ -160,13 +161,16 @@ class Connection(asyncio.Protocol):
             raise TransportError("An answer came that nobody asked for.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. Raises where there are more than are taken; trailers are passed over."""
+        """A header. Raises where there are more than are taken, or the head has to be repaired; trailers are passed over."""
         self._unheard = 0
         self._headed += len(name) + len(value)
         if not self._answer.status_code:
             self._answer.raw.append((name, value))
         if self._headed > _HEAD_BYTES or len(self._answer.raw) > _HEADERS:
             raise TransportError("The head of the answer is too large.")
+        # The parser would hand out chunks with their sizes as the body, and be content.
+        if len(name) == len(_CODING) and self._repair is None and name.lower() == _CODING and not is_plain_coding(value):
+            raise TransportError("The parser does not read this transfer coding as it is meant.")
 
     def on_headers_complete(self) -> None:
         """A head is whole: that of the answer, or one that only says that the answer will come."""

@@ -8,6 +8,7 @@ import gzip
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -95,6 +96,7 @@ def framed(*lines: bytes, body: bytes = SAID, end: bytes = b"\r\n") -> bytes:
 
 LENGTH = b"content-length: %d" % len(SAID)
 CHUNKED = b"transfer-encoding: chunked"
+CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(SAID), SAID)
 SPELLED = {
     "no reason": framed(b"HTTP/1.1 200", LENGTH),
     "no reason behind a blank": framed(b"HTTP/1.1 200 ", LENGTH),
@@ -118,6 +120,7 @@ SPELLED = {
     ),
     "a size with zeros before it": framed(b"HTTP/1.1 200 OK", CHUNKED, body=b"000%x\r\n%b\r\n000\r\n\r\n" % (len(SAID), SAID)),
     "the coding in capitals": framed(b"HTTP/1.1 200 OK", CHUNKED.upper(), body=b"%x\r\n%b\r\n0\r\n\r\n" % (len(SAID), SAID)),
+    "a coding with a tab behind it": framed(b"HTTP/1.1 200 OK", CHUNKED + b"\t", body=CHUNKS),
     "hints before it": b"HTTP/1.1 102 Processing\r\n\r\n" * 5 + framed(b"HTTP/1.1 200 OK", LENGTH),
     "a hint with lines that end in LF": b"HTTP/1.1 103 Early Hints\nlink: </x>\n\n"
     + framed(b"HTTP/1.1 200 OK", LENGTH, LENGTH),
@@ -133,6 +136,43 @@ async def test_an_answer_is_read_as_others_spell_it(opened, spelled, size):
     said = SPELLED[spelled]
     pieces = [said[at : at + size] for at in range(0, len(said), size)]
     async with peer(always(*pieces, then="leave")) as url:
+        assert await asked(opened, url) == (200, SAID)
+
+
+CODED = {
+    "that does nothing, beside a length": framed(b"HTTP/1.1 200 OK", b"transfer-encoding: identity", LENGTH),
+    "that does nothing, until the end": framed(b"HTTP/1.1 200 OK", b"transfer-encoding: identity"),
+    "of no name": framed(b"HTTP/1.1 200 OK", b"transfer-encoding:", LENGTH),
+    "twice": framed(b"HTTP/1.1 200 OK", CHUNKED, CHUNKED, body=CHUNKS),
+    "twice in a list": framed(b"HTTP/1.1 200 OK", CHUNKED + b", chunked", body=CHUNKS),
+    "before a comma": framed(b"HTTP/1.1 200 OK", CHUNKED + b" ,", body=CHUNKS),
+    "before one that does nothing": framed(b"HTTP/1.1 200 OK", CHUNKED + b", identity", body=CHUNKS),
+    "behind one that does nothing": framed(b"HTTP/1.1 200 OK", b"transfer-encoding: identity", CHUNKED, body=CHUNKS),
+    "with quotation marks": framed(b"HTTP/1.1 200 OK", b'transfer-encoding: "chunked"', body=CHUNKS),
+    "with a parameter": framed(b"HTTP/1.1 200 OK", CHUNKED + b";q=1", body=CHUNKS),
+    "before another": framed(b"HTTP/1.1 200 OK", CHUNKED + b", gzip", body=CHUNKS),
+}
+
+
+@pytest.mark.parametrize("coded", CODED)
+@pytest.mark.parametrize("size", [1, 100_000])
+async def test_transfer_coding_in_odd_spelling_is_read_or_refused_but_never_part_of_the_body(opened, coded, size):
+    said = CODED[coded]
+    pieces = [said[at : at + size] for at in range(0, len(said), size)]
+    async with peer(always(*pieces, then="leave")) as url:
+        with suppress(TransportError):
+            assert await asked(opened, url) == (200, SAID)
+
+
+REPAIRED = {what: CODED[what] for what in CODED if not what.startswith(("with", "before another"))} | {
+    "blanks before a colon": framed(b"HTTP/1.1 200 OK", b"x-kind : a", LENGTH.replace(b":", b" \t:")),
+}
+
+
+@pytest.mark.parametrize("repaired", REPAIRED)
+@pytest.mark.parametrize("transport", ["http1"])
+async def test_head_that_httpx_refuses_is_read_by_our_own_transport(opened, repaired):
+    async with peer(always(REPAIRED[repaired], then="leave")) as url:
         assert await asked(opened, url) == (200, SAID)
 
 
