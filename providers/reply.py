@@ -6,11 +6,11 @@ import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from providers.coercion import count, seconds
+from providers.coercion import count, instant, seconds
 from providers.content_disposition import filename
 from providers.decoding import decode, decode_page
 from providers.errors import (
@@ -36,6 +36,7 @@ _FIRST_OF_MARKS = BOM_UTF8[:1]
 _CODE = re.compile(r"\w[\w.-]{0,63}")
 _MOST_CODE_DIGITS = 6
 _MEDIA_TYPE_LENGTH = 127
+_RETRY_AFTER_CHARACTERS = 1_000
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
 """What a token of HTTP is made of (RFC 9110, 5.6.2), capitals aside."""
 _BY_STATUS: Mapping[int, type[SigningError]] = {
@@ -171,12 +172,19 @@ def _clean(words: str | None, secrets: Iterable[str]) -> str | None:
 
 
 def _retry_after(reply: Reply, now: datetime) -> float | None:
-    value = reply.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    if (stated := seconds(value)) is not None:
-        return stated
+    """The seconds to wait: as a number or a date, and where the header came several times, the longest of all."""
+    value = reply.headers.get("retry-after", "")[:_RETRY_AFTER_CHARACTERS].strip()
+    stated = [seconds(each) for each in value.split(",")]
+    if None not in stated:
+        return max(filter(None, stated), default=stated[0])
+    until = instant(value) or _date(value)
+    return None if until is None else seconds(max(0.0, (until - now).total_seconds()))
+
+
+def _date(value: str) -> datetime | None:
+    """A date of HTTP in any of its three forms (RFC 9110, 5.6.7), of which that of C's ``asctime`` names no zone: it is UTC."""
     try:
-        return seconds(max(0.0, (parsedate_to_datetime(value) - now).total_seconds()))
+        at = parsedate_to_datetime(value)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

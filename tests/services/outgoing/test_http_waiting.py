@@ -58,7 +58,35 @@ async def test_retry_after_as_a_date_is_honoured(connect, watch):
     assert watch.slept == [4.0]
 
 
-@pytest.mark.parametrize("value", ["soon", "-3", "\u00b2", "", "1e3", "Thu, 99 Foo 2026 00:00:00"])
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%a, %d %b %Y %H:%M:%S -0000",
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %d %H:%M:%S %Y",
+        "%Y-%m-%dT%H:%M:%SZ",
+    ],
+)
+async def test_retry_after_is_read_in_every_form_of_a_date(connect, watch, spelled):
+    later = (watch.now() + timedelta(seconds=4)).strftime(spelled)
+    provider = Scripted(Response(status_code=503, headers={"retry-after": later}), Response(status_code=204))
+    http = await connect(provider)
+    await http.request("GET", "/things")
+    assert watch.slept == [4.0]
+
+
+@pytest.mark.parametrize(("value", "pause"), [("3, 3", 3.0), ("0, 5", 5.0), ("0", 0.0), (" 2.5 ", 2.5)])
+async def test_retry_after_that_came_several_times_is_the_longest(connect, watch, value, pause):
+    provider = Scripted(Response(status_code=503, headers={"retry-after": value}), Response(status_code=204))
+    http = await connect(provider)
+    await http.request("GET", "/things")
+    assert watch.slept == [pause]
+
+
+@pytest.mark.parametrize(
+    "value", ["soon", "-3", "3, soon", "0001-01-01T00:00:00", "\u00b2", "", "1e3", "Thu, 99 Foo 2026 00:00:00"]
+)
 async def test_a_retry_after_that_cannot_be_read_counts_as_none(connect, watch, value):
     provider = Scripted(Response(status_code=429, headers={"retry-after": value}))
     http = await connect(provider)
