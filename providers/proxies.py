@@ -2,7 +2,8 @@
 
 An entry of ``NO_PROXY`` is ``*`` for every host, a host or domain (``example.org``, ``.example.org``, ``*.example.org``:
 each with all that is below it), an address, or a network of addresses (``10.0.0.0/8``, ``fd00::/8``); each may name a port,
-before which an IPv6 address stands in brackets. Entries are separated by commas or spaces, and case does not matter.
+before which an IPv6 address stands in brackets, and a scheme before all of it, as httpx reads it. A domain may be spelled in
+any script. Entries are separated by commas or spaces, and case does not matter.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.request import getproxies
 
+import httpx
+
 _MOST_ENTRIES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Exempt:
-    """Hosts that are reached without a proxy: a network or a domain, on one port or on all."""
+    """Hosts that are reached without a proxy: a network or a domain, on one port or on all, by one scheme or any."""
 
+    scheme: str
     network: IPv4Network | IPv6Network | None
     domain: str
     port: int | None
 
-    def covers(self, host: str, address: IPv4Address | IPv6Address | None, port: int) -> bool:
-        if self.port not in {None, port}:
+    def covers(self, scheme: str, host: str, address: IPv4Address | IPv6Address | None, port: int) -> bool:
+        if self.port not in {None, port} or self.scheme not in {"", "all", scheme}:
             return False
         if self.domain == "*":
             return True
@@ -49,7 +53,7 @@ class Proxies:
             return None
         host = host.lower().strip("[]").rstrip(".")
         address = _ip(host)
-        return None if any(each.covers(host, address, port) for each in self._exempt) else found
+        return None if any(each.covers(scheme, host, address, port) for each in self._exempt) else found
 
 
 def _address(proxy: str) -> str:
@@ -59,11 +63,20 @@ def _address(proxy: str) -> str:
 
 def _exempt(value: str) -> Iterator[_Exempt]:
     for entry in value.replace(",", " ").lower().split()[:_MOST_ENTRIES]:
-        host, port = _split(entry)
+        scheme, _, rest = entry.rpartition("://")
+        host, port = _split(rest.rstrip("/"))
         network = _network(host)
-        domain = "*" if host == "*" else host.removeprefix("*").strip(".*")
+        domain = "*" if host == "*" else _ascii(host.removeprefix("*").strip(".*"))
         if network is not None or domain:
-            yield _Exempt(network, domain, port)
+            yield _Exempt(scheme, network, domain, port)
+
+
+def _ascii(domain: str) -> str:
+    """A domain as it is called: one in another script than ASCII in its encoding for DNS (RFC 5891)."""
+    try:
+        return domain if domain.isascii() else httpx.URL(f"http://{domain}").raw_host.decode("ascii")
+    except (httpx.InvalidURL, UnicodeError):
+        return domain
 
 
 def _split(entry: str) -> tuple[str, int | None]:

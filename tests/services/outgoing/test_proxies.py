@@ -36,6 +36,13 @@ SPARED = [
     ("[fd00::]/8", "http://[fd12::1]"),
     ("10.0.0.0/8", "http://[::ffff:10.1.1.1]"),
     ("localhost", "http://localhost:9"),
+    ("https://provider.example", "https://api.provider.example"),
+    ("https://provider.example/", "https://provider.example"),
+    ("all://provider.example:8443", "https://provider.example:8443"),
+    ("http://10.0.0.0/8", "http://10.1.1.1"),
+    ("http://[::1]:8080", "http://[::1]:8080"),
+    ("b\u00fccher.example", "https://api.xn--bcher-kva.example"),
+    ("*.B\u00dcCHER.example", "https://xn--bcher-kva.example"),
 ]
 PROXIED = [
     ("", "https://provider.example"),
@@ -53,6 +60,10 @@ PROXIED = [
     ("10.0.0.0/99", "http://10.0.0.1"),
     ("provider.example:port", "https://provider.example"),
     ("*.*", "https://provider.example"),
+    ("http://provider.example", "https://provider.example"),
+    ("https://provider.example:8443", "https://provider.example"),
+    ("://", "https://provider.example"),
+    ("\u2488.example", "https://provider.example"),
 ]
 
 
