@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final, Protocol
 
 from providers.errors import Invalid, TooLarge
@@ -60,8 +61,8 @@ class NumberBound:
     """The digits of a number: no conversion that follows may overflow."""
 
     def check(self, value: Any, budget: Budget) -> None:
-        """Refuses an integer that no 64 bits hold, and a long text in its place."""
-        if type(value) is int and not -_INTEGER <= value < _INTEGER:
+        """Refuses an integer that no 64 bits hold, a decimal that is beyond all, and a long text in its place."""
+        if (type(value) is int and not -_INTEGER <= value < _INTEGER) or (type(value) is float and not isfinite(value)):
             raise Invalid("This number has more digits than any that is taken here.")
         if type(value) is str:
             STRAY.check(value, budget)
@@ -140,6 +141,8 @@ class JsonBound:
                         below += each
                 elif type(each) is str:
                     characters += len(each)
+                else:
+                    NUMBER.check(each, budget)
             if values > self.values or characters > self.characters:
                 raise TooLarge(
                     f"This JSON is too large: at most {self.values:,} values and {self.characters:,} characters are taken."

@@ -263,3 +263,20 @@ async def test_what_is_named_twice_is_refused(scene: Scene) -> None:
     assert await refused("createSession", **same) == [["input", "documents", "1", "upload"]]
     assert scene.calls() == before
     assert (await scene.done("createSession", **order))["session"], "the upload is still there"
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 30, "-" + "9" * 30, "9" * 5_000, "1e99999"])
+@pytest.mark.parametrize("place", ["coordinate", "option"])
+async def test_number_beyond_all_is_refused_as_a_literal_too(scene: Scene, number: str, place: str) -> None:
+    session = await scene.create("easyink", start=False)
+    if place == "coordinate":
+        document = session["documents"][0]["id"]
+        asked = f'addField(input: {{document: "{document}", page: 1, x: {number}, y: 1, width: 9, height: 9}})'
+    else:
+        asked = f'createSession(input: {{provider: "easyink", title: "Lease", options: {{folder: [{number}]}}}})'
+    before = scene.calls()["easyink"]
+    answer = await scene.ask(f"mutation {{ {asked} {{ problems {{ code path }} }} }}")
+    told = [error["extensions"] for error in answer.get("errors", ())]
+    told += [each for payload in (answer.get("data") or {}).values() for each in payload["problems"]]
+    assert {each["code"] for each in told} == {"INVALID"}
+    assert scene.calls()["easyink"] == before
