@@ -5,6 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import ceil
@@ -37,6 +38,8 @@ _JSON: Final = b"application/json; charset=utf-8"
 _GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
 _ALWAYS: Final = ((b"cache-control", b"no-store"), *STRICT_RAW)
 _MUTATION: Final = "mutation"
+_ORIGIN: Final = re.compile(rb"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""How browsers write an origin (RFC 6454, 6.1): whatever stands beside the host, as a name of a user, is written by others."""
 
 
 class Endpoint:
@@ -141,6 +144,8 @@ class Endpoint:
             return False
         if origin is None or self._cors.allows(origin):
             return True
+        if not _ORIGIN.fullmatch(origin):
+            return False
         named = origin.decode("latin-1")
         return is_same_origin(named, host.decode("latin-1")) or normalize_origin(named) == self._origin
 

@@ -61,6 +61,27 @@ async def test_page_of_elsewhere_is_refused_with_403_before_the_upgrade(theatre:
     assert refused.value.response.status_code == 403
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://elsewhere.example@{}",
+        "http://a:b@{}",
+        "http://{}/page",
+        "http://{}?a",
+        "http://{}#a",
+        "//{}",
+        "ws://{}",
+        "http://{}/",
+    ],
+)
+async def test_origin_that_no_browser_writes_is_refused_although_it_names_this_host(theatre: Theatre, written: str) -> None:
+    origin = written.format(theatre.address.partition("//")[2])
+    with pytest.raises(InvalidStatus) as refused:
+        async with live(theatre.address, greeted=False, origin=origin):
+            pass
+    assert refused.value.response.status_code == 403
+
+
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:8000", None])
 async def test_a_page_of_ours_may_connect(theatre: Theatre, origin: str | None) -> None:
     async with live(theatre.address, origin=origin or theatre.address) as client:
