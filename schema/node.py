@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from binascii import b2a_base64
@@ -22,6 +23,7 @@ _ALPHABET = frozenset(ascii_letters + digits + "-_=")
 _SAFE_IN_URLS = bytes.maketrans(b"+/", b"-_")
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(list[str])
+_CAPITAL = re.compile(r"\B(?=[A-Z])")
 _KEYS = {
     "Session": 2,
     "Document": 3,
@@ -56,6 +58,11 @@ def opened(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def spoken(kind: str) -> str:
+    """A type of node in plain words: an error may be shown to whoever is not told the schema."""
+    return _CAPITAL.sub(" ", kind).lower()
+
+
 def unkeepable(key: str) -> bool:
     """Whether a key holds a NUL, which PostgreSQL takes in no text: nothing that is known has such a key."""
     return "\x00" in key
@@ -76,7 +83,7 @@ def parse(text: str, kind: str, path: Sequence[str] = ("id",)) -> list[str]:
     """The keys of an id of this type. Raises ``Invalid`` for an id of another type."""
     found, *keys = parse_any(text, path)
     if found != kind:
-        raise Invalid(f"This is the id of a {found}; the id of a {kind} is needed here.", path=path)
+        raise Invalid(f"This is the id of a {spoken(found)}; the id of a {spoken(kind)} is needed here.", path=path)
     return keys
 
 

@@ -16,7 +16,7 @@ from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
 from schema.describes import describes, resolved
 from schema.inputs import CreateSessionInput, SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
-from schema.node import child_ref, node_id, parse_any, session_ref
+from schema.node import child_ref, node_id, parse_any, session_ref, spoken
 from schema.paging import cursor, fingerprint, position, window
 from schema.problems import Problem
 from schema.scalars import Duration
@@ -89,7 +89,7 @@ async def _node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> objec
     session = await signing.session(model.SessionRef(keys[0], keys[1]))
     found: object = session if kind == "Session" else _child(session, kind, keys[-1])
     if found is None:
-        raise NotFound(f"There is no such {kind} (any more).", path=path)
+        raise NotFound(f"There is no such {spoken(kind)} (any more).", path=path)
     return found
 
 

@@ -42,7 +42,7 @@ def _parse_datetime(value: object) -> datetime:
             return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Invalid("A DateTime is written like 2026-05-01T12:00:00Z.")
+    raise Invalid("A time is written like 2026-05-01T12:00:00Z.")
 
 
 def _parse_duration(value: object) -> Duration:
@@ -53,7 +53,7 @@ def _parse_duration(value: object) -> Duration:
     except (isodate.ISO8601Error, ArithmeticError, ValueError):
         parsed = None
     if not isinstance(parsed, timedelta) or parsed < timedelta(0):
-        raise Invalid("A Duration is written like PT10M or P1Y.")
+        raise Invalid("A duration is written like PT10M or P1Y.")
     return Duration.of(parsed, str(value))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from liveclient import Failed, live
-from scene import Scene
+from scene import Scene, node_id
 from scene import scene as running
 
 from providers.authority import Authority
@@ -35,6 +35,19 @@ MISTAKES: dict[str, tuple[str, dict[str, Any]]] = {
     "a number that is too large": (LIST, {"n": 2**40}),
     "a time that is none": (ONE, {"id": "x", "age": "soon"}),
     "an id that is a list": (ONE, {"id": []}),
+    "a time in the text that is none": ('{ session(id: "x", maxAge: 7) { id } }', {}),
+    "a time in the text that is a list": ('{ session(id: "x", maxAge: ["P1D"]) { id } }', {}),
+    "a date that is a number": (LIST, {"f": {"createdFrom": 5}}),
+    "a date that is none": (LIST, {"f": {"updatedTo": "today"}}),
+    "an id of another type": (ONE, {"id": node_id("SignatureField", "a", "b", "c")}),
+    "an id of something that is not there": (
+        "query Q($id: ID!) { document(id: $id) { key } }",
+        {"id": node_id("Session", "a", "b")},
+    ),
+    "an id of a node of another type": (
+        "query Q($id: ID!) { node(id: $id) { id } }",
+        {"id": node_id("SignatureField", "a", "b", "c")},
+    ),
     "a field that is unknown": ("{ sesions { totalCount } }", {}),
     "a field within that is unknown": ("{ sessions { nodes { titel } } }", {}),
     "an argument that is unknown": ("{ sessions(firs: 1) { totalCount } }", {}),
@@ -76,7 +89,23 @@ NAMES = frozenset(
 )
 WORDS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLAIN = frozenset(
-    {"field", "id", "document", "value", "type", "name", "node", "path", "message", "code", "first", "number", "width"}
+    {
+        "field",
+        "id",
+        "document",
+        "value",
+        "type",
+        "name",
+        "node",
+        "path",
+        "message",
+        "code",
+        "first",
+        "number",
+        "width",
+        "session",
+        "signature",
+    }
 )
 
 
