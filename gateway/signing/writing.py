@@ -100,7 +100,6 @@ class Writing(Showing):
 
         async def duplicate(promise: str | None) -> Receipt:
             provider, session = await self._for_change(ref, Operation.DUPLICATE_SESSION)
-            self.policy.require_bytes(_SESSION)
             copy = await self._undertakings.run(
                 provider,
                 Operation.DUPLICATE_SESSION,
@@ -109,7 +108,7 @@ class Writing(Showing):
             )
             return Receipt(copy.ref)
 
-        self.policy.require_provider(ref.provider, _SESSION)
+        self._require_copy(ref)
         return await self._session_of(await self._once.do(once, ("duplicate", ref, title), duplicate))
 
     async def recreate_session(self, ref: SessionRef, title: str | None, reason: str, once: str | None = None) -> Session:
@@ -117,7 +116,6 @@ class Writing(Showing):
 
         async def recreate(promise: str | None) -> Receipt:
             provider, session = await self._for_change(ref, Operation.RECREATE_SESSION)
-            self.policy.require_bytes(_SESSION)
             copy = await self._undertakings.run(
                 provider,
                 Operation.RECREATE_SESSION,
@@ -127,7 +125,7 @@ class Writing(Showing):
             await self._read_again(ref)
             return Receipt(copy.ref)
 
-        self.policy.require_provider(ref.provider, _SESSION)
+        self._require_copy(ref)
         return await self._session_of(await self._once.do(once, ("recreate", ref, title, reason), recreate))
 
     async def update_session(self, ref: SessionRef, change: SessionChange, once: str | None = None) -> Session:
@@ -260,6 +258,11 @@ class Writing(Showing):
         """The outcome of a key is open, as its provider cannot be asked now."""
         what = "The gateway cannot find out yet what came of this. Send it again in a while."
         return InDoubt(what, path=("input", "idempotencyKey"), provider=provider, retry_after=self._retry_after)
+
+    def _require_copy(self, ref: SessionRef) -> None:
+        """Raises ``NotFound`` or ``Forbidden`` where this viewer may not copy that session, also where it was copied before."""
+        self.policy.require_provider(ref.provider, _SESSION)
+        self.policy.require_bytes(_SESSION)
 
     async def _for_change(
         self, ref: SessionRef, operation: Operation, path: tuple[str, ...] = _SESSION

@@ -50,6 +50,8 @@ ROOTS: dict[str, str | None] = {
     "Query.explainSession": f"{NATIVE} and {READ}",
     "Query.leftovers": "providers:admin",
     "Query.webhookDeliveries": "webhooks:admin",
+    "Mutation.duplicateSession": f"{WRITE} and {DOCUMENTS}",
+    "Mutation.recreateSession": f"{WRITE} and {DOCUMENTS}",
     "Mutation.beginAuthorization": "providers:authorize",
     "Mutation.completeAuthorization": "providers:authorize",
     "Mutation.replayWebhook": "webhooks:admin",

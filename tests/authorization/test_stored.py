@@ -93,6 +93,22 @@ async def test_receipt_of_key_that_copied_document_is_not_shown_without_right_to
     assert answer["data"]["createSession"]["session"] is None
 
 
+async def test_receipt_of_key_that_copied_session_is_not_shown_without_right_to_read_documents(door: Door) -> None:
+    whole, writer = door.issuer.token(scope=ALL), door.issuer.token(scope=WRITE)
+    for provider, name, kind, more in (
+        ("easyink", "duplicateSession", "DuplicateSessionInput", {"title": "Another"}),
+        ("easyink", "recreateSession", "RecreateSessionInput", {"reason": "A new lease."}),
+        ("signicat", "recreateSession", "RecreateSessionInput", {"reason": "A new lease."}),
+    ):
+        source = await door.scene.create(provider)
+        given = {"session": source["id"], "idempotencyKey": f"{provider} {name}"} | more
+        text = ask(name, kind)
+        assert codes(await door.ask(whole, text, input=given)) <= {"UNSUPPORTED", "WRONG_STATE"}, (provider, name)
+        answer = await door.ask(writer, text, input=given)
+        assert codes(answer) == {"FORBIDDEN"}, (provider, name)
+        assert answer["data"][name]["session"] is None
+
+
 # bytes
 
 
