@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel
 
 from providers.authorization import Authorization, Token
-from providers.capability import Capabilities, Operation
+from providers.capability import Capabilities, Operation, Support
 from providers.clock import Clock
-from providers.containment import MAKING, Containment, contained
+from providers.containment import ENDING, MAKING, Containment, contained
 from providers.errors import Invalid, Unsupported
 from providers.health import Health
 from providers.http import Http
@@ -108,7 +108,8 @@ class Adapter:
         super().__init_subclass__(**named)
         for name in VERBS.keys() & vars(cls).keys():
             setattr(cls, name, told(vars(cls)[name], VERBS[name]))
-        for name in (VERBS.keys() | {"begin_authorization", "complete_authorization"}) & vars(cls).keys() - MAKING:
+        recorded = {name for name in ENDING if cls.capabilities.support(VERBS[name]) is Support.COMPOSED}
+        for name in (VERBS.keys() | {"begin_authorization", "complete_authorization"}) & vars(cls).keys() - MAKING - recorded:
             setattr(cls, name, contained(vars(cls)[name]))
 
     def __init__(self, settings: ProviderSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
@@ -196,12 +197,15 @@ class Adapter:
         """Makes a draft ready and invites the participants, or starts the sealing of a batch."""
         raise _unsupported(Operation.START_SESSION)
 
-    async def cancel_session(self, session: Session, reason: str) -> Session:
-        """Ends a session before everyone has signed. Raises ``WrongState`` where it is too late."""
+    async def cancel_session(self, session: Session, reason: str, steps: Steps | None = None) -> Session:
+        """Ends a session before everyone has signed. Raises ``WrongState`` where it is too late.
+
+        Where that takes several calls, the first is the pivot of the ``steps``: what is begun is finished.
+        """
         raise _unsupported(Operation.CANCEL_SESSION)
 
-    async def delete_session(self, session: Session) -> None:
-        """Removes a session and what belongs to it."""
+    async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
+        """Removes a session and what belongs to it; ``steps`` as for canceling it."""
         raise _unsupported(Operation.DELETE_SESSION)
 
     async def update_session(self, session: Session, change: SessionChange) -> Session:

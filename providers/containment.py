@@ -32,6 +32,8 @@ READING: Final = frozenset(
 """The verbs that change nothing at a provider."""
 MAKING: Final = frozenset({"create_session", "duplicate_session", "recreate_session", "add_document", "save_signature"})
 """The verbs that call back whoever asks: what breaks there, in the store or in an upload, is not the provider's failure."""
+ENDING: Final = frozenset({"cancel_session", "delete_session"})
+"""The verbs that call back as well where they take several calls."""
 _MOST_PLACES: Final = 100
 _log = logging.getLogger("countersign.providers")
 

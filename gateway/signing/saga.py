@@ -125,8 +125,7 @@ async def settle(
     nothing.
     """
     if saga.result is not None:
-        outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
-        return outcome if outcome.again else _with_result(outcome, saga.result)
+        return _with_result(await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt), saga.result)
     if saga.pivot is not None:
         try:
             session = await provider.adapter.roll_forward(decode_pivot(saga.pivot), saga.marker, saga.begun_at, steps)
@@ -136,6 +135,9 @@ async def settle(
             return stays(steps, error, await _traced(provider, saga))
         except SigningError:
             session = None
+        if session is None and steps.result is not None:
+            outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
+            return outcome if outcome.again else replace(outcome, session=steps.result)
         if session is not None:
             return Outcome(session=session)
     if in_flight:
@@ -242,6 +244,8 @@ def decode_pivot(body: bytes) -> Pivot:
 
 def _with_result(outcome: Outcome, result: bytes) -> Outcome:
     """With the session that a saga came to; where only another build can read that, it is left to that one."""
+    if outcome.again:
+        return outcome
     try:
         return replace(outcome, session=decode_session(result))
     except UnreadableBody:

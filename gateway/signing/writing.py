@@ -14,7 +14,7 @@ from gateway.drafts import SessionDraft
 from gateway.settings import Settings
 from gateway.signing.gone import deleted
 from gateway.signing.heartbeat import Heartbeat
-from gateway.signing.once import CameOf, Once
+from gateway.signing.once import CameOf, Once, Work
 from gateway.signing.ordering import Ordering
 from gateway.signing.receipt import Receipt
 from gateway.signing.showing import Showing
@@ -22,7 +22,8 @@ from gateway.signing.undertaking import Undertakings
 from gateway.store import Settlement, Store
 from gateway.store.sagas import Remainder
 from gateway.uploads import Uploads
-from providers.capability import Operation
+from providers.adapter import Steps
+from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import InDoubt, Invalid, NotFound, SigningError, Unavailable, WrongState
 from providers.model import ChangeSource, ParticipantStatus, Session, SessionKind, SessionRef, SessionStatus, Signature
@@ -140,18 +141,20 @@ class Writing(Showing):
 
     async def cancel_session(self, ref: SessionRef, reason: str, once: str | None = None) -> Session:
         """Ends a session before everyone has signed."""
-        return await self._act(
-            ref, Operation.CANCEL_SESSION, once, reason, lambda at, session: at.adapter.cancel_session(session, reason)
-        )
+
+        async def cancel(provider: Connected, session: Session, steps: Steps) -> Session:
+            return await provider.adapter.cancel_session(session, reason, steps)
+
+        return await self._end(ref, Operation.CANCEL_SESSION, once, reason, cancel)
 
     async def delete_session(self, ref: SessionRef, once: str | None = None) -> Session:
         """Removes a session at its provider; what is known of it stays, as deleted."""
 
-        async def delete(provider: Connected, session: Session) -> Session:
-            await provider.adapter.delete_session(session)
+        async def delete(provider: Connected, session: Session, steps: Steps) -> Session:
+            await provider.adapter.delete_session(session, steps)
             return deleted(session)
 
-        return await self._act(ref, Operation.DELETE_SESSION, once, None, delete)
+        return await self._end(ref, Operation.DELETE_SESSION, once, None, delete)
 
     async def save_signature(self, provider: str, order: SignatureOrder, once: str | None = None) -> Signature:
         """Stores a signature, or its next version."""
@@ -194,6 +197,7 @@ class Writing(Showing):
 
     async def _kept(self, session: Session, saga: str, remainder: Remainder | None) -> Session:
         """Keeps what a saga came to; the saga ends with that, and its idempotency key has its result."""
+        session = deleted(session) if session.status is SessionStatus.DELETED else session
         result = msgspec.msgpack.encode(Receipt(session.ref))
         until = self._once.kept_until()
         settlement = Settlement(saga=saga, owner=self._undertakings.owner, result=result, until=until, remainder=remainder)
@@ -211,12 +215,37 @@ class Writing(Showing):
 
         async def act(promise: str | None) -> Receipt:
             provider, session = await self._for_change(ref, operation)
+            look = _MOVES.get(operation, content)
             return Receipt((await self._changed(session, lambda: call(provider, session), look, promise)).ref)
 
-        look = _MOVES.get(operation, content)
-        came_of = self._came_of(look, lambda before, now: Receipt(now.ref))
+        return await self._once_for(ref, operation, once, meaning, act)
+
+    async def _end(
+        self,
+        ref: SessionRef,
+        operation: Operation,
+        once: str | None,
+        meaning: object,
+        call: Callable[[Connected, Session, Steps], Awaitable[Session]],
+    ) -> Session:
+        """The end of a session: a saga where the provider needs several calls for it, or else one call."""
+
+        async def end(promise: str | None) -> Receipt:
+            provider, session = await self._for_change(ref, operation)
+            if provider.capabilities.support(operation) is Support.COMPOSED:
+                ended = await self._undertakings.run(
+                    provider, operation, lambda steps, marker: call(provider, session, steps), promise
+                )
+            else:
+                ended = await self._changed(session, lambda: call(provider, session, Steps()), _MOVES[operation], promise)
+            return Receipt(ended.ref)
+
+        return await self._once_for(ref, operation, once, meaning, end)
+
+    async def _once_for(self, ref: SessionRef, operation: Operation, once: str | None, meaning: object, work: Work) -> Session:
+        came_of = self._came_of(_MOVES.get(operation, content), lambda before, now: Receipt(now.ref))
         self.policy.require_provider(ref.provider, _SESSION)
-        return await self._session_of(await self._once.do(once, (operation, ref, meaning), act, came_of))
+        return await self._session_of(await self._once.do(once, (operation, ref, meaning), work, came_of))
 
     async def _changed(
         self, before: Session, call: Callable[[], Awaitable[Session]], look: Look, promise: str | None = None

@@ -155,11 +155,11 @@ class EasyInkAdapter(Adapter):
         """Converts a draft and starts it; starts a session that was converted before."""
         return await self._lifecycle.start(await self.fetch_session(session.key, session))
 
-    async def cancel_session(self, session: Session, reason: str) -> Session:
+    async def cancel_session(self, session: Session, reason: str, steps: Steps | None = None) -> Session:
         """Voids a session. One that somebody else has just voided counts as done."""
         return await self._lifecycle.cancel(session, reason)
 
-    async def delete_session(self, session: Session) -> None:
+    async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Deletes a draft with all that belongs to it; one that is gone counts as deleted."""
         if session.status is not SessionStatus.DRAFT:
             raise WrongState(f"Session {session.key} is no draft any more: cancel it instead.", path=("input", "session"))

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from providers.adapter import Adapter
+from providers.adapter import Adapter, Steps
 from providers.call import Query
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.clock import Clock
@@ -95,7 +95,7 @@ class PersistAdapter(Adapter):
         following = next_offset(offset, len(rows), limit, total)
         return Page(rows=tuple(map(Listed.of, found)), total=total, next_offset=following, unreadable=tuple(unreadable))
 
-    async def delete_session(self, session: Session) -> None:
+    async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Removes the record; one that is gone already counts as removed, for the call may have been repeated."""
         try:
             await self._call(Envelope, "DELETE", "delete_signature", query=self._pair(session.key).query)

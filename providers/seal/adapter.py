@@ -129,7 +129,7 @@ class SealAdapter(Adapter):
             raise self._accepted(now)
         return await self._accept(now)
 
-    async def delete_session(self, session: Session) -> None:
+    async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Removes a batch, with its documents and results, from the server's cache."""
         await self._delete_batch(session.key)
 

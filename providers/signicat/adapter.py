@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -39,6 +39,7 @@ from providers.signicat.order import demanded, name_problems, problems
 from providers.signicat.original import copied, repeated
 from providers.signicat.part import LONGEST_MARKER, Part, external_reference
 from providers.signicat.reading import Reader
+from providers.signicat.removal import Removal, canceled, ends
 from providers.signicat.wire import LANGUAGES, SignicatSettings
 from providers.unchanged import Repeated
 from providers.webhook import Hint, WebhookSettings
@@ -96,6 +97,7 @@ class SignicatAdapter(Adapter):
         self.api = SignApi(self.http, settings)
         self._reader = Reader(self.api, settings.name, self.clock)
         self._opening = Opening(self.api, settings.name, self.clock)
+        self._removal = Removal(self.api, self._reader)
         self._credentials = Credentials(CredentialState.UNKNOWN)
         self._pages: Repeated[Page] = Repeated()
 
@@ -164,24 +166,18 @@ class SignicatAdapter(Adapter):
         await self._replace(session, made, steps)
         return made
 
-    async def cancel_session(self, session: Session, reason: str) -> Session:
+    async def cancel_session(self, session: Session, reason: str, steps: Steps | None = None) -> Session:
         """Deletes an open session, as Signicat has no other way; keeps it for us as canceled.
 
         It is read first: deleting takes the results along, and everyone may have signed meanwhile.
         """
         now = await self.fetch_session(session.key, session)
         _require(now, _OPEN)
-        await self.delete_session(now)
-        people = tuple(replace(person, signing_url=None, signing_url_expires_at=None) for person in now.participants)
-        return replace(now, status=SessionStatus.CANCELED, status_reason=reason, participants=people)
+        return await self._removal.end(now, canceled(now, reason), steps or Steps())
 
-    async def delete_session(self, session: Session) -> None:
+    async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Deletes the native sessions, the last to sign first, and then the collection if it was theirs alone."""
-        pieces = await self._pieces(session)
-        deleted = [await self.api.delete(step.name, step.key) for _, step in reversed(pieces)]
-        # One that was there a moment ago and is not now: a first attempt got through, and its answer got lost.
-        if not any(deleted) and not any(there for there, _ in pieces) and session.status not in _ENDED:
-            raise NotFound("Signicat has no such session (any more).", provider=session.provider)
+        await self._removal.end(session, replace(session, status=SessionStatus.DELETED), steps or Steps())
 
     async def update_document(self, session: Session, document: Document, change: DocumentChange) -> Session:
         """Changes what a document, or a result, is called."""
@@ -219,7 +215,9 @@ class SignicatAdapter(Adapter):
         return step.name == SESSION and (await self.api.find_session(step.key)).acted
 
     async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
-        """Opens the native sessions that are missing, and deletes the session that the new one replaces."""
+        """Finishes a removal; opens the native sessions that are missing, and deletes the session that they replace."""
+        if ends(pivot):
+            return await self._finish_removal(pivot, steps)
         search = Search(created_from=since - _CLOCKS_APART)
         found = [part async for part in self.api.find_sessions(search) if part.marked(marker)]
         made = await self._opening.resume(pivot, found, steps)
@@ -254,11 +252,20 @@ class SignicatAdapter(Adapter):
         self._credentials = Credentials(CredentialState.CONNECTED)
         return token
 
+    async def _finish_removal(self, pivot: Pivot, steps: Steps) -> Session | None:
+        """None where everyone has signed a session before the first deletion that was to cancel it."""
+        if pivot.original is not None and pivot.session.status is SessionStatus.CANCELED:
+            with suppress(NotFound):
+                now = await self.fetch_session(pivot.original.key, pivot.original)
+                if now.status not in _OPEN | {SessionStatus.CANCELED}:
+                    return None
+        return await self._removal.finish(pivot, steps)
+
     async def _replace(self, original: Session, made: Session, steps: Steps) -> None:
         """Deletes an open session for the one that was made in its place."""
         now = await self.fetch_session(original.key, original)
         _require(now, _OPEN)
-        await steps.replaced(made, [step for _, step in await self._pieces(now)])
+        await steps.replaced(made, [step for _, step in await self._removal.pieces(now)])
         try:
             await self.delete_session(now)
         except SigningError:
@@ -283,14 +290,6 @@ class SignicatAdapter(Adapter):
         async with copied(self.api, originals) as documents:
             demand = repeated(now, reading.parts, collections, documents, title=title, marker=marker, now=self.clock.now())
             return await self._opening.open(demand, steps, session if replaces else None)
-
-    async def _pieces(self, session: Session) -> Sequence[tuple[bool, Step]]:
-        """What a session consists of, to be deleted last first, and whether each is known to be there."""
-        part = None if session.parts else await self.api.find_session(session.key)
-        collections = await self._reader.own_collections(part) if part else (session.key,)
-        pieces = [(False, Step(COLLECTION, key)) for key in reversed(collections)]
-        there = part is not None and part.wire is not None
-        return [*pieces, *((there, Step(SESSION, key)) for key in session.parts or (session.key,))]
 
     async def _over(self, session: Session) -> bool:
         """Whether a native session of it was deleted, and the documents of all with it."""

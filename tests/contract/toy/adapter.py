@@ -99,7 +99,7 @@ class ToyAdapter(Adapter):
         await self.http.request("POST", self.settings.path("start", session=key))
         return await self.fetch_session(key)
 
-    async def cancel_session(self, session: Session, reason: str) -> Session:
+    async def cancel_session(self, session: Session, reason: str, steps: Steps | None = None) -> Session:
         """Withdraws it. Raises ``WrongState`` where it is over."""
         try:
             await self.http.request("POST", self.settings.path("withdraw", session=session.key), json={"reason": reason})
@@ -107,7 +107,7 @@ class ToyAdapter(Adapter):
             raise WrongState(error.message, provider=error.provider, detail=error.detail) from error
         return replace(await self.fetch_session(session.key), status_reason=reason)
 
-    async def delete_session(self, session: Session) -> None:
+    async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Removes it."""
         await self.http.request("DELETE", self.settings.path("session", session=session.key))
 
