@@ -94,7 +94,9 @@ class Endpoint:
             viewer = self._authentication.recognized(authorization)
             if viewer is None:
                 viewer = await self._authentication.viewer(authorization, partial(self._authentication.address, scope))
-            request = await self._reader.read(scope, receive, headers, lambda: viewer)
+            request = await self._reader.read(
+                scope, receive, headers, lambda: viewer, partial(self._operations.declines, viewer=viewer)
+            )
             try:
                 await self._answer(request, kinds, scope, receive, send)
             finally:

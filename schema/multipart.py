@@ -1,25 +1,22 @@
 """Multipart requests: the parts of a form, what they are called, and their places among the variables.
 
-https://github.com/jaydenseric/graphql-multipart-request-spec, over RFC 7578. Names of files are read as clients write
-them: in UTF-8, as ``filename*`` (RFC 8187), or as encoded words (RFC 2047), which is how .NET sends what is not ASCII.
+https://github.com/jaydenseric/graphql-multipart-request-spec, over RFC 7578.
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64decode
-from binascii import a2b_qp
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, Final, NamedTuple, TypeVar, cast
-from urllib.parse import unquote_to_bytes
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import anyio
 import msgspec
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+
+from schema.part_names import part_names
 
 T = TypeVar("T")
 
@@ -27,10 +24,11 @@ _CHUNK: Final = 64 * 1024
 _IN_MEMORY: Final = 64 * 1024
 """Bytes of a file that stay in memory; more are written to the disk."""
 _MOST_FIELDS: Final = 10
-_CHARSETS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
 _DIGITS: Final = frozenset("0123456789")
 _LONGEST_INDEX: Final = 6
 _VARIABLES: Final = "variables"
+_OPERATIONS: Final = "operations"
+_MOST_BRACKETS: Final = 50_000
 
 
 class Unfitting(ValueError):
@@ -78,20 +76,45 @@ class FormTooLarge(MultiPartException):
     """A form that is beyond a bound; the message says which."""
 
 
+class FormDeclined(MultiPartException):
+    """A form whose operation is refused whatever files come with it: none of them is read."""
+
+    def __init__(self, operations: dict[str, Any]) -> None:
+        super().__init__("The operation is refused.")
+        self.operations = operations
+
+
+def many_brackets(text: str | bytes) -> bool:
+    """Whether JSON opens more lists and objects than any operation has: a megabyte of ``{}`` takes a second to read."""
+    if isinstance(text, str):
+        return text.count("{") + text.count("[") > _MOST_BRACKETS
+    return text.count(b"{") + text.count(b"[") > _MOST_BRACKETS
+
+
 class FormParser(MultiPartParser):
     """Starlette's parser, with the names of parts as clients of every kind write them, and bounds that hold while they arrive.
 
-    Of a file that is too large, one byte too many is kept: enough for whoever stages it to refuse it at its place.
+    Of a file that is too large, one byte too many is kept: enough for whoever stages it to refuse it at its place. Files
+    come behind ``operations``, so that ``declines`` is asked before the first of them is taken.
     """
 
     spool_max_size = _IN_MEMORY
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], bounds: FormBounds) -> None:
+    def __init__(
+        self,
+        headers: Headers,
+        stream: AsyncGenerator[bytes, None],
+        bounds: FormBounds,
+        declines: Callable[[dict[str, Any]], bool],
+    ) -> None:
         super().__init__(
             headers, self._bounded(stream), max_files=bounds.files, max_fields=_MOST_FIELDS, max_part_size=bounds.fields
         )
         self._bounds = bounds
+        self._declines = declines
         self._fields = 0
+        self.operations: dict[str, Any] | None = None
+        """The operation, once it has arrived; its files are not in their places yet."""
 
     async def _bounded(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         arrived = 0
@@ -118,32 +141,44 @@ class FormParser(MultiPartParser):
     def on_headers_finished(self) -> None:
         """Begins a part. Raises ``MultiPartException`` for one without a name."""
         part = self._current_part
-        disposition = _disposition(_text(part.content_disposition or b""))
-        if disposition.name is None:
+        names = part_names(part.content_disposition or b"")
+        if names.name is None:
             raise MultiPartException("A part of the form has no name.")
-        part.field_name = disposition.name
-        if disposition.filename is None:
+        part.field_name = names.name
+        if names.filename is None:
             self._current_fields += 1
             if self._current_fields > self.max_fields:
                 raise FormTooLarge(f"A form has at most {self.max_fields} parts that are no file here.")
             part.file = None
             return
+        if self.operations is None:
+            raise Unfitting("Its part named operations comes before any file.")
         self._current_files += 1
         if self._current_files > self.max_files:
             raise FormTooLarge(f"A form has at most {self.max_files} files here.")
         content: Any = SpooledTemporaryFile(max_size=self.spool_max_size)  # noqa: SIM115 - closed with the form
         self._files_to_close_on_error.append(content)
-        part.file = FilePart(content, filename=disposition.filename, headers=Headers(raw=part.item_headers))
+        part.file = FilePart(content, filename=names.filename, headers=Headers(raw=part.item_headers))
+
+    def on_part_end(self) -> None:
+        """Ends a part. Raises ``FormDeclined`` where nothing would come of the files, and ``Unfitting``."""
+        super().on_part_end()
+        if self._current_part.file is None and self._current_part.field_name == _OPERATIONS and self.operations is None:
+            self.operations = _json(self.items[-1][1], _OPERATIONS, dict[str, Any])
+            if self._declines(self.operations):
+                raise FormDeclined(self.operations)
 
 
-def placed(form: FormData) -> dict[str, Any]:
+def placed(form: FormData, operations: dict[str, Any] | None) -> dict[str, Any]:
     """The operation of a form, its files in their places. Raises ``Unfitting`` for a form that can be read in two ways."""
+    if operations is None:
+        raise Unfitting("The form has no part named operations.")
     parts: dict[str, str | UploadFile] = {}
     for name, value in form.multi_items():
         if name in parts:
             raise Unfitting("Two parts of the form have one name.")
         parts[name] = value
-    operations = _json(parts.pop("operations", None), "operations", dict[str, Any])
+    parts.pop(_OPERATIONS)
     places = _json(parts.pop("map", None), "map", dict[str, list[str]])
     files = {name: value for name, value in parts.items() if isinstance(value, UploadFile)}
     for name, paths in places.items():
@@ -188,6 +223,8 @@ def _json(value: object, name: str, type_: type[T]) -> T:
     """A part of the form as JSON. Raises ``Unfitting`` for any other, and for a map that has a member twice."""
     if not isinstance(value, str):
         raise Unfitting(f"The form has no part named {name}.")
+    if many_brackets(value):
+        raise FormTooLarge(f"The part named {name} opens more than {_MOST_BRACKETS:,} lists and objects.")
     try:
         found = msgspec.json.decode(value, type=type_)
         if name == "map":
@@ -200,98 +237,3 @@ def _json(value: object, name: str, type_: type[T]) -> T:
 def _unique(pairs: list[tuple[str, Any]]) -> None:
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a member is there twice")
-
-
-class _Disposition(NamedTuple):
-    name: str | None
-    filename: str | None
-
-
-def _disposition(header: str) -> _Disposition:
-    """What a part is called, and the name of its file."""
-    kind = ""
-    given: dict[str, str] = {}
-    for place, segment in enumerate(_segments(header)):
-        name, equals, value = segment.partition("=")
-        if place == 0:
-            kind = segment.strip().lower()
-        elif equals:
-            given.setdefault(name.strip().lower(), value.strip())
-    if kind != "form-data":
-        return _Disposition(None, None)
-    return _Disposition(_named(given, "name"), _named(given, "filename"))
-
-
-def _named(given: dict[str, str], name: str) -> str | None:
-    """A parameter: as its extended form says, where that can be read, else as its plain one does."""
-    extended = _extended(given.get(f"{name}*", ""))
-    if extended is not None:
-        return extended
-    plain = given.get(name)
-    return None if plain is None else _words(_unquoted(plain))
-
-
-def _segments(header: str) -> Iterator[str]:
-    """What stands between semicolons, but for those within quotes."""
-    begin, quoted, escaped = 0, False, False
-    for place, each in enumerate(header):
-        if escaped:
-            escaped = False
-        elif quoted and each == "\\":
-            escaped = True
-        elif each == '"':
-            quoted = not quoted
-        elif each == ";" and not quoted:
-            yield header[begin:place]
-            begin = place + 1
-    yield header[begin:]
-
-
-def _unquoted(value: str) -> str:
-    """A quoted string as it is meant. A backslash stays where it stands before anything else than a quote or another."""
-    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
-        return value
-    return value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-
-
-def _extended(value: str) -> str | None:
-    """A value with its character set and in percent-encoding (RFC 8187)."""
-    charset, _, rest = value.partition("'")
-    _, apostrophe, text = rest.partition("'")
-    return _decoded(unquote_to_bytes(text), charset) if apostrophe else None
-
-
-def _words(text: str) -> str:
-    """A text whose encoded words (RFC 2047) are decoded; any other stays as it is."""
-    if not text.startswith("=?"):
-        return text
-    found = [_word(word) for word in text.split()]
-    return text if None in found else "".join(filter(None, found))
-
-
-def _word(word: str) -> str | None:
-    if len(word) < 4 or not (word.startswith("=?") and word.endswith("?=")):
-        return None
-    parts = word[2:-2].split("?", 2)
-    if len(parts) != 3:
-        return None
-    charset, encoding, text = parts
-    with suppress(ValueError):
-        if encoding in {"B", "b"}:
-            return _decoded(b64decode(text, validate=True), charset.partition("*")[0])
-        if encoding in {"Q", "q"}:
-            return _decoded(a2b_qp(text, header=True), charset.partition("*")[0])
-    return None
-
-
-def _text(header: bytes) -> str:
-    try:
-        return header.decode()
-    except UnicodeDecodeError:
-        return header.decode("latin-1")
-
-
-def _decoded(content: bytes, charset: str) -> str | None:
-    with suppress(UnicodeDecodeError):
-        return content.decode(charset) if charset.lower() in _CHARSETS else None
-    return None

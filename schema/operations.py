@@ -126,6 +126,14 @@ class Operations:
             raise Refused(plan)
         return plan
 
+    def declines(self, question: Question, *, viewer: Viewer) -> bool:
+        """Whether nothing of an operation is done whatever its variables are: it is invalid, or out of this viewer's scopes."""
+        try:
+            plan = self.plan(Request(question))
+        except Refused:
+            return True
+        return refusal(plan, viewer) is not None
+
     def answer(self, plan: Plan, request: Request) -> Awaitable[Executed]:
         """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
         bound = self._begin(plan, request)

@@ -16,7 +16,7 @@ from starlette.requests import Request as Http
 from starlette.types import Receive, Scope
 
 from gateway.viewer import NOBODY, Viewer
-from schema.multipart import FormBounds, FormParser, FormTooLarge, Unfitting, placed
+from schema.multipart import FormBounds, FormDeclined, FormParser, FormTooLarge, Unfitting, many_brackets, placed
 
 if TYPE_CHECKING:
     from schema.execution import Bound
@@ -30,6 +30,8 @@ PREFLIGHT: Final = (
 """Headers that no page of another site can send without being asked first, unlike a form."""
 _NESTING: Final = (dict, list)
 _DEEPEST: Final = 32
+_LONG: Final = 2**16
+"""Bytes of a body whose brackets are counted before it is read."""
 _SHORT: Final = 2_048
 """Bytes of a body that is remembered at most."""
 _REMEMBERED: Final = 1_000
@@ -132,8 +134,19 @@ class Reader:
         self._form = form
         self._remembered: OrderedDict[bytes, Question] = OrderedDict()
 
-    async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], who: Callable[[], Viewer]) -> Request:
-        """The operation that somebody asks for. Raises ``Unreadable``."""
+    async def read(
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        who: Callable[[], Viewer],
+        declines: Callable[[Question], bool] = lambda _: False,
+    ) -> Request:
+        """The operation that somebody asks for. Raises ``Unreadable``.
+
+        ``declines`` says of the operation of a form, before its variables are read, that nothing will come of it: it is
+        given back without its files, for whoever answers it to say why.
+        """
         form = None
         if scope["method"] == "GET":
             question = _of_address(scope).question()
@@ -146,7 +159,7 @@ class Reader:
             if kind == b"application/json":
                 question = self._question(await self._body(receive, headers))
             elif kind == b"multipart/form-data":
-                question, form = await _of_form(scope, receive, headers, self._form)
+                question, form = await _of_form(scope, receive, headers, self._form, declines)
             else:
                 raise Unreadable(415, "Send application/json, or multipart/form-data where there are files.")
         return Request(question, text(headers.get(b"last-event-id")), form, who)
@@ -156,6 +169,8 @@ class Reader:
         if found is not None:
             self._remembered.move_to_end(content)
             return found
+        if len(content) > _LONG and many_brackets(content):
+            raise Unreadable(413, "This request opens more lists and objects than any operation has. Send less at a time.")
         question = _decoded(content).question()
         if len(content) <= _SHORT and question.plain:
             self._remembered[content] = question
@@ -215,31 +230,47 @@ def _of_address(scope: Scope) -> Body:
 
 
 async def _of_form(
-    scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], bounds: FormBounds
-) -> tuple[Question, FormData]:
+    scope: Scope,
+    receive: Receive,
+    headers: Mapping[bytes, bytes],
+    bounds: FormBounds,
+    declines: Callable[[Question], bool],
+) -> tuple[Question, FormData | None]:
     """https://github.com/jaydenseric/graphql-multipart-request-spec"""
     if not any(name in headers for name in PREFLIGHT):
         raise Unreadable(400, f"A multipart request needs the header {PREFLIGHT[0].decode()}: 1.")
+    http = Http(scope, receive)
     try:
-        http = Http(scope, receive)
-        form = await FormParser(http.headers, http.stream(), bounds).parse()
+        parser = FormParser(http.headers, http.stream(), bounds, lambda operations: declines(_without_variables(operations)))
+        form = await parser.parse()
+    except FormDeclined as declined:
+        return _without_variables(declined.operations), None
     except FormTooLarge as error:
         raise Unreadable(413, error.message) from None
+    except Unfitting as error:
+        raise Unreadable(400, f"{_SHAPE} {error}") from None
     except (HTTPException, MultiPartException, KeyError, ValueError):
         raise Unreadable(400, _SHAPE) from None
     try:
-        filled = placed(form)
+        filled = placed(form, parser.operations)
         variables = msgspec.convert(filled.pop("variables", None), type=dict[str, Any] | None)
         body = msgspec.convert(filled, type=Body)
         body.variables = variables
         return body.question(), form
     except BaseException as error:
         await form.close()
+        if isinstance(error, FormTooLarge):
+            raise Unreadable(413, error.message) from None
         if isinstance(error, Unfitting):
             raise Unreadable(400, f"{_SHAPE} {error}") from None
         if isinstance(error, ValueError | RecursionError):
             raise Unreadable(400, _SHAPE) from None
         raise
+
+
+def _without_variables(operations: Mapping[str, Any]) -> Question:
+    """The operation of a form as far as it is known before its files are there."""
+    return msgspec.convert({**operations, "variables": None}, type=Body).question()
 
 
 def _decoded(content: bytes) -> Body:

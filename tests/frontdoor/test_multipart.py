@@ -80,8 +80,9 @@ async def test_a_place_in_a_list_is_written_in_one_way(scene: Scene, index: str)
 
 @pytest.mark.parametrize("index", ["-1", "01", "+0", "\uff11", "1"])
 async def test_a_place_that_is_itself_in_a_list_is_written_in_one_way(scene: Scene, index: str) -> None:
-    query = "query Q($files: [Upload!]) { viewer { id } }"
-    assert (await post(scene, query, {"files": [None]}, {"0": [f"variables.files.{index}"]}, {"0": lease()})).status_code == 400
+    query = 'query Q($o: JSON) { eligibleProviders(input: {provider: "seal", title: "x", options: $o}) { eligible } }'
+    places = {"0": [f"variables.o.files.{index}"]}
+    assert (await post(scene, query, {"o": {"files": [None]}}, places, {"0": lease()})).status_code == 400
 
 
 MAPS: dict[str, tuple[Any, Any, Any]] = {

@@ -51,6 +51,7 @@ EXCESSES: dict[str, bytes] = {
         participants=[{"ref": str(n)} for n in range(10_000)],
         fields=[{"documentIndex": 0, "participantRef": str(n), "page": 1, "x": 1, "y": 1} for n in range(10_000)],
     ),
+    "650,000 objects that no input declares": b'{"query":"{viewer{id}}","variables":{"x":[%s]}}' % b",".join([b"{}"] * 650_000),
     "options that are wide": ordered(options={str(n): n for n in range(100_000)}),
     "options that are deep": asked(CREATE, input={}).replace(b"{}}", b'{"options":' + b"[" * 900 + b"]" * 900 + b"}}"),
     "an object with 100,000 members": ordered(**{f"x{n}": 1 for n in range(100_000)}),
@@ -145,6 +146,9 @@ FORMS: dict[str, bytes] = {
     "300 fields of a megabyte": form(1, pdf(), **{f"p{n}": MEGABYTE for n in range(300)}),
     "300 files of a megabyte": form(300),
     "three fields of a megabyte": form(1, pdf(), a=MEGABYTE, b=MEGABYTE, c=MEGABYTE),
+    "an operation of 640,000 objects": b"".join(
+        boundary({"operations": ("", b'{"query":"{viewer{id}}","variables":{"x":[%s]}}' % b",".join([b"{}"] * 640_000))})
+    ),
     "100,000 small fields": form(1, pdf(), **{f"p{n}": b"" for n in range(100_000)}),
 }
 
