@@ -89,24 +89,9 @@ NAMES = frozenset(
 )
 WORDS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLAIN = frozenset(
-    {
-        "field",
-        "id",
-        "document",
-        "value",
-        "type",
-        "name",
-        "node",
-        "path",
-        "message",
-        "code",
-        "first",
-        "number",
-        "width",
-        "session",
-        "signature",
-    }
+    WORDS.findall("field id document value type name node path message code first number width session signature provider")
 )
+"""Words of English that are names as well."""
 
 
 @pytest.fixture(params=["production", "trusted"])
