@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ WEAK = {
     "16 bytes in hexadecimal": secrets.token_hex(16),
     "24 bytes in base64": b64encode(secrets.token_bytes(24)).decode(),
     "16 bytes, twice": RANDOM * 2,
+    "31 bytes in base64": b64encode(secrets.token_bytes(31)).decode(),
+    "a placeholder in base64": b64encode(b"changeme-please-before-production").decode(),
+    "a phrase in base64": b64encode(b"correct horse battery staple 123").decode(),
+    "16 bytes in hexadecimal in base64": b64encode(secrets.token_hex(16).encode()).decode(),
+    "a placeholder in figures": "Ch4ngeMe-S3cr3t-P4ssw0rd-0123456789xyzABCDEFGHI",
+    "the keys of a keyboard": "qwertyuiopasdfghjklzxcvbnmQWERTYUIOPASDFGHJKLZ",
+    "a phrase in capitals and small letters": "LoremIpsumDolorSitAmetConsecteturAdipiscingElit",
+    "what is to be done": "TODO-replace-this-with-a-real-value-before-prod-x",
+    "words in hexadecimal": "deadbeefcafebabefeedfacebaadf00d0123456789abcdef0badc0dedefec8ed",
+    "counted in hexadecimal": bytes(range(1, 33)).hex(),
+    "the digits of a circle": "3141592653589793238462643383279502884197169399375105820974944592",
+    "the hash of a placeholder": sha256(b"changeme").hexdigest(),
+    "the hash of nothing in base64": b64encode(sha256(b"").digest()).decode(),
+    "padding in its midst": "JTYtswf7m9qkWaxAjOVufc=rPljllZ8fHqoyY6gAoB4kX",
 }
 
 
@@ -68,7 +83,19 @@ def test_accepts_every_32_random_bytes(made) -> None:  # type: ignore[no-untyped
 
 
 @pytest.mark.parametrize(
-    "secret", ["changeme", "change-me-please"[:9], "aaaaaaaaaaaa", "password1", "12345678", "testtest", "secretsecret"]
+    "secret",
+    [
+        "changeme",
+        "change-me-please"[:9],
+        "aaaaaaaaaaaa",
+        "password1",
+        "12345678",
+        "testtest",
+        "secretsecret",
+        "s3cr3ts3cr3t",
+        "whsec_changeme",
+        "hunter2hunter2",
+    ],
 )
 def test_refuses_guessable_secret_of_webhook(secret: str) -> None:
     row = {
