@@ -84,7 +84,7 @@ class Rows:
     async def page(self, provider: Connected, offset: int) -> Page:
         """A page of a provider's list."""
         with deadline(self._clock, WALK_SECONDS):
-            return _with_keys(await provider.adapter.list_sessions(offset, _PAGE))
+            return _with_keys(await provider.adapter.list_sessions(offset, _PAGE), provider.adapter.has_key)
 
     async def pages(
         self, provider: Connected, manner: Manner, offset: int = 0, first: tuple[Page, datetime] | None = None
@@ -195,14 +195,12 @@ class Rows:
                 unreadable.failed(row.key, error)
 
 
-def _with_keys(page: Page) -> Page:
-    """The page without rows whose key can be none: they are unreadable."""
-    odd = [row for row in page.rows if not (0 < len(row.key) <= _LONGEST_KEY and row.key.isprintable())]
+def _with_keys(page: Page, has_key: Callable[[str], bool]) -> Page:
+    """The page without rows whose key can be none: they are unreadable, as nothing can be asked for by such a key."""
+    odd = [row for row in page.rows if not (len(row.key) <= _LONGEST_KEY and row.key.isprintable() and has_key(row.key))]
     if not odd:
         return page
-    named = (
-        UnreadableRow(repr(row.key[:_SHOWN])[1:-1], "Its key is empty, too long, or has control characters.") for row in odd
-    )
+    named = (UnreadableRow(repr(row.key[:_SHOWN])[1:-1], "Its key is none that this provider can have.") for row in odd)
     return replace(page, rows=tuple(row for row in page.rows if row not in odd), unreadable=(*page.unreadable, *named))
 
 

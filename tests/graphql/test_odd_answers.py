@@ -79,6 +79,27 @@ async def test_odd_row_of_list_is_named_unreadable_while_all_others_are_there(sc
     assert sources[kind]["unreadable"] == []
 
 
+ODD_KEYS = ("a/b", "..", "../x", "%2F%2e%2e", " ", "", "a?b#c", "k" * 300, "a\nb", "a\u202eb", "-1")
+
+
+@pytest.mark.parametrize("relayed", [tuple(ROWS)])
+@pytest.mark.parametrize("kind", ["signicat", "easyink"])
+async def test_row_whose_key_nothing_can_be_asked_for_by_is_named_unreadable(scene, kind):
+    """Its session would be read by that key, found to be missing, and hidden as deleted."""
+    made = await scene.create(kind, people=1)
+    for key in ODD_KEYS:
+        calls = len(scene.sandboxes[kind].calls)
+        scene.relays[kind].alter = odd_row(kind, ROWS[kind][2], json.dumps(key))
+        keys, sources = await listed(scene)
+        assert keys == {made["key"]}
+        assert len(sources[kind]["unreadable"]) == 1, key
+        assert "key" in sources[kind]["unreadable"][0]["reason"], key
+        assert {each["outcome"] for each in sources.values()} == {"FRESH"}
+        read = {path for _, path in scene.calls_since(kind, calls) if "token" not in path}
+        mine = (made["key"], made["participants"][0]["key"])
+        assert all(path == ROWS[kind][0] or path.rpartition("/")[2] in mine for path in read), read
+
+
 FIELDS = """
 query Q($maxAge: Duration) {
   sessions(maxAge: $maxAge) {
