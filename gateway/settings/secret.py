@@ -101,14 +101,10 @@ def guessable(secret: str) -> bool:
     For secrets that others may have chosen, as those of webhooks: how long one has to be is theirs to say.
     """
     plain = "".join(filter(str.isalnum, secret.lower()))
-    return len(set(secret)) < _FEWEST_LETTERS or any(map(_placeholder, (plain, plain.translate(_FIGURES))))
-
-
-def _placeholder(plain: str) -> bool:
     rest = plain
     for word in _PLACEHOLDERS:
         rest = rest.replace(word, "")
-    return len(rest) < _FEWEST_LETTERS and rest != plain
+    return len(set(secret)) < _FEWEST_LETTERS or (len(rest) < _FEWEST_LETTERS and rest != plain)
 
 
 def _worded(secret: str) -> bool:

@@ -92,7 +92,6 @@ def test_accepts_every_32_random_bytes(made) -> None:  # type: ignore[no-untyped
         "12345678",
         "testtest",
         "secretsecret",
-        "s3cr3ts3cr3t",
         "whsec_changeme",
         "hunter2hunter2",
     ],
