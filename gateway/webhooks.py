@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.delivery import Use
 from gateway.problem import ProblemResponse, refusal
-from gateway.signing.inbox import Late
+from gateway.signing.inbox import Untimely
 from gateway.store import Delivery, WebhookVerification
 from providers.errors import ProblemCode, SigningError
 
@@ -18,7 +18,7 @@ router: Final = APIRouter()
 
 @router.post("/webhooks/{provider}", status_code=202)
 async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
-    """Takes a delivery: 202 once it is kept, 200 if it was here before or came too late, 401 if it cannot be verified.
+    """Takes a delivery: 202 once it is kept, 200 if it was here before or was sent at another time, 401 if unverified.
 
     Whatever is sent, no answer asks to send it again later.
     """
@@ -31,7 +31,7 @@ async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
 
 
 def _answer(delivery: Delivery) -> JSONResponse:
-    if delivery.duplicate_of is not None or isinstance(delivery.problem, Late):
+    if delivery.duplicate_of is not None or isinstance(delivery.problem, Untimely):
         return JSONResponse({"outcome": delivery.outcome.value}, 200)
     if delivery.verification is not WebhookVerification.VERIFIED:
         return _problem(401, "This delivery could not be verified.")

@@ -31,8 +31,8 @@ _log = logging.getLogger("countersign.webhooks")
 Headers = Sequence[tuple[str, str]]
 
 
-class Late(Invalid):
-    """A genuine delivery came too late to be believed: its sender need not send it again."""
+class Untimely(Invalid):
+    """A genuine delivery was not sent when it came, and is not believed: its sender need not send it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +157,24 @@ class Inbox(Following):
         return bytes(body)
 
     async def _reject(self, received: Delivery, hint: Hint, webhook: WebhookSettings) -> Delivery:
-        """Keeps that a genuine delivery was not sent when it came. One that comes too late has its session read once.
+        """Keeps that a genuine delivery was not sent when it came: too early, too late, or it does not say when.
 
-        Its sender, which was down or in line for long, would send it again for as long as it is refused. Nothing in it is
-        believed, and the same body is no reason to read again, so that whoever replays it gains nothing.
+        Its sender, whose clock is wrong or which was down for long, would send it again for as long as it is refused. So it
+        is told to stop, and the session is read once: nothing in the delivery is believed, and the same body is no reason to
+        read again, so that whoever replays it gains nothing.
         """
-        if hint.timestamp is None or hint.timestamp > received.received_at:
-            problem = Invalid(f"It was not sent within {webhook.window:g} seconds of when it came, or does not say when.")
-            return await self._note(replace(received, problem=problem))
-        late = replace(received, problem=Late(f"It came more than {webhook.window:g} seconds after it was sent."))
+        if hint.timestamp is None:
+            why = "It does not say when it was sent."
+        elif hint.timestamp > received.received_at:
+            why = f"It came more than {webhook.window:g} seconds before it says that it was sent."
+        else:
+            why = f"It came more than {webhook.window:g} seconds after it was sent."
+        untimely = replace(received, problem=Untimely(why))
         key = _usable(hint.session_key)
         if key is None:
-            return await self._note(late)
+            return await self._note(untimely)
         self._processing.noted()
-        return await self._take(replace(late, session_key=key, due_at=received.received_at))
+        return await self._take(replace(untimely, session_key=key, due_at=received.received_at))
 
     async def _take(self, delivery: Delivery) -> Delivery:
         taken = await self._store.deliveries.take(delivery)

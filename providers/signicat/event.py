@@ -20,12 +20,17 @@ def hint(body: bytes) -> Hint:
             "This body is no event of Signicat: it should be a JSON object with id, timestamp and eventData."
         ) from error
     return Hint(
-        id=envelope.id or None,
-        event_name=envelope.event_name or None,
+        id=_word(envelope.id),
+        event_name=_word(envelope.event_name),
         session_key=_session_key(envelope.event_data),
         timestamp=instant(envelope.timestamp),
         expires_at=instant(envelope.expires_at),
     )
+
+
+def _word(value: object) -> str | None:
+    """A text that says something, also where it is written as a number."""
+    return str(value) if value and isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _session_key(data: msgspec.Raw) -> str | None:

@@ -220,16 +220,16 @@ class EventData(Wire, frozen=True):
 
 
 class Envelope(Wire, frozen=True):
-    """An event, as Signicat Events posts it. What is of no use to us may have any shape."""
+    """An event, as Signicat Events posts it. Any member may have any shape: the rest is a hint all the same."""
 
-    id: str | None = None
-    timestamp: str | None = None
+    id: object = None
+    timestamp: object = None
     sender: object = None
-    event_name: str | None = None
+    event_name: object = None
     event_data: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     account_id: object = None
     organization_id: object = None
-    expires_at: str | None = None
+    expires_at: object = None
     tags: object = None
 
 

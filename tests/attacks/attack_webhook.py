@@ -97,7 +97,8 @@ async def a_delivery_of_last_week(target: Target) -> None:
 
 @attack()
 async def a_delivery_of_tomorrow(target: Target) -> None:
-    unless((await _deliver(target, _event(timedelta(days=-1)))).status in {400, 401}, "a delivery of tomorrow is believed")
+    reply = await _deliver(target, _event(timedelta(days=-1)))
+    unless(reply.status in {400, 401} or b"IGNORED" in reply.body, "a delivery of tomorrow is believed")
 
 
 @attack()
