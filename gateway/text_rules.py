@@ -26,17 +26,20 @@ _CONTROL: Final = "\x00-\x1f\x7f-\x9f"
 _CONTROL_BUT_LINES: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f"
 _CONTROL_BUT_SPACE: Final = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f"
 _INVISIBLE: Final = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+_INVISIBLE_FAR: Final = "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a"
 _INVISIBLE_TOO: Final = "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 
 _odd_in_line: Final = re.compile(f"[{_CONTROL}{_DIRECTION}{_NEVER}]").search
 _odd_in_lines: Final = re.compile(f"[{_CONTROL_BUT_LINES}{_DIRECTION}{_NEVER}]").search
 _odd_in_content: Final = re.compile(f"[{_CONTROL_BUT_SPACE}\ud800-\udfff\ufffe\uffff]").search
-_visible: Final = re.compile(f"[^\\s{_INVISIBLE}{_INVISIBLE_TOO}]").search
+_visible: Final = re.compile(f"[^\\s{_INVISIBLE}{_INVISIBLE_TOO}{_INVISIBLE_FAR}]").search
 _no_local: Final = re.compile(r'[\s()<>\[\]:;@\\,"]').search
+_unseen: Final = re.compile(f"[{_INVISIBLE}{_INVISIBLE_TOO}{_INVISIBLE_FAR}]").search
 _no_host: Final = re.compile(r"[^\w.-]").search
 _no_phone: Final = re.compile(r"[^0-9 ()./-]").search
 _no_language: Final = re.compile(r"[^A-Za-z0-9-]").search
-_no_file: Final = re.compile(r"[/\\]").search
+_no_file: Final = re.compile("[/\\\\\u2100\u2101\u2105\u2106\ufe68\uff0f\uff3c]").search
+"""Slashes of both kinds, and what compatibility decomposition makes one of: some who store files spell names so."""
 
 _LONGEST_LOCAL, _LONGEST_ADDRESS, _LONGEST_LABEL, _LONGEST_SUBTAG = 64, 254, 63, 8
 
@@ -95,6 +98,8 @@ def email(text: str) -> str | None:
         or not 0 < len(local) <= _LONGEST_LOCAL
         or len(text) > _LONGEST_ADDRESS
         or _no_local(local) is not None
+        or "" in local.split(".")
+        or _unseen(text) is not None
         or _no_host(host) is not None
         or not all(0 < len(each) <= _LONGEST_LABEL and each[0] != "-" != each[-1] for each in labels)
     )

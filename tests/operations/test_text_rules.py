@@ -46,7 +46,14 @@ ODD = {
     "noncharacter": "a\ufffeb",
     "far noncharacter": "a\U0010ffffb",
 }
-BLANK = {"blank": "", "a blank": "  ", "nothing wide": "\u200b", "a filler": "\u3164", "a hyphen that is not shown": "\u00ad"}
+BLANK = {
+    "blank": "",
+    "a blank": "  ",
+    "nothing wide": "\u200b",
+    "a filler": "\u3164",
+    "a hyphen that is not shown": "\u00ad",
+    "a note without a head": "\U0001d159",
+}
 MORE: dict[str, dict[str, str]] = {
     "email": {
         "two at-signs": "ada@b@people.example",
@@ -57,12 +64,24 @@ MORE: dict[str, dict[str, str]] = {
         "an empty label": "ada@people..example",
         "two addresses": "ada@people.example,eve@people.example",
         "a name": "Ada <ada@people.example>",
+        "nothing wide in the local part": "a\u200bda@people.example",
+        "a joiner": "a\u200dda@people.example",
+        "a byte order mark": "\ufeffada@people.example",
+        "a hyphen that is not shown": "a\u00adda@people.example",
+        "a tag": "ada\U000e0041@people.example",
+        "a filler in the host": "ada@peo\u3164ple.example",
+        "a dot at the beginning": ".ada@people.example",
+        "two dots": "ada..l@people.example",
         "a long local part": f"{'a' * 65}@people.example",
     },
     "filename": {
         "a folder above": "../lease.pdf",
         "a folder": "a/lease.pdf",
         "a folder of Windows": "..\\lease.pdf",
+        "a wide slash": "..\uff0flease.pdf",
+        "a wide backslash": "..\uff3clease.pdf",
+        "a small backslash": "a\ufe68lease.pdf",
+        "a sign that becomes a folder": "a\u2105lease.pdf",
         "the folder itself": ".",
         "the one above": "..",
     },
