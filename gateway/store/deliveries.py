@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
 from gateway.store.body import UNDECODABLE
+from gateway.store.membership import among
 from gateway.store.unreadable import word_of
 from providers.errors import Misbehaved, ProblemCode, SigningError, of_code
 
@@ -159,7 +160,7 @@ class Deliveries:
 
     async def renew(self, ids: Collection[str], until: datetime) -> None:
         """Says that these are still being processed."""
-        await self._update(_D.id.in_(list(ids)), due_at=until)
+        await self._update(among(ids, _D.id), due_at=until)
 
     async def finish(self, claims: Sequence[Claim], outcome: WebhookOutcome, problem: SigningError | None = None) -> None:
         """Notes what came of deliveries; not of those that somebody else has claimed meanwhile.
@@ -217,7 +218,7 @@ def _original(row: dict[str, Any]) -> Select[str]:
 
 
 def _held(claims: Sequence[Claim]) -> ColumnElement[bool]:
-    return tuple_(_D.id, _D.attempts).in_([(each.id, each.attempts) for each in claims])
+    return among([(each.id, each.attempts) for each in claims], _D.id, _D.attempts)
 
 
 def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:

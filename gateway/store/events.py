@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
 from gateway.store.cursor import EventCursor, event_mark
 from gateway.store.datatype import EPOCH, MICROSECOND
+from gateway.store.membership import among
 from gateway.store.unreadable import word_of
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
@@ -69,7 +70,7 @@ class EventFilter:
         yield _E.type.in_(sorted(_TYPES)) if self.types is None else _E.type.is_not(None)
         if self.sessions is not None:
             refs = [(ref.provider, ref.key) for ref in self.sessions]
-            yield tuple_(_E.provider, _E.session_key).in_(refs)
+            yield among(refs, _E.provider, _E.session_key)
         for column, values in ((_E.provider, self.providers), (_E.type, self.types), (_E.to_status, self.to_statuses)):
             if values is not None:
                 yield column.in_([str(value) for value in values])

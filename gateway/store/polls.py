@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
 from gateway.store.datatype import Instant
+from gateway.store.membership import among
 from providers.model import SessionKind, SessionRef, SessionStatus
 
 _S = table.session.c
@@ -121,7 +122,7 @@ class Polls:
         """The sessions that can still change and that rows of the provider's list tell everything of."""
         whole = (_S.provider == _P.provider) & (_S.key == _P.session_key)
         query = select(_S.key).distinct().select_from(table.part.join(table.session, whole))
-        query = query.where(_P.provider == provider, _P.key.in_(list(rows)), _S.poll_at.is_not(None), ~_AWAITS_RESULTS)
+        query = query.where(_P.provider == provider, among(rows, _P.key), _S.poll_at.is_not(None), ~_AWAITS_RESULTS)
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 

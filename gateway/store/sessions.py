@@ -21,6 +21,7 @@ from gateway.store.filter import Position, Row, SessionFilter, SessionOrder, Sli
 from gateway.store.folding import folded
 from gateway.store.frequency import Frequencies
 from gateway.store.keyset import Keyset
+from gateway.store.membership import among
 from gateway.store.query import PageQuery
 from gateway.store.settlement import Settlement, settle
 from gateway.store.signatures import save_signatures
@@ -205,7 +206,7 @@ class Sessions:
     async def listed(self, provider: str, keys: Iterable[str]) -> Mapping[str, ListedRow]:
         """Which rows of a provider's list are known."""
         parts = table.part.c
-        query = select(parts.key, parts.session_key, parts.digest).where(parts.provider == provider, parts.key.in_(list(keys)))
+        query = select(parts.key, parts.session_key, parts.digest).where(parts.provider == provider, among(keys, parts.key))
         async with self._engine.connect() as connection:
             return {key: ListedRow(session_key, digest) for key, session_key, digest in await connection.execute(query)}
 
@@ -248,11 +249,11 @@ class Sessions:
             await upsert(connection, table.part, values)
         if session.parts:
             # The rows of the parts are ours by now: whoever kept one as a session has done so before, and is seen here.
-            swallowed = (_S.provider == session.provider) & _S.key.in_(session.parts) & (_S.key != session.key)
+            swallowed = (_S.provider == session.provider) & among(session.parts, _S.key) & (_S.key != session.key)
             await connection.execute(delete(table.session).where(swallowed))
             parts = table.part.c
-            former = (parts.provider == session.provider) & (parts.session_key == session.key) & parts.key.not_in(session.parts)
-            await connection.execute(delete(table.part).where(former))
+            former = (parts.provider == session.provider, parts.session_key == session.key, ~among(session.parts, parts.key))
+            await connection.execute(delete(table.part).where(*former))
 
     async def _save_addresses(self, connection: AsyncConnection, session: Session, created_at: datetime) -> None:
         box = table.mailbox
