@@ -48,6 +48,16 @@ class StoredSteps(Steps):
         self._places = dict(made or {})
         self.made = [step for _, step in sorted(self._places.items())]
 
+    @classmethod
+    def resumed(cls, store: Store, saga: Saga, stored: Mapping[int, Step], known: StoredSteps | None) -> StoredSteps:
+        """The steps of a saga that is settled, with what is ``known`` of them where it ran in this process.
+
+        That it has passed its pivot stays known, also where its refusal has made the stored pivot void.
+        """
+        steps = cls(store, saga, {**known.placed, **stored} if known is not None and saga.result is None else stored)
+        steps.pivot = known.pivot if known is not None else None
+        return steps
+
     @property
     def placed(self) -> Mapping[int, Step]:
         """The steps by their places in the store."""
@@ -157,7 +167,7 @@ async def settle(
 
 def stays(steps: Steps, error: Irreversible, traced: Sequence[Step] = ()) -> Outcome:
     """Everything is left as it is, also what was found by its marker: people were invited or have acted."""
-    things = tuple(_named(step) for step in (*steps.made, *traced)) or ("what an unanswered call has made",)
+    things = tuple(dict.fromkeys(_named(step) for step in (*steps.made, *traced))) or ("what an unanswered call has made",)
     return Outcome(things, error.message, live=True)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -138,7 +138,7 @@ class Undertakings:
                 return Outcome(tuple((saga.note or "").split("\n")), saga.reason or "")
             outcome = AGAIN
             try:
-                outcome = await self._put_right(provider, taken, {}, in_doubt=True)
+                outcome = await self._put_right(provider, taken, None, in_doubt=True)
             finally:
                 if outcome.again:
                     await asyncio.shield(self._store.sagas.end(saga.id, _remainder(saga)))
@@ -161,8 +161,7 @@ class Undertakings:
         for saga in sagas:
             try:
                 if (taken := await self._store.sagas.give_up(saga, self.owner)) is not None:
-                    known = self._unsettled.get(saga.id)
-                    await self._put_right(provider, taken, known.placed if known else {}, in_doubt=True)
+                    await self._put_right(provider, taken, self._unsettled.get(saga.id), in_doubt=True)
             except Exception as error:
                 failed = failed or error
         if failed is not None:
@@ -210,7 +209,7 @@ class Undertakings:
                 self._unsettled.pop(saga.id)
                 return await self._lost(provider, saga, run, error)
             stuck = error if isinstance(error, Irreversible) else None
-            return await self._put_right(provider, taken, run.steps.placed, in_doubt=in_doubt, in_flight=in_flight, stuck=stuck)
+            return await self._put_right(provider, taken, run.steps, in_doubt=in_doubt, in_flight=in_flight, stuck=stuck)
         except Exception:
             _log.exception("saga %s could not be settled yet", saga.id)
             return AGAIN
@@ -249,15 +248,17 @@ class Undertakings:
         self,
         provider: Connected,
         saga: Saga,
-        made: Mapping[int, Step],
+        known: StoredSteps | None,
         *,
         in_doubt: bool,
         in_flight: bool = False,
         stuck: Irreversible | None = None,
     ) -> Outcome:
-        """Settles a saga that is in our hands; what cannot be reached now stays in doubt."""
-        stored = dict(await self._store.sagas.steps(saga.id))
-        steps = StoredSteps(self._store, saga, {**made, **stored} if saga.result is None else stored)
+        """Settles a saga that is in our hands; what cannot be reached now stays in doubt, or on the list of leftovers.
+
+        ``known`` are its steps where it ran here, as the last may not be in the store.
+        """
+        steps = StoredSteps.resumed(self._store, saga, dict(await self._store.sagas.steps(saga.id)), known)
         with deadline(self._clock, _SETTLE_SECONDS):
             if stuck is not None:
                 outcome = stays(steps, stuck)
@@ -265,7 +266,8 @@ class Undertakings:
                 outcome = await settle(self._store, provider, saga, steps, in_doubt=in_doubt, in_flight=in_flight)
         remainder = outcome.remainder(saga.left_at or self._clock.now())
         if outcome.again:
-            await self._store.sagas.doubt(saga.id)
+            left = _remainder(saga)
+            await (self._store.sagas.doubt(saga.id) if left is None else self._store.sagas.end(saga.id, left))
             return outcome
         if outcome.session is not None:
             outcome = replace(outcome, session=await self._keep(outcome.session, saga.id, remainder))

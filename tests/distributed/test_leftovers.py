@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from apart import Ahead, Client, Guarded, inside, order
+from apart import Ahead, Client, Guarded, Halt, Nursery, gateway, inside, order
 
 from providers.authority import Authority
 from providers.registry import load_sandbox
@@ -92,6 +94,36 @@ async def test_retry_removes_what_is_left_once_the_provider_allows_it(tmp_path: 
         assert (await there.resolve(leftover["id"], "RETRY"))["problems"][0]["code"] == "NOT_FOUND"
         await there.client.done("createSession", **asked)
         assert len(there.sandbox.sessions()) == 1
+
+
+async def test_leftover_stays_listed_where_its_retry_is_killed_and_its_provider_away(
+    tmp_path: Path, ours: Nursery, authority: Authority
+) -> None:
+    async with (
+        Guarded(load_sandbox("easyink")(authority=authority)).serving() as guarded,
+        gateway(tmp_path, ours, [guarded.table], sagas={"lease": 0.6}) as running,
+    ):
+        there = Place(guarded.sandbox, running)
+        asked = await there.fail(idempotencyKey="a key")
+        [leftover] = await there.listed()
+        there.sandbox.faults.clear()
+        guarded.gate.expect(Halt(1, "arrival"))
+        retrying = asyncio.create_task(there.resolve(leftover["id"], "RETRY"))
+        await asyncio.wait_for(guarded.gate.reached.wait(), 20)
+        running.kill()
+        there.sandbox.faults.append(Fault(kind="reset", count=1000))
+        guarded.gate.open.set()
+        with pytest.raises(httpx.TransportError):
+            await retrying
+        guarded.gate.expect(None)
+        await running.start()
+        await running.settled()
+        assert await there.listed() == [leftover]
+        [problem] = (await running.mutate("createSession", **asked))["problems"]
+        assert problem["path"] == ["input", "idempotencyKey"]
+        there.sandbox.faults.clear()
+        assert (await there.resolve(leftover["id"], "RETRY"))["problems"] == []
+        assert not there.sandbox.sessions()
 
 
 async def test_dismissed_leftover_stays_at_its_provider_and_frees_its_key(tmp_path: Path, authority: Authority) -> None:

@@ -100,6 +100,27 @@ async def test_session_that_its_first_signer_has_signed_before_the_others_were_i
         assert there.guarded.sandbox.sessions() == [signed]
 
 
+async def test_session_that_was_signed_before_the_others_were_refused_is_left_and_named(
+    tmp_path: Path, ours: Nursery, authority: Authority
+) -> None:
+    async with world(tmp_path, ours, authority, "signicat") as there:
+        given, gate = await IN_TURN.prepare(there.gateway) | {"idempotencyKey": KEY}, there.guarded.gate
+        gate.expect(Halt(1, "answer", waits=True), path=LAST_CALL["signicat"])
+        asked = asyncio.create_task(there.gateway.mutate(IN_TURN.name, **given))
+        await asyncio.wait_for(gate.reached.wait(), 20)
+        there.guarded.sandbox.packaging_delay = 0
+        await there.everybody_signs()
+        await there.guarded.sandbox.shelf.pack()
+        [signed] = there.guarded.sandbox.sessions()
+        gate.open.set()
+        [problem] = (await asked)["problems"]
+        assert problem["code"] == "PROVIDER_REFUSED"
+        assert signed.key in problem["message"]
+        [note] = await there.gateway.settled()
+        assert signed.key in note
+        assert there.guarded.sandbox.sessions() == [signed]
+
+
 async def test_deletion_that_was_broken_off_half_way_is_finished_by_its_key(
     tmp_path: Path, ours: Nursery, authority: Authority
 ) -> None:
