@@ -23,7 +23,9 @@ from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningErr
 from providers.model import ChangeSource, Listed, Page, Session, SessionRef, UnreadableRow
 
 _PAGE = 100
-_LONGEST_KEY, _SHOWN = 8_192, 100
+_LONGEST_KEY = 2_000
+"""Bytes of a session's key: an index row of PostgreSQL has 2,704, and what is kept of a session is found by its key."""
+_SHOWN = 100
 _MOST_REPEATED = 16
 """So many pages in a row that came before end a walk; one of them may have moved down, as the list has grown."""
 _MOST_STEPS = 100
@@ -197,11 +199,15 @@ class Rows:
 
 def _with_keys(page: Page, has_key: Callable[[str], bool]) -> Page:
     """The page without rows whose key can be none: they are unreadable, as nothing can be asked for by such a key."""
-    odd = [row for row in page.rows if not (len(row.key) <= _LONGEST_KEY and row.key.isprintable() and has_key(row.key))]
+    odd = [row for row in page.rows if not (_fits(row.key) and has_key(row.key))]
     if not odd:
         return page
     named = (UnreadableRow(repr(row.key[:_SHOWN])[1:-1], "Its key is none that this provider can have.") for row in odd)
     return replace(page, rows=tuple(row for row in page.rows if row not in odd), unreadable=(*page.unreadable, *named))
+
+
+def _fits(key: str) -> bool:
+    return key.isprintable() and len(key) <= _LONGEST_KEY and len(key.encode()) <= _LONGEST_KEY
 
 
 def concerns_one_session(error: BaseException) -> bool:

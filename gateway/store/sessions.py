@@ -41,7 +41,7 @@ _SEARCHED: Final = 50_000
 """Characters of a title that a part is looked for in."""
 _MOST_ADDRESSES: Final = 1_000
 _LONGEST = 320
-"""No address of e-mail has more characters, and an index has to hold it."""
+"""Bytes of an address of e-mail: none has more, and an index has to hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +258,7 @@ class Sessions:
     async def _save_addresses(self, connection: AsyncConnection, session: Session, created_at: datetime) -> None:
         box = table.mailbox
         emails = sorted(
-            {person.email.lower() for person in session.participants if person.email and len(person.email) <= _LONGEST}
+            {person.email.lower() for person in session.participants if person.email and len(person.email.encode()) <= _LONGEST}
         )[:_MOST_ADDRESSES]
         mine = (box.c.provider == session.provider, box.c.session_key == session.key)
         await connection.execute(delete(box).where(*mine, box.c.email.not_in(emails)))

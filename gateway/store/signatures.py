@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,11 +11,13 @@ from sqlalchemy import ColumnElement, Join, and_, asc, delete, desc, func, inser
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import table
-from providers.model import Session, SessionRef
+from providers.model import Session, SessionRef, Signature
 
 _S = table.session.c
 _G = table.signature.c
 _LONGEST_TAG: Final = 500
+_INDEXED: Final = 2_500
+"""Bytes that PostgreSQL has room for in a row of an index, but for its head and what is of one length."""
 _MOST_TAGS: Final = 200
 
 
@@ -94,7 +96,7 @@ async def save_signatures(connection: AsyncConnection, session: Session) -> None
         for each in session.signatures
     ]
     await connection.execute(insert(table.signature), rows)
-    tags = [{**place, "key": each.key, "tag": tag} for each in session.signatures for tag in _indexed(each.tags)]
+    tags = [{**place, "key": each.key, "tag": tag} for each in session.signatures for tag in _indexed(each)]
     if tags:
         await connection.execute(insert(table.tag), tags)
 
@@ -130,6 +132,8 @@ def _beyond(position: SignaturePosition, *, below: bool) -> ColumnElement[bool]:
     return condition
 
 
-def _indexed(tags: Iterable[str]) -> list[str]:
+def _indexed(signature: Signature) -> list[str]:
     """The tags that a signature is found by. What a store keeps besides is shown, and too much for an index."""
-    return sorted({each for each in tags if len(each) <= _LONGEST_TAG})[:_MOST_TAGS]
+    place = sum(len(part.encode()) for part in (signature.session.provider, signature.session.key, signature.key))
+    short = {each for each in signature.tags if len(each) <= _LONGEST_TAG and place + len(each.encode()) <= _INDEXED}
+    return sorted(short)[:_MOST_TAGS]
