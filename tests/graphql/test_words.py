@@ -100,3 +100,10 @@ async def test_health_names_status_and_safe_code_and_not_the_call(tmp_path: Path
     assert "HTTP 500" in problem["message"]
     assert "/" not in problem["message"]
     assert problem["providerCode"] == "internal.error-7"
+
+
+@pytest.mark.parametrize("code", ["010190", "90-01-01", "1990.1.1", "born_010190"])
+async def test_day_of_birth_in_place_of_code_is_shown_to_nobody(tmp_path: Path, code: str) -> None:
+    async with failing(tmp_path, 500, {"code": code}, {}) as client:
+        shown = [await asked(client, QUERY), await asked(client, QUERY)]
+    assert code not in "".join(shown)
