@@ -18,7 +18,7 @@ from gateway.headers import STRICT
 from gateway.problem import ProblemResponse, refusal
 from gateway.signing import Signing
 from gateway.uploads import safe_filename
-from providers.errors import SigningError
+from providers.errors import Invalid, SigningError
 from providers.model import Content
 
 _INLINE: Final = STRICT | {
@@ -51,6 +51,8 @@ async def upload(request: Request, filename: str | None = None) -> JSONResponse:
     """Stages the body; its id is given to a mutation as ``upload``."""
     media_type = request.headers.get("content-type")
     try:
+        if len(request.query_params.getlist("filename")) > 1:
+            raise Invalid("The file has two names. Give it one.", path=("filename",))
         signing = await _admitted(request)
         file = await signing.upload(request.stream(), filename=filename, media_type=media_type)
     except Unauthenticated as error:

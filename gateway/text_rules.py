@@ -38,7 +38,7 @@ _unseen: Final = re.compile(f"[{_INVISIBLE}{_INVISIBLE_TOO}{_INVISIBLE_FAR}]").s
 _no_host: Final = re.compile(r"[^\w.-]").search
 _no_phone: Final = re.compile(r"[^0-9 ()./-]").search
 _no_language: Final = re.compile(r"[^A-Za-z0-9-]").search
-_no_file: Final = re.compile("[/\\\\\u2100\u2101\u2105\u2106\ufe68\uff0f\uff3c]").search
+_no_file: Final = re.compile("[/\\\\\u2100\u2101\u2105\u2106\ufe68\uff0f\uff3c]")
 """Slashes of both kinds, and what compatibility decomposition makes one of: some who store files spell names so."""
 
 _LONGEST_LOCAL, _LONGEST_ADDRESS, _LONGEST_LABEL, _LONGEST_SUBTAG = 64, 254, 63, 8
@@ -82,9 +82,19 @@ def filename(text: str) -> str | None:
     """The name of a file, without the folder that it is in."""
     if wrong := name(text):
         return wrong
-    if _no_file(text) is not None or not text.strip(" ."):
+    if _no_file.search(text) is not None or not text.strip(" ."):
         return "A file name holds no folders: write the last part of it alone."
     return None
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text holds anything that can be seen."""
+    return _visible(text) is not None
+
+
+def last_part(path: str) -> str:
+    """The name of a file that is named with the folder that it is in."""
+    return _no_file.split(path)[-1]
 
 
 def email(text: str) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import anyio
 
-from gateway import pdf
+from gateway import pdf, text_rules
 from gateway.media import HEAD, PDF, check_pdf, ending, sniff
 from gateway.settings import UploadSettings
 from gateway.store import StagedFile, StagedFiles
@@ -25,7 +25,9 @@ from providers.errors import Invalid, NotFound, TooLarge, TooMany
 
 _CHUNK = 64 * 1024
 _PDFS_AT_ONCE = 2
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff<>:"/\\|?*]+')
+_UNSAFE = re.compile(
+    r'[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufff9-\ufffb\ufffe\uffff<>:"/\\|?*]+'
+)
 """Beside separators: control characters, those that turn the direction of what is shown, and halves of characters."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -172,7 +174,7 @@ def safe_filename(name: str | None) -> str | None:
     """A name that is safe to show, to store and to send on: no folders, no control characters, at most 255 bytes."""
     if not name:
         return None
-    plain = _UNSAFE.sub("_", name.replace("\\", "/").rsplit("/", 1)[-1]).strip(" .")
+    plain = _UNSAFE.sub("_", text_rules.last_part(name)).strip(" .")
     if not plain:
         return None
     stem, dot, suffix = plain.rpartition(".")
@@ -180,4 +182,5 @@ def safe_filename(name: str | None) -> str | None:
         stem, suffix = plain, ""
     room = 255 - len((dot + suffix).encode() if suffix else b"")
     stem = stem.encode()[:room].decode(errors="ignore").rstrip(" .")
-    return f"{stem}.{suffix}" if suffix else stem
+    safe = f"{stem}.{suffix}" if suffix else stem
+    return safe if text_rules.is_visible(safe) else None

@@ -107,6 +107,7 @@ class Request:
 
 
 _NOTHING: Final = Question("")
+_IN_ADDRESS: Final = ("query", "variables", "operationName", "extensions", "documentId")
 _bodies: Final = msgspec.json.Decoder(Body)
 _variables: Final = msgspec.json.Decoder(dict[str, Any] | None)
 _extensions: Final = msgspec.json.Decoder(Extensions | None)
@@ -221,6 +222,9 @@ def _require_shallow(variables: object) -> None:
 
 def _of_address(scope: Scope) -> Body:
     given = Http(scope).query_params
+    for name in _IN_ADDRESS:
+        if len(given.getlist(name)) > 1:
+            raise Unreadable(400, f"The address has {name} twice: which one is meant is nobody's to choose.")
     try:
         variables = _variables.decode(given["variables"]) if given.get("variables") else None
         extensions = _extensions.decode(given["extensions"]) if given.get("extensions") else None

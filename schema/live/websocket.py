@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from starlette.types import Message, Receive, Send
@@ -24,6 +24,7 @@ from schema.execution import encode
 from schema.live.connections import Connections, at_once
 from schema.operations import ENDED, Operations
 from schema.problems import Refused, told
+from schema.quoting import quoted
 from schema.request import Body, Request, Unreadable
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -44,6 +45,8 @@ _SILENT_BEATS = 3
 _MOST_HELD: Final = 4 * 2**20
 """Characters of all operations that one connection carries at a time: what they declare is kept for as long."""
 _LONGEST_REASON = 123
+_LONGEST_ID = 500
+"""Characters of an operation's id, which each of its events repeats."""
 _RESUME = "Too slow to read. Connect again, and subscribe with `after` set to the last cursor that was received."
 _RECONNECT = "The gateway stops. Connect again in a moment, and resume with `after`."
 
@@ -63,7 +66,7 @@ class _Pong(msgspec.Struct, tag_field="type", tag="pong"):
 
 
 class _Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
-    id: str
+    id: Annotated[str, msgspec.Meta(max_length=_LONGEST_ID)]
     payload: Body
 
 
@@ -341,7 +344,7 @@ def _next(key: str, body: bytes) -> str:
 
 
 def _closing(code: int, reason: str) -> Message:
-    short = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+    short = quoted(reason[:_LONGEST_REASON]).encode()[:_LONGEST_REASON].decode(errors="ignore")
     return {"type": "websocket.close", "code": code, "reason": short}
 
 

@@ -148,3 +148,15 @@ async def test_a_message_that_is_none_closes_its_socket(scene: Scene, caplog: py
         await client.say(MESSAGES[what])
         assert (await client.end())[0] == 4400
     quiet(caplog)
+
+
+@pytest.mark.parametrize("name", ["query", "variables", "operationName", "extensions", "documentId"])
+async def test_address_that_says_a_thing_twice_is_refused(scene: Scene, name: str) -> None:
+    said = [("query", "{ viewer { id } }"), (name, "{}"), (name, "{}")]
+    reply = await scene.client.get("/graphql", params=said)
+    assert (reply.status_code, reply.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
+
+
+async def test_upload_of_two_names_is_refused(scene: Scene) -> None:
+    reply = await scene.client.put("/uploads?filename=a.pdf&filename=b.pdf", content=b"%PDF-1.7")
+    assert (reply.status_code, reply.json()["problem"]["code"]) == (400, "INVALID")

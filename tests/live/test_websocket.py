@@ -28,6 +28,8 @@ INVALID = {
     "a server's message": {"type": "next", "id": "1", "payload": {}},
     "no id": {"type": "subscribe", "payload": {"query": "{ answer }"}},
     "an id that is a number": {"type": "subscribe", "id": 1, "payload": {"query": "{ answer }"}},
+    "an id that every event would repeat": {"type": "subscribe", "id": "i" * 501, "payload": {"query": "{ answer }"}},
+    "a type that turns the direction": {"type": "a\u202eb\x1b"},
     "no payload": {"type": "subscribe", "id": "1"},
     "no query": {"type": "subscribe", "id": "1", "payload": {}},
     "variables in a list": {"type": "subscribe", "id": "1", "payload": {"query": "{ answer }", "variables": []}},
@@ -44,6 +46,7 @@ async def test_an_invalid_message_closes_with_4400(theatre: Theatre, message: ob
         code, reason = await client.end()
         assert code == 4400
         assert reason.startswith("Invalid message")
+        assert reason.isprintable()
 
 
 async def test_subscribing_before_the_acknowledgement_closes_with_4401(theatre: Theatre) -> None:

@@ -305,7 +305,7 @@ def test_a_safe_name_is_safe(name: str) -> None:
     assert safe_filename(safe) == safe
 
 
-@pytest.mark.parametrize("name", [None, "", ".", "..", "a/", "/", "\\", " . "])
+@pytest.mark.parametrize("name", [None, "", ".", "..", "a/", "/", "\\", " . ", "\u200b", "\u3164", "a\uff0f"])
 def test_a_name_that_says_nothing_is_none(name: str | None) -> None:
     assert safe_filename(name) is None
 
@@ -321,6 +321,8 @@ def test_a_name_that_says_nothing_is_none(name: str | None) -> None:
         ("harmless\u202efdp.exe", "harmless_fdp.exe"),
         ("a\u200fb\u200ec\u061cd.pdf", "a_b_c_d.pdf"),
         ("a\ufffeb.pdf", "a_b.pdf"),
+        ("a\ufdd0b.pdf", "a_b.pdf"),
+        ("..\uff0f..\uff3clease.pdf", "lease.pdf"),
         ("x" * 300 + ".pdf", "x" * 251 + ".pdf"),
         ("ж" * 200 + ".pdf", "ж" * 125 + ".pdf"),
         ("x" * 254 + " y.a long suffix that is none", "x" * 254),
