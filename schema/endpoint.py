@@ -131,12 +131,15 @@ class Endpoint:
             raise Unreadable(406, "A subscription is answered as text/event-stream, or over a WebSocket.")
         if self._connections.closing:
             raise Unreadable(503, "This gateway stops. Subscribe again in a moment.")
+        viewer, size = request.who(), request.size
+        self._authentication.hold(viewer, size)
         try:
             answers = await self._operations.operate(request)
+            await EventStream(answers, self._connections, self._limits)(scope, receive, send)
         except Refused as refused:
             await _send(send, encode({"errors": refused.shown()}), 400, _media_type(kinds))
-            return
-        await EventStream(answers, self._connections, self._limits)(scope, receive, send)
+        finally:
+            self._authentication.let_go(viewer, size)
 
     def _from_here(self, scope: Scope) -> bool:
         """Whether no page of elsewhere opened this WebSocket: browsers let them, and send our cookies along."""

@@ -100,6 +100,8 @@ class Request:
     resume_after: str | None = None
     form: FormData | None = None
     who: Callable[[], Viewer] = lambda: NOBODY
+    size: int = 0
+    """Bytes that it came in, but for its files."""
 
     def release(self) -> None:
         """Lets go of what was asked, once it is bound: whoever follows something would keep all of it for as long."""
@@ -148,7 +150,7 @@ class Reader:
         ``declines`` says of the operation of a form, before its variables are read, that nothing will come of it: it is
         given back without its files, for whoever answers it to say why.
         """
-        form = None
+        form, size = None, len(scope["query_string"])
         if scope["method"] == "GET":
             question = _of_address(scope).question()
         elif scope["method"] != "POST":
@@ -158,12 +160,13 @@ class Reader:
             if b"content-encoding" in headers:
                 raise Unreadable(415, "Send the body as it is, without any content-encoding.")
             if kind == b"application/json":
-                question = self._question(await self._body(receive, headers))
+                content = await self._body(receive, headers)
+                question, size = self._question(content), len(content)
             elif kind == b"multipart/form-data":
                 question, form = await _of_form(scope, receive, headers, self._form, declines)
             else:
                 raise Unreadable(415, "Send application/json, or multipart/form-data where there are files.")
-        return Request(question, text(headers.get(b"last-event-id")), form, who)
+        return Request(question, text(headers.get(b"last-event-id")), form, who, size)
 
     def _question(self, content: bytes) -> Question:
         found = self._remembered.get(content)

@@ -15,6 +15,8 @@ from providers.errors import TooMany
 T = TypeVar("T")
 
 _REMEMBERED: Final = 10_000
+_MOST_HELD: Final = 16 * 2**20
+"""Characters of all operations that one viewer has under way on live connections: what they declare is kept for as long."""
 _NOTHING: Final = 1e-6
 """Seconds that are none: sums of them are not exact."""
 
@@ -66,6 +68,7 @@ class Allowance:
         self._failed = Buckets(settings.failures_per_second, settings.failures_burst)
         self._most = settings.subscriptions
         self._followed: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
 
     def spend(self, viewer: Viewer) -> None:
         """One operation of a viewer. Raises ``TooMany``."""
@@ -90,6 +93,18 @@ class Allowance:
         """Raises ``TooMany`` where a viewer follows as much as one may."""
         if 0 < self._most <= self._followed[viewer.id]:
             raise TooMany(f"You follow {self._most:,} subscriptions, which is the most that one may here. End some.")
+
+    def hold(self, viewer: Viewer, size: int) -> None:
+        """Counts what an operation of a live connection keeps until it is let go. Raises ``TooMany``."""
+        if self._held[viewer.id] + size > _MOST_HELD:
+            raise TooMany(f"Your live operations have at most {_MOST_HELD:,} characters in all here. End some.")
+        self._held[viewer.id] += size
+
+    def let_go(self, viewer: Viewer, size: int) -> None:
+        """An operation of a live connection has ended."""
+        self._held[viewer.id] -= size
+        if self._held[viewer.id] <= 0:
+            del self._held[viewer.id]
 
     def release(self, key: str) -> None:
         """One viewer follows one thing less."""

@@ -70,6 +70,16 @@ class Authentication:
         if self.required:
             self.allowance.spend(viewer)
 
+    def hold(self, viewer: Viewer, size: int) -> None:
+        """Counts the characters of an operation that a live connection of somebody carries. Raises ``TooMany``."""
+        if self.required:
+            self.allowance.hold(viewer, size)
+
+    def let_go(self, viewer: Viewer, size: int) -> None:
+        """That operation has ended."""
+        if self.required:
+            self.allowance.let_go(viewer, size)
+
     def address(self, scope: Mapping[str, Any]) -> str:
         """Whom a request comes from."""
         return self._addresses.of(scope) if self.required else ""

@@ -264,11 +264,12 @@ class Socket:
         self._ids[asked.id] = task
         self._tasks.add(task)
         self._held += size
-        task.add_done_callback(partial(self._forget, size))
+        task.add_done_callback(partial(self._forget, size, self._viewer))
 
-    def _forget(self, size: int, task: asyncio.Task[None]) -> None:
+    def _forget(self, size: int, viewer: Viewer, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._held -= size
+        self._authentication.let_go(viewer, size)
 
     def _require_room(self, size: int) -> None:
         most = self._limits.per_connection
@@ -277,6 +278,7 @@ class Socket:
         if len(self._tasks) >= most:
             raise TooLarge(f"One connection carries {most} operations. End one, or open another connection.")
         self._authentication.spend(self._viewer)
+        self._authentication.hold(self._viewer, size)
 
     async def _run(self, key: str, request: Request) -> None:
         """Carries the answers of one operation; its id is free again once its last message is on its way."""

@@ -7,15 +7,20 @@ import gc
 import json
 import logging
 import tracemalloc
+from contextlib import AsyncExitStack
 
+import pytest
 from liveclient import live
+from pulse import post
 from scene import Scene, node_id
 
+from gateway.authentication.api_key import digest
 from gateway.telemetry import BoundedFormatter
 from schema import schema
 from schema.execution import Plan, Plans
 
 MEGABYTE = 2**20
+KEY = "csk_" + "k" * 43
 
 
 def large(operations: int) -> str:
@@ -81,6 +86,34 @@ async def test_what_the_operations_of_one_connection_declare_is_bounded_together
         await client.stop("1")
         await client.start("{ viewer { id } }", key="last")
         assert (await client.next("last"))["type"] == "next"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"authentication": {"keys": [{"name": "key", "sha256": digest(KEY), "scopes": ["sessions:read"]}]}}]
+)
+async def test_what_all_connections_of_one_viewer_declare_is_bounded_together(wide: Scene) -> None:
+    query = "subscription S($f: SessionEventFilter) { sessionEvents(filter: $f) { cursor } }"
+    ids = [node_id("Session", "easyink", f"{place:04}{'x' * 120}") for place in range(1_000)]
+    greeting = {"type": "connection_init", "payload": {"Authorization": f"Bearer {KEY}"}}
+    body = json.dumps({"query": query, "variables": {"f": {"sessionIds": ids}}}).encode()
+    stream = {"authorization": f"Bearer {KEY}", "accept": "text/event-stream"}
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(live(wide.address, greeted=False)) for _ in range(5)]
+        for client in clients:
+            await client.say(greeting)
+            assert (await client.hear())["type"] == "connection_ack"
+        for client in clients:
+            for number in range(20):
+                await client.start(query, {"f": {"sessionIds": ids}}, key=str(number))
+        refused = await clients[-1].next("19")
+        assert refused["type"] == "error"
+        assert refused["payload"][0]["extensions"]["code"] == "TOO_MANY_REQUESTS"
+        assert (await post(wide.address, body, stream))[0] == 429
+        for number in range(20):
+            await clients[0].stop(str(number))
+        await clients[0].start("{ viewer { id } }", key="last")
+        assert (await clients[0].next("last"))["type"] == "next"
+        assert (await post(wide.address, body, stream))[0] == 200
 
 
 async def test_a_session_that_its_provider_does_not_have_is_not_asked_for_again(scene: Scene) -> None:
