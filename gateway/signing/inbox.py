@@ -20,6 +20,7 @@ from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge, WrongState
 from providers.model import ChangeSource, Session, SessionRef
+from providers.reply import safe_code
 from providers.webhook import Hint, WebhookSettings
 
 _BODY_SECONDS = 10.0
@@ -203,7 +204,7 @@ class Inbox(Following):
 def _hinted(delivery: Delivery, hint: Hint) -> Delivery:
     """The delivery with what it says, as far as that can be kept; due at once if it names a session."""
     key = _usable(hint.session_key)
-    said = replace(delivery, event_id=_usable(hint.id), event_name=_usable(hint.event_name), session_key=key)
+    said = replace(delivery, event_id=_usable(hint.id), event_name=_usable(safe_code(hint.event_name)), session_key=key)
     if key is None:
         return replace(said, outcome=WebhookOutcome.IGNORED, problem=NotFound("It names no session."))
     return replace(said, outcome=WebhookOutcome.PENDING, due_at=delivery.received_at)

@@ -63,6 +63,14 @@ async def test_an_event_of_an_unknown_name_and_with_missing_members_is_a_hint_al
     assert (found["outcome"], found["eventName"], found["session"]["id"]) == ("PROCESSED", None, session["id"])
 
 
+@pytest.mark.parametrize("name", ["ada@people.example has signed", "signed by ada@people.example", "010190-12345"])
+async def test_name_of_event_that_is_a_persons_word_is_not_shown_with_delivery(scene: Scene, name: str) -> None:
+    session = await scene.create("signicat")
+    assert (await post(scene, envelope(key_of(session), scene.clock.now(), name))).status_code == 202
+    (found,) = await processed(scene)
+    assert (found["outcome"], found["eventName"], found["session"]["id"]) == ("PROCESSED", None, session["id"])
+
+
 @pytest.mark.parametrize("member", ["id", "eventName", "expiresAt", "sender", "tags"])
 @pytest.mark.parametrize("odd", [4711, 0.5, True, None, [], {"a": 1}, "", 2**70])
 async def test_an_odd_member_of_an_event_leaves_the_rest_a_hint(scene: Scene, member: str, odd: object) -> None:
