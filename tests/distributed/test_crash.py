@@ -44,12 +44,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, nursery: Nursery, authority: Authority, kind: str, lease: float = 0.6) -> AsyncIterator[World]:
+async def world(
+    folder: Path, nursery: Nursery, authority: Authority, kind: str, lease: float = 0.6, patience: float = 10
+) -> AsyncIterator[World]:
     clock = Ahead()
     sandbox = load_sandbox(kind)(clock=clock, authority=authority)
     async with (
         Guarded(sandbox).serving() as guarded,
-        gateway(folder, nursery, [guarded.table], sagas={"lease": lease}) as running,
+        gateway(folder, nursery, [guarded.table | {"timeout": patience}], sagas={"lease": lease}) as running,
     ):
         yield World(sandbox, guarded, running, clock)
 
@@ -212,15 +214,17 @@ async def test_gateway_killed_at_any_call_of_a_saga_doubles_orphans_and_takes_no
 async def test_a_gateway_that_was_taken_for_dead_leaves_nothing_behind_when_it_goes_on(
     tmp_path: Path, ours: Nursery, authority: Authority, halt: Halt
 ) -> None:
-    write = WRITES["signicat, one after the other"]
-    async with world(tmp_path, ours, authority, "signicat") as there:
+    """The lease is so long, and a call may take so long, that a busy machine takes no other gateway for dead."""
+    write, lease, patience = WRITES["signicat, one after the other"], 3.0, 60.0
+    async with world(tmp_path, ours, authority, "signicat", lease, patience) as there:
         gate, slow = there.guarded.gate, there.gateway
         given = await write.prepare(slow) | {"idempotencyKey": "the same"}
         gate.expect(halt)
         asked = asyncio.create_task(slow.mutate(write.name, **given))
-        await gate.reached.wait()
+        await asyncio.wait_for(gate.reached.wait(), 20)
         slow.signal(signal.SIGSTOP)
-        async with gateway(tmp_path, ours, [there.guarded.table], "other", sagas={"lease": 0.6}) as other:
+        table = there.guarded.table | {"timeout": patience}
+        async with gateway(tmp_path, ours, [table], "other", sagas={"lease": lease}) as other:
             assert await other.settled() == []
             gate.open.set()
             slow.signal(signal.SIGCONT)

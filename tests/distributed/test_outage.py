@@ -87,19 +87,23 @@ def orders(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each | {"idempotencyKey": f"key {place}"} for place, each in enumerate(asked)]
 
 
-@pytest.mark.parametrize("kind", ["easyink", "signicat"])
+@pytest.mark.parametrize(
+    ("kind", "lease", "away"), [("easyink", LEASE, AWAY), ("signicat", LEASE, AWAY), ("easyink", 10.0, 20.0)]
+)
 async def test_database_away_for_longer_than_a_lease_doubles_no_session_and_cancels_none(
     tmp_path: Path,
     ours: Nursery,
     authority: Authority,
     postgres: str,
     kind: str,
+    lease: float,
+    away: float,
     record_property: Callable[[str, object], None],
 ) -> None:
     async with AsyncExitStack() as stack:
         guarded = await stack.enter_async_context(Guarded(load_sandbox(kind)(authority=authority)).serving())
         proxy, url = await stack.enter_async_context(proxied(postgres))
-        sections: dict[str, Any] = {"database": {"url": url}, "sagas": {"lease": LEASE}}
+        sections: dict[str, Any] = {"database": {"url": url}, "sagas": {"lease": lease}}
         one, other = [
             await stack.enter_async_context(gateway(tmp_path, ours, [guarded.table], f"gateway-{number}", **sections))
             for number in range(2)
@@ -112,7 +116,7 @@ async def test_database_away_for_longer_than_a_lease_doubles_no_session_and_canc
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.4)
         proxy.cut()
-        await asyncio.sleep(AWAY)
+        await asyncio.sleep(away)
         proxy.restore()
         await asyncio.gather(*sending)
         guarded.sandbox.faults.clear()
@@ -124,7 +128,7 @@ async def test_database_away_for_longer_than_a_lease_doubles_no_session_and_canc
         known = {each["session"]["key"] for each in told}
         doubled, orphans = len(there) - WRITES, there - known
         record_property(
-            "figure", f"database away {AWAY:g} s, {kind}: {WRITES} writes, {doubled} doubled, {len(orphans)} orphans"
+            "figure", f"database away {away:g} s, {kind}: {WRITES} writes, {doubled} doubled, {len(orphans)} orphans"
         )
         assert (doubled, orphans, people.disappointed()) == (0, set(), set())
 
