@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -27,6 +28,17 @@ def gone(known: Session) -> Session:
     if known.status not in _ENDED:
         return deleted(known)
     return replace(known, partial=False) if known.partial else known
+
+
+def forgotten_rows(known: Session, seen: Session) -> Mapping[str, bytes]:
+    """Digests that no row of a list has, for the rows of a session that is newly found to be missing.
+
+    A provider that has it after all, as behind a proxy that answered 404 for a while, lists it as before: an unchanged row
+    would be passed over, and the session hidden for good. Now its row is news, once, and the session is read again.
+    """
+    if seen.status is not SessionStatus.DELETED or known.status is SessionStatus.DELETED:
+        return {}
+    return dict.fromkeys(known.parts or (known.key,), b"")
 
 
 def deleted(session: Session) -> Session:

@@ -21,7 +21,7 @@ from gateway.pages import ListPage, Pages
 from gateway.redis import connect
 from gateway.schedule import Schedule
 from gateway.settings import Settings
-from gateway.signing.gone import gone
+from gateway.signing.gone import forgotten_rows, gone
 from gateway.signing.observation import Observation
 from gateway.signing.policy import Policy
 from gateway.source import SourceReport
@@ -308,6 +308,7 @@ class Reading:
                 if known is None:
                     raise
                 seen = gone(known)
+                digests = digests or forgotten_rows(known, seen)
             found = await self.observe(seen, source, digests, begun_at=begun_at)
             overtaken = found.observed_at is not None and found.observed_at > begun_at
             if not overtaken or found.source is not ChangeSource.MUTATION:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from scene import Scene
+from starlette.requests import Request
+from starlette.responses import Response
 
 FILTERS: list[dict[str, Any]] = [
     {},
@@ -83,3 +85,30 @@ async def test_bounds_of_time_of_signatures_include_both_ends(scene: Scene) -> N
     query = "query Q($filter: SignatureFilter) { signatures(filter: $filter) { totalCount } }"
     found = await scene.data(query, filter={"signedFrom": at, "signedTo": at})
     assert found["signatures"]["totalCount"] == 1
+
+
+async def passed(request: Request) -> Response | None:
+    """What a relay does by itself: it passes on."""
+    return None
+
+
+@pytest.mark.parametrize("relayed", [("signicat", "easyink", "persist")])
+@pytest.mark.parametrize("kind", ["signicat", "easyink", "persist"])
+async def test_session_that_its_provider_missed_for_a_while_is_shown_again_once_it_is_listed(scene: Scene, kind: str) -> None:
+    """Its row is as it was before, so that nothing of it is news."""
+    made = await scene.create(kind)
+    listed = await scene.list()
+    assert [node["id"] for node in listed["nodes"]] == [made["id"]]
+
+    async def missing(request: Request) -> Response | None:
+        return None if "token" in request.url.path else Response(b'{"status": false, "message": "not found"}', 404)
+
+    scene.relays[kind].instead = missing
+    scene.clock.ahead += 11
+    assert (await scene.read(made["id"]))["status"] == "DELETED"
+    scene.relays[kind].instead = passed
+    for _ in range(2):
+        scene.clock.ahead += 11
+        listed = await scene.list()
+        assert [(node["id"], node["status"]) for node in listed["nodes"]] == [(made["id"], made["status"])]
+        assert listed["totalCount"] == 1
