@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulse import MOST, beating, post
+from pulse import MOST, MOST_OF_ALL, beating, post
 from scene import Scene, node_id, pdf
 
 JSON = {"accept": "application/json"}
@@ -119,6 +119,7 @@ async def test_what_is_too_much_is_refused_while_another_client_is_answered(scen
         assert refused(body), (status, body[:400])
         assert len(body) < 50_000
         assert pulse.longest < MOST
+        assert pulse.longest_of_all < MOST_OF_ALL
     assert scene.calls() == before
 
 
