@@ -280,11 +280,14 @@ def errors_of(log):
     return [record for record in log.records if record.levelno >= logging.ERROR]
 
 
-@pytest.mark.parametrize(("table", "column"), [("mailbox", "email"), ("session", "title_folded")])
-async def test_an_unexpected_failure_is_masked_logged_once_and_can_be_traced(scene, log, table, column):
-    given = await order(scene, "easyink")
+@pytest.mark.parametrize(
+    ("table", "column", "wanted"),
+    [("mailbox", "email", {"participantEmail": "nobody@example.com"}), ("session", "title_folded", {"titleContains": "lea"})],
+)
+async def test_an_unexpected_failure_is_masked_logged_once_and_can_be_traced(scene, log, table, column, wanted):
     await break_database(scene, f"ALTER TABLE {table} RENAME COLUMN {column} TO elsewhere")
-    reply = await scene.client.post("/graphql", json={"query": mutation("createSession"), "variables": {"input": given}})
+    query = "query($f: SessionFilter) { sessions(filter: $f) { nodes { id } } }"
+    reply = await scene.client.post("/graphql", json={"query": query, "variables": {"f": wanted}})
     [error] = reply.json()["errors"]
     assert set(error["extensions"]) == {"code", "traceId"}
     assert error["extensions"]["code"] == "INTERNAL"
@@ -296,6 +299,18 @@ async def test_an_unexpected_failure_is_masked_logged_once_and_can_be_traced(sce
     assert trace in record.getMessage()
     assert record.exc_info is not None, "whoever looks it up finds what happened"
     assert column in log.text
+    check_log(scene, log)
+
+
+async def test_write_whose_result_cannot_be_stored_is_in_doubt_and_says_nothing_of_why(scene, log):
+    given = await order(scene, "easyink")
+    await break_database(scene, "ALTER TABLE session RENAME COLUMN title_folded TO elsewhere")
+    payload = await scene.mutate("createSession", **given)
+    [problem] = payload["problems"]
+    assert (payload["session"], problem["code"], problem["provider"]) == (None, "IN_DOUBT", "easyink")
+    for word in ("session.", "title_folded", "sqlite", "SELECT", "INSERT", "Error", "gateway/", *PERSONAL):
+        assert word not in problem["message"]
+    assert "title_folded" in log.text
     check_log(scene, log)
 
 

@@ -16,7 +16,7 @@ from providers.errors import Invalid
 from schema.paging import Window, cursor, fingerprint, position, window
 
 instants = st.datetimes(timezones=st.just(UTC))
-keys = st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3)
+keys = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1, max_size=3)
 QUERY = fingerprint("sessions", None)
 
 

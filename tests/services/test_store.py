@@ -55,10 +55,12 @@ async def test_saving_replaces_all_that_was_known(template: Template, first: Ses
         await keep(store, first, NOW)
         await keep(store, second, NOW)
         assert await store.sessions.get(first.ref) == second
-        assert await store.sessions.count(EVERYTHING) == 1
+        anything = tuple(SessionStatus)
+        assert await store.sessions.count(SessionFilter(statuses=anything)) == 1
         for person in second.participants:
             if person.email:
-                assert await store.sessions.count(SessionFilter(participant_email=person.email)) == 1
+                theirs = SessionFilter(participant_email=person.email, statuses=anything)
+                assert await store.sessions.count(theirs) == 1
 
 
 async def test_however_many_are_asked_for_at_once_the_database_is_asked_once(store: Store) -> None:
@@ -215,15 +217,16 @@ async def test_a_filter_that_names_nothing_finds_nothing(store: Store) -> None:
     "text", ["\x00", "a\x00b", "\x01", "\x01\x01\x00\x02", "long " * 5000], ids=["1", "2", "3", "4", "long"]
 )
 async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
-    ref = SessionRef("acme", text[:20])
+    key = text[:20].replace("\0", "\ufffd")  # as answers of providers are read
+    ref = SessionRef("acme", key)
     seen = session(
-        text[:20],
+        key,
         title=text,
         reference=text,
         participants=(signer(ref, "a", email=f"{text[:20]}@acme.test"), signer(ref, "b", email=text * 400)),
         signatures=(signature(ref, text[:20], tags=(text[:20],)),),
     )
-    await keep(store, seen, NOW, {text[:20]: b"row"})
+    await keep(store, seen, NOW, {key: b"row"})
     assert await store.sessions.get(ref) == seen
     for wanted in (
         SessionFilter(title_contains=text),
@@ -231,11 +234,11 @@ async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
         SessionFilter(participant_email=f"{text[:20]}@acme.test"),
     ):
         (row,) = await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
-        assert row.position.key == text[:20]
+        assert row.position.key == key
     for each in (SignatureFilter(document=text), SignatureFilter(thread=text), SignatureFilter(tags=[text[:20]])):
         (found,) = await store.signatures.page(each, 9, None, None, backwards=False)
         assert (found.session, found.key) == (ref, text[:20])
-    assert set(await store.sessions.listed("acme", [text[:20]])) == {text[:20]}
+    assert set(await store.sessions.listed("acme", [key])) == {key}
 
 
 @pytest.mark.parametrize("length", [20_000, 40_000, 200_000])
