@@ -153,7 +153,7 @@ CASES = [
         lambda s: {"documents": [{"document": s.draft["id"]}]},
         "INVALID",
         "input documents 0 document",
-        "id of a Session",
+        "id of a session",
     ),
     made(
         "a document that is gone",
@@ -283,8 +283,8 @@ CASES = [
         "a number beyond all",
         lambda s: {"options": {"processId": 2**63}},
         "INVALID",
-        "input options processId",
-        "less",
+        "input options",
+        "more digits",
         provider="seal",
     ),
     made("a field of nobody", lambda s: s.place(participantRef="bob"), "INVALID", "input fields 0 participantRef", "same ref"),
@@ -308,7 +308,7 @@ CASES = [
         lambda s: {"session": s.draft["documents"][0]["id"]},
         "INVALID",
         "input session",
-        "id of a Document",
+        "id of a document",
     ),
     about(
         "start what is nowhere",
@@ -458,7 +458,7 @@ CASES = [
         lambda s: {"signature": s.record["id"]},
         "INVALID",
         "input signature",
-        "id of a Session",
+        "id of a session",
     ),
     about(
         "remove where nothing is removed",
