@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from providers.decoding import MALFORMED
 from providers.easyink.token import REMEDY
@@ -16,18 +17,41 @@ from providers.reply import Fault, Reply
 _PERSONAL = re.compile(r"(?<![^\s'\"<>(),;])[^\s'\"<>(),;]+@[^\s'\"<>(),;]+|\b\d{10}\b")
 # Codes say little: a child that is missing is a ValidationError like any other, so words have to be read.
 _BY_CODE: Mapping[str, type[SigningError]] = {"notfound": NotFound, "unauthorized": AuthorizationRequired}
-_BY_WORDS: tuple[tuple[str, type[SigningError]], ...] = (
-    ("processing is in progress", Busy),
-    ("configuration is invalid", WrongState),
-    ("not available until", WrongState),
-    ("before starting", WrongState),
-    ("is locked", WrongState),
-    ("already voided", WrongState),
-    ("already exists", Conflict),
-    ("must contain all participants", Conflict),
-    ("not found", NotFound),
-    ("does not exist", NotFound),
-)
+_MISSING = "there is no such thing, or no longer: read the session again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """An error's class, and a hint of our own in the place of their words, which may name people."""
+
+    kind: type[SigningError]
+    hint: str | None = None
+
+
+_BY_WORDS: Mapping[str, _Meaning] = {
+    "processing is in progress": _Meaning(Busy, "the document is still being processed: ask again in a moment"),
+    "configuration is invalid": _Meaning(
+        WrongState, "the draft is incomplete: check its documents, participants and fields, and start it then"
+    ),
+    "not available until": _Meaning(WrongState, "the document is made when everybody has signed: download it then"),
+    "before starting": _Meaning(
+        WrongState, "a session needs at least one document to be started: duplicate it, and add one to the copy"
+    ),
+    "is locked": _Meaning(WrongState, "the draft is locked, as it was converted to a session in the meantime: read it again"),
+    "already voided": _Meaning(WrongState, "the session is canceled already"),
+    "already exists": _Meaning(Conflict, "what is added is in the session already: read it again"),
+    "must contain all participants": _Meaning(
+        Conflict, "somebody was added in the meantime: read the session again, and order all of its participants"
+    ),
+    "not found": _Meaning(NotFound, _MISSING),
+    "does not exist": _Meaning(NotFound, _MISSING),
+    "disabled by the organization": _Meaning(
+        Refused, "a policy of the organization at EasyInk forbids this: ask its administrator"
+    ),
+    "compilation failed": _Meaning(Refused, "EasyInk failed to compile this document"),
+    "processing failed": _Meaning(Refused, "EasyInk failed to process this document: remove it, and add it again"),
+}
+"""The first phrase that their words hold tells what they mean: some hold several."""
 
 
 class _InnerError(Wire, frozen=True):
@@ -76,7 +100,8 @@ class understood:  # noqa: N801 - it is used as a function is
         elif isinstance(error, Refused):
             meant = _meaning(error.provider_code, error.detail)
             if meant is not None:
-                raise _as(meant, error, error.message) from error
+                message = f"{error.message.removesuffix('.')}: {meant.hint}." if meant.hint else error.message
+                raise _as(meant.kind, error, message) from error
 
 
 @contextmanager
@@ -89,12 +114,12 @@ def about(name: str) -> Iterator[None]:
         raise
 
 
-def _meaning(code: str | None, detail: str | None) -> type[SigningError] | None:
-    """What a refusal means, by its code and else by its words; None where it is just a refusal."""
+def _meaning(code: str | None, detail: str | None) -> _Meaning | None:
+    """The meaning of a refusal, by its code and else by its words; None where it is just a refusal."""
     if (code or "").lower() in _BY_CODE:
-        return _BY_CODE[(code or "").lower()]
+        return _Meaning(_BY_CODE[(code or "").lower()])
     words = (detail or "").lower()
-    return next((kind for phrase, kind in _BY_WORDS if phrase in words), None)
+    return next((meaning for phrase, meaning in _BY_WORDS.items() if phrase in words), None)
 
 
 def _as(kind: type[SigningError], error: SigningError, message: str) -> SigningError:

@@ -246,7 +246,8 @@ class PersistAdapter(Adapter):
                 status=error.status,
             )
         if isinstance(error, Refused) and "not found" in (error.detail or "").lower():
-            return NotFound(error.message, provider=error.provider, status=error.status, detail=error.detail)
+            what = f"{self.settings.name} has no such thing (HTTP {error.status})."
+            return NotFound(what, provider=error.provider, status=error.status, detail=error.detail)
         return error
 
     async def _session(self, raw: bytes) -> Session:
