@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asyncio import Future, gather, sleep
+from asyncio import CancelledError, gather
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from types import MappingProxyType
@@ -200,11 +200,17 @@ class Plan:
         self.workshop.fallbacks[reason] += 1
         # The field of a subscription is no step of a series, whatever graphql-core's default for it is.
         serially = self.operation.operation is OperationType.MUTATION
+        background = run.core.background_futures
         try:
             found: Any = run.core.execute_operation(serially)
             result: ExecutionResult = await found if isawaitable(found) else found
-        finally:
-            await _end(run.core.background_futures)
+            # Fields beside one that has failed: they end before the answer does, and with whoever waits for it.
+            await gather(*background, return_exceptions=True)
+        except CancelledError:
+            for each in list(background):
+                each.cancel()
+            await gather(*background, return_exceptions=True)
+            raise
         run.errors.extend(result.errors or ())
         return result.data
 
@@ -257,16 +263,6 @@ class Bound:
             return stream
         errors = list(stream.errors or ())
         return list(self.plan.answer(None, errors).errors)
-
-
-async def _end(background: Iterable[Future[Any]]) -> None:
-    """Cancels what graphql-core leaves running where a field beside it has failed, and waits until it has ended."""
-    if not (left := list(background)):
-        return
-    await sleep(0)  # each begins, as a coroutine that never does is a warning
-    for each in left:
-        each.cancel()
-    await gather(*left, return_exceptions=True)
 
 
 def _selected(document: DocumentNode) -> set[str]:

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from websockets.exceptions import WebSocketException
 
+from gateway.store import parse_event_cursor
 from tests.liveclient import Closed, events, live
 
 QUERY = """subscription Follow($after: String) {
@@ -30,9 +31,9 @@ Told = dict[str, Any]
 
 def number(cursor: str) -> int:
     """What only the gateway may read in a cursor, and a test."""
-    from base64 import urlsafe_b64decode
-
-    return int(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).removeprefix(b"event:"))
+    parsed = parse_event_cursor(cursor)
+    assert parsed is not None
+    return parsed.seq
 
 
 @dataclass

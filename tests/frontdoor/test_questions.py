@@ -17,7 +17,9 @@ async def read(reader: Reader, content: bytes) -> Question:
         return {"type": "http.request", "body": content, "more_body": False}
 
     headers = {b"content-type": b"application/json"}
-    return (await reader.read({"method": "POST"}, cast(Receive, receive), headers, lambda: NOBODY)).question
+    return (
+        await reader.read({"method": "POST", "query_string": b""}, cast(Receive, receive), headers, lambda: NOBODY)
+    ).question
 
 
 def asked(**told: Any) -> bytes:

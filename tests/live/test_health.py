@@ -79,7 +79,7 @@ async def test_each_change_is_shown_once_and_what_stays_is_not(scene: Scene, cli
     while seen[-1][1] == "DOWN":
         seen.append(await anext(stream))
     assert seen[-1][1:3] == ("UP", "CLOSED")
-    assert all(one != other for one, other in pairwise(seen))
+    assert all(one != other for one, other in pairwise(seen)), seen
 
 
 async def test_other_providers_are_not_shown(scene: Scene, client: LiveClient) -> None:

@@ -213,7 +213,7 @@ async def scene(store: Store, tmp_path: Path) -> AsyncIterator[Scene]:
 
 @pytest.fixture
 async def two(store: Store, tmp_path: Path) -> AsyncIterator[Scene]:
-    async with opened(store, tmp_path / "uploads", Shelf, Shelf, wait=1.0) as scene:
+    async with opened(store, tmp_path / "uploads", Shelf, Shelf, wait=3.0) as scene:
         yield scene
 
 
