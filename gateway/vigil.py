@@ -59,6 +59,7 @@ class Vigil:
     async def _watch(self, names: Sequence[str]) -> AsyncIterator[Connected]:
         watcher = _Watcher(names)
         self._watchers.add(watcher)
+        shown: dict[str, _Standing] = {}
         if self._task is None:
             self._task = asyncio.create_task(self._keep(), name="vigil over providers")
         try:
@@ -67,7 +68,11 @@ class Vigil:
                 while watcher.changed:
                     name = next(iter(watcher.changed))
                     del watcher.changed[name]
-                    yield self._directory.get(name)
+                    provider = self._directory.get(name)
+                    # What changed and changed back before anybody looked is no news.
+                    if (now := _standing(provider)) != shown.get(name):
+                        shown[name] = now
+                        yield provider
                 await watcher.woken.wait()
         finally:
             self._watchers.discard(watcher)
