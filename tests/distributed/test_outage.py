@@ -20,7 +20,7 @@ from providers.authority import Authority
 from providers.registry import load_sandbox
 from providers.sandbox import Fault, Sandbox
 
-LEASE = 1.5
+LEASE = 3.0
 AWAY = 2 * LEASE
 WRITES = 8
 
@@ -112,7 +112,8 @@ async def test_database_away_for_longer_than_a_lease_doubles_no_session_and_canc
         asked = orders([await order(one, kind, 1, 1) for _ in range(WRITES)])
         guarded.sandbox.faults.append(Fault(method="POST", kind="status", status=0, delay_ms=250, count=10_000))
         sending = [asyncio.create_task(send(one, "createSession", each)) for each in asked]
-        while not guarded.sandbox.sessions():  # noqa: ASYNC110 (it is another's list)
+        while not guarded.sandbox.sessions():
+            assert not all(each.done() for each in sending), [each.result() for each in sending]
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.4)
         proxy.cut()
