@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.authentication.api_key import digest, made
-from gateway.viewer import SCOPES
+from gateway.viewer import READ_DOCUMENTS, READ_SESSIONS, READ_SIGNATURES
 from tests.bench.contender import CONCURRENCY, OURS_BOTH, Contender
 from tests.bench.course import Cores, constant_upstream
 from tests.bench.process import gateway
@@ -35,7 +35,7 @@ _FORMER = Path(os.environ["BENCH_FORMER"]).resolve() if "BENCH_FORMER" in os.env
 async def _start(stack: AsyncExitStack, build: Path, upstream: str, recording: Recording, cores: Cores) -> list[Contender]:
     tables = [{**recording.settings(kind, upstream), "max_concurrency": CONCURRENCY} for kind in ("signicat", "easyink")]
     key = made()
-    row = {"name": "regression", "sha256": digest(key), "scopes": list(SCOPES)}
+    row = {"name": "regression", "sha256": digest(key), "scopes": [READ_DOCUMENTS, READ_SESSIONS, READ_SIGNATURES]}
     sections = {"authentication": {"keys": json.dumps([row])}, "rates": {"per_second": 1e6, "burst": 1_000_000}}
     prefix = ("env", "-C", str(build), *cores.server)
     address, process = await stack.enter_async_context(gateway(tables, prefix, sections))
