@@ -232,7 +232,10 @@ class Listing:
         if written is None or begun - written >= _WRITTEN:
             await self._store.syncs.walked(provider.name, begun)
             self._written[provider.name] = begun
-        sync = Sync(synced_at=begun, complete=True, unreadable=(await self._sync(provider)).unreadable)
+        # A list that is as it was has the same unreadable rows: the store need not be asked again.
+        known = self._syncs.get(provider.name)
+        unreadable = (known[0] if known else await self._sync(provider)).unreadable
+        sync = Sync(synced_at=begun, complete=True, unreadable=unreadable)
         self._syncs[provider.name] = (sync, self._clock.monotonic())
         return sync
 

@@ -74,6 +74,7 @@ class Rows:
         self._store = store
         self._schedule = schedule
         self._clock = clock
+        self._checked: dict[str, tuple[Page, Page]] = {}
         self._observe = observe
         self._fetch = fetch
         self._strangers = Strangers(store.sagas, clock)
@@ -86,7 +87,7 @@ class Rows:
     async def page(self, provider: Connected, offset: int) -> Page:
         """A page of a provider's list."""
         with deadline(self._clock, WALK_SECONDS):
-            return _with_keys(await provider.adapter.list_sessions(offset, _PAGE), provider.adapter.has_key)
+            return self._with_keys(provider, await provider.adapter.list_sessions(offset, _PAGE))
 
     async def pages(
         self, provider: Connected, manner: Manner, offset: int = 0, first: tuple[Page, datetime] | None = None
@@ -166,6 +167,25 @@ class Rows:
             raise failures[0]
         await self._schedule.looked(provider.name, dict.fromkeys(keys, begun))
 
+    def _with_keys(self, provider: Connected, page: Page) -> Page:
+        """The page without rows whose key can be none: they are unreadable, as nothing can be asked for by such a key.
+
+        An adapter that is answered as before gives the same page, which is then not looked through again.
+        """
+        found, checked = self._checked.get(provider.name, (None, page))
+        if found is page:
+            return checked
+        has_key = provider.adapter.has_key
+        odd = [row for row in page.rows if not (_fits(row.key) and has_key(row.key))]
+        checked = page
+        if odd:
+            what = "Its key is none that this provider can have."
+            named = (UnreadableRow(repr(row.key[:_SHOWN])[1:-1], what) for row in odd)
+            rows = tuple(row for row in page.rows if row not in odd)
+            checked = replace(page, rows=rows, unreadable=(*page.unreadable, *named))
+        self._checked[provider.name] = page, checked
+        return checked
+
     async def _reread(
         self, ref: SessionRef, digests: Mapping[str, bytes], turn: asyncio.Semaphore, unreadable: UnreadableRows
     ) -> SigningError | None:
@@ -195,15 +215,6 @@ class Rows:
                 await self._observe(row, ChangeSource.POLL, digests, begun_at=asked_at)
             except Misbehaved as error:
                 unreadable.failed(row.key, error)
-
-
-def _with_keys(page: Page, has_key: Callable[[str], bool]) -> Page:
-    """The page without rows whose key can be none: they are unreadable, as nothing can be asked for by such a key."""
-    odd = [row for row in page.rows if not (_fits(row.key) and has_key(row.key))]
-    if not odd:
-        return page
-    named = (UnreadableRow(repr(row.key[:_SHOWN])[1:-1], "Its key is none that this provider can have.") for row in odd)
-    return replace(page, rows=tuple(row for row in page.rows if row not in odd), unreadable=(*page.unreadable, *named))
 
 
 def _fits(key: str) -> bool:
