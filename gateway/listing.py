@@ -223,18 +223,19 @@ class Listing:
         before = sync.unreadable if sync else ()
         if unreadable != before:
             await self._store.syncs.unreadable(provider.name, unreadable)
+            self._syncs.pop(provider.name, None)
             _log.warning("%s: %d rows of its list cannot be read (there were %d)", provider.name, len(unreadable), len(before))
         return unreadable
 
     async def _confirmed(self, provider: Connected, begun: datetime) -> Sync:
         """A list is as it was. That is written for other gateways, but not every time."""
-        written = self._written.get(provider.name)
-        if written is None or begun - written >= _WRITTEN:
+        written, known = self._written.get(provider.name), self._syncs.get(provider.name)
+        if written is None or known is None or begun - written >= _WRITTEN:
             await self._store.syncs.walked(provider.name, begun)
             self._written[provider.name] = begun
-        # A list that is as it was has the same unreadable rows: the store need not be asked again.
-        known = self._syncs.get(provider.name)
-        unreadable = (known[0] if known else await self._sync(provider)).unreadable
+            unreadable = (await self._sync(provider)).unreadable
+        else:
+            unreadable = known[0].unreadable
         sync = Sync(synced_at=begun, complete=True, unreadable=unreadable)
         self._syncs[provider.name] = (sync, self._clock.monotonic())
         return sync
