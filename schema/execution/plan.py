@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError, gather
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -22,7 +21,6 @@ from graphql import (
     GraphQLSkipDirective,
     InlineFragmentNode,
     OperationDefinitionNode,
-    OperationType,
     VariableNode,
     Visitor,
     visit,
@@ -52,9 +50,8 @@ class Workshop:
     """What the plans of one schema share.
 
     ``bounds`` are those of inputs, ``suggesting`` says that errors name what may have been meant, and ``conceal`` takes the
-    schema's names out of one that was rendered, where they are not to be told. ``fallbacks`` counts, by
-    reason, what graphql-core executed for them. ``settled`` are the answers of the operations that ask about the schema
-    alone: those that were asked for last.
+    schema's names out of one that was rendered, where they are not to be told. ``settled`` are the answers of the
+    operations that ask about the schema alone: those that were asked for last.
     """
 
     schema: Schema
@@ -64,7 +61,6 @@ class Workshop:
     marks: frozenset[str] = frozenset()
     conceal: Callable[[GraphQLError], None] | None = None
     shelves: Shelves = field(default_factory=Shelves)
-    fallbacks: Counter[str] = field(default_factory=Counter)
     settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
 
     def render(self, errors: list[GraphQLError]) -> None:
@@ -112,8 +108,8 @@ class Plan:
         """The variables that are lists as a whole: what they come to depends on how long they are."""
         self.weighed: set[tuple[int, ...]] = set()
         """Their lengths that have been found to be not too much."""
-        self.most_selections = min(_MOST_SELECTIONS, 2 ** min(len(self._asked), 8))
-        """So many ways to execute it may be kept: one for each set of conditions."""
+        self.most_selections = min(_MOST_SELECTIONS, 3 ** min(len(self._asked), 3))
+        """So many ways to execute it may be kept: one for each set of conditions, each true, false or null."""
         self.conditional = bool(self._asked)
         """Whether variables decide what it asks for."""
         self.roots = _roots(workshop.schema, operation, self._fragments)
@@ -139,8 +135,6 @@ class Plan:
     def run(self, run: Run) -> Any:
         """The answer's data; ``Pending`` where some of it is still to come. Raises the error that leaves nothing of it."""
         asked = tuple([run.variables.coerced.get(name) for name in self._asked])
-        if None in asked:
-            return Pending(self._by_core, run, "condition without a value")
         selection = self._selections.get(asked) or self._make(asked)
         return selection.execute(run)
 
@@ -195,24 +189,6 @@ class Plan:
         if len(self._selections) > _MOST_SELECTIONS:
             self._selections.popitem(last=False)
         return made
-
-    async def _by_core(self, run: Run, reason: str) -> Any:
-        self.workshop.fallbacks[reason] += 1
-        # The field of a subscription is no step of a series, whatever graphql-core's default for it is.
-        serially = self.operation.operation is OperationType.MUTATION
-        background = run.core.background_futures
-        try:
-            found: Any = run.core.execute_operation(serially)
-            result: ExecutionResult = await found if isawaitable(found) else found
-            # Fields beside one that has failed: they end before the answer does, and with whoever waits for it.
-            await gather(*background, return_exceptions=True)
-        except CancelledError:
-            for each in list(background):
-                each.cancel()
-            await gather(*background, return_exceptions=True)
-            raise
-        run.errors.extend(result.errors or ())
-        return result.data
 
 
 @dataclass(frozen=True, slots=True)

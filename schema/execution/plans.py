@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -80,11 +80,6 @@ class Plans:
         self._characters = characters
         self._kept: OrderedDict[str, _Entry] = OrderedDict()
         self._weight = 0
-
-    @property
-    def fallbacks(self) -> Counter[str]:
-        """How often graphql-core executed an operation, by reason."""
-        return self._workshop.fallbacks
 
     @property
     def kept(self) -> Sized:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
-from graphql import FragmentDefinitionNode, GraphQLObjectType, OperationDefinitionNode, OperationType, TypeNameMetaFieldDef
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    OperationType,
+    TypeNameMetaFieldDef,
+    located_error,
+)
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
 from strawberry.schema import Schema
@@ -15,7 +24,7 @@ from schema.execution.field import Field, Selecting
 from schema.execution.kept import Kept, Shelves, frozen, unchanging
 from schema.execution.known import Known
 from schema.execution.resolve import manner, resolution
-from schema.execution.run import Path, Pending, Run, Select, hold, join
+from schema.execution.run import Path, Pending, Run, Select, hold, join, keys
 from schema.execution.write import Member, Writer
 
 _DEEPEST = 12
@@ -115,14 +124,19 @@ class Selection:
 
     def _child(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> Select:
         if self._depth < _DEEPEST and self._made < _MOST:
-            return self._make(type_, details)
+            # Collecting fields fails where a condition is null: for the object that is there, and only once there is one.
+            with suppress(GraphQLError):
+                return self._make(type_, details)
         made: Select | None = None
 
         def select(source: Any, run: Run, path: Path | None) -> Any:
             nonlocal made
             if made is None:
                 self._made = 0
-                made = self._make(type_, details)
+                try:
+                    made = self._make(type_, details)
+                except GraphQLError as error:
+                    raise located_error(error, [each.node for each in details], keys(path)) from error
             return made(source, run, path)
 
         return select

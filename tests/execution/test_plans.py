@@ -155,8 +155,6 @@ async def test_nothing_goes_on_when_a_request_is_given_up() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-# What is left to graphql-core may have coroutines that it cancels before their first step, of which Python warns.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited")
 async def test_nothing_goes_on_and_nothing_is_left_when_operations_have_failed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "countersign.schema")
     plans = Plans(schema, size=10)
@@ -204,17 +202,6 @@ async def test_what_surrounds_a_request_surrounds_its_calls() -> None:
     plan = planned(Plans(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
     await plan.execute(slow.context(), {"id": SESSION})
     assert slow.asked == ["Ada", "Ada"]
-
-
-async def test_an_operation_whose_conditions_have_no_value_is_left_to_graphql_core() -> None:
-    plans = Plans(schema)
-    plan = planned(plans, "query Q($b: Boolean = true) { viewer { id @include(if: $b) scopes } }")
-    assert "id" in told(await plan.execute(World(1, 0).context()))["data"]["viewer"]
-    assert "id" not in told(await plan.execute(World(1, 0).context(), {"b": False}))["data"]["viewer"]
-    assert not plans.fallbacks
-    answer = told(await plan.execute(World(1, 0).context(), {"b": None}))
-    assert answer["errors"][0]["path"] == ["viewer"]
-    assert plans.fallbacks == {"condition without a value": 1}
 
 
 async def test_variables_that_do_not_fit_execute_nothing() -> None:
