@@ -18,26 +18,28 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from gateway import console, delivery, webhooks
-from gateway.authentication import Authentication
-from gateway.cors import Cors, CorsDoors
+from gateway import console
+from gateway.web import files
+from gateway.webhooks import api
+from gateway.auth import Authentication
+from gateway.web.cors import Cors, CorsDoors
 from gateway.directory import Directory
-from gateway.headers import Headers
-from gateway.masking import Masking
-from gateway.problem import unrouted, unvalidated
-from gateway.settings import EventSettings, Settings
+from gateway.web.security_headers import Headers
+from gateway.web.error_masking import Masking
+from gateway.web.problem_details import unrouted, unvalidated
+from gateway.config import EventSettings, Settings
 from gateway.signing import Signing, admit
 from gateway.store import Store
-from gateway.store.secrets import cipher
+from gateway.store.tokens import cipher
 from gateway.task import end
-from gateway.trouble import Trouble
-from gateway.uploads import Uploads
-from gateway.viewer import NOBODY, Viewer
+from gateway.telemetry.log_once import Trouble
+from gateway.web.uploads import Uploads
+from gateway.auth.viewer import NOBODY, Viewer
 from providers.clock import Clock
 from providers.errors import ConfigurationError
 from schema.context import Context
-from schema.endpoint import Endpoint
-from schema.live.connections import Connections
+from schema.transport.endpoint import Endpoint
+from schema.transport.connections import Connections
 from schema.root import schema
 
 _SWEEP_SECONDS = 60.0
@@ -102,8 +104,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     app.add_exception_handler(HTTPException, unrouted)
     app.add_exception_handler(RequestValidationError, unvalidated)
-    app.include_router(delivery.router)
-    app.include_router(webhooks.router)
+    app.include_router(files.router)
+    app.include_router(api.router)
     app.add_api_route("/healthz", _healthz, methods=["GET", "HEAD"])
     if settings.server.profile == "open":
         app.add_api_route("/graphiql", _graphiql, methods=["GET", "HEAD"])

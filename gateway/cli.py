@@ -11,22 +11,23 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from gateway import compare as comparison
-from gateway import server, telemetry, workers
+from gateway.metrics import compare as comparison
+from gateway.server import server, workers
+from gateway.telemetry import logs
 from gateway.app import create_app
-from gateway.authentication import api_key
+from gateway.auth import api_key
 from gateway.demo import run
 from gateway.demo.client import Surprise
 from gateway.demo.world import PORTS, sandboxes
-from gateway.public_key import read_public_key
-from gateway.settings import Settings, load
+from gateway.auth.public_key import read_public_key
+from gateway.config import Settings, load
 from gateway.store import Store
-from gateway.viewer import SCOPES
+from gateway.auth.viewer import SCOPES
 from providers import registry
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
 from providers.errors import ConfigurationError, SigningError
-from providers.sandbox import People
+from providers.sandbox.app import People
 from schema import schema as sdl
 
 app = typer.Typer(
@@ -47,7 +48,7 @@ ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The TOML file 
 def serve(config: ConfigFile, listener: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
     """Run the gateway."""
     settings = load(config)
-    telemetry.configure()
+    logs.configure()
     if listener is not None:
         workers.end_with_parent()
         server.run(create_app(settings), settings, listener)
@@ -63,7 +64,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Stop when every step held; exit 1 if one did not.")] = False,
 ) -> None:
     """Watch a document being signed through all four providers, on this machine alone."""
-    telemetry.configure()
+    logs.configure()
     try:
         asyncio.run(run.run(out, create_app, once=once))
     except Surprise as surprise:
@@ -76,7 +77,7 @@ def sandbox(
     delay_ms: Annotated[int | None, typer.Option(help="Let the people sign by themselves, each after so many ms.")] = None,
 ) -> None:
     """Run the providers' simulators alone, on real ports, to develop against."""
-    telemetry.configure()
+    logs.configure()
     kinds = tuple(names or PORTS)
     for name in kinds:
         if name not in registry.NAMES:

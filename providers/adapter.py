@@ -15,32 +15,20 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
-from providers.authorization import Authorization, Token
+from providers.http.credentials import Authorization, Token
 from providers.capability import Capabilities, Operation, Support
 from providers.clock import Clock
 from providers.containment import ENDING, MAKING, Containment, contained
 from providers.errors import Invalid, Unsupported
-from providers.health import Health
-from providers.http import Http
-from providers.http_transport import Transport
-from providers.keys import token
+from providers.http.health import Health
+from providers.http.client import Http
+from providers.http.transport import Transport
+from providers.decoding.keys import token
 from providers.mapping import Rule
-from providers.metering import VERBS, told
+from providers.http.metering import VERBS, told
 from providers.model import Content, Document, Field, Listed, Page, Participant, Session, Signature, SigningOrder, Statistics
-from providers.order import (
-    DocumentChange,
-    DocumentOrder,
-    FieldChange,
-    FieldPlacement,
-    Order,
-    ParticipantChange,
-    ParticipantOrder,
-    Pivot,
-    SessionChange,
-    SignatureOrder,
-    Step,
-)
-from providers.reply import Fault, Reply
+from providers.orders import DocumentChange, DocumentOrder, FieldChange, FieldPlacement, Order, ParticipantChange, ParticipantOrder, Pivot, SessionChange, SignatureOrder, Step
+from providers.http.message.response import Fault, Reply
 from providers.settings import ProviderSettings
 from providers.webhook import Hint, WebhookSettings
 
@@ -174,7 +162,7 @@ class Adapter:
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
         """Reads a session; ``known`` is what it was, for what the provider says only once.
 
-        Where the answer is known to mean nothing new, it may be ``known`` itself: see ``providers.unchanged``.
+        Where the answer is known to mean nothing new, it may be ``known`` itself: see ``providers.http.response_memo``.
 
         Raises ``NotFound`` where the provider has no such session (any more).
         """

@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
-from providers.decoding import shown
+from providers.decoding.json import shown
 from providers.model import Session
 
 T = TypeVar("T")

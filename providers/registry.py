@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from providers.adapter import Provider
 
 if TYPE_CHECKING:
-    from providers.sandbox import Sandbox
+    from providers.sandbox.app import Sandbox
 
 NAMES = ("easyink", "persist", "seal", "signicat")
 

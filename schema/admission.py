@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.signing import access
-from gateway.viewer import NOBODY, Viewer
+from gateway.auth.viewer import NOBODY, Viewer
 from providers.errors import Forbidden
 from schema.execution import Plan
 

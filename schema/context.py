@@ -8,7 +8,7 @@ from typing import TypeAlias
 import strawberry
 
 from gateway.signing import Signing
-from gateway.viewer import Viewer
+from gateway.auth.viewer import Viewer
 from providers.clock import Clock
 
 

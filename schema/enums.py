@@ -8,14 +8,14 @@ import strawberry
 
 from gateway.signing.leftovers import LeftoverAction
 from gateway.signing.watching import SyncStrategy
-from gateway.source import SourceOutcome
+from gateway.sync.list_freshness import SourceOutcome
 from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from providers import model
 from providers.adapter import CredentialState
 from providers.capability import Operation, Support
 from providers.change import ChangeType
-from providers.circuit import CircuitState
-from providers.health import HealthState
+from providers.http.circuit_breaker import CircuitState
+from providers.http.health import HealthState
 from providers.verification import VerificationStatus
 
 _DESCRIPTIONS: dict[EnumMeta, dict[str, str]] = {

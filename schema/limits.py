@@ -34,7 +34,7 @@ from graphql import (
     is_non_null_type,
 )
 
-from gateway.settings import LimitSettings
+from gateway.config import LimitSettings
 from providers.errors import Forbidden, SigningError, TooLarge
 
 _LIST: Final = 10

@@ -10,17 +10,17 @@ from gateway.signing import Eligibility as ModelEligibility
 from gateway.store import ALL, DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of, parse_event_cursor
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
-from gateway.viewer import Viewer as ModelViewer
+from gateway.auth.viewer import Viewer as ModelViewer
 from providers import mapping, model
 from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
-from schema.describes import describes, resolved
-from schema.inputs import CreateSessionInput, SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
-from schema.node import child_ref, node_id, parse_any, session_ref, spoken
-from schema.paging import cursor, fingerprint, position, window
-from schema.problems import Problem
+from schema.types.describes import describes, resolved
+from schema.inputs.creation import CreateSessionInput, SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
+from schema.relay import child_ref, node_id, parse_any, session_ref, spoken
+from schema.pagination import cursor, fingerprint, position, window
+from schema.errors import Problem
 from schema.scalars import Duration
-from schema.text_rules import problems
+from schema.inputs.text_rules import problems
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
 from schema.types.document import Document
 from schema.types.event import SessionEventConnection

@@ -10,7 +10,7 @@ import isodate
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from providers.decoding import shown
+from providers.decoding.json import shown
 from providers.errors import Invalid
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis.asyncio as client
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from tests.servers import Databases, Postgres, Redis
 
 

@@ -16,9 +16,9 @@ from gateway.demo import screen
 from gateway.demo.client import Client
 from gateway.demo.story import Story
 from gateway.demo.world import HOST, PORTS, configuration, gateway, sandboxes
-from gateway.settings import Settings
-from providers.authority import Authority
-from providers.sandbox import People
+from gateway.config import Settings
+from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.app import People
 
 _PORT = 8000
 

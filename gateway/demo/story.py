@@ -12,7 +12,7 @@ from typing import Any, Final
 import anyio
 
 from gateway.demo.client import CREATE, FOLLOW, RESULTS, SAVE, Client, Download, Surprise
-from providers.authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.verification import VerificationStatus, inspect
 
 _PATIENCE_SECONDS: Final = 45.0

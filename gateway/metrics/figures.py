@@ -12,9 +12,9 @@ from gateway.metrics.histogram import Histogram, merged
 from gateway.metrics.tally import CREATED, Tally, decode
 from gateway.store.metrics import MetricRow
 from providers.capability import Operation
-from providers.coercion import MOST
+from providers.decoding.coercion import MOST
 from providers.errors import ProblemCode
-from providers.metering import ABANDONED
+from providers.http.metering import ABANDONED
 from providers.model import SessionStatus
 
 _UNANSWERED: Final = frozenset({ProblemCode.PROVIDER_UNAVAILABLE, ProblemCode.PROVIDER_MISBEHAVED, ProblemCode.IN_DOUBT})

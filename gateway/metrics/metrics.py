@@ -18,14 +18,14 @@ from uuid import uuid4
 
 from gateway.metrics.change import count
 from gateway.metrics.tally import Tally, sum_of
-from gateway.settings import MetricSettings
+from gateway.config import MetricSettings
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE, MetricRow, begin_of
 from gateway.task import end
-from gateway.trouble import Trouble
+from gateway.telemetry.log_once import Trouble
 from providers.change import Change
 from providers.clock import Clock
-from providers.metering import UNREADABLE, Meter
+from providers.http.metering import UNREADABLE, Meter
 from providers.model import Session
 
 KEPT_BY_MINUTE: Final = timedelta(hours=3)

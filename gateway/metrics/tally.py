@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from gateway.metrics.histogram import Histogram
-from gateway.store.body import UNDECODABLE
+from gateway.store.session_state.body import UNDECODABLE
 
 CREATED: Final = "CREATED"
 """Beside the statuses that sessions end in: that one began."""

@@ -1,7 +1,7 @@
 """Every use case of the gateway: ``Signing`` has one method for each."""
 
 from gateway.signing.access import admit
-from gateway.signing.inbox import DeliveryList
+from gateway.webhooks.inbox import DeliveryList
 from gateway.signing.leftovers import Leftover, LeftoverAction, LeftoverList
 from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Final, TypeVar
 
-from gateway.authentication.allowance import Allowance
+from gateway.auth.quota import Allowance
 from gateway.directory import Connected
 from gateway.signing.following import EventList
-from gateway.signing.inbox import DeliveryList
+from gateway.webhooks.inbox import DeliveryList
 from gateway.signing.policy import Policy
 from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList
@@ -31,19 +31,7 @@ from gateway.store import (
     Slice,
     StagedFile,
 )
-from gateway.viewer import (
-    ADMINISTER_PROVIDERS,
-    ADMINISTER_WEBHOOKS,
-    AUTHORIZE_PROVIDERS,
-    COMPARE_PROVIDERS,
-    READ_DOCUMENTS,
-    READ_NATIVE,
-    READ_SESSIONS,
-    READ_SIGNATURES,
-    SIGN_SESSIONS,
-    WRITE_SESSIONS,
-    Viewer,
-)
+from gateway.auth.viewer import ADMINISTER_PROVIDERS, ADMINISTER_WEBHOOKS, AUTHORIZE_PROVIDERS, COMPARE_PROVIDERS, READ_DOCUMENTS, READ_NATIVE, READ_SESSIONS, READ_SIGNATURES, SIGN_SESSIONS, WRITE_SESSIONS, Viewer
 from providers.errors import Forbidden, NotFound
 from providers.model import Session, SessionRef
 

@@ -10,10 +10,10 @@ import anyio
 
 from gateway.directory import Directory
 from gateway.metrics import Comparison, Ledger, ProviderFigures
-from gateway.settings import Settings
+from gateway.config import Settings
 from gateway.signing.watching import Watching
 from gateway.store import Store
-from gateway.uploads import Uploads
+from gateway.web.uploads import Uploads
 from providers.clock import Clock
 from providers.errors import Invalid
 

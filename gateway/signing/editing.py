@@ -7,20 +7,14 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from gateway.directory import Connected
-from gateway.drafts import DocumentDraft
+from gateway.signing.drafts import DocumentDraft
 from gateway.signing.receipt import Receipt
 from gateway.signing.writing import Writing, content
-from gateway.uploads import safe_filename
+from gateway.web.uploads import safe_filename
 from providers.capability import Operation
 from providers.errors import Invalid, NotFound
 from providers.model import Document, Field, Participant, Session, SessionRef, SigningOrder
-from providers.order import (
-    DocumentChange,
-    FieldChange,
-    FieldPlacement,
-    ParticipantChange,
-    ParticipantOrder,
-)
+from providers.orders import DocumentChange, FieldChange, FieldPlacement, ParticipantChange, ParticipantOrder
 
 
 class _Keyed(Protocol):

@@ -7,8 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway.hub import expired
-from gateway.signing.consent import Consent
+from gateway.events.hub import expired
+from gateway.signing.oauth import Consent
 from gateway.store import ALL, Event, EventCursor, EventFilter
 from providers.change import same
 from providers.errors import NotFound

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from gateway.store import Sagas
-from gateway.store.promises import NOBODY
+from gateway.store.idempotency import NOBODY
 from providers.clock import Clock
 
 _LEAST_SECONDS = 5.0

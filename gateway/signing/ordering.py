@@ -9,18 +9,18 @@ from datetime import timedelta
 import anyio
 
 from gateway.directory import Connected
-from gateway.drafts import DocumentDraft, SessionDraft
-from gateway.eligibility import document_problems, participant_problems, problems, validated, validated_participant
+from gateway.signing.drafts import DocumentDraft, SessionDraft
+from gateway.signing.eligibility import document_problems, participant_problems, problems, validated, validated_participant
 from gateway.signing.policy import Policy
 from gateway.store import StagedFile, Store
-from gateway.uploads import Uploads
+from gateway.web.uploads import Uploads
 from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.deadline import deadline
+from providers.http.deadline import deadline
 from providers.errors import Invalid, NotFound, SigningError, expected
 from providers.model import Document, Session, SessionRef
-from providers.order import DocumentOrder, Order, ParticipantOrder
+from providers.orders import DocumentOrder, Order, ParticipantOrder
 
 _UNDO_SECONDS = 20.0
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.directory import Directory
-from gateway.viewer import NOBODY, READ_DOCUMENTS, Viewer
+from gateway.auth.viewer import NOBODY, READ_DOCUMENTS, Viewer
 from providers.errors import Forbidden
 
 

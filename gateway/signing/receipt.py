@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.body import UNDECODABLE, UnreadableBody, decode_session
+from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, decode_session
 from providers.errors import InDoubt
 from providers.model import Session, SessionRef
 

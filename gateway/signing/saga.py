@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.directory import Connected
 from gateway.store import Store
-from gateway.store.body import UNDECODABLE, UnreadableBody, decode_session, encode_session
+from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, decode_session, encode_session
 from gateway.store.sagas import Overtaken, Remainder, Saga
 from providers.adapter import Steps
 from providers.errors import (
@@ -26,7 +26,7 @@ from providers.errors import (
     Unsupported,
 )
 from providers.model import Session
-from providers.order import Pivot, Step
+from providers.orders import Pivot, Step
 
 _PASSING = (Unavailable, Busy, InDoubt, Misbehaved, AuthorizationRequired)
 """Why a provider could not be asked now, but may be later."""

@@ -11,15 +11,15 @@ from mimetypes import guess_type
 from typing import Final, Literal
 
 from gateway.directory import Directory
-from gateway.flight import Flight
-from gateway.links import Link, Links
-from gateway.settings import Settings
-from gateway.signing.inspection import Inspection
+from gateway.cache.single_flight import Flight
+from gateway.web.links import Link, Links
+from gateway.config import Settings
+from gateway.signing.signature_check import Inspection
 from gateway.signing.reading import Reading, trimmed
-from gateway.source import SourceReport
+from gateway.sync.list_freshness import SourceReport
 from gateway.store import SignatureFilter, SignaturePosition, StagedFile, Store
-from gateway.uploads import Uploads
-from gateway.viewer import READ_DOCUMENTS, WRITE_SESSIONS, Viewer
+from gateway.web.uploads import Uploads
+from gateway.auth.viewer import READ_DOCUMENTS, WRITE_SESSIONS, Viewer
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, WrongState

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.directory import Directory
-from gateway.settings import Settings
-from gateway.signing.inbox import Inbox
+from gateway.config import Settings
+from gateway.webhooks.inbox import Inbox
 from gateway.store import Store
-from gateway.uploads import Uploads
-from gateway.watcher import Watcher
-from gateway.watcher.poller import Poller
+from gateway.web.uploads import Uploads
+from gateway.sync import Watcher
+from gateway.sync.poller import Poller
 from providers.clock import Clock
 
 

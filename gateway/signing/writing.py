@@ -10,24 +10,24 @@ from datetime import timedelta
 import msgspec
 
 from gateway.directory import Connected, Directory
-from gateway.drafts import SessionDraft
-from gateway.settings import Settings
+from gateway.signing.drafts import SessionDraft
+from gateway.config import Settings
 from gateway.signing.gone import deleted
 from gateway.signing.heartbeat import Heartbeat
-from gateway.signing.once import CameOf, Once, Work
+from gateway.signing.idempotency import CameOf, Once, Work
 from gateway.signing.ordering import Ordering
 from gateway.signing.receipt import Receipt
 from gateway.signing.showing import Showing
-from gateway.signing.undertaking import Undertakings
+from gateway.signing.saga_runner import Undertakings
 from gateway.store import Settlement, Store
 from gateway.store.sagas import Remainder
-from gateway.uploads import Uploads
+from gateway.web.uploads import Uploads
 from providers.adapter import Steps
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import InDoubt, Invalid, NotFound, SigningError, Unavailable, WrongState
 from providers.model import ChangeSource, ParticipantStatus, Session, SessionKind, SessionRef, SessionStatus, Signature
-from providers.order import SessionChange, SignatureOrder
+from providers.orders import SessionChange, SignatureOrder
 
 _NOW = timedelta(0)
 _SESSION = ("input", "session")

@@ -11,18 +11,18 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.store import table
+from gateway.store import tables
 from gateway.store.cursor import EventCursor, event_mark
-from gateway.store.datatype import EPOCH, MICROSECOND
-from gateway.store.membership import among
-from gateway.store.unreadable import word_of
+from gateway.store.engine.datatype import EPOCH, MICROSECOND
+from gateway.store.list_query.membership import among
+from gateway.store.session_state.unreadable import word_of
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 
-_E = table.event.c
-_L = table.log.c
+_E = tables.event.c
+_L = tables.log.c
 _TRIMMED_AT_ONCE = 1_000
-_EVENT: Final = select(table.event, _L.epoch).select_from(table.event.join(table.log, true()))
+_EVENT: Final = select(tables.event, _L.epoch).select_from(tables.event.join(tables.log, true()))
 _BEHIND: Final = _EVENT.where(_E.seq > bindparam("after")).order_by(_E.seq).limit(bindparam("limit"))
 """Put into words once, as it is asked again and again."""
 _TYPES: Final = frozenset(ChangeType)
@@ -117,7 +117,7 @@ class Events:
         """From now on this is another log: every cursor that was given out before is refused."""
         async with self._engine.begin() as connection:
             values = {"epoch": secrets.token_hex(16), "trimmed_mark": None, "unmarked": None}
-            await connection.execute(update(table.log).values(values))
+            await connection.execute(update(tables.log).values(values))
 
     async def page(self, after: int, limit: int, wanted: EventFilter | None = None, until: int | None = None) -> list[Event]:
         """Events behind a number, in order: those that are meant, or all, also the changes without a type.
@@ -140,7 +140,7 @@ class Events:
         """Removes events that were seen before an instant, and all but the newest ``most``, a thousand at a time."""
         while True:
             async with self._engine.begin() as connection:
-                held = update(table.log).values(trimmed=_L.trimmed).returning(_L.trimmed, _L.head)
+                held = update(tables.log).values(trimmed=_L.trimmed).returning(_L.trimmed, _L.head)
                 trimmed, head = (await connection.execute(held)).one()
                 old = select(func.max(_E.seq)).where(_E.observed_at < before)
                 last = max((await connection.execute(old)).scalar() or 0, head - most)
@@ -148,8 +148,8 @@ class Events:
                 if reached <= trimmed:
                     return
                 at_last = (await connection.execute(_with_event(_E.seq == reached))).one()
-                await connection.execute(delete(table.event).where(_E.seq <= reached))
-                await connection.execute(update(table.log).values(trimmed=reached, trimmed_mark=_mark(reached, at_last)))
+                await connection.execute(delete(tables.event).where(_E.seq <= reached))
+                await connection.execute(update(tables.log).values(trimmed=reached, trimmed_mark=_mark(reached, at_last)))
 
     async def _log(self, at: ColumnElement[bool]) -> Row[Any]:
         async with self._engine.connect() as connection:
@@ -167,18 +167,18 @@ async def append(
     """
     if not changes:
         return
-    taken = update(table.log).values(head=_L.head + len(changes)).returning(_L.head)
+    taken = update(tables.log).values(head=_L.head + len(changes)).returning(_L.head)
     last = (await connection.execute(taken)).scalar_one()
     first = last - len(changes) + 1
     told = {"provider": session.provider, "session_key": session.key, "version": version}
     told |= {"source": session.source, "observed_at": observed_at}
     rows = [{"seq": first + place, **told, **asdict(change)} for place, change in enumerate(changes)]
-    await connection.execute(insert(table.event), rows)
+    await connection.execute(insert(tables.event), rows)
 
 
 def _with_event(at: ColumnElement[bool]) -> Select[Any]:
     """The log's own row, and one event of it, if it is there."""
-    return select(*_LOG, table.event).select_from(table.log.outerjoin(table.event, at))
+    return select(*_LOG, tables.event).select_from(tables.log.outerjoin(tables.event, at))
 
 
 def _mark(seq: int, row: Row[Any]) -> int:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.store import table
-from gateway.store.upsert import upsert_where
+from gateway.store import tables
+from gateway.store.engine.upsert import upsert_where
 
-_L = table.lease.c
+_L = tables.lease.c
 
 
 class Leases:
@@ -27,7 +27,7 @@ class Leases:
         """
         wanted = sorted(set(names))
         async with self._engine.connect() as connection:
-            rows = (await connection.execute(select(table.lease).where(_L.name.in_(wanted)))).all()
+            rows = (await connection.execute(select(tables.lease).where(_L.name.in_(wanted)))).all()
         known = {row.name: row for row in rows}
         ours = {row.name: row.expires_at for row in rows if row.owner == owner and row.expires_at > now + lasting * 2 / 3}
         open_ = [name for name in wanted if name not in ours and _open(known.get(name), owner, now)]
@@ -38,14 +38,14 @@ class Leases:
     async def release(self, names: Iterable[str], owner: str) -> None:
         """Gives up those that are ours, so that another gateway can take them at once."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table.lease).where(_L.name.in_(list(names)), _L.owner == owner))
+            await connection.execute(delete(tables.lease).where(_L.name.in_(list(names)), _L.owner == owner))
 
     async def _take(self, names: Iterable[str], owner: str, now: datetime, until: datetime) -> list[str]:
         """Those that were still free, or ours, when it came to writing."""
         rows = [{"name": name, "owner": owner, "expires_at": until} for name in names]
         free = (_L.owner == owner) | (_L.expires_at <= now)
         async with self._engine.begin() as connection:
-            return list(await upsert_where(connection, table.lease, rows, free, _L.name))
+            return list(await upsert_where(connection, tables.lease, rows, free, _L.name))
 
 
 def _open(row: object, owner: str, now: datetime) -> bool:

@@ -11,13 +11,13 @@ from typing import Final
 from sqlalchemy import delete, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.store import table
-from gateway.store.datatype import Instant
-from gateway.store.upsert import upsert
+from gateway.store import tables
+from gateway.store.engine.datatype import Instant
+from gateway.store.engine.upsert import upsert
 
 MINUTE: Final = 60
 HOUR: Final = 3_600
-_M = table.metric.c
+_M = tables.metric.c
 
 Sum = Callable[[Iterable[bytes]], bytes]
 
@@ -60,7 +60,7 @@ class MetricRows:
         while (oldest := await self._oldest_minute()) is not None and oldest < before:
             begin = begin_of(oldest, HOUR)
             async with self._engine.begin() as connection:
-                gone = delete(table.metric).where(_M.span == MINUTE, _M.at >= begin, _M.at < begin + timedelta(seconds=HOUR))
+                gone = delete(tables.metric).where(_M.span == MINUTE, _M.at >= begin, _M.at < begin + timedelta(seconds=HOUR))
                 by_provider: dict[str, list[bytes]] = defaultdict(list)
                 for provider, body in await connection.execute(gone.returning(_M.provider, _M.body)):
                     by_provider[provider].append(body)
@@ -72,7 +72,7 @@ class MetricRows:
     async def trim(self, before: datetime) -> None:
         """Removes what is older."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table.metric).where(_M.at < before))
+            await connection.execute(delete(tables.metric).where(_M.at < before))
 
     async def _oldest_minute(self) -> datetime | None:
         query = select(type_coerce(func.min(_M.at), Instant())).where(_M.span == MINUTE)
@@ -88,4 +88,4 @@ def begin_of(at: datetime, span: int) -> datetime:
 
 async def _put(connection: AsyncConnection, gateway: str, row: MetricRow) -> None:
     values = {"provider": row.provider, "at": row.at, "span": row.span, "gateway": gateway, "body": row.body}
-    await upsert(connection, table.metric, values)
+    await upsert(connection, tables.metric, values)

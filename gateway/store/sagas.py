@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.store import table
-from gateway.store.upsert import upsert
-from providers.order import Step
+from gateway.store import tables
+from gateway.store.engine.upsert import upsert
+from providers.orders import Step
 
-_G = table.saga.c
-_M = table.step.c
-_P = table.promise.c
+_G = tables.saga.c
+_M = tables.step.c
+_P = tables.promise.c
 
 
 class SagaState(StrEnum):
@@ -93,32 +93,32 @@ class Sagas:
         mine = (_P.key == promise, _P.owner == saga.owner, _P.saga.is_(None), _P.result.is_(None))
         async with self._engine.begin() as connection:
             if promise is not None:
-                bound = await connection.execute(update(table.promise).where(*mine).values(saga=saga.id))
+                bound = await connection.execute(update(tables.promise).where(*mine).values(saga=saga.id))
                 if bound.rowcount != 1:
                     raise Overtaken
-            await connection.execute(insert(table.saga).values(**values))
+            await connection.execute(insert(tables.saga).values(**values))
 
     async def made(self, saga: Saga, place: int, step: Step) -> None:
         """Keeps what a call has made, right after it, or is about to make. Raises ``Overtaken``."""
         async with self._engine.begin() as connection:
             await hold(connection, saga.id, saga.owner)
-            await upsert(connection, table.step, _row(saga.id, place, step))
+            await upsert(connection, tables.step, _row(saga.id, place, step))
 
     async def replaced(self, saga: Saga, result: bytes, old: Sequence[Step]) -> None:
         """From now on the saga is finished, not undone: its result stays, and what was before goes. Raises ``Overtaken``."""
         rows = [_row(saga.id, place, step) for place, step in enumerate(old)]
         async with self._engine.begin() as connection:
             await hold(connection, saga.id, saga.owner)
-            await connection.execute(update(table.saga).where(_G.id == saga.id).values(result=result))
-            await connection.execute(delete(table.step).where(_M.saga == saga.id))
+            await connection.execute(update(tables.saga).where(_G.id == saga.id).values(result=result))
+            await connection.execute(delete(tables.step).where(_M.saga == saga.id))
             if rows:
-                await connection.execute(insert(table.step), rows)
+                await connection.execute(insert(tables.step), rows)
 
     async def pass_pivot(self, saga: Saga, pivot: bytes) -> None:
         """From now on the saga is rolled forward. Raises ``Overtaken``."""
         async with self._engine.begin() as connection:
             await hold(connection, saga.id, saga.owner)
-            await connection.execute(update(table.saga).where(_G.id == saga.id).values(pivot=pivot))
+            await connection.execute(update(tables.saga).where(_G.id == saga.id).values(pivot=pivot))
 
     async def since(self, provider: str) -> datetime | None:
         """When the first of those that are open at a provider was begun."""
@@ -130,7 +130,7 @@ class Sagas:
     async def unmade(self, saga: str, place: int) -> None:
         """Notes that what a call made is gone again."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table.step).where(_M.saga == saga, _M.place == place))
+            await connection.execute(delete(tables.step).where(_M.saga == saga, _M.place == place))
 
     async def give_up(self, saga: Saga, owner: str, *, forward: bool = True) -> Saga | None:
         """From now on this gateway settles a saga; gives it as it is now, without its pivot unless it goes ``forward``.
@@ -138,7 +138,7 @@ class Sagas:
         None where it has ended, or another gateway was faster.
         """
         values = {"owner": owner, "state": SagaState.IN_DOUBT if saga.state is SagaState.IN_DOUBT else SagaState.UNDOING}
-        given_up = update(table.saga).where(_G.id == saga.id, _G.owner == saga.owner, _G.state == saga.state)
+        given_up = update(tables.saga).where(_G.id == saga.id, _G.owner == saga.owner, _G.state == saga.state)
         async with self._engine.begin() as connection:
             taken = given_up.values(**values) if forward else given_up.values(**values, pivot=None)
             if (await connection.execute(taken)).rowcount != 1:
@@ -152,7 +152,7 @@ class Sagas:
     async def doubt(self, saga: str) -> None:
         """Notes that a saga could not be settled yet."""
         async with self._engine.begin() as connection:
-            await connection.execute(update(table.saga).where(_G.id == saga).values(state=SagaState.IN_DOUBT))
+            await connection.execute(update(tables.saga).where(_G.id == saga).values(state=SagaState.IN_DOUBT))
 
     async def end(self, saga: str, remainder: Remainder | None = None) -> None:
         """Notes that a saga is compensated but for the remainder.
@@ -161,7 +161,7 @@ class Sagas:
         """
         async with self._engine.begin() as connection:
             if remainder is None or not remainder.live:
-                await connection.execute(delete(table.promise).where(_P.saga == saga))
+                await connection.execute(delete(tables.promise).where(_P.saga == saga))
             await close(connection, saga, remainder)
 
     async def steps(self, saga: str) -> list[tuple[int, Step]]:
@@ -182,18 +182,18 @@ class Sagas:
         """Sagas to be settled: those of this gateway, and of gateways that have not been seen since ``before``."""
         mine = _G.owner == owner
         if before is not None:
-            alive = select(table.gateway.c.id).where(table.gateway.c.seen_at >= before)
+            alive = select(tables.gateway.c.id).where(tables.gateway.c.seen_at >= before)
             mine |= _G.owner.not_in(alive)
         return await self._where(_G.state != SagaState.LEFT, mine)
 
     async def beat(self, owner: str, now: datetime) -> None:
         """Notes that a gateway is alive."""
         async with self._engine.begin() as connection:
-            await upsert(connection, table.gateway, {"id": owner, "seen_at": now})
+            await upsert(connection, tables.gateway, {"id": owner, "seen_at": now})
 
     async def alive(self, owner: str, since: datetime) -> bool:
         """Whether a gateway was seen since."""
-        query = select(table.gateway.c.id).where(table.gateway.c.id == owner, table.gateway.c.seen_at >= since)
+        query = select(tables.gateway.c.id).where(tables.gateway.c.id == owner, tables.gateway.c.seen_at >= since)
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).first() is not None
 
@@ -204,14 +204,14 @@ class Sagas:
         """
         sagas = select(_G.id).where(_G.owner == owner, _G.state != SagaState.LEFT)
         keys = select(_P.key).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None), _P.before.is_not(None))
-        gone = delete(table.gateway).where(table.gateway.c.id == owner, not_(sagas.exists()), not_(keys.exists()))
+        gone = delete(tables.gateway).where(tables.gateway.c.id == owner, not_(sagas.exists()), not_(keys.exists()))
         async with self._engine.begin() as connection:
             await connection.execute(gone)
 
     async def bury(self, before: datetime) -> None:
         """Forgets gateways that have not been seen since."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(table.gateway).where(table.gateway.c.seen_at < before))
+            await connection.execute(delete(tables.gateway).where(tables.gateway.c.seen_at < before))
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Saga]:
         return await self._read(_sagas().where(*conditions))
@@ -224,7 +224,7 @@ class Sagas:
 
 async def hold(connection: AsyncConnection, saga: str, owner: str) -> None:
     """Makes sure, until the transaction ends, that nobody else takes a saga. Raises ``Overtaken`` where somebody has."""
-    mine = update(table.saga).where(_G.id == saga, _G.owner == owner, _G.state != SagaState.LEFT)
+    mine = update(tables.saga).where(_G.id == saga, _G.owner == owner, _G.state != SagaState.LEFT)
     if (await connection.execute(mine.values(owner=owner))).rowcount != 1:
         raise Overtaken
 
@@ -245,7 +245,7 @@ async def close(connection: AsyncConnection, saga: str, remainder: Remainder | N
     if remainder is not None:
         left = {"note": "\n".join(remainder.things), "reason": remainder.reason, "left_at": remainder.at}
         ended = {"state": SagaState.LEFT, "pivot": None, "result": None, **({"marker": ""} if kept else {})}
-        await connection.execute(update(table.saga).where(_G.id == saga).values(**left, **ended))
+        await connection.execute(update(tables.saga).where(_G.id == saga).values(**left, **ended))
         return
-    await connection.execute(delete(table.step).where(_M.saga == saga))
-    await connection.execute(delete(table.saga).where(_G.id == saga))
+    await connection.execute(delete(tables.step).where(_M.saga == saga))
+    await connection.execute(delete(tables.saga).where(_G.id == saga))

@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.store import table
+from gateway.store import tables
 
-_U = table.upload.c
+_U = tables.upload.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,12 @@ class StagedFiles:
     async def add(self, file: StagedFile) -> None:
         """Keeps a staged file."""
         async with self._engine.begin() as connection:
-            await connection.execute(insert(table.upload).values(**asdict(file)))
+            await connection.execute(insert(tables.upload).values(**asdict(file)))
 
     async def get(self, key: str) -> StagedFile | None:
         """The staged file with this id, also when it has expired."""
         async with self._engine.connect() as connection:
-            row = (await connection.execute(select(table.upload).where(_U.id == key))).mappings().one_or_none()
+            row = (await connection.execute(select(tables.upload).where(_U.id == key))).mappings().one_or_none()
         return None if row is None else StagedFile(**row)
 
     async def waiting(self, owner: str, now: datetime) -> tuple[int, int]:
@@ -57,12 +57,12 @@ class StagedFiles:
     async def use(self, key: str, at: datetime) -> None:
         """Notes that a file has become a document and cannot be named again."""
         async with self._engine.begin() as connection:
-            await connection.execute(update(table.upload).where(_U.id == key).values(used_at=at))
+            await connection.execute(update(tables.upload).where(_U.id == key).values(used_at=at))
 
     async def expire(self, now: datetime) -> list[Path]:
         """Forgets files that are past their time and gives the places of their bytes."""
         over = (_U.expires_at < now) | _U.used_at.is_not(None)
         async with self._engine.begin() as connection:
             paths = [Path(path) for (path,) in await connection.execute(select(_U.path).where(over))]
-            await connection.execute(delete(table.upload).where(_U.expires_at < now))
+            await connection.execute(delete(tables.upload).where(_U.expires_at < now))
         return paths

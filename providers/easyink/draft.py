@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 
 from providers.adapter import Steps
 from providers.clock import Clock
-from providers.deadline import time_left
-from providers.easyink import mark, wire
-from providers.easyink import session as translation
-from providers.easyink.api import EasyInkApi
-from providers.easyink.order import about_place, field, options, participant, place
-from providers.easyink.refusal import about
+from providers.http.deadline import time_left
+from providers.easyink import marker, wire
+from providers.easyink import sessions as translation
+from providers.easyink.client import EasyInkApi
+from providers.easyink.orders import about_place, field, options, participant, place
+from providers.easyink.errors import about
 from providers.errors import Busy, Invalid, NotFound, Refused, SigningError, WrongState
 from providers.model import (
     Document,
@@ -25,8 +25,8 @@ from providers.model import (
     SessionStatus,
     SigningOrder,
 )
-from providers.order import DocumentOrder, FieldChange, FieldOrder, FieldPlacement, Order, SessionChange
-from providers.together import together
+from providers.orders import DocumentOrder, FieldChange, FieldOrder, FieldPlacement, Order, SessionChange
+from providers.http.task_group import together
 
 # Seconds between looks at documents that are being processed: about 20 in all.
 _PAUSES = (0.1, 0.2, 0.4, 0.8, *([1.5] * 12))
@@ -54,10 +54,10 @@ class Drafts:
 
     async def create(self, order: Order, steps: Steps) -> Session:
         """A draft with everything of an order, complete but for its conversion."""
-        subject = mark.marked(mark.DRAFT, order.title, order.marker) if order.marker else order.title
+        subject = marker.marked(marker.DRAFT, order.title, order.marker) if order.marker else order.title
         key = await self._api.make("create_draft", {"subject": subject})
         created_at = self._clock.now()  # our own record: EasyInk tells it in lists only
-        await steps.did(mark.DRAFT, key)
+        await steps.did(marker.DRAFT, key)
         async with together() as tasks:
             uploading = tasks.create_task(self._upload_all(key, order))
             inviting = tasks.create_task(self._invite_all(key, order))
@@ -82,7 +82,7 @@ class Drafts:
     async def unmark(self, key: str) -> None:
         """Takes the mark off what has taken the place of a session, where it still carries one."""
         draft = await self._api.draft(key, None)
-        if draft.title is not None and (plain := mark.without_mark(draft.title)) != draft.title:
+        if draft.title is not None and (plain := marker.without_mark(draft.title)) != draft.title:
             await self._describe(key, plain, None)
 
     async def update(self, session: Session, change: SessionChange) -> Session:

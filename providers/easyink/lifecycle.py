@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.easyink import mark, wire
-from providers.easyink.api import EasyInkApi
+from providers.easyink import marker as mark, wire
+from providers.easyink.client import EasyInkApi
 from providers.easyink.capability import ACTIVE, CAPABILITIES
 from providers.easyink.draft import Drafts, check_title
 from providers.errors import InDoubt, Invalid, NotFound, Refused, SigningError, Unavailable, Unsupported, WrongState
 from providers.model import Session, SessionStatus
-from providers.order import Pivot, Step
+from providers.orders import Pivot, Step
 
 # How far EasyInk's clock and ours may be apart.
 _SKEW = timedelta(minutes=5)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.coercion import instant
+from providers.decoding.coercion import instant
 from providers.easyink import wire
-from providers.easyink.session import ALL_IN_ONE, signed_key
+from providers.easyink.sessions import ALL_IN_ONE, signed_key
 from providers.mapping import Json, Rule, same, word
 from providers.model import DocumentStatus, ParticipantRole, ParticipantStatus, SessionStatus, SigningOrder
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from pydantic import SecretStr
 
-from providers.authorization import Proof, Token
+from providers.http.credentials import Proof, Token
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired
 

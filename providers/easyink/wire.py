@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 import msgspec
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from providers.authorization import BearerToken
+from providers.http.credentials import BearerToken
 from providers.model import (
     DeliveryMethod,
     DocumentStatus,

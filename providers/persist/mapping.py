@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from providers.coercion import instant
+from providers.decoding.coercion import instant
 from providers.mapping import Rule, same
-from providers.persist.record import file, text
+from providers.persist.sessions import file, text
 
 _INSIDE = "Read out of the signature itself."
 _KEY = "Document and thread, each percent-encoded, joined by a slash."

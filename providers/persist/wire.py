@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from providers.coercion import count
+from providers.decoding.coercion import count
 from providers.settings import ProviderSettings
 
 LONGEST_TEXT = 255

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from providers.coercion import instant
+from providers.decoding.coercion import instant
 from providers.mapping import Rule, same
 from providers.model import SessionStatus
-from providers.seal.documents import sealed_key
+from providers.seal.sessions import sealed_key
 from providers.seal.wire import STATUSES, named
 
 _RESULT = "A document is SIGNED once its result is true; FAILED where it is not and the batch is closed."

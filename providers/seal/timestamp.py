@@ -6,9 +6,9 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 
 from providers.errors import Misbehaved, NotFound, Refused
-from providers.http import Http
+from providers.http.client import Http
 from providers.model import Content, Document, DocumentRole, DocumentStatus, Session
-from providers.reply import Reply
+from providers.http.message.response import Reply
 from providers.seal.wire import NO_PROCESS, SealSettings
 
 _MEDIA_TYPE = "application/timestamp-reply"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from providers.coercion import instant
+from providers.decoding.coercion import instant
 from providers.mapping import Json, Rule, same
 from providers.model import DocumentRole, ParticipantStatus, SignatureFormat
-from providers.signicat.part import reference_of
+from providers.signicat.composition.native_session import reference_of
 from providers.signicat.wire import PARTICIPANT_STATUS, SIGNATURE_FORMAT
 
 _FIRST = "That of the first part that has one, or what was known before."

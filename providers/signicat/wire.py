@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import msgspec
 from pydantic import Field, SecretStr
 
-from providers.authorization import BearerToken
+from providers.http.credentials import BearerToken
 from providers.model import ParticipantStatus, SignatureFormat
 from providers.settings import HttpUrl, ProviderSettings
 from providers.webhook import WebhookSettings

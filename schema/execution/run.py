@@ -11,7 +11,7 @@ from graphql.execution import Executor as CoreExecutor
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path as CorePath
 
-from schema.execution.arguments import Make, immutable
+from schema.execution.compiler.arguments import Make, immutable
 
 Path: TypeAlias = "tuple[Path | None, str | int]"
 """Where a value stands in the answer: the place that it is in, and its key there."""

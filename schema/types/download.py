@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import strawberry
 
-from gateway.links import Link
-from schema.describes import describes, resolved
+from gateway.web.links import Link
+from schema.types.describes import describes, resolved
 from schema.scalars import Duration
 
 TEN_MINUTES = Duration.of(timedelta(minutes=10), "PT10M")

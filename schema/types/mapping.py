@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from providers import mapping
-from schema.describes import describes, resolved
+from schema.types.describes import describes, resolved
 from schema.scalars import Json
 from schema.types.session import Session
 

@@ -10,7 +10,7 @@ import strawberry
 from gateway import metrics
 from providers.capability import Operation
 from schema.context import Info
-from schema.describes import describes, resolved
+from schema.types.describes import describes, resolved
 from schema.scalars import Duration
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from gateway.signing.watching import SyncState, SyncStrategy
 from providers.adapter import CredentialState
 from providers.capability import Capability as ModelCapability
 from providers.capability import Operation, Support
-from providers.circuit import CircuitState
-from providers.health import Health as ModelHealth
-from providers.health import HealthState
+from providers.http.circuit_breaker import CircuitState
+from providers.http.health import Health as ModelHealth
+from providers.http.health import HealthState
 from providers.model import SessionKind, SessionStatus
 from schema.context import Info
-from schema.describes import describes, resolved
-from schema.node import node_id
-from schema.problems import Problem
+from schema.types.describes import describes, resolved
+from schema.relay import node_id
+from schema.errors import Problem
 from schema.scalars import Duration, Json
 from schema.types.metrics import ONE_DAY, ProviderMetrics
 from schema.types.node import Node

@@ -16,9 +16,9 @@ from providers import model
 from providers.capability import Operation
 from providers.errors import Invalid
 from schema.context import Info
-from schema.describes import describes, resolved
-from schema.node import node_id
-from schema.paging import PageInfo, Window, window
+from schema.types.describes import describes, resolved
+from schema.relay import node_id
+from schema.pagination import PageInfo, Window, window
 from schema.scalars import Duration, Json
 from schema.types.document import Document, SignatureField
 from schema.types.node import Node

@@ -13,7 +13,7 @@ import pytest_asyncio
 import unprotected
 from attack import PROBES, Target
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 sys.path.append(str(Path(__file__).parents[1] / "graphql"))
 from scene import scene as running

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from attack import Target
 
-from providers.admission import Admission, Bounds
-from providers.server import serving
+from gateway.server.admission import Admission, Bounds
+from gateway.server.uvicorn_server import serving
 
 SIZE = 12 * 2**20
 

@@ -12,9 +12,9 @@ from issuer import AUDIENCE, ISSUER, Issuer
 from scene import Scene
 from scene import scene as running
 
-from gateway.authentication.api_key import digest
-from gateway.viewer import SCOPES
-from providers.authority import Authority
+from gateway.auth.api_key import digest
+from gateway.auth.viewer import SCOPES
+from providers.sandbox.certificate_authority import Authority
 
 
 def key(name: str) -> str:

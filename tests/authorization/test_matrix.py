@@ -28,7 +28,7 @@ from strawberry.types.field import StrawberryField
 from gateway.signing import Signing
 from gateway.signing.access import NEEDS
 from gateway.store.cursor import EventCursor
-from gateway.viewer import SCOPES
+from gateway.auth.viewer import SCOPES
 from schema import schema
 
 READ, WRITE = "sessions:read", "sessions:write"

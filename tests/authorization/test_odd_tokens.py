@@ -17,8 +17,8 @@ from issuer import AUDIENCE, ISSUER, Issuer, _in
 from scene import scene as running
 
 from gateway.app import create_app
-from gateway.settings import parse
-from providers.authority import Authority
+from gateway.config import parse
+from providers.sandbox.certificate_authority import Authority
 from providers.errors import ConfigurationError
 
 ME = "{ viewer { subject } }"

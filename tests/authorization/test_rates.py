@@ -19,12 +19,12 @@ from liveclient import live
 from scene import pdf
 from scene import scene as running
 
-from gateway.authentication import Authentication
-from gateway.authentication.address import Addresses
-from gateway.authentication.allowance import Buckets
-from gateway.authentication.api_key import digest
-from gateway.settings import parse
-from providers.authority import Authority
+from gateway.auth import Authentication
+from gateway.auth.client_address import Addresses
+from gateway.auth.quota import Buckets
+from gateway.auth.api_key import digest
+from gateway.config import parse
+from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
 from providers.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ import pytest
 from door import Door, key
 from scene import mutation, node_id, pdf
 
-from gateway.viewer import SCOPES
+from gateway.auth.viewer import SCOPES
 
 ALL = " ".join(SCOPES)
 WRITE = "sessions:write"

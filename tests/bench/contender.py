@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from gateway.authentication.api_key import digest, made
-from gateway.viewer import SCOPES
+from gateway.auth.api_key import digest, made
+from gateway.auth.viewer import SCOPES
 from tests.bench.course import Cores, listening
 from tests.bench.process import Process, free_port, gateway
 from tests.bench.query import LIVE, NATIVE, SERVED, Dialect

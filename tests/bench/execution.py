@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 from strawberry.execution import optimized_is_awaitable
 
-from gateway.pages import ListPage
+from gateway.cache.page_cache import ListPage
 from gateway.signing import SessionList
 from gateway.store import Position, Row
 from providers import model
 from schema import schema
 from schema.execution import Plan, Plans, encode
-from schema.node import node_id
+from schema.relay import node_id
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PAGE = 50

@@ -22,17 +22,17 @@ from rich.console import Console
 from rich.table import Table
 
 from providers.adapter import Adapter, Steps
-from providers.authority import sample_pdf
-from providers.authorization import Headers
+from providers.sandbox.certificate_authority import sample_pdf
+from providers.http.credentials import Headers
 from providers.clock import Clock
-from providers.deadline import deadline
+from providers.http.deadline import deadline
 from providers.easyink import wire as easyink
-from providers.http import Http
-from providers.http1.transport import Http1Transport
-from providers.http_transport import Body, Response
-from providers.order import DocumentOrder, Order, ParticipantOrder
+from providers.http.client import Http
+from providers.http.http1.transport import Http1Transport
+from providers.http.transport import Body, Response
+from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
-from providers.reply import Reply
+from providers.http.message.response import Reply
 from providers.settings import ProviderSettings
 from providers.signicat import wire as signicat
 from tests.bench.constant import constant
@@ -71,7 +71,7 @@ async def each(call: Call, count: int) -> float:
 
 
 async def calls() -> dict[str, float]:
-    """A read through all of ``providers.http``, and one of httpx beside it: medians of rounds in turn."""
+    """A read through all of ``providers.http.client``, and one of httpx beside it: medians of rounds in turn."""
     async with constant(ANSWER_BYTES) as url:
         http = Http(
             Settings(name="constant", base_url=url, max_concurrency=IN_FLIGHT),

@@ -17,7 +17,7 @@ import httpx
 import psutil
 
 from providers.registry import load_sandbox
-from providers.sandbox import Sandbox
+from providers.sandbox.app import Sandbox
 
 MEGABYTE = 2**20
 

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 
 from providers.adapter import Steps
-from providers.authority import sample_pdf
+from providers.sandbox.certificate_authority import sample_pdf
 from providers.model import DeliveryMethod
-from providers.order import DocumentOrder, Order, ParticipantOrder
+from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
 
 DOCUMENTS = 4

@@ -17,8 +17,8 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from gateway.authentication.api_key import digest, made
-from gateway.viewer import READ_DOCUMENTS, READ_SESSIONS, READ_SIGNATURES
+from gateway.auth.api_key import digest, made
+from gateway.auth.viewer import READ_DOCUMENTS, READ_SESSIONS, READ_SIGNATURES
 from tests.bench.contender import CONCURRENCY, OURS_BOTH, Contender
 from tests.bench.course import Cores, constant_upstream
 from tests.bench.process import gateway

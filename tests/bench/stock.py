@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from sqlalchemy import Insert, RowMapping, Table, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from gateway.store import Store, table
-from gateway.store.due import due_place
-from gateway.store.sessions import State
+from gateway.store import Store, tables
+from gateway.store.list_query.due_sort_key import due_place
+from gateway.store.session_state.sessions import State
 from providers.model import (
     Document,
     DocumentRole,
@@ -70,19 +70,19 @@ async def stocked(url: str, count: int) -> AsyncIterator[Store]:
 
 async def _repeat(engine: AsyncEngine, count: int) -> None:
     async with engine.begin() as connection, _aside(connection):
-        session = await _row(connection, table.session)
-        part, mailbox = await _row(connection, table.part), await _row(connection, table.mailbox)
+        session = await _row(connection, tables.session)
+        part, mailbox = await _row(connection, tables.part), await _row(connection, tables.mailbox)
         for start in range(0, count, _BATCH):
             changed = [_changes(number, count) for number in range(max(start, 1), min(start + _BATCH, count))]
             keys = [{"provider": each["provider"], "session_key": each["key"]} for each in changed]
-            await _insert(connection, table.session.insert(), session, changed)
-            await _insert(connection, table.part.insert(), part, [{**each, "key": each["session_key"]} for each in keys])
+            await _insert(connection, tables.session.insert(), session, changed)
+            await _insert(connection, tables.part.insert(), part, [{**each, "key": each["session_key"]} for each in keys])
             emails = [
                 {**place, "email": email, "created_at": each["created_at"], "due_at": each["due_at"]}
                 for place, each in zip(keys, changed, strict=True)
                 for email in _emails(int(each["key"]), count)
             ]
-            await _insert(connection, table.mailbox.insert(), mailbox, emails)
+            await _insert(connection, tables.mailbox.insert(), mailbox, emails)
     if engine.dialect.name == "postgresql":
         # Its autovacuum does so within a minute; SQLite has nothing that would.
         async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 from screen import Stage, Tab, chromium, staging
 from screen import tab as opened
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 from apart import Nursery, nursery  # isort: skip
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 from screen import Stage, Tab, serious
 
-from providers.authority import sample_pdf
+from providers.sandbox.certificate_authority import sample_pdf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NORTH = re.compile("north field")

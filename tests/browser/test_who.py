@@ -14,8 +14,8 @@ from screen import Stage, Tab, serious, staging
 from screen import tab as opened
 from test_acts import fill
 
-from gateway.authentication.api_key import digest, made
-from providers.authority import Authority
+from gateway.auth.api_key import digest, made
+from providers.sandbox.certificate_authority import Authority
 
 from apart import Nursery  # isort: skip
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("graphql", "services")]
 from race import Race

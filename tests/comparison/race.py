@@ -13,11 +13,11 @@ import httpx
 from scene import Hurry, Scene, configuration, free_port
 
 from gateway.app import create_app
-from gateway.server import serving
-from providers.authority import Authority
-from providers.metering import UNREADABLE, Meter
+from gateway.server.server import serving
+from providers.sandbox.certificate_authority import Authority
+from providers.http.metering import UNREADABLE, Meter
 from providers.registry import NAMES, load_sandbox
-from providers.sandbox import Fault, RecordedCall, Sandbox
+from providers.sandbox.app import Fault, RecordedCall, Sandbox
 
 ENDLESS = 10**9
 LATENCY = "{ samples p50Ms p90Ms p99Ms maxMs }"

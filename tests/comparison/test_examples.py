@@ -9,7 +9,7 @@ import pytest
 from race import Race
 
 import gateway
-from gateway.authentication.api_key import digest
+from gateway.auth.api_key import digest
 
 PAGE = Path(gateway.__file__).parent / "graphiql" / "page.js"
 EXAMPLES = re.findall(r"const \w+ = `(# .*?)`;", PAGE.read_text("utf-8"), re.S)

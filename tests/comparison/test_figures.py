@@ -13,8 +13,8 @@ from scene import Scene
 from sqlalchemy import select
 
 from gateway.metrics.histogram import RELATIVE_ERROR
-from gateway.store import Store, table
-from providers.authority import Authority
+from gateway.store import Store, tables
+from providers.sandbox.certificate_authority import Authority
 
 ERROR, ROUNDING = RELATIVE_ERROR, 0.001
 THE_WAY = 250.0
@@ -179,7 +179,7 @@ async def test_nothing_of_anybody_is_kept_with_the_figures(race: Race, authority
     await race.stop("one")
     store = await Store.open(SecretStr(race.database))
     async with store._engine.connect() as connection:
-        rows = [row._mapping for row in await connection.execute(select(table.metric))]
+        rows = [row._mapping for row in await connection.execute(select(tables.metric))]
     await store.close()
     kept = b"".join(row["body"] for row in rows)
     told = [each["key"] for each in made]

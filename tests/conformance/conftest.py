@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 
 sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).parents[1])]
 from scene import Scene

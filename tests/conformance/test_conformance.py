@@ -18,7 +18,7 @@ from gql.transport.websockets import WebsocketsTransport
 from scene import Scene
 from scene import scene as running
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 HERE = Path(__file__).parent
 SDL = HERE.parents[1] / "schema" / "schema.graphql"

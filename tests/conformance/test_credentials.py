@@ -14,8 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from test_conformance import said
 
-from providers.authority import Authority
-from providers.sandbox import serving
+from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.app import serving
 
 sys.path.append(str(Path(__file__).parents[1] / "authorization"))
 from door import key, opened

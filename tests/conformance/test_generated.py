@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 from scene import scene as running
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 COUNT = 700
 SDL = (Path(__file__).parents[2] / "schema" / "schema.graphql").read_text()

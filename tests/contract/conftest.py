@@ -8,7 +8,7 @@ import pytest
 from subject import Haste, Patience, Subject, declared
 
 from providers.adapter import Provider
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.capability import Capabilities, Operation
 from providers.registry import NAMES, load, load_sandbox
 

@@ -13,8 +13,8 @@ from providers.adapter import Adapter, Provider, Steps
 from providers.capability import Capabilities, Operation
 from providers.clock import Clock
 from providers.model import Content, Session, SessionKind
-from providers.order import Order
-from providers.sandbox import Fault, RecordedCall, Sandbox
+from providers.orders import Order
+from providers.sandbox.app import Fault, RecordedCall, Sandbox
 from providers.settings import ProviderSettings
 
 READS = ("GET", "HEAD")

@@ -16,7 +16,7 @@ from providers.capability import Operation, Support
 from providers.errors import Unsupported
 from providers.model import SessionKind
 from providers.registry import NAMES, load, load_sandbox
-from providers.sandbox import Sandbox
+from providers.sandbox.app import Sandbox
 
 WITHOUT_VERB = {Operation.ARCHIVE, Operation.STATISTICS}
 VERBS = {each: each.lower() for each in Operation if each not in WITHOUT_VERB and hasattr(Adapter, each.lower())}

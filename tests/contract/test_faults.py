@@ -6,7 +6,7 @@ import orders
 import pytest
 from pydantic import SecretStr
 
-from providers.circuit import CircuitState
+from providers.http.circuit_breaker import CircuitState
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -21,8 +21,8 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
-from providers.http import ATTEMPTS
-from providers.http1.transport import Http1Transport
+from providers.http.client import ATTEMPTS
+from providers.http.http1.transport import Http1Transport
 from providers.model import ParticipantStatus, SessionKind, SessionStatus
 from providers.registry import load, load_sandbox
 

@@ -22,11 +22,11 @@ from typing import Any, Literal, Self
 import httpx
 
 from gateway.app import create_app
-from gateway.settings import parse
-from providers.authority import sample_pdf
+from gateway.config import parse
+from providers.sandbox.certificate_authority import sample_pdf
 from providers.clock import Clock
-from providers.sandbox import Fault, Sandbox, serving
-from providers.server import Message, Receive, Scope, Send
+from providers.sandbox.app import Fault, Sandbox, serving
+from gateway.server.uvicorn_server import Message, Receive, Scope, Send
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = "problems { code message path retryable }"

@@ -14,9 +14,9 @@ import uvicorn
 
 import gateway.cli
 from gateway.app import create_app
-from gateway.settings import parse
+from gateway.config import parse
 from providers.registry import NAMES, load_sandbox
-from providers.server import serving
+from gateway.server.uvicorn_server import serving
 
 
 async def warm(folder: str) -> None:

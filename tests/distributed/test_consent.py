@@ -14,10 +14,10 @@ import httpx
 import pytest
 from apart import Ahead, Client, inside, order
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
-from providers.sandbox import Sandbox
-from providers.server import Message, Receive, Scope, Send, serving
+from providers.sandbox.app import Sandbox
+from gateway.server.uvicorn_server import Message, Receive, Scope, Send, serving
 
 SECRET = {"secret": "22d67j7G3O8kK9eWoilkdsfc8GmQ3kCwh-EVKUaDZ6Q"}
 BEGIN = """mutation M { beginAuthorization(provider: "easyink") {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from apart import Gateway, Nursery, gateway, order
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 
 WRITES = 12

@@ -13,9 +13,9 @@ import pytest
 from apart import PEOPLE, Ahead, Client, Guarded, inside, order, pdf
 from writes import WRITES, Write, things
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
-from providers.sandbox import Fault
+from providers.sandbox.app import Fault
 
 SILENCE = [Fault(kind="reset", count=1000)]
 

@@ -16,9 +16,9 @@ import pytest
 from apart import INPUTS, PEOPLE, PROBLEMS, Gateway, Guarded, Halt, Nursery, gateway, order
 from outage import proxied
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
-from providers.sandbox import Fault, Sandbox
+from providers.sandbox.app import Fault, Sandbox
 
 LEASE = 3.0
 AWAY = 2 * LEASE

@@ -14,7 +14,7 @@ import pytest
 from apart import Gateway, Guarded, Halt, Nursery, gateway
 from writes import WRITES, Write
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 
 KEY = "a key of the client's"

@@ -9,7 +9,7 @@ from typing import Any
 
 from apart import Ahead, Client, order
 
-from providers.sandbox import Sandbox
+from providers.sandbox.app import Sandbox
 
 # Signicat drops a document that no session uses after 30 minutes.
 LATER = timedelta(minutes=31)

@@ -15,7 +15,7 @@ import strawberry
 from execution_fault import Later, failures
 from strawberry.schema.config import StrawberryConfig
 
-from schema.describes import describes, followed, resolved
+from schema.types.describes import describes, followed, resolved
 from schema.root import NamedOperation, Schema
 from schema.scalars import SCALARS
 

@@ -22,22 +22,22 @@ from typing import Any
 from execution_fault import NOW, oddities
 
 from gateway.directory import Connected, Directory
-from gateway.links import Link
-from gateway.pages import ListPage
+from gateway.web.links import Link
+from gateway.cache.page_cache import ListPage
 from gateway.signing import SessionList, SignatureList
-from gateway.signing.consent import Authorization
+from gateway.signing.oauth import Authorization
 from gateway.signing.following import EventList
 from gateway.signing.writing import Eligibility
-from gateway.source import SourceReport
+from gateway.sync.list_freshness import SourceReport
 from gateway.store import Event
 from gateway.store.uploads import StagedFile
-from gateway.viewer import SCOPES, Viewer
+from gateway.auth.viewer import SCOPES, Viewer
 from providers import model, registry
 from providers.adapter import Credentials
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Busy, NotFound, SigningError
-from providers.health import Health
+from providers.http.health import Health
 from providers.verification import SignatureReport
 from schema.context import Context
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
 from schema import schema
-from schema.node import node_id
+from schema.relay import node_id
 
 # graphql-core leaves resolvers unawaited whose siblings have failed; so do the worlds' faults.
 pytestmark = [

@@ -28,9 +28,9 @@ from graphql import DocumentNode, GraphQLError
 from providers import model
 from schema import schema
 from schema.execution import Answer, Plan, Plans, encode
-from schema.execution.kept import unchanging
-from schema.execution.resolve import Attribute
-from schema.node import node_id
+from schema.execution.fragment_cache import unchanging
+from schema.execution.compiler.resolvers import Attribute
+from schema.relay import node_id
 
 SESSION = node_id("Session", "acme", KEYS[0])
 ASKED: ContextVar[str] = ContextVar("asked", default="nobody")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).parents[1])]
 from scene import Scene

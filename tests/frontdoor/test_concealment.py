@@ -14,7 +14,7 @@ from liveclient import Failed, live
 from scene import Scene, node_id
 from scene import scene as running
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from schema import schema
 
 CREATE = "mutation M($i: CreateSessionInput!) { createSession(input: $i) { problems { code } } }"

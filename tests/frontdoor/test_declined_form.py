@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from scene import Scene
 
-from gateway.authentication.api_key import digest
+from gateway.auth.api_key import digest
 
 KEY = "csk_" + "k" * 43
 UPLOAD = "mutation M($f: Upload!) { uploadFile(file: $f) { problems { code path } } }"

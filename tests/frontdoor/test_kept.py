@@ -14,8 +14,8 @@ from liveclient import live
 from pulse import post
 from scene import Scene, node_id
 
-from gateway.authentication.api_key import digest
-from gateway.telemetry import BoundedFormatter
+from gateway.auth.api_key import digest
+from gateway.telemetry.logs import BoundedFormatter
 from schema import schema
 from schema.execution import Plan, Plans
 

@@ -21,7 +21,7 @@ from graphql import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.settings import LimitSettings
+from gateway.config import LimitSettings
 from providers.errors import Forbidden, TooLarge
 from schema import limits as module
 from schema import schema

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from scene import Scene, pdf
 
-from providers.authority import sample_pdf
+from providers.sandbox.certificate_authority import sample_pdf
 
 PREFLIGHT = {"graphql-require-preflight": "1"}
 STAGED = "upload { id filename sha256 sizeBytes } problems { code path message }"

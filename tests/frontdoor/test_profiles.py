@@ -13,10 +13,10 @@ from liveclient import Failed, live
 from scene import Scene
 from scene import scene as running
 
-from gateway.settings import parse
-from providers.authority import Authority
+from gateway.config import parse
+from providers.sandbox.certificate_authority import Authority
 from providers.errors import ConfigurationError
-from schema.trusted import TrustedDocuments
+from schema.trusted_documents import TrustedDocuments
 
 KNOWN = "query Mine { viewer { id } }"
 STRANGE = "query Yours { viewer { id } }"

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from starlette.types import Receive
 
-from gateway.viewer import NOBODY
-from schema.request import Question, Reader, Unreadable
+from gateway.auth.viewer import NOBODY
+from schema.transport.request import Question, Reader, Unreadable
 
 
 async def read(reader: Reader, content: bytes) -> Question:

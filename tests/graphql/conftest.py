@@ -9,7 +9,7 @@ import pytest
 from scene import Scene
 from scene import scene as running
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 
 @pytest.fixture

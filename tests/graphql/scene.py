@@ -18,12 +18,12 @@ import httpx
 from relay import Relay
 
 from gateway.app import create_app
-from gateway.server import serving as serving_gateway
-from gateway.settings import Settings, parse
-from providers.authority import Authority, sample_pdf
+from gateway.server.server import serving as serving_gateway
+from gateway.config import Settings, parse
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.clock import Clock
 from providers.registry import NAMES, load_sandbox
-from providers.sandbox import Sandbox, serving
+from providers.sandbox.app import Sandbox, serving
 
 LONG = 30.0
 NOW = "PT0S"

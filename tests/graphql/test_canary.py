@@ -12,7 +12,7 @@ import pytest
 from scene import SESSION, mutation, pdf
 from starlette.responses import JSONResponse
 
-from gateway import telemetry
+from gateway.telemetry import logs
 from providers.registry import NAMES
 
 PERSON = {
@@ -40,9 +40,9 @@ def relayed() -> tuple[str, ...]:
 @pytest.fixture
 def log(caplog) -> Iterator[pytest.LogCaptureFixture]:
     """Everything that would be logged at DEBUG, as the gateway sets it."""
-    levels = {name: logging.getLogger(name).level for name in ("", *telemetry._TOO_TALKATIVE)}
+    levels = {name: logging.getLogger(name).level for name in ("", *logs._TOO_TALKATIVE)}
     with caplog.at_level(logging.DEBUG):
-        telemetry.configure(logging.DEBUG)
+        logs.configure(logging.DEBUG)
         yield caplog
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)

@@ -9,7 +9,7 @@ import httpx
 from scene import free_port
 
 from gateway.app import create_app
-from gateway.server import serving
+from gateway.server.server import serving
 from providers.registry import NAMES
 
 LISTS = """

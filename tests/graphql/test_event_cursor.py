@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scene import Scene
 
-from providers.easyink.sandbox.dossier import Dossier
+from providers.easyink.sandbox.session import Dossier
 from tests.liveclient import events, live
 
 FOLLOW = "subscription Follow($after: String) { sessionEvents(after: $after) { cursor type to session { id status } } }"

@@ -11,7 +11,7 @@ from scene import PROBLEMS, Scene, node_id
 from scene import scene as running
 from starlette.responses import Response
 
-from providers.easyink.sandbox.dossier import Dossier
+from providers.easyink.sandbox.session import Dossier
 from providers.registry import NAMES
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

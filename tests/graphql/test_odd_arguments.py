@@ -22,8 +22,8 @@ from graphql import (
 from scene import PEOPLE, Scene, node_id
 from scene import scene as running
 
-from providers.authority import Authority
-from schema.node import _KEYS
+from providers.sandbox.certificate_authority import Authority
+from schema.relay import _KEYS
 from schema.root import schema
 from tests.servers import Databases
 

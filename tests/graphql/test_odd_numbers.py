@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 from scene import NOW
 
-from providers.coercion import LONGEST_SECONDS, count, instant, seconds
+from providers.decoding.coercion import LONGEST_SECONDS, count, instant, seconds
 
 DAY = 86_400_000.0
 WAITS = {

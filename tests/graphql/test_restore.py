@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from scene import Scene, free_port
 
 from gateway.app import create_app
-from gateway.server import serving
+from gateway.server.server import serving
 from tests.liveclient import Failed, live
 
 EVENTS = "subscription E($after: String) { sessionEvents(after: $after) { cursor session { key } } }"

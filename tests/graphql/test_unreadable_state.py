@@ -15,9 +15,9 @@ from scene import Scene, free_port
 from sqlalchemy import LargeBinary, insert, select, text, update
 
 from gateway.app import create_app
-from gateway.server import serving
-from gateway.store import Saga, SagaState, Store, table
-from gateway.store.body import VERSION
+from gateway.server.server import serving
+from gateway.store import Saga, SagaState, Store, tables
+from gateway.store.session_state.body import VERSION
 
 LIST = """query Q($age: Duration) { sessions(first: 50, maxAge: $age) {
   totalCount nodes { id title status participants { email } documents { title } freshness { stale } }
@@ -45,7 +45,7 @@ async def body_of(scene: Scene, session: dict[str, Any]) -> bytes:
     store = await Store.open(scene.settings.database.url)
     async with store.events._engine.connect() as connection:
         found: bytes = (
-            await connection.execute(select(table.session.c.body).where(table.session.c.key == session["key"]))
+            await connection.execute(select(tables.session.c.body).where(tables.session.c.key == session["key"]))
         ).scalar_one()
     await store.close()
     return found
@@ -55,7 +55,7 @@ async def spoil(scene: Scene, session: dict[str, Any], body: bytes) -> None:
     """Somebody else has written a state that this gateway cannot read."""
     store = await Store.open(scene.settings.database.url)
     async with store.events._engine.begin() as connection:
-        await connection.execute(update(table.session).where(table.session.c.key == session["key"]).values(body=body))
+        await connection.execute(update(tables.session).where(tables.session.c.key == session["key"]).values(body=body))
     await store.close()
 
 
@@ -176,9 +176,9 @@ DAMAGE = {
 }
 BODIES = [
     column
-    for each in table.metadata.sorted_tables
+    for each in tables.metadata.sorted_tables
     for column in each.c
-    if isinstance(column.type, LargeBinary) and each is not table.part
+    if isinstance(column.type, LargeBinary) and each is not tables.part
 ]
 
 
@@ -196,7 +196,7 @@ async def test_damage_in_any_stored_body_costs_itself_alone(
     saga = Saga(id="open", provider="easyink", marker="m4rk", owner="gone", begun_at=scene.clock.now(), state=SagaState.UNDOING)
     await store.sagas.begin(replace(saga, pivot=b"", result=b""))
     async with store.events._engine.begin() as connection:
-        await connection.execute(insert(table.secret).values(kind="token", key="easyink", body=b""))
+        await connection.execute(insert(tables.secret).values(kind="token", key="easyink", body=b""))
         for column in BODIES:
             await connection.execute(update(column.table).values({column.name: body}))
     await store.close()

@@ -13,7 +13,7 @@ from liveclient import Failed, LiveClient, events, live
 from scene import NOW, Scene
 from scene import scene as running
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 HEALTH = """subscription($names: [String!]) {
   providerHealth(names: $names) { name health { state circuit problem { code } } credentials { state } }

@@ -10,7 +10,7 @@ from theatre import Theatre
 from theatre import theatre as playing
 from websockets.exceptions import InvalidStatus
 
-from providers.admission import Bounds
+from gateway.server.admission import Bounds
 from tests.liveclient import PROTOCOL, Failed, live
 
 SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": "subscription { idle }"}}

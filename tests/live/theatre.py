@@ -13,15 +13,15 @@ import strawberry
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
-from gateway.authentication import Authentication
-from gateway.settings import Settings, parse
+from gateway.auth import Authentication
+from gateway.config import Settings, parse
 from providers.clock import Clock
 from providers.errors import NotFound
-from providers.server import serving
+from gateway.server.uvicorn_server import serving
 from schema.context import Context, Info
-from schema.describes import followed
-from schema.endpoint import Endpoint
-from schema.live.connections import Connections
+from schema.types.describes import followed
+from schema.transport.endpoint import Endpoint
+from schema.transport.connections import Connections
 from schema.root import Schema
 
 

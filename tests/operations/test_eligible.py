@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scene import Scene, pdf
 from scene import scene as running
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import NAMES
 
 EXAMPLES = 100

@@ -15,7 +15,7 @@ from scene import PEOPLE, Scene
 from scene import scene as running
 from starlette.requests import Request
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import NAMES
 
 D, S = "/api/signingSessionDrafts", "/api/signingSessions"

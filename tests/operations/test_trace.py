@@ -11,9 +11,9 @@ import pytest
 from orders import order
 
 from providers.adapter import Steps
-from providers.authority import Authority
-from providers.http1.transport import Http1Transport
-from providers.http_transport import Body, Response
+from providers.sandbox.certificate_authority import Authority
+from providers.http.http1.transport import Http1Transport
+from providers.http.transport import Body, Response
 from providers.registry import load, load_sandbox
 
 CALLS = {

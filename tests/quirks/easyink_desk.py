@@ -14,16 +14,16 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from providers.adapter import Adapter, Steps
-from providers.authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.clock import Clock
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
 from providers.easyink.sandbox import SANDBOX, EasyInkSandbox
-from providers.http1.transport import Http1Transport
-from providers.http_transport import Body, Response
+from providers.http.http1.transport import Http1Transport
+from providers.http.transport import Body, Response
 from providers.model import Document, DocumentRole, Session
-from providers.order import DocumentOrder, Order, ParticipantOrder
-from providers.sandbox import Message, Receive, Scope, Send, serving
+from providers.orders import DocumentOrder, Order, ParticipantOrder
+from providers.sandbox.app import Message, Receive, Scope, Send, serving
 
 PDF = sample_pdf("Lease", 2)
 ADA = ParticipantOrder(first_name="Ada", last_name="Lovelace", email="ada@example.com")

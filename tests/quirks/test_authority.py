@@ -20,7 +20,7 @@ from pyhanko_certvalidator import ValidationContext
 from signxml.exceptions import InvalidDigest
 from signxml.xades import XAdESVerifier
 
-from providers.authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 

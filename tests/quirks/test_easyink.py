@@ -36,9 +36,9 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from withheld import withheld
 
 from providers.adapter import CredentialState, Steps
-from providers.authority import sample_pdf
+from providers.sandbox.certificate_authority import sample_pdf
 from providers.capability import Operation, Support
-from providers.deadline import deadline
+from providers.http.deadline import deadline
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
 from providers.easyink.sandbox import SANDBOX
@@ -67,8 +67,8 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.order import FieldOrder, Order, Step
-from providers.sandbox import Fault, Receive, Scope, Send, serving
+from providers.orders import FieldOrder, Order, Step
+from providers.sandbox.app import Fault, Receive, Scope, Send, serving
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 

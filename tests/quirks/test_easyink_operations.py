@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from withheld import withheld
 
 from providers.adapter import CredentialState, Steps
-from providers.authorization import Token
+from providers.http.credentials import Token
 from providers.capability import Operation, Support
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
@@ -47,15 +47,8 @@ from providers.model import (
     SessionStatus,
     SigningOrder,
 )
-from providers.order import (
-    FieldChange,
-    FieldOrder,
-    FieldPlacement,
-    ParticipantChange,
-    SessionChange,
-    Step,
-)
-from providers.sandbox import Fault
+from providers.orders import FieldChange, FieldOrder, FieldPlacement, ParticipantChange, SessionChange, Step
+from providers.sandbox.app import Fault
 
 MARKER = "c0ffee123456"
 PLACED = FieldOrder(document=0, participant=0, type="Signature", page=1, x=10, y=20.5, width=100, height=30)

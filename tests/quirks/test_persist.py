@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from withheld import withheld
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Invalid, Misbehaved, NotFound, Refused, TooLarge, Unavailable
@@ -32,11 +32,11 @@ from providers.model import (
     SessionStatus,
     SignatureFormat,
 )
-from providers.order import SignatureOrder
+from providers.orders import SignatureOrder
 from providers.persist import PROVIDER
 from providers.persist.adapter import PersistAdapter
 from providers.persist.sandbox import SANDBOX, PersistSandbox
-from providers.sandbox import Fault, serving
+from providers.sandbox.app import Fault, serving
 
 AUTHORITY = Authority()
 KEYS = [

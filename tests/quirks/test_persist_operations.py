@@ -13,12 +13,12 @@ from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Conflict
 from providers.model import Session, SessionStatus
-from providers.order import SignatureOrder
+from providers.orders import SignatureOrder
 from providers.persist import PROVIDER
 from providers.persist.adapter import PersistAdapter
 from providers.persist.sandbox import PersistSandbox
-from providers.persist.sandbox.shelf import Row
-from providers.sandbox import Fault
+from providers.persist.sandbox.tables import Row
+from providers.sandbox.app import Fault
 
 WRITERS = 32
 

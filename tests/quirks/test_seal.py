@@ -25,10 +25,10 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from providers.adapter import Adapter, Steps
-from providers.authority import sample_pdf
+from providers.sandbox.certificate_authority import sample_pdf
 from providers.capability import Operation, Support
 from providers.clock import Clock
-from providers.coercion import instant
+from providers.decoding.coercion import instant
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -50,10 +50,10 @@ from providers.model import (
     SessionStatus,
     SignatureFormat,
 )
-from providers.order import DocumentOrder, Order, Step
-from providers.sandbox import Fault, serving
+from providers.orders import DocumentOrder, Order, Step
+from providers.sandbox.app import Fault, serving
 from providers.seal import PROVIDER
-from providers.seal.bundle import BadBundle, distinct, opened, packed
+from providers.seal.archive import BadBundle, distinct, opened, packed
 from providers.seal.sandbox import API_KEY, PASSWORD, SANDBOX, USERNAME, SealSandbox
 from providers.seal.wire import Batch, CreatedBatch, SealOptions, SealSettings, truth
 

@@ -22,8 +22,8 @@ from providers.adapter import Steps
 from providers.capability import Operation
 from providers.errors import AuthorizationRequired, InDoubt, Misbehaved, NotFound, Refused, Unsupported, WrongState
 from providers.model import Document, DocumentRole, DocumentStatus, Session, SessionStatus
-from providers.order import Order
-from providers.sandbox import Fault, serving
+from providers.orders import Order
+from providers.sandbox.app import Fault, serving
 from providers.seal import PROVIDER
 from providers.seal.sandbox import PASSWORD, USERNAME
 

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from withheld import withheld
 
 from providers.adapter import CredentialState, Steps
-from providers.authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import (
@@ -49,13 +49,13 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.order import DocumentOrder, Order, ParticipantOrder, Step
-from providers.reply import Reply
-from providers.sandbox import Fault, serving
+from providers.orders import DocumentOrder, Order, ParticipantOrder, Step
+from providers.http.message.response import Reply
+from providers.sandbox.app import Fault, serving
 from providers.signicat import PROVIDER
 from providers.signicat.adapter import SignicatAdapter
 from providers.signicat.sandbox import CLIENT_ID, CLIENT_SECRET, SignicatSandbox
-from providers.signicat.sandbox.shelf import PEOPLE
+from providers.signicat.sandbox.store import PEOPLE
 
 AUTHORITY = Authority()
 PDF = sample_pdf("Lease")

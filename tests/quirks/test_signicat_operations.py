@@ -19,11 +19,11 @@ from providers.adapter import Steps
 from providers.capability import Operation
 from providers.errors import InDoubt, Invalid, Misbehaved, NotFound, Refused, SigningError, Unavailable, WrongState
 from providers.model import DocumentRole, ParticipantStatus, Session, SessionStatus, SigningOrder
-from providers.order import DocumentChange, Order, ParticipantOrder
-from providers.sandbox import Fault
-from providers.server import Receive, Scope, Send
+from providers.orders import DocumentChange, Order, ParticipantOrder
+from providers.sandbox.app import Fault
+from gateway.server.uvicorn_server import Receive, Scope, Send
 from providers.signicat import PROVIDER
-from providers.signicat.api import Search
+from providers.signicat.client import Search
 from providers.signicat.sandbox import SignicatSandbox
 from providers.signicat.sandbox.rules import SessionOrder
 from providers.signicat.wire import instant_text

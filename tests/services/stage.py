@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from gateway.store import State, Store, table
+from gateway.store import State, Store, tables
 from providers.clock import Clock
 from providers.model import (
     Archive,
@@ -123,8 +123,8 @@ class Emptied:
     @asynccontextmanager
     async def copied(self) -> AsyncIterator[str]:
         """The address of an empty database, for gateways to share."""
-        kept = {table.log.name, table.compatibility.name}
-        statements = [str(each.delete()) for each in reversed(table.metadata.sorted_tables) if each.name not in kept]
+        kept = {tables.log.name, tables.compatibility.name}
+        statements = [str(each.delete()) for each in reversed(tables.metadata.sorted_tables) if each.name not in kept]
         log = "UPDATE log SET head = 0, trimmed = 0, trimmed_mark = NULL, unmarked = 0"
         await self.connection.execute(";".join([*statements, log]))
         yield self.url

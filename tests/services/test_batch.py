@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from stage import settle
 
-from gateway.batch import Batch
+from gateway.cache.batch import Batch
 
 
 class Shop:

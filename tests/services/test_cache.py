@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage import START, session
 
-from gateway.cache import SessionCache
-from gateway.settings import FreshnessSettings
+from gateway.cache.session_cache import SessionCache
+from gateway.config import FreshnessSettings
 from gateway.store import Stored
 from providers.model import SessionRef, SessionStatus
 

@@ -14,8 +14,8 @@ from graphql import NoUnusedFragmentsRule, build_schema, parse, specified_rules,
 
 from gateway.app import create_app
 from gateway.console import BUILT, OPERATIONS
-from gateway.settings import parse as configured
-from providers.server import serving
+from gateway.config import parse as configured
+from gateway.server.uvicorn_server import serving
 
 SOURCES = BUILT.parent
 PARTS = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "public", "src")

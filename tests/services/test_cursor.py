@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 from stage import START, session
 
-from gateway.store import EventCursor, State, Store, parse_event_cursor, table
+from gateway.store import EventCursor, State, Store, parse_event_cursor, tables
 from providers.change import Change, ChangeType
 from providers.errors import Invalid
 
@@ -29,9 +29,9 @@ async def happen(store: Store, *keys: str, days: int = 0) -> None:
 async def lose(store: Store, behind: int) -> None:
     """The log is as it was when a backup was made."""
     async with store.events._engine.begin() as connection:
-        await connection.execute(delete(table.event).where(table.event.c.seq > behind))
-        await connection.execute(delete(table.session))
-        await connection.execute(update(table.log).values(head=behind))
+        await connection.execute(delete(tables.event).where(tables.event.c.seq > behind))
+        await connection.execute(delete(tables.session))
+        await connection.execute(update(tables.log).values(head=behind))
 
 
 async def cursors(store: Store) -> list[EventCursor]:
@@ -89,7 +89,7 @@ async def test_cursor_of_another_epoch_is_refused(store: Store) -> None:
 async def test_cursor_of_a_former_build_is_good_up_to_where_the_log_stood_at_the_upgrade(store: Store) -> None:
     await happen(store, *"abc")
     async with store.events._engine.begin() as connection:
-        await connection.execute(update(table.log).values(unmarked=3))
+        await connection.execute(update(tables.log).values(unmarked=3))
     await happen(store, *"def")
     assert [await store.events.holds(EventCursor(seq)) for seq in range(8)] == [True] * 4 + [False] * 4
 

@@ -22,7 +22,8 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from stage import keep, session, signature, signer
 
-from gateway.store import SessionFilter, SessionOrder, SignatureFilter, Slice, State, Store, sqlite, table
+from gateway.store import SessionFilter, SessionOrder, SignatureFilter, Slice, State, Store, tables
+from gateway.store.engine import sqlite
 from tests.servers import Databases
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
@@ -87,13 +88,13 @@ async def opened(url: str, count: int) -> Sequence[Store]:
 async def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_again(empty: str) -> None:
     def there_and_back(connection: Connection) -> None:
         migrate(connection, "head")
-        alike = {"include_name": lambda name, kind, _: kind == "column" or name not in table.APART}
+        alike = {"include_name": lambda name, kind, _: kind == "column" or name not in tables.APART}
         context = MigrationContext.configure(connection, opts=alike)
-        assert compare_metadata(context, table.metadata) == []
+        assert compare_metadata(context, tables.metadata) == []
         migrate(connection, "base", back=True)
         assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
         migrate(connection, "head")
-        assert set(table.metadata.tables) <= set(inspect(connection).get_table_names())
+        assert set(tables.metadata.tables) <= set(inspect(connection).get_table_names())
 
     async with connected(empty) as run:
         await run(there_and_back)

@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from stage import START
 
 from gateway.directory import Connected
-from gateway.eligibility import document_problems, participant_problems, problems, validated
+from gateway.signing.eligibility import document_problems, participant_problems, problems, validated
 from providers.adapter import Adapter, Provider
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.errors import Invalid, ProblemCode, SigningError
 from providers.model import DeliveryMethod, DocumentRole, ReminderFrequency, SessionKind
-from providers.order import DocumentOrder, FieldOrder, Order, ParticipantOrder
+from providers.orders import DocumentOrder, FieldOrder, Order, ParticipantOrder
 from providers.settings import ProviderSettings
 
 EMAIL, SMS = DeliveryMethod.EMAIL, DeliveryMethod.SMS

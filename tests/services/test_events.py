@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from stage import START, Hands, Template, examples, fresh_store, keep, session
 
-from gateway.cache import SessionCache
-from gateway.confirmation import Confirmations
-from gateway.settings import FreshnessSettings
-from gateway.signing.observation import Observation
+from gateway.cache.session_cache import SessionCache
+from gateway.cache.shared_freshness import Confirmations
+from gateway.config import FreshnessSettings
+from gateway.signing.observe import Observation
 from gateway.store import Event, EventFilter, State, Store
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus

@@ -8,7 +8,7 @@ import socket
 import pytest
 from stage import settle
 
-from gateway.flight import Flight
+from gateway.cache.single_flight import Flight
 
 
 class Work:

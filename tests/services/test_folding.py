@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from stage import START, examples, keep, session
 
 from gateway.store import SessionFilter, SessionOrder, Slice, Store
-from gateway.store.folding import folded
+from gateway.store.engine.folding import folded
 from tests.servers import Databases
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")

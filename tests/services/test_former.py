@@ -24,8 +24,8 @@ from test_database import connected, migrate
 
 from gateway.metrics.tally import decode
 from gateway.signing.receipt import decode_receipt
-from gateway.store import SessionFilter, SessionOrder, Slice, State, Store, table
-from gateway.store.body import VERSION, UnreadableBody, decode_session, encode_session
+from gateway.store import SessionFilter, SessionOrder, Slice, State, Store, tables
+from gateway.store.session_state.body import VERSION, UnreadableBody, decode_session, encode_session
 from providers.errors import InDoubt
 from providers.model import Session, SessionRef, SessionStatus
 from tests.servers import Databases
@@ -97,8 +97,8 @@ async def test_every_session_that_a_former_build_kept_is_read(store: Store, form
 
 async def test_every_receipt_and_figure_that_a_former_build_kept_is_read(store: Store, former: Path) -> None:
     async with store.events._engine.connect() as connection:
-        receipts = (await connection.execute(select(table.promise.c.result))).scalars().all()
-        figures = (await connection.execute(select(table.metric.c.body))).scalars().all()
+        receipts = (await connection.execute(select(tables.promise.c.result))).scalars().all()
+        figures = (await connection.execute(select(tables.metric.c.body))).scalars().all()
     assert len(receipts) == 3
     for body in receipts:
         assert await store.sessions.get(decode_receipt(body).session) is not None
@@ -110,7 +110,7 @@ async def test_a_session_of_a_former_build_is_kept_in_the_present_format_when_it
     for row in await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=100)):
         await keep(store, replace(row.session, title="Seen again"), START)
     async with store.events._engine.connect() as connection:
-        bodies = (await connection.execute(select(table.session.c.body))).scalars().all()
+        bodies = (await connection.execute(select(tables.session.c.body))).scalars().all()
     assert {msgspec.msgpack.decode(body)["v"] for body in bodies} == {VERSION}
     assert {decode_session(body).title for body in bodies} == {"Seen again"}
 
@@ -146,7 +146,7 @@ async def test_a_body_that_cannot_be_read_is_one_session_of_which_its_columns_ar
         await keep(store, each, START)
     await keep(store, session("odd", title="Lease", status=SessionStatus.COMPLETED, parts=("p1", "p2")), START)
     async with store.events._engine.begin() as connection:
-        await connection.execute(update(table.session).where(table.session.c.key == "odd").values(body=body))
+        await connection.execute(update(tables.session).where(tables.session.c.key == "odd").values(body=body))
     page = await store.sessions.page(SessionFilter(title_contains="lease"), SessionOrder.CREATED_AT_ASC, Slice(limit=9))
     faults = {row.session.key: row.fault for row in page}
     assert [key for key, fault in faults.items() if fault is not None] == ["odd"]
@@ -236,8 +236,8 @@ async def test_tables_of_the_first_builds_of_a_revision_are_complete_after_the_u
             connection.exec_driver_sql(statement)
 
     def differences(connection: Connection) -> list[Any]:
-        alike = {"include_name": lambda name, kind, _: kind == "column" or name not in table.APART}
-        return list(compare_metadata(MigrationContext.configure(connection, opts=alike), table.metadata))
+        alike = {"include_name": lambda name, kind, _: kind == "column" or name not in tables.APART}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=alike), tables.metadata))
 
     async with databases.fresh(migrated=False) as empty:
         url = empty if dialect == "postgresql" else f"sqlite:///{tmp_path / 'store.db'}"

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from stage import START, Emptied, examples, keep, session, statements, words
 
 from gateway.store import Store
-from gateway.store.frequency import Frequencies
-from gateway.store.trigram import GROUP, groups, told
+from gateway.store.list_query.selectivity import Frequencies
+from gateway.store.list_query.trigram import GROUP, groups, told
 from providers.clock import Clock
 
 PARTS = st.one_of(words, st.text("ab\x00\x01", max_size=60)).map(str.casefold).filter(lambda part: len(part) >= GROUP)

@@ -20,15 +20,15 @@ from pydantic import BaseModel
 from stage import START, Hands, Template, examples, fresh_store, statements
 
 from gateway.directory import Connected, Directory
-from gateway.settings import FreshnessSettings, Settings, UploadSettings, WatchSettings
+from gateway.config import FreshnessSettings, Settings, UploadSettings, WatchSettings
 from gateway.signing import Signing
-from gateway.source import SourceOutcome, SourceReport
+from gateway.sync.list_freshness import SourceOutcome, SourceReport
 from gateway.store import SessionFilter, SessionOrder, Slice, State, Store
-from gateway.uploads import Uploads
+from gateway.web.uploads import Uploads
 from providers.adapter import Adapter, Provider
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.change import changes
-from providers.deadline import deadline, time_left
+from providers.http.deadline import deadline, time_left
 from providers.errors import (
     AuthorizationRequired,
     Busy,

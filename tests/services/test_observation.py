@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import START, Hands, Template, examples, fresh_store, paper, session, sessions, signature, signer
 
-from gateway.cache import SessionCache
-from gateway.confirmation import Confirmations
-from gateway.settings import FreshnessSettings
-from gateway.signing.observation import Observation
+from gateway.cache.session_cache import SessionCache
+from gateway.cache.shared_freshness import Confirmations
+from gateway.config import FreshnessSettings
+from gateway.signing.observe import Observation
 from gateway.store import Store
 from providers.change import same
 from providers.model import ChangeSource, Session, SessionStatus

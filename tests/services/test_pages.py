@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import session
 
-from gateway.pages import ListPage, Pages
+from gateway.cache.page_cache import ListPage, Pages
 from gateway.store import Position, Row
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stage import START
 
 from providers.errors import Invalid
-from schema.paging import Window, cursor, fingerprint, position, window
+from schema.pagination import Window, cursor, fingerprint, position, window
 
 instants = st.datetimes(timezones=st.just(UTC))
 keys = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1, max_size=3)

@@ -12,8 +12,8 @@ from sqlalchemy import asc, desc, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stage import statements
 
-from gateway.store import Position, SessionFilter, SessionOrder, Slice, Store, table
-from gateway.store.filter import Columns, matching
+from gateway.store import Position, SessionFilter, SessionOrder, Slice, Store, tables
+from gateway.store.list_query.filter import Columns, matching
 from providers.model import SessionKind, SessionStatus
 from tests.bench.stock import BEGUN, PROVIDERS, SPAN, stocked
 from tests.servers import Databases
@@ -100,7 +100,7 @@ async def store(url: str) -> AsyncIterator[Store]:
 
 
 async def _plainly(engine: AsyncEngine, wanted: SessionFilter, order: SessionOrder, part: Slice) -> Sequence[Position]:
-    of = Columns.of(table.session)
+    of = Columns.of(tables.session)
     place = (of.at(order), of.provider, of.key)
     query = select(*place).where(*matching(wanted))
     for edge, below in ((part.after, order.descending), (part.before, not order.descending)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.unchanged import Repeated
+from providers.http.response_memo import Repeated
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([b"", b"a", b"b"])), max_size=20))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import parse
+from gateway.config import parse
 from providers.errors import ConfigurationError
 
 RANDOM = secrets.token_urlsafe(16)

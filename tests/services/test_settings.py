@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from gateway.settings import Settings, load, parse
+from gateway.config import Settings, load, parse
 from providers import registry
 from providers.errors import ConfigurationError
 

@@ -28,7 +28,7 @@ from gateway.store import (
     Store,
     Sync,
 )
-from gateway.store.due import due_place
+from gateway.store.list_query.due_sort_key import due_place
 from providers.model import Session, SessionKind, SessionRef, SessionStatus
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import pytest
 from stage import Hands
 
 from gateway.store import Saga, Store
-from gateway.stranger import Strangers
+from gateway.sync.inflight_saga_filter import Strangers
 
 KEYS = frozenset({"p1", "p2"})
 NONE: frozenset[str] = frozenset()

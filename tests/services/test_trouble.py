@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from gateway.trouble import Trouble
+from gateway.telemetry.log_once import Trouble
 
 LOG = logging.getLogger("countersign.test")
 

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import START, Hands
 
-from gateway.drafts import DocumentDraft
-from gateway.media import sniff
-from gateway.settings import UploadSettings
+from gateway.signing.drafts import DocumentDraft
+from gateway.web.content_sniffing import sniff
+from gateway.config import UploadSettings
 from gateway.store import StagedFile, StagedFiles, Store
-from gateway.uploads import Uploads, read, safe_filename
+from gateway.web.uploads import Uploads, read, safe_filename
 from providers.errors import Invalid, NotFound, TooLarge
 
 END = b"\nstartxref\n9\n%%EOF\n"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lookout import Leap
 
-from gateway.watcher.backoff import Backoff
-from gateway.watcher.budget import Budget, Rank
+from gateway.sync.backoff import Backoff
+from gateway.sync.budget import Budget, Rank
 from providers.adapter import Credentials, CredentialState
 from providers.errors import AuthorizationRequired, Busy, Unavailable
 

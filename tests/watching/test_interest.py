@@ -9,8 +9,8 @@ from pathlib import Path
 from lookout import lookout
 
 from gateway.store import EventFilter
-from gateway.watcher.interest import Interest
-from providers.authority import Authority
+from gateway.sync.interest import Interest
+from providers.sandbox.certificate_authority import Authority
 from providers.model import SessionRef
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from apart import Gateway, Guarded, Nursery, gateway, nursery, order
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 
 LEASE = 2.0
@@ -30,7 +30,7 @@ def looks(seal: Guarded) -> int:
 
 
 def holder(gateway: Gateway) -> str | None:
-    return next((owner for (owner,) in gateway.rows("select owner from lease")), None)
+    return next((owner for (owner,) in gateway.sync.list_rows("select owner from lease")), None)
 
 
 async def moved(gateway: Gateway, former: str | None) -> float:

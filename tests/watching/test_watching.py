@@ -12,12 +12,12 @@ import pytest
 from lookout import Lookout, configured, gateway_of, lookout
 
 from gateway.store import EventFilter
-from gateway.watcher.watcher import Watcher
-from providers.authority import Authority
+from gateway.sync.watcher import Watcher
+from providers.sandbox.certificate_authority import Authority
 from providers.change import ChangeType
 from providers.clock import Clock
 from providers.model import ChangeSource, Session, SessionStatus
-from providers.sandbox import Fault
+from providers.sandbox.app import Fault
 
 KINDS = ("signicat", "seal", "easyink", "persist")
 FAST = {"poll_interval": 0.4, "poll_interval_watched": 0.2, "poll_budget": 100_000}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 sys.path.append(str(Path(__file__).parents[1] / "graphql"))
 sys.path.append(str(Path(__file__).parents[1] / "distributed"))

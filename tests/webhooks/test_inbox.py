@@ -19,13 +19,13 @@ from scene import Scene, node_id
 from scene import scene as running
 from stage import Hands
 
-from gateway.authentication.allowance import Allowance
+from gateway.auth.quota import Allowance
 from gateway.directory import Directory
-from gateway.settings import Settings
+from gateway.config import Settings
 from gateway.signing import Signing, admit
 from gateway.store import DeliveryFilter, Store
-from gateway.uploads import Uploads
-from gateway.viewer import SCOPES, Viewer
+from gateway.web.uploads import Uploads
+from gateway.auth.viewer import SCOPES, Viewer
 from providers.errors import Forbidden
 
 REPLAY = "mutation M($id: ID!) { replayWebhook(id: $id) { delivery { id outcome attempts } problems { code message path } } }"

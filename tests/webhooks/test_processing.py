@@ -16,7 +16,7 @@ from scene import scene as running
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 
 SESSIONS = "/sign/signing-sessions"
 

@@ -16,7 +16,7 @@ import pytest
 from posting import call_back, envelope, post, processed, reads, rows, signed, until
 from scene import Scene, eventually
 
-from providers.sandbox import RecordedCall
+from providers.sandbox.app import RecordedCall
 
 SESSIONS = 60
 TOTAL = 1_000

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from providers.clock import Clock
-from providers.easyink.sandbox.office import USER, Refusal
+from providers.easyink.sandbox.account import USER, Refusal
 
 CLIENT_ID = "countersign-sandbox"
 CLIENT_SECRET = "easyink-sandbox-secret"  # noqa: S105 (good for nothing but a sandbox)

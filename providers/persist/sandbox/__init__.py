@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
-from providers.persist.record import Pair
+from providers.persist.sessions import Pair
 from providers.persist.sandbox import php
-from providers.persist.sandbox.shelf import Collision, Row, Shelf
+from providers.persist.sandbox.tables import Collision, Row, Shelf
 from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT
-from providers.sandbox import Sandbox, SandboxSession
-from providers.server import Receive, Scope, Send
+from providers.sandbox.app import Sandbox, SandboxSession
+from gateway.server.uvicorn_server import Receive, Scope, Send
 from providers.verification import VerificationStatus, inspect
 
 _LARGEST_BODY = 30 * 2**20

@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from providers.authority import Authority
+from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
-from providers.sandbox import Sandbox, SandboxSession
+from providers.sandbox.app import Sandbox, SandboxSession
 from providers.signicat.sandbox.events import COMPLETED, PACKAGED, REJECTED, envelope
 from providers.signicat.sandbox.rules import (
     MEDIA_TYPES,
@@ -34,7 +34,7 @@ from providers.signicat.sandbox.rules import (
     merged,
     read,
 )
-from providers.signicat.sandbox.shelf import Shelf, StoredCollection, StoredDocument, StoredSession
+from providers.signicat.sandbox.store import Shelf, StoredCollection, StoredDocument, StoredSession
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}

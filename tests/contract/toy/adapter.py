@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from providers.adapter import Adapter, Steps
-from providers.authorization import Headers
+from providers.http.credentials import Headers
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.errors import Conflict, NotFound, WrongState
 from providers.mapping import Rule
@@ -32,8 +32,8 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.order import Order, Step
-from providers.reply import Fault, Reply
+from providers.orders import Order, Step
+from providers.http.message.response import Fault, Reply
 from providers.toy.mapping import RULES
 from providers.toy.wire import PARTICIPANT_STATUS, STATUS, Made, Rows, ToySession, ToySettings, Trouble
 

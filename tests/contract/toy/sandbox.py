@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from providers.sandbox import Sandbox, SandboxSession
+from providers.sandbox.app import Sandbox, SandboxSession
 
 API_KEY = "toy-key-of-the-sandbox"
 

@@ -1,4 +1,4 @@
-"""Connections of ``providers.http`` to what a test serves, over each transport."""
+"""Connections of ``providers.http.client`` to what a test serves, over each transport."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from starlette.applications import Starlette
 from upstream import Scripted, Settings, Watch
 
-from providers.http import Http
-from providers.http1.transport import Http1Transport
-from providers.http_transport import Transport
-from providers.httpx_transport import HttpxTransport
-from providers.sandbox import serving
+from providers.http.client import Http
+from providers.http.http1.transport import Http1Transport
+from providers.http.transport import Transport
+from providers.http.httpx_transport import HttpxTransport
+from providers.sandbox.app import serving
 
 TRANSPORTS = {"http1": Http1Transport, "httpx": HttpxTransport}
 
@@ -27,7 +27,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def opened(transport: str) -> Callable[..., AbstractAsyncContextManager[Transport]]:
-    """Opens the transport alone, without what ``providers.http`` puts around it."""
+    """Opens the transport alone, without what ``providers.http.client`` puts around it."""
 
     @asynccontextmanager
     async def opened(idle: float = 5.0) -> AsyncIterator[Transport]:

@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from starlette.responses import Response
 from upstream import KEY, Scripted, peer, request_head, self_signed
 
-from providers.authorization import Headers
+from providers.http.credentials import Headers
 from providers.clock import Clock
-from providers.deadline import deadline
+from providers.http.deadline import deadline
 from providers.errors import InDoubt, Invalid, Misbehaved, TimedOut, Unavailable
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.content_disposition import filename
+from providers.http.message.content_disposition import filename
 
 NAMED = {
     'attachment; filename="a b.pdf"': "a b.pdf",

@@ -14,8 +14,8 @@ from h2.events import DataReceived, RequestReceived, StreamEnded
 from upstream import self_signed
 
 from providers.errors import TimedOut
-from providers.http import Http
-from providers.tls import client_context
+from providers.http.client import Http
+from providers.http.tls import client_context
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 SAID = b'{"name": "mine"}'

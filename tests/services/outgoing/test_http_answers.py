@@ -13,16 +13,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from upstream import KEY, Scripted, Settings, Thing, peer, request_head
 
-from providers.authorization import Headers, Token
+from providers.http.credentials import Headers, Token
 from providers.errors import (
     InDoubt,
     Misbehaved,
     Refused,
     Unavailable,
 )
-from providers.http import ATTEMPTS
-from providers.reply import Fault, Reply
-from providers.sandbox import serving
+from providers.http.client import ATTEMPTS
+from providers.http.message.response import Fault, Reply
+from providers.sandbox.app import serving
 
 
 @pytest.mark.parametrize("words", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\ncontent-le"])

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from upstream import Scripted
 
-from providers.circuit import CircuitState
+from providers.http.circuit_breaker import CircuitState
 from providers.errors import (
     NotFound,
     SigningError,
     Unavailable,
 )
-from providers.http import Http
+from providers.http.client import Http
 
 
 async def trip(http: Http) -> None:

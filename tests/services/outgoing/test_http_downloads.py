@@ -15,7 +15,7 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
-from providers.http import ATTEMPTS
+from providers.http.client import ATTEMPTS
 
 
 async def take(http, received):

@@ -21,8 +21,8 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
-from providers.http import ATTEMPTS
-from providers.sandbox import serving
+from providers.http.client import ATTEMPTS
+from providers.sandbox.app import serving
 
 
 async def test_a_read_is_tried_again_until_it_is_answered(connect, watch):

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from upstream import Scripted, peer, request_head
 
-from providers.circuit import CircuitState
+from providers.http.circuit_breaker import CircuitState
 from providers.clock import Clock
-from providers.deadline import deadline
+from providers.http.deadline import deadline
 from providers.errors import (
     Busy,
     InDoubt,
@@ -22,7 +22,7 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
-from providers.sandbox import serving
+from providers.sandbox.app import serving
 
 
 async def test_pauses_are_full_jitter(connect, watch):

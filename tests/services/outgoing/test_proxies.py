@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.proxies import Proxies
+from providers.http.proxies import Proxies
 
 PROXY = "http://proxy.example:3128"
 

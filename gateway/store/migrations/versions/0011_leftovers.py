@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.datatype import Instant, Words
+from gateway.store.engine.datatype import Instant, Words
 
 revision = "0011"
 down_revision = "0010"

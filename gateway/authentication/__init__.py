@@ -1,6 +1,0 @@
-"""Who somebody is, by the credentials that they send: a JSON Web Token, or a key of an API."""
-
-from gateway.authentication.authentication import Authentication
-from gateway.authentication.refusal import CREDENTIALS_EXPIRED, Unauthenticated
-
-__all__ = ["CREDENTIALS_EXPIRED", "Authentication", "Unauthenticated"]

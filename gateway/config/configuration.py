@@ -1,0 +1,226 @@
+"""The whole configuration, with what holds where nothing is written."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from gateway.config.address import database_mistake, redis_mistake
+from gateway.config.access import AuthenticationSettings, ConnectionSettings, CorsSettings, DocumentSettings, LimitSettings, RateSettings
+from gateway.config.secret import REMEDY, weakness
+from gateway.config.section import LISTED, Section, existing
+from providers.decoding.coercion import MOST
+from providers.settings import HttpUrl, ProviderSettings
+
+
+class ServerSettings(Section):
+    """Where the gateway listens. ``public_url`` is how clients reach it, for the links it hands out.
+
+    ``drain`` is how many seconds requests that are under way get to end after SIGTERM; whoever stops the process for good has
+    to wait longer than that.
+
+    ``workers`` are processes behind the one port: a number, or as many as there are ``cores``.
+    The profile ``production`` does not tell the schema, suggests no names and has no GraphiQL; ``trusted`` takes, beside that,
+    the documents alone that ``documents.manifest`` names. ``trusted_proxies`` are the addresses, or networks, of which
+    ``X-Forwarded-For`` is believed.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    public_url: HttpUrl = "http://127.0.0.1:8000"
+    drain: float = Field(default=30.0, ge=0)
+    workers: Annotated[int, Field(ge=1, le=256)] | Literal["cores"] = 1
+    profile: Literal["open", "production", "trusted"] = "open"
+    secret: SecretStr | None = None
+    """Signs download links and encrypts tokens of providers: 32 random bytes, in hexadecimal or base64.
+
+    Left out, links end with the process and hold at one gateway only.
+    """
+    trusted_proxies: Annotated[tuple[str, ...], LISTED] = ()
+
+    @field_validator("secret")
+    @classmethod
+    def _random(cls, secret: SecretStr | None) -> SecretStr | None:
+        wrong = None if secret is None else weakness(secret.get_secret_value())
+        if wrong is not None:
+            raise ValueError(f"{wrong}, so that links could be made up and tokens read. {REMEDY}")
+        return secret
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for each in proxies:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each} is neither an address nor a network. Write 10.0.0.7 or 10.0.0.0/8") from None
+        return proxies
+
+
+class DatabaseSettings(Section):
+    """Where the state of sessions is kept."""
+
+    url: SecretStr = SecretStr("sqlite:///countersign.db")
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, url: SecretStr) -> SecretStr:
+        mistake = database_mistake(url.get_secret_value())
+        if mistake is not None:
+            raise ValueError(f"{mistake}. Write sqlite:///FILE or postgresql://HOST/NAME")
+        return url
+
+
+class UploadSettings(Section):
+    """Staged files: where they wait, how large one may be (bytes), how long it is kept (seconds).
+
+    ``form_bytes`` bounds the files of one form together.
+
+    So many files, and bytes of all of them, may wait at a time for one viewer, where authentication is configured.
+    """
+
+    folder: Path = Path("countersign-uploads")
+    max_bytes: int = Field(default=256 * 2**20, ge=1, le=MOST)
+    form_bytes: int = Field(default=512 * 2**20, ge=1, le=MOST)
+    keep: float = Field(default=3600.0, gt=0)
+    viewer_files: int = Field(default=500, ge=1)
+    viewer_bytes: int = Field(default=4 * 2**30, ge=1)
+
+
+class FreshnessSettings(Section):
+    """How old, in seconds, an answer may be where the client does not say; ``list_wait`` is how long a list waits."""
+
+    open: float = Field(default=5.0, ge=0)
+    final: float = Field(default=3600.0, ge=0)
+    list: float = Field(default=10.0, ge=0)
+    list_wait: float = Field(default=3.0, gt=0)
+
+
+class TrustSettings(Section):
+    """PEM files of the certificate authorities whose signatures are trusted."""
+
+    roots: Annotated[tuple[Path, ...], LISTED] = ()
+
+    @field_validator("roots")
+    @classmethod
+    def _readable(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(map(existing, roots))
+
+
+class SagaSettings(Section):
+    """Writes of several calls. A gateway that is silent for ``lease`` seconds counts as dead, and its sagas are undone."""
+
+    lease: float = Field(default=10.0, gt=0)
+
+
+class IdempotencySettings(Section):
+    """How long, in seconds, an idempotency key is remembered."""
+
+    keep: float = Field(default=86_400.0, gt=0)
+
+
+class RedisSettings(Section):
+    """What wakes the other gateways and shares the cache. Without it they look into the log by themselves."""
+
+    url: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _supported(cls, url: SecretStr | None) -> SecretStr | None:
+        mistake = None if url is None else redis_mistake(url.get_secret_value())
+        if mistake is not None:
+            raise ValueError(f"{mistake}. Write redis://HOST:PORT/0")
+        return url
+
+
+class EventSettings(Section):
+    """The event log: how long (seconds) and how many events are kept, and how often it is looked into unwoken."""
+
+    keep: float = Field(default=30 * 86_400.0, gt=0)
+    keep_count: int = Field(default=1_000_000, ge=1)
+    poll: float = Field(default=0.25, gt=0)
+
+
+class LiveSettings(Section):
+    """Subscriptions, in seconds: how often a client hears that we are there, and how long one may stop reading.
+
+    ``per_connection`` bounds the operations that one WebSocket carries.
+    """
+
+    heartbeat: float = Field(default=15.0, gt=0)
+    patience: float = Field(default=10.0, gt=0)
+    per_connection: int = Field(default=100, ge=1)
+
+
+class WatchSettings(Section):
+    """Whether providers are asked for changes by themselves, and how long (seconds) a silent gateway keeps that duty."""
+
+    enabled: bool = True
+    lease: float = Field(default=5.0, gt=0)
+
+
+class InboxSettings(Section):
+    """What providers send: the largest body (bytes), how long (seconds) and how often it is tried, how many are kept."""
+
+    max_bytes: int = Field(default=256 * 2**10, ge=1)
+    attempts: int = Field(default=8, ge=1)
+    keep: float = Field(default=30 * 86_400.0, gt=0)
+    keep_rejected: int = Field(default=1_000, ge=0)
+
+
+class MetricSettings(Section):
+    """The figures of providers, in seconds: how often what was counted is kept, and for how long."""
+
+    flush: float = Field(default=2.0, gt=0)
+    keep: float = Field(default=90 * 86_400.0, gt=0)
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    server: ServerSettings = ServerSettings()
+    authentication: AuthenticationSettings = AuthenticationSettings()
+    rates: RateSettings = RateSettings()
+    connections: ConnectionSettings = ConnectionSettings()
+    cors: CorsSettings = CorsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    uploads: UploadSettings = UploadSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
+    trust: TrustSettings = TrustSettings()
+    sagas: SagaSettings = SagaSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
+    redis: RedisSettings = RedisSettings()
+    events: EventSettings = EventSettings()
+    live: LiveSettings = LiveSettings()
+    watch: WatchSettings = WatchSettings()
+    inbox: InboxSettings = InboxSettings()
+    metrics: MetricSettings = MetricSettings()
+    limits: LimitSettings = LimitSettings()
+    documents: DocumentSettings = DocumentSettings()
+    providers: tuple[ProviderSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _documented(self) -> Self:
+        enforced = self.server.profile == "trusted" or self.documents.mode != "off"
+        if enforced and self.documents.manifest is None:
+            raise ValueError("documents.manifest is missing: name the file of the documents that are trusted")
+        return self
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if not (self.authentication.configured or _loopback(self.server.host)):
+            raise ValueError(
+                f"server.host is {self.server.host}, where others than this machine's users reach it: configure"
+                " [authentication], or listen on 127.0.0.1"
+            )
+        return self
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

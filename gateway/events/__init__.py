@@ -1,0 +1,1 @@
+"""Event delivery: the hub that wakes subscribers, and the notifier that wakes other gateways."""

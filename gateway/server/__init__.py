@@ -1,0 +1,1 @@
+"""Inbound HTTP server: uvicorn with admission limits, worker processes and a graceful drain."""

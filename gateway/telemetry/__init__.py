@@ -1,0 +1,1 @@
+"""Telemetry: logging, outage logs, provider health, and the lifetime of background tasks."""

@@ -1,5 +1,0 @@
-"""Asks providers for what they do not tell: one gateway for each provider, as often as it is worth, and no more."""
-
-from gateway.watcher.watcher import Watcher
-
-__all__ = ["Watcher"]

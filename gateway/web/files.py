@@ -1,0 +1,127 @@
+"""Bytes over plain HTTP: files in by PUT, documents out by link."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Annotated, Final
+from urllib.parse import quote
+
+import anyio
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from gateway.auth import Unauthenticated
+from gateway.web.security_headers import STRICT
+from gateway.web.problem_details import ProblemResponse, refusal
+from gateway.signing import Signing
+from gateway.web.uploads import safe_filename
+from providers.errors import Invalid, SigningError
+from providers.model import Content
+
+_INLINE: Final = STRICT | {
+    "cache-control": "private, no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
+_UNQUOTED: Final = str.maketrans('"?%\\', "____")
+"""What readers of a plain file name take for something else (RFC 6266, appendix D)."""
+
+
+def _signing(request: Request) -> Signing:
+    signing: Signing = request.app.state.signing
+    return signing
+
+
+async def _admitted(request: Request) -> Signing:
+    """The gateway as whoever sends this may use it. Raises ``Unauthenticated`` and ``TooMany``."""
+    state = request.app.state
+    whence = partial(state.authentication.address, request.scope)
+    signing: Signing = state.admitted(await state.authentication.viewer(request.headers.get("authorization"), whence))
+    return signing
+
+
+Use = Annotated[Signing, Depends(_signing)]
+router: Final = APIRouter()
+
+
+@router.put("/uploads", status_code=201)
+async def upload(request: Request, filename: str | None = None) -> JSONResponse:
+    """Stages the body; its id is given to a mutation as ``upload``."""
+    media_type = request.headers.get("content-type")
+    try:
+        if len(request.query_params.getlist("filename")) > 1:
+            raise Invalid("The file has two names. Give it one.", path=("filename",))
+        signing = await _admitted(request)
+        file = await signing.upload(request.stream(), filename=filename, media_type=media_type)
+    except Unauthenticated as error:
+        return ProblemResponse(401, error.code, error.reason, headers={"www-authenticate": "Bearer"})
+    except SigningError as error:
+        return refusal(error)
+    body = {
+        "id": file.id,
+        "filename": file.filename,
+        "mediaType": file.media_type,
+        "sizeBytes": file.size_bytes,
+        "sha256": file.sha256,
+        "expiresAt": file.expires_at.isoformat().replace("+00:00", "Z"),
+    }
+    return JSONResponse(body, 201)
+
+
+@router.api_route("/documents/{token}", methods=["GET", "HEAD"])
+async def download(request: Request, token: str, signing: Use) -> Response:
+    """Streams what a link leads to; to a HEAD, its headers alone."""
+    stack = AsyncExitStack()
+    try:
+        content = await stack.enter_async_context(signing.download(token))
+        if request.method == "HEAD":
+            await stack.aclose()
+            return _Streamed(stack, content, b"")
+        # Only once bytes are here is it known that there are any: until then a failure can still be told.
+        first = await anext(aiter(content.chunks), b"")
+    except SigningError as error:
+        await _closed(stack)
+        return refusal(error)
+    except BaseException:
+        await _closed(stack)
+        raise
+    return _Streamed(stack, content, first)
+
+
+class _Streamed(StreamingResponse):
+    """A download that has begun. However it ends, and also where it is never sent, the provider's response is closed."""
+
+    def __init__(self, stack: AsyncExitStack, content: Content, first: bytes) -> None:
+        super().__init__(_pieces(first, content.chunks), headers=_headers(content))
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it. Raises where the rest fails to come, so that the server breaks the connection off."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await _closed(self._stack)
+
+
+async def _pieces(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+        async for chunk in rest:
+            yield chunk
+
+
+async def _closed(stack: AsyncExitStack) -> None:
+    with anyio.CancelScope(shield=True):
+        await stack.aclose()
+
+
+def _headers(content: Content) -> dict[str, str]:
+    headers = _INLINE | {"content-type": content.media_type}
+    name = safe_filename(content.filename) or "document"
+    plain = name.encode("ascii", "replace").decode().translate(_UNQUOTED)
+    headers["content-disposition"] = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    if content.size_bytes is not None:
+        headers["content-length"] = str(content.size_bytes)
+    return headers

@@ -1,0 +1,1 @@
+"""Inbound webhooks: the endpoint, the inbox that stores deliveries, and the worker that processes them."""

@@ -1,0 +1,44 @@
+"""The door for what providers send by themselves. What it means, and whether it is believed, is the inbox's to say."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from gateway.web.files import Use
+from gateway.web.problem_details import ProblemResponse, refusal
+from gateway.webhooks.inbox import Untimely
+from gateway.store import Delivery, WebhookVerification
+from providers.errors import ProblemCode, SigningError
+
+router: Final = APIRouter()
+
+
+@router.post("/webhooks/{provider}", status_code=202)
+async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
+    """Takes a delivery: 202 once it is kept, 200 if it was here before or was sent at another time, 401 if unverified.
+
+    Whatever is sent, no answer asks to send it again later.
+    """
+    try:
+        return _answer(await signing.receive(provider, request.headers.items(), request.stream()))
+    except SigningError as error:
+        refused = refusal(error)
+        refused.headers["connection"] = "close"  # or else the server would read on
+        return refused
+
+
+def _answer(delivery: Delivery) -> JSONResponse:
+    if delivery.duplicate_of is not None or isinstance(delivery.problem, Untimely):
+        return JSONResponse({"outcome": delivery.outcome.value}, 200)
+    if delivery.verification is not WebhookVerification.VERIFIED:
+        return _problem(401, "This delivery could not be verified.")
+    if delivery.problem is not None and delivery.problem.code is ProblemCode.INVALID:
+        return _problem(400, delivery.problem.message)
+    return JSONResponse({"outcome": delivery.outcome.value}, 202)
+
+
+def _problem(status: int, message: str) -> JSONResponse:
+    return ProblemResponse(status, ProblemCode.INVALID.value, message)

@@ -1,0 +1,216 @@
+"""What providers send by themselves: taken, shown to whoever runs this gateway, and processed again where they ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.directory import Connected, Directory
+from gateway.config import Settings
+from gateway.signing.following import Following
+from gateway.webhooks.worker import Processing
+from gateway.store import Delivery, DeliveryFilter, Store, WebhookOutcome, WebhookVerification
+from gateway.web.uploads import Uploads
+from providers.capability import Operation
+from providers.clock import Clock
+from providers.errors import Invalid, NotFound, TooLarge, WrongState
+from providers.model import ChangeSource, Session, SessionRef
+from providers.http.message.response import safe_code
+from providers.webhook import Hint, WebhookSettings
+
+_BODY_SECONDS = 10.0
+_LONGEST_WORD = 512
+_REPLACED = "\ufffd"
+"""What stands for a character that could not be read: a key with one is another key."""
+_log = logging.getLogger("countersign.webhooks")
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Untimely(Invalid):
+    """A genuine delivery was not sent when it came, and is not believed: its sender need not send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryList:
+    """A slice of the list of deliveries, and whether there is more."""
+
+    rows: Sequence[Delivery]
+    more: bool
+
+
+class Inbox(Following):
+    """Deliveries: hints that a session has changed. Each is kept before it is answered, and processed afterwards."""
+
+    def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
+        super().__init__(settings, directory, store, uploads, clock)
+        self._inbox = settings.inbox
+        window = max((each.adapter.webhook.window for each in directory if each.adapter.webhook), default=0.0)
+        self._processing = Processing(
+            store, settings.inbox, settings.sagas, clock, window=timedelta(seconds=window), read=self._reread
+        )
+        self._told: set[str] = set()
+
+    async def open(self) -> None:
+        """Begins to process deliveries, also those that a dead gateway left."""
+        await super().open()
+        await self._processing.open()
+
+    async def close(self) -> None:
+        """Ends everything that is under way."""
+        await self._processing.close()
+        await super().close()
+
+    async def receive(self, name: str, headers: Headers, chunks: AsyncIterator[bytes]) -> Delivery:
+        """Takes a delivery and keeps it; nothing in it is believed, and it is processed afterwards.
+
+        Raises ``NotFound`` where nobody of that name sends any, ``TooLarge`` as soon as there is too much of it. One that
+        cannot be verified, or was here before, is only noted.
+        """
+        provider, webhook = self._sender(name)
+        body = await self._whole(chunks)
+        received = Delivery(
+            id=secrets.token_hex(16),
+            provider=provider.name,
+            received_at=self._clock.now(),
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            verification=WebhookVerification.REJECTED,
+            outcome=WebhookOutcome.IGNORED,
+        )
+        if not webhook.configured:
+            self._tell(provider)
+            return await self._note(replace(received, verification=WebhookVerification.NOT_CONFIGURED))
+        if not webhook.genuine(headers, body):
+            problem = Invalid(f"The header {webhook.header} does not prove that {provider.name} has sent this.")
+            return await self._note(replace(received, problem=problem))
+        verified = replace(received, verification=WebhookVerification.VERIFIED, body=body)
+        try:
+            hint = provider.adapter.read_webhook(body)
+        except Invalid as error:
+            return await self._take(replace(verified, outcome=WebhookOutcome.FAILED, problem=error))
+        if not webhook.fresh(hint.timestamp, received.received_at):
+            return await self._reject(received, hint, webhook)
+        return await self._take(_hinted(verified, hint))
+
+    async def deliveries(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None) -> DeliveryList:
+        """A slice of the list of deliveries, newest first."""
+        for name in wanted.providers or ():
+            self.directory.get(name, path=("filter", "providers"))
+        found = await self._store.deliveries.page(wanted, limit + 1, after)
+        return DeliveryList(found[:limit], len(found) > limit)
+
+    async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> Delivery:
+        """A delivery."""
+        found = await self._store.deliveries.get(key)
+        if found is None:
+            raise NotFound("There is no such delivery (any more).", path=path)
+        return found
+
+    async def delivered_session(self, delivery: Delivery) -> Session | None:
+        """The session that a delivery is about, if it is known here."""
+        if delivery.session_key is None or delivery.provider not in self.directory:
+            return None
+        rows = await self._store.sessions.listed(delivery.provider, [delivery.session_key])
+        row = rows.get(delivery.session_key)
+        try:
+            return None if row is None else await self.session(SessionRef(delivery.provider, row.session_key))
+        except NotFound:
+            return None
+
+    async def replay_delivery(self, key: str) -> Delivery:
+        """Has a verified delivery processed again; gives it as it waits for that, read anew where it had not been readable."""
+        found = await self.delivery(key)
+        if found.verification is not WebhookVerification.VERIFIED:
+            raise WrongState("This delivery was not verified: nothing in it can be believed.", path=("id",))
+        about = found.session_key
+        if about is None and found.body is not None:
+            provider, _ = self._sender(found.provider)
+            about = _hinted(found, provider.adapter.read_webhook(found.body)).session_key
+        if about is None:
+            raise WrongState("This delivery names no session: there is nothing to be processed.", path=("id",))
+        await self._store.deliveries.again(key, self._clock.now(), about)
+        waiting = await self.delivery(key)
+        self._processing.wake()
+        return waiting
+
+    def _sender(self, name: str) -> tuple[Connected, WebhookSettings]:
+        provider = self.directory.get(name) if name in self.directory else None
+        webhook = provider.adapter.webhook if provider and provider.can(Operation.WEBHOOKS) else None
+        if provider is None or webhook is None:
+            raise NotFound("No provider of this name sends anything here.")
+        return provider, webhook
+
+    async def _whole(self, chunks: AsyncIterator[bytes]) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > self._inbox.max_bytes:
+                        raise TooLarge(f"A delivery has at most {self._inbox.max_bytes} bytes here.")
+        except TimeoutError:
+            raise Invalid(f"The body did not come within {_BODY_SECONDS:g} seconds.") from None
+        return bytes(body)
+
+    async def _reject(self, received: Delivery, hint: Hint, webhook: WebhookSettings) -> Delivery:
+        """Keeps that a genuine delivery was not sent when it came: too early, too late, or it does not say when.
+
+        Its sender, whose clock is wrong or which was down for long, would send it again for as long as it is refused. So it
+        is told to stop, and the session is read once: nothing in the delivery is believed, and the same body is no reason to
+        read again, so that whoever replays it gains nothing.
+        """
+        if hint.timestamp is None:
+            why = "It does not say when it was sent."
+        elif hint.timestamp > received.received_at:
+            why = f"It came more than {webhook.window:g} seconds before it says that it was sent."
+        else:
+            why = f"It came more than {webhook.window:g} seconds after it was sent."
+        untimely = replace(received, problem=Untimely(why))
+        key = _usable(hint.session_key)
+        if key is None:
+            return await self._note(untimely)
+        self._processing.noted()
+        return await self._take(replace(untimely, session_key=key, due_at=received.received_at))
+
+    async def _take(self, delivery: Delivery) -> Delivery:
+        taken = await self._store.deliveries.take(delivery)
+        if taken.due_at is not None:
+            self._processing.wake()
+        if taken.duplicate_of is not None:
+            self._processing.noted()
+        return taken
+
+    async def _note(self, delivery: Delivery) -> Delivery:
+        await self._store.deliveries.note(delivery)
+        self._processing.noted()
+        return delivery
+
+    def _tell(self, provider: Connected) -> None:
+        if provider.name not in self._told:
+            self._told.add(provider.name)
+            key = f"providers[{provider.name}].webhook.secrets"
+            _log.warning("deliveries of %s are not taken, as they cannot be verified: configure %s", provider.name, key)
+
+    async def _reread(self, ref: SessionRef) -> None:
+        """Reads a session from now on."""
+        await self._fetch(ref, ChangeSource.WEBHOOK, {})
+
+
+def _hinted(delivery: Delivery, hint: Hint) -> Delivery:
+    """The delivery with what it says, as far as that can be kept; due at once if it names a session."""
+    key = _usable(hint.session_key)
+    said = replace(delivery, event_id=_usable(hint.id), event_name=_usable(safe_code(hint.event_name)), session_key=key)
+    if key is None:
+        return replace(said, outcome=WebhookOutcome.IGNORED, problem=NotFound("It names no session."))
+    return replace(said, outcome=WebhookOutcome.PENDING, due_at=delivery.received_at)
+
+
+def _usable(word: str | None) -> str | None:
+    """A word of theirs, if it is of a length and in letters that every database takes."""
+    usable = word is not None and 0 < len(word) <= _LONGEST_WORD and word.isprintable() and _REPLACED not in word
+    return word if usable else None

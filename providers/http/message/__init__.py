@@ -1,0 +1,1 @@
+"""HTTP messages: a request, what a response says, and the syntax of their addresses and headers."""

@@ -1,0 +1,1 @@
+"""Compiler: makes functions of an operation's selections, which walk the model's objects and write JSON."""

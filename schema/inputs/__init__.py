@@ -1,0 +1,1 @@
+"""GraphQL input types, and how they become orders and changes."""

@@ -1,0 +1,300 @@
+"""What clients send, and how it reads to the gateway."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+import strawberry
+from strawberry.file_uploads import Upload
+
+from gateway.signing.drafts import DocumentDraft, FieldDraft, SessionDraft
+from gateway.signing import Signing
+from gateway.store import DeliveryFilter, EventFilter, StagedFile, WebhookOutcome
+from gateway.store import SessionFilter as Wanted
+from gateway.store import SignatureFilter as WantedSignatures
+from providers import model
+from providers.change import ChangeType
+from providers.errors import Invalid, SigningError, TooLarge
+from providers.orders import ParticipantOrder, SignatureOrder
+from schema.transport.multipart import FilePart
+from schema.relay import child_ref, session_ref
+from schema.scalars import Duration, Json
+
+_MOST_FOLLOWED = 1_000
+
+
+async def stage(signing: Signing, file: Upload) -> StagedFile:
+    """Stages a file of a multipart request. Raises ``Invalid`` for what is no file, as in a request of plain JSON."""
+    part = cast(object, file)
+    if not isinstance(part, FilePart):
+        raise Invalid("Send the file itself, in a multipart request.", path=("file",))
+    return await signing.upload(part.pieces(), filename=part.filename, media_type=part.content_type)
+
+
+@strawberry.input
+class SessionFilter:
+    """Which sessions are meant."""
+
+    providers: list[str] | None = None
+    kinds: list[model.SessionKind] | None = None
+    statuses: list[model.SessionStatus] | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    due_from: datetime | None = None
+    due_to: datetime | None = None
+    title_contains: str | None = strawberry.field(default=None, description="Case-insensitive part of the title.")
+    reference: str | None = None
+    participant_email: str | None = None
+    updated_from: datetime | None = strawberry.field(
+        default=None, description="Bounds of time are inclusive on both sides, here and above."
+    )
+    updated_to: datetime | None = None
+    exclude_statuses: list[model.SessionStatus] | None = strawberry.field(
+        default=None, description="Deleted sessions are left out unless statuses names DELETED."
+    )
+
+    def wanted(self) -> Wanted:
+        """The filter in the gateway's words."""
+        lists: Any = {name: tuple(value) for name, value in vars(self).items() if isinstance(value, list)}
+        return Wanted(**(vars(self) | lists))
+
+
+@strawberry.input
+class SessionEventFilter:
+    """Which events are meant."""
+
+    session_ids: list[strawberry.ID] | None = None
+    providers: list[str] | None = None
+    types: list[ChangeType] | None = None
+    to_statuses: list[model.SessionStatus] | None = None
+
+    def wanted(self) -> EventFilter:
+        """The filter in the gateway's words. Raises ``Invalid``."""
+        if self.session_ids is not None and len(self.session_ids) > _MOST_FOLLOWED:
+            raise TooLarge(f"Follow at most {_MOST_FOLLOWED} sessions by their ids.", path=("filter", "sessionIds"))
+        refs = None
+        if self.session_ids is not None:
+            refs = frozenset(
+                session_ref(each, ("filter", "sessionIds", str(place))) for place, each in enumerate(self.session_ids)
+            )
+        return EventFilter(
+            sessions=refs,
+            providers=None if self.providers is None else frozenset(self.providers),
+            types=None if self.types is None else frozenset(self.types),
+            to_statuses=None if self.to_statuses is None else frozenset(self.to_statuses),
+        )
+
+
+@strawberry.input
+class SignatureFilter:
+    """Which signatures are meant."""
+
+    providers: list[str] | None = None
+    document: str | None = None
+    thread: str | None = None
+    tags: list[str] | None = None
+    signed_from: datetime | None = None
+    signed_to: datetime | None = None
+
+    def wanted(self) -> WantedSignatures:
+        """The filter in the gateway's words."""
+        return WantedSignatures(**vars(self))
+
+
+@strawberry.input
+class WebhookDeliveryFilter:
+    """Which deliveries are meant."""
+
+    providers: list[str] | None = None
+    outcomes: list[WebhookOutcome] | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+
+    def wanted(self) -> DeliveryFilter:
+        """The filter in the gateway's words."""
+        return DeliveryFilter(**vars(self))
+
+
+@strawberry.input(description="Exactly one of upload, file and document.")
+class DocumentInput:
+    """A document to be signed."""
+
+    upload: strawberry.ID | None = None
+    file: Upload | None = None
+    document: strawberry.ID | None = None
+    title: str | None = None
+    filename: str | None = None
+    description: str | None = None
+    role: model.DocumentRole | None = model.DocumentRole.TO_SIGN
+
+    async def draft(self, signing: Signing, path: tuple[str, ...]) -> DocumentDraft:
+        """The document in the gateway's words; a file is staged on the way. Raises ``Invalid``."""
+        if sum(source is not None for source in (self.upload, self.file, self.document)) != 1:
+            raise Invalid("Name the document by exactly one of upload, file and document.", path=path)
+        upload, sha256 = self.upload, None
+        if self.file is not None:
+            try:
+                staged = await stage(signing, self.file)
+                upload, sha256 = strawberry.ID(staged.id), staged.sha256
+            except SigningError as error:
+                error.path = (*path, "file")
+                raise
+        return DocumentDraft(
+            upload=upload,
+            sha256=sha256,
+            document=None if self.document is None else child_ref(self.document, "Document", (*path, "document")),
+            title=self.title,
+            filename=self.filename,
+            description=self.description,
+            role=self.role or model.DocumentRole.TO_SIGN,
+        )
+
+
+@strawberry.input
+class ParticipantInput:
+    """A person who is asked to sign."""
+
+    ref: str | None = strawberry.field(default=None, description="Names this participant for fields in the same input.")
+    first_name: str | None = None
+    middle_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    language: str | None = None
+    delivery_methods: list[model.DeliveryMethod] | None = None
+    options: Json | None = None
+
+    def order(self, path: tuple[str, ...]) -> ParticipantOrder:
+        """The person in the model's words. Raises ``Invalid``."""
+        return ParticipantOrder(
+            first_name=self.first_name,
+            middle_name=self.middle_name,
+            last_name=self.last_name,
+            email=self.email,
+            phone=self.phone,
+            language=self.language,
+            delivery_methods=tuple(dict.fromkeys(self.delivery_methods or ())),
+            options=_object(self.options, (*path, "options")),
+        )
+
+
+@strawberry.input
+class FieldInput:
+    """Where a participant signs."""
+
+    document_index: int
+    participant_ref: str | None = None
+    type: str | None = "Signature"
+    page: int
+    x: float
+    y: float
+    width: float
+    height: float
+    required: bool | None = True
+
+    def draft(self) -> FieldDraft:
+        """The field in the gateway's words."""
+        return FieldDraft(
+            document=self.document_index,
+            participant=self.participant_ref,
+            type=self.type or "Signature",
+            page=self.page,
+            x=self.x,
+            y=self.y,
+            width=self.width,
+            height=self.height,
+            required=self.required is not False,
+        )
+
+
+@strawberry.input
+class ArchiveInput:
+    """How long the provider's archive is to keep the result."""
+
+    retention_period: Duration
+
+
+@strawberry.input
+class CreateSessionInput:
+    """A session that a client asks for."""
+
+    provider: str
+    title: str
+    documents: list[DocumentInput] | None = None
+    participants: list[ParticipantInput] | None = None
+    signing_order: model.SigningOrder | None = model.SigningOrder.PARALLEL
+    fields: list[FieldInput] | None = None
+    due_at: datetime | None = None
+    reference: str | None = None
+    message: str | None = strawberry.field(default=None, description="Shown to the signer before signing.")
+    reminder_frequency: model.ReminderFrequency | None = None
+    archive: ArchiveInput | None = None
+    start: bool | None = strawberry.field(default=True, description="Invite the participants, or start the sealing, at once.")
+    options: Json | None = strawberry.field(
+        default=None, description="What only this provider knows; see Provider.optionsSchema."
+    )
+
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key and input give the same session, however often it is sent."
+    )
+
+    async def draft(self, signing: Signing) -> SessionDraft:
+        """The session in the gateway's words; files are staged on the way. Raises ``Invalid``."""
+        people = self.participants or []
+        documents = [
+            await each.draft(signing, ("input", "documents", str(place))) for place, each in enumerate(self.documents or [])
+        ]
+        return SessionDraft(
+            provider=self.provider,
+            title=self.title,
+            documents=tuple(documents),
+            participants=tuple(each.order(("input", "participants", str(place))) for place, each in enumerate(people)),
+            refs=tuple(each.ref for each in people),
+            fields=tuple(each.draft() for each in self.fields or []),
+            signing_order=self.signing_order or model.SigningOrder.PARALLEL,
+            due_at=self.due_at,
+            reference=self.reference,
+            message=self.message,
+            reminder_frequency=self.reminder_frequency,
+            archive_for=self.archive.retention_period.text if self.archive else None,
+            start=self.start is not False,
+            options=_object(self.options, ("input", "options")),
+        )
+
+
+@strawberry.input
+class SaveSignatureInput:
+    """A signature for a provider that keeps signatures."""
+
+    provider: str
+    document: str
+    thread: str
+    version: int | None = strawberry.field(
+        default=None, description="The version that this one replaces; leave it out for the first."
+    )
+    content: str = strawberry.field(description="CMS in base64, or signed XML.")
+    comment: str | None = None
+    created_by: str | None = None
+    tags: list[str] | None = strawberry.field(default=None, description="Left out: the tags stay as they are.")
+    idempotency_key: str | None = None
+
+    def order(self) -> SignatureOrder:
+        """The signature in the model's words."""
+        return SignatureOrder(
+            document=self.document,
+            thread=self.thread,
+            content=self.content,
+            version=self.version,
+            comment=self.comment,
+            created_by=self.created_by,
+            tags=None if self.tags is None else tuple(self.tags),
+        )
+
+
+def _object(value: Any, path: tuple[str, ...]) -> dict[str, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Invalid("Options are an object.", path=path)
+    return value

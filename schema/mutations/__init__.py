@@ -1,0 +1,1 @@
+"""GraphQL mutations and their payloads."""

@@ -1,0 +1,172 @@
+"""GraphQL over HTTP, server-sent events and WebSockets, as an ASGI application of its own.
+
+https://graphql.github.io/graphql-over-http/draft/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import ceil
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+from strawberry.http.websocket_origin import is_same_origin, normalize_origin
+from strawberry.schema import Schema
+
+from gateway.auth import Authentication, Unauthenticated
+from gateway.web.cors import UNKNOWN_HOST, Cors, answer_preflight
+from gateway.web.security_headers import STRICT_RAW, RepeatedHeader, collected
+from gateway.config import Settings
+from gateway.auth.viewer import Viewer
+from providers.clock import Clock
+from providers.errors import TooMany
+from schema.inputs.bounds import ITEMS
+from schema.context import Context
+from schema.execution import encode
+from schema.transport.accept import Accepted, accepted
+from schema.transport.connections import Connections
+from schema.transport.sse import EventStream
+from schema.transport.websocket import Socket
+from schema.transport.multipart import FormBounds
+from schema.transport.operations import SUBSCRIPTION, Operations
+from schema.errors import Refused, told
+from schema.transport.request import Reader, Request, Unreadable, text
+
+_JSON: Final = b"application/json; charset=utf-8"
+_GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
+_ALWAYS: Final = ((b"cache-control", b"no-store"), *STRICT_RAW)
+_MUTATION: Final = "mutation"
+_ORIGIN: Final = re.compile(rb"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""How browsers write an origin (RFC 6454, 6.1): whatever stands beside the host, as a name of a user, is written by others."""
+
+
+class Endpoint:
+    """Serves a schema to whoever is let in.
+
+    ``context`` makes the surroundings of one operation, or of one event of a subscription, for a viewer.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        context: Callable[[Viewer], Context],
+        authentication: Authentication,
+        connections: Connections,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._authentication = authentication
+        self._connections = connections
+        self._limits = settings.live
+        self._origin = normalize_origin(settings.server.public_url)
+        self._cors = Cors(settings)
+        uploads, body = settings.uploads, settings.limits.body
+        form = max(uploads.form_bytes, uploads.max_bytes) + body
+        self._reader = Reader(body, FormBounds(fields=body, files=ITEMS["documents"], file=uploads.max_bytes, form=form))
+        self._operations = Operations(schema, context, settings, clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, in JSON also where the request cannot be read."""
+        if scope["type"] == "websocket":
+            address, allowed = self._authentication.address(scope), self._from_here(scope)
+            socket = Socket(self._operations, self._authentication, self._connections, self._limits, receive, send)
+            scope["headers"] = []  # or thousands of idle connections would each keep theirs
+            await socket.serve(scope["subprotocols"], address, allowed=allowed)
+            return
+        try:
+            headers = collected(scope["headers"])
+        except RepeatedHeader as error:
+            await _send(send, _only("BAD_REQUEST", str(error)), 400, _JSON)
+            return
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await answer_preflight(self._cors.preflight(headers, b"GET, POST"), send)
+            return
+        send = self._cors.telling(headers.get(b"origin"), send)
+        kinds = accepted(headers.get(b"accept"))
+        try:
+            if not self._cors.knows(headers.get(b"host")):
+                raise Unreadable(421, UNKNOWN_HOST)
+            if not (kinds.events or kinds.json or kinds.graphql):
+                raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
+            authorization = text(headers.get(b"authorization"))
+            viewer = self._authentication.recognized(authorization)
+            if viewer is None:
+                viewer = await self._authentication.viewer(authorization, partial(self._authentication.address, scope))
+            request = await self._reader.read(
+                scope, receive, headers, lambda: viewer, partial(self._operations.declines, viewer=viewer)
+            )
+            try:
+                await self._answer(request, kinds, scope, receive, send)
+            finally:
+                if request.form is not None:
+                    await request.form.close()
+        except Unauthenticated as error:
+            await _send(send, _only(error.code, error.reason), 401, _media_type(kinds), {"www-authenticate": "Bearer"})
+        except TooMany as error:
+            wait = {"retry-after": str(ceil(error.retry_after or 0))}
+            await _send(send, encode({"errors": [told(error)]}), 429, _media_type(kinds), wait)
+        except Unreadable as error:
+            await _send(send, _only("BAD_REQUEST", error.reason), error.status, _media_type(kinds), error.headers)
+
+    async def _answer(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            plan = self._operations.plan(request)
+            if plan.kind == SUBSCRIPTION or (kinds.streams and not (plan.kind == _MUTATION and scope["method"] == "GET")):
+                await self._stream(request, kinds, scope, receive, send)
+                return
+            if plan.kind == _MUTATION and scope["method"] == "GET":
+                raise Unreadable(405, "mutations are not allowed when using GET", {"allow": "POST"})
+            answer = await self._operations.answer(plan, request)
+        except Refused as refused:
+            streamed = kinds.streams and not kinds.graphql
+            status = 400 if kinds.graphql_rather or streamed else 200
+            await _send(send, encode({"errors": refused.shown()}), status, _media_type(kinds))
+        else:
+            await _send(send, answer.body, 200, _media_type(kinds))
+
+    async def _stream(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
+        if not kinds.events:
+            raise Unreadable(406, "A subscription is answered as text/event-stream, or over a WebSocket.")
+        if self._connections.closing:
+            raise Unreadable(503, "This gateway stops. Subscribe again in a moment.")
+        viewer, size = request.who(), request.size
+        self._authentication.hold(viewer, size)
+        try:
+            answers = await self._operations.operate(request)
+            await EventStream(answers, self._connections, self._limits)(scope, receive, send)
+        except Refused as refused:
+            await _send(send, encode({"errors": refused.shown()}), 400, _media_type(kinds))
+        finally:
+            self._authentication.let_go(viewer, size)
+
+    def _from_here(self, scope: Scope) -> bool:
+        """Whether no page of elsewhere opened this WebSocket: browsers let them, and send our cookies along."""
+        headers = dict(scope["headers"])
+        origin, host = headers.get(b"origin"), headers.get(b"host", b"")
+        if not self._cors.knows(host):
+            return False
+        if origin is None or self._cors.allows(origin):
+            return True
+        if not _ORIGIN.fullmatch(origin):
+            return False
+        named = origin.decode("latin-1")
+        return is_same_origin(named, host.decode("latin-1")) or normalize_origin(named) == self._origin
+
+
+def _only(code: str, reason: str) -> bytes:
+    """An answer that is one error."""
+    return encode({"errors": [{"message": reason, "extensions": {"code": code}}]})
+
+
+def _media_type(kinds: Accepted) -> bytes:
+    return _GRAPHQL if kinds.graphql_rather else _JSON
+
+
+async def _send(send: Send, body: bytes, status: int, kind: bytes, more: Mapping[str, str] | None = None) -> None:
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_ALWAYS]
+    if more:
+        headers += [(name.encode(), value.encode()) for name, value in more.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
