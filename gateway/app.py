@@ -19,28 +19,28 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from gateway import console
-from gateway.web import files
-from gateway.webhooks import api
 from gateway.auth import Authentication
-from gateway.web.cors import Cors, CorsDoors
-from gateway.directory import Directory
-from gateway.web.security_headers import Headers
-from gateway.web.error_masking import Masking
-from gateway.web.problem_details import unrouted, unvalidated
+from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import EventSettings, Settings
+from gateway.directory import Directory
 from gateway.signing import Signing, admit
 from gateway.store import Store
 from gateway.store.tokens import cipher
 from gateway.task import end
 from gateway.telemetry.log_once import Trouble
+from gateway.web import files
+from gateway.web.cors import Cors, CorsDoors
+from gateway.web.error_masking import Masking
+from gateway.web.problem_details import unrouted, unvalidated
+from gateway.web.security_headers import Headers
 from gateway.web.uploads import Uploads
-from gateway.auth.viewer import NOBODY, Viewer
+from gateway.webhooks import api
 from providers.clock import Clock
 from providers.errors import ConfigurationError
 from schema.context import Context
-from schema.transport.endpoint import Endpoint
-from schema.transport.connections import Connections
 from schema.root import schema
+from schema.transport.connections import Connections
+from schema.transport.endpoint import Endpoint
 
 _SWEEP_SECONDS = 60.0
 _VIEWERS = 1_024

@@ -11,23 +11,23 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from gateway.metrics import compare as comparison
-from gateway.server import server, workers
-from gateway.telemetry import logs
 from gateway.app import create_app
 from gateway.auth import api_key
+from gateway.auth.public_key import read_public_key
+from gateway.auth.viewer import SCOPES
+from gateway.config import Settings, load
 from gateway.demo import run
 from gateway.demo.client import Surprise
 from gateway.demo.world import PORTS, sandboxes
-from gateway.auth.public_key import read_public_key
-from gateway.config import Settings, load
+from gateway.metrics import compare as comparison
+from gateway.server import server, workers
 from gateway.store import Store
-from gateway.auth.viewer import SCOPES
+from gateway.telemetry import logs
 from providers import registry
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
 from providers.errors import ConfigurationError, SigningError
 from providers.sandbox.app import People
+from providers.sandbox.certificate_authority import Authority
 from schema import schema as sdl
 
 app = typer.Typer(

@@ -15,20 +15,32 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
-from providers.http.credentials import Authorization, Token
 from providers.capability import Capabilities, Operation, Support
 from providers.clock import Clock
 from providers.containment import ENDING, MAKING, Containment, contained
-from providers.errors import Invalid, Unsupported
-from providers.http.health import Health
-from providers.http.client import Http
-from providers.http.transport import Transport
 from providers.decoding.keys import token
-from providers.mapping import Rule
-from providers.http.metering import VERBS, told
-from providers.model import Content, Document, Field, Listed, Page, Participant, Session, Signature, SigningOrder, Statistics
-from providers.orders import DocumentChange, DocumentOrder, FieldChange, FieldPlacement, Order, ParticipantChange, ParticipantOrder, Pivot, SessionChange, SignatureOrder, Step
+from providers.errors import Invalid, Unsupported
+from providers.http.client import Http
+from providers.http.credentials import Authorization, Token
+from providers.http.health import Health
 from providers.http.message.response import Fault, Reply
+from providers.http.metering import VERBS, told
+from providers.http.transport import Transport
+from providers.mapping import Rule
+from providers.model import Content, Document, Field, Listed, Page, Participant, Session, Signature, SigningOrder, Statistics
+from providers.orders import (
+    DocumentChange,
+    DocumentOrder,
+    FieldChange,
+    FieldPlacement,
+    Order,
+    ParticipantChange,
+    ParticipantOrder,
+    Pivot,
+    SessionChange,
+    SignatureOrder,
+    Step,
+)
 from providers.settings import ProviderSettings
 from providers.webhook import Hint, WebhookSettings
 

@@ -10,9 +10,9 @@ from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from providers.http.message.url import base_address, path_template, segment, whole_address
-from providers.errors import NotFound
 from providers.decoding.keys import segment_is_safe
+from providers.errors import NotFound
+from providers.http.message.url import base_address, path_template, segment, whole_address
 
 TransportName = Literal["http1", "httpx"]
 _MOST_SECONDS: Final = 100 * 366 * 86_400.0

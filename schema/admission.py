@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.signing import access
 from gateway.auth.viewer import NOBODY, Viewer
+from gateway.signing import access
 from providers.errors import Forbidden
 from schema.execution import Plan
 

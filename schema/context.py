@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import strawberry
 
-from gateway.signing import Signing
 from gateway.auth.viewer import Viewer
+from gateway.signing import Signing
 from providers.clock import Clock
 
 

@@ -8,8 +8,8 @@ import strawberry
 
 from gateway.signing.leftovers import LeftoverAction
 from gateway.signing.watching import SyncStrategy
-from gateway.sync.list_freshness import SourceOutcome
 from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
+from gateway.sync.list_freshness import SourceOutcome
 from providers import model
 from providers.adapter import CredentialState
 from providers.capability import Operation, Support

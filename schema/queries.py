@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.auth.viewer import Viewer as ModelViewer
 from gateway.directory import Connected
 from gateway.metrics import Comparison as ModelComparison
 from gateway.signing import Eligibility as ModelEligibility
 from gateway.store import ALL, DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of, parse_event_cursor
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
-from gateway.auth.viewer import Viewer as ModelViewer
 from providers import mapping, model
 from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
-from schema.types.describes import describes, resolved
-from schema.inputs.creation import CreateSessionInput, SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
-from schema.relay import child_ref, node_id, parse_any, session_ref, spoken
-from schema.pagination import cursor, fingerprint, position, window
 from schema.errors import Problem
-from schema.scalars import Duration
+from schema.inputs.creation import CreateSessionInput, SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
 from schema.inputs.text_rules import problems
+from schema.pagination import cursor, fingerprint, position, window
+from schema.relay import child_ref, node_id, parse_any, session_ref, spoken
+from schema.scalars import Duration
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
+from schema.types.describes import describes, resolved
 from schema.types.document import Document
 from schema.types.event import SessionEventConnection
 from schema.types.leftover import LeftoverConnection, LeftoverPage

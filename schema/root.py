@@ -12,8 +12,8 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
 from schema.descriptions import describe
-from schema.mutations.sessions import Mutation
 from schema.errors import render
+from schema.mutations.sessions import Mutation
 from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription

@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 from graphql import GraphQLError
 
-from gateway.console import OPERATIONS
 from gateway.config import Settings
+from gateway.console import OPERATIONS
 from providers.errors import ConfigurationError
 from schema.errors import Refused
 from schema.transport.request import Question

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.config import ApiKeySettings
 from gateway.auth.viewer import Viewer
+from gateway.config import ApiKeySettings
 
 PREFIX: Final = "csk_"
 """How every key begins, for scanners of secrets to find."""

@@ -6,13 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from gateway.auth.api_key import ApiKeys
 from gateway.auth.client_address import Addresses
 from gateway.auth.quota import Allowance
-from gateway.auth.api_key import ApiKeys
 from gateway.auth.refusal import Unauthenticated, expired
 from gateway.auth.token import Tokens
-from gateway.config import Settings
 from gateway.auth.viewer import NOBODY, Viewer
+from gateway.config import Settings
 from providers.clock import Clock
 
 _SCHEME: Final = "bearer "

@@ -12,8 +12,8 @@ import httpx
 import jwt
 import msgspec
 
-from gateway.auth.refusal import Unauthenticated
 from gateway.auth.public_key import RSA_BITS, algorithm_of, read_public_key
+from gateway.auth.refusal import Unauthenticated
 from providers.clock import Clock
 
 _SECONDS: Final = 5.0

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from gateway.config import RateSettings
 from gateway.auth.viewer import Viewer
+from gateway.config import RateSettings
 from providers.clock import Clock
 from providers.errors import TooMany
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 import jwt
 import msgspec
 
-from gateway.auth.refusal import Unauthenticated, expired
 from gateway.auth.jwks import FetchedKeys, GivenKey
-from gateway.config import AuthenticationSettings
+from gateway.auth.refusal import Unauthenticated, expired
 from gateway.auth.viewer import SCOPES, Viewer
+from gateway.config import AuthenticationSettings
 from providers.clock import Clock
 
 _LEEWAY: Final = 30

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gateway.sync.list_freshness import SourceReport
 from gateway.store import Row
+from gateway.sync.list_freshness import SourceReport
 from gateway.sync.unreadable_rows import MOST
 from providers.model import Session, UnreadableRow
 

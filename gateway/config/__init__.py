@@ -1,7 +1,30 @@
 """The configuration: what there is to set, and how it is read."""
 
-from gateway.config.configuration import DatabaseSettings, EventSettings, FreshnessSettings, IdempotencySettings, InboxSettings, LiveSettings, MetricSettings, RedisSettings, SagaSettings, ServerSettings, Settings, TrustSettings, UploadSettings, WatchSettings
-from gateway.config.access import ApiKeySettings, AuthenticationSettings, ConnectionSettings, CorsSettings, DocumentSettings, LimitSettings, RateSettings
+from gateway.config.access import (
+    ApiKeySettings,
+    AuthenticationSettings,
+    ConnectionSettings,
+    CorsSettings,
+    DocumentSettings,
+    LimitSettings,
+    RateSettings,
+)
+from gateway.config.configuration import (
+    DatabaseSettings,
+    EventSettings,
+    FreshnessSettings,
+    IdempotencySettings,
+    InboxSettings,
+    LiveSettings,
+    MetricSettings,
+    RedisSettings,
+    SagaSettings,
+    ServerSettings,
+    Settings,
+    TrustSettings,
+    UploadSettings,
+    WatchSettings,
+)
 from gateway.config.loader import load, parse
 
 __all__ = [

@@ -9,10 +9,10 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from gateway.config.section import LISTED, File, Section
 from gateway.auth.viewer import SCOPES
-from providers.http.message.url import whole_address
+from gateway.config.section import LISTED, File, Section
 from gateway.server.admission import Bounds
+from providers.http.message.url import whole_address
 from providers.settings import HttpQueryUrl
 
 _USUAL: Final = Bounds()

@@ -8,8 +8,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from gateway.config.access import (
+    AuthenticationSettings,
+    ConnectionSettings,
+    CorsSettings,
+    DocumentSettings,
+    LimitSettings,
+    RateSettings,
+)
 from gateway.config.address import database_mistake, redis_mistake
-from gateway.config.access import AuthenticationSettings, ConnectionSettings, CorsSettings, DocumentSettings, LimitSettings, RateSettings
 from gateway.config.secret import REMEDY, weakness
 from gateway.config.section import LISTED, Section, existing
 from providers.decoding.coercion import MOST

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.live import Live
 from starlette.types import ASGIApp
 
+from gateway.config import Settings
 from gateway.demo import screen
 from gateway.demo.client import Client
 from gateway.demo.story import Story
 from gateway.demo.world import HOST, PORTS, configuration, gateway, sandboxes
-from gateway.config import Settings
-from providers.sandbox.certificate_authority import Authority
 from providers.sandbox.app import People
+from providers.sandbox.certificate_authority import Authority
 
 _PORT = 8000
 

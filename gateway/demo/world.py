@@ -13,9 +13,10 @@ from starlette.types import ASGIApp
 
 from gateway.config import Settings, parse
 from providers import registry
-from providers.sandbox.certificate_authority import Authority
 from providers.errors import ConfigurationError
-from providers.sandbox.app import People, Sandbox, serving
+from providers.sandbox.app import People, Sandbox
+from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.server import serving
 
 HOST: Final = "127.0.0.1"
 PORTS: Final[Mapping[str, int]] = {"signicat": 9101, "seal": 9102, "persist": 9103, "easyink": 9104}

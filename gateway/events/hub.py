@@ -12,11 +12,11 @@ from itertools import islice
 
 from gateway.cache.session_cache import SessionCache
 from gateway.config import EventSettings
+from gateway.events.notifier import Wake
 from gateway.store.cursor import EventCursor
 from gateway.store.events import ALL, Event, EventFilter, Events
 from gateway.task import end
 from gateway.telemetry.log_once import Trouble
-from gateway.events.notifier import Wake
 from providers.clock import Clock
 from providers.errors import CursorExpired
 from providers.model import SessionRef

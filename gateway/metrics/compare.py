@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from gateway.config import Settings
 from gateway.directory import Directory
 from gateway.metrics import Comparison, DurationFigures, Latency, Ledger, OperationFigures, ProviderFigures
 from gateway.metrics.probe import Probe, probe
-from gateway.config import Settings
 from gateway.signing.oauth import recall_tokens
 from gateway.store import Store
 from gateway.store.tokens import cipher

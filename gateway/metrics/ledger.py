@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import anyio
 
+from gateway.config import MetricSettings
 from gateway.directory import Connected
 from gateway.metrics.figures import Comparison, ProviderFigures, figures
 from gateway.metrics.metrics import KEPT_BY_MINUTE
-from gateway.config import MetricSettings
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE, MetricRow, begin_of
 from providers.clock import Clock

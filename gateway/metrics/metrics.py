@@ -16,9 +16,9 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
+from gateway.config import MetricSettings
 from gateway.metrics.change import count
 from gateway.metrics.tally import Tally, sum_of
-from gateway.config import MetricSettings
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE, MetricRow, begin_of
 from gateway.task import end

@@ -24,8 +24,8 @@ from gateway.server.admission import Admission, Bounds
 from gateway.server.refusals import REFUSALS
 from gateway.server.request_head import ambiguous
 from gateway.server.upgrade import has_body, parser_behind
-from gateway.server.write_timeout import Watched, break_off
 from gateway.server.websocket_protocol import WebSocketProtocol
+from gateway.server.write_timeout import Watched, break_off
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPResponseBodyEvent, HTTPResponseStartEvent

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from gateway.server.admission import Bounds
 from gateway.server.http_protocol import Config
 from gateway.server.write_timeout import break_off
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Farewell = Callable[[], Awaitable[None]]
 
 PATIENCE: Final = 20.0
@@ -96,7 +92,7 @@ class _Guest(Server):
 
 @asynccontextmanager
 async def serving(
-    app: Asgi,
+    app: ASGIApp,
     host: str = "127.0.0.1",
     port: int = 0,
     *,

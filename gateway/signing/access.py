@@ -10,9 +10,21 @@ from functools import wraps
 from typing import Any, Final, TypeVar
 
 from gateway.auth.quota import Allowance
+from gateway.auth.viewer import (
+    ADMINISTER_PROVIDERS,
+    ADMINISTER_WEBHOOKS,
+    AUTHORIZE_PROVIDERS,
+    COMPARE_PROVIDERS,
+    READ_DOCUMENTS,
+    READ_NATIVE,
+    READ_SESSIONS,
+    READ_SIGNATURES,
+    SIGN_SESSIONS,
+    WRITE_SESSIONS,
+    Viewer,
+)
 from gateway.directory import Connected
 from gateway.signing.following import EventList
-from gateway.webhooks.inbox import DeliveryList
 from gateway.signing.policy import Policy
 from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList
@@ -31,7 +43,7 @@ from gateway.store import (
     Slice,
     StagedFile,
 )
-from gateway.auth.viewer import ADMINISTER_PROVIDERS, ADMINISTER_WEBHOOKS, AUTHORIZE_PROVIDERS, COMPARE_PROVIDERS, READ_DOCUMENTS, READ_NATIVE, READ_SESSIONS, READ_SIGNATURES, SIGN_SESSIONS, WRITE_SESSIONS, Viewer
+from gateway.webhooks.inbox import DeliveryList
 from providers.errors import Forbidden, NotFound
 from providers.model import Session, SessionRef
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import anyio
 
+from gateway.config import Settings
 from gateway.directory import Directory
 from gateway.metrics import Comparison, Ledger, ProviderFigures
-from gateway.config import Settings
 from gateway.signing.watching import Watching
 from gateway.store import Store
 from gateway.web.uploads import Uploads

@@ -17,8 +17,8 @@ from gateway.signing.receipt import Receipt, decode_before, decode_receipt
 from gateway.store import Promise, SagaState, Store
 from gateway.store.session_state.body import encode_session
 from providers.clock import Clock
-from providers.http.deadline import time_left
 from providers.errors import Busy, Conflict, InDoubt, Misbehaved, expected
+from providers.http.deadline import time_left
 from providers.model import Session
 
 _LOOK_SECONDS = 0.05

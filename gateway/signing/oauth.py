@@ -17,9 +17,9 @@ from gateway.directory import Connected, Directory
 from gateway.signing.editing import Editing
 from gateway.store import Store
 from gateway.store.session_state.body import UNDECODABLE
-from providers.http.credentials import Token
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
+from providers.http.credentials import Token
 
 K = TypeVar("K")
 _PATIENCE = timedelta(minutes=10)

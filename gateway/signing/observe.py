@@ -14,8 +14,8 @@ from gateway.cache.shared_freshness import Confirmations
 from gateway.store import Settlement, State, Store, Stored
 from providers.change import Change, changes, same
 from providers.clock import Clock
-from providers.errors import Conflict
 from providers.decoding.integrity import bounded, linked
+from providers.errors import Conflict
 from providers.model import ChangeSource, Session, SessionRef
 
 _TRIES = 20

@@ -17,8 +17,8 @@ from gateway.web.uploads import Uploads
 from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import Invalid, NotFound, SigningError, expected
+from providers.http.deadline import deadline
 from providers.model import Document, Session, SessionRef
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 

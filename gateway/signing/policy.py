@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.directory import Directory
 from gateway.auth.viewer import NOBODY, READ_DOCUMENTS, Viewer
+from gateway.directory import Directory
 from providers.errors import Forbidden
 
 

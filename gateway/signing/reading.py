@@ -8,29 +8,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from gateway.cache.session_cache import SessionCache
-from gateway.cache.shared_freshness import Confirmations
-from gateway.sync.session_counts import SessionCounts, own_statistics, shown
-from gateway.departed import DepartedProviders
-from gateway.directory import Connected, Directory
-from gateway.cache.single_flight import Flight
-from gateway.events.hub import Hub
-from gateway.sync.list_sync import Listing
-from gateway.metrics import Metrics
+from gateway.auth.viewer import NOBODY
+from gateway.cache.negative_cache import UnknownSessions
 from gateway.cache.page_cache import ListPage, Pages
 from gateway.cache.redis import connect
-from gateway.sync.schedule import Schedule
+from gateway.cache.session_cache import SessionCache
+from gateway.cache.shared_freshness import Confirmations
+from gateway.cache.single_flight import Flight
 from gateway.config import Settings
+from gateway.departed import DepartedProviders
+from gateway.directory import Connected, Directory
+from gateway.events.hub import Hub
+from gateway.events.notifier import Wake
+from gateway.metrics import Metrics
 from gateway.signing.gone import forgotten_rows, gone
 from gateway.signing.observe import Observation
 from gateway.signing.policy import Policy
-from gateway.sync.list_freshness import SourceReport
 from gateway.store import Row, SessionFilter, SessionOrder, Settlement, Slice, Store
-from gateway.cache.negative_cache import UnknownSessions
-from gateway.web.uploads import Uploads
-from gateway.auth.viewer import NOBODY
+from gateway.sync.list_freshness import SourceReport
+from gateway.sync.list_sync import Listing
+from gateway.sync.schedule import Schedule
+from gateway.sync.session_counts import SessionCounts, own_statistics, shown
 from gateway.telemetry.health_monitor import Vigil
-from gateway.events.notifier import Wake
+from gateway.web.uploads import Uploads
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError
 from providers.model import ChangeSource, Session, SessionRef

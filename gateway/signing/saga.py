@@ -11,8 +11,8 @@ import msgspec
 
 from gateway.directory import Connected
 from gateway.store import Store
-from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, decode_session, encode_session
 from gateway.store.sagas import Overtaken, Remainder, Saga
+from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, decode_session, encode_session
 from providers.adapter import Steps
 from providers.errors import (
     AuthorizationRequired,

@@ -21,8 +21,8 @@ from gateway.telemetry.log_once import Trouble
 from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import InDoubt, Irreversible
+from providers.http.deadline import deadline
 from providers.model import Session
 from providers.orders import Step
 

@@ -10,16 +10,16 @@ from datetime import timedelta
 from mimetypes import guess_type
 from typing import Final, Literal
 
-from gateway.directory import Directory
-from gateway.cache.single_flight import Flight
-from gateway.web.links import Link, Links
-from gateway.config import Settings
-from gateway.signing.signature_check import Inspection
-from gateway.signing.reading import Reading, trimmed
-from gateway.sync.list_freshness import SourceReport
-from gateway.store import SignatureFilter, SignaturePosition, StagedFile, Store
-from gateway.web.uploads import Uploads
 from gateway.auth.viewer import READ_DOCUMENTS, WRITE_SESSIONS, Viewer
+from gateway.cache.single_flight import Flight
+from gateway.config import Settings
+from gateway.directory import Directory
+from gateway.signing.reading import Reading, trimmed
+from gateway.signing.signature_check import Inspection
+from gateway.store import SignatureFilter, SignaturePosition, StagedFile, Store
+from gateway.sync.list_freshness import SourceReport
+from gateway.web.links import Link, Links
+from gateway.web.uploads import Uploads
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, WrongState

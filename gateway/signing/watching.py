@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from gateway.directory import Directory
 from gateway.config import Settings
-from gateway.webhooks.inbox import Inbox
+from gateway.directory import Directory
 from gateway.store import Store
-from gateway.web.uploads import Uploads
 from gateway.sync import Watcher
 from gateway.sync.poller import Poller
+from gateway.web.uploads import Uploads
+from gateway.webhooks.inbox import Inbox
 from providers.clock import Clock
 
 

@@ -9,16 +9,16 @@ from datetime import timedelta
 
 import msgspec
 
+from gateway.config import Settings
 from gateway.directory import Connected, Directory
 from gateway.signing.drafts import SessionDraft
-from gateway.config import Settings
 from gateway.signing.gone import deleted
 from gateway.signing.heartbeat import Heartbeat
 from gateway.signing.idempotency import CameOf, Once, Work
 from gateway.signing.ordering import Ordering
 from gateway.signing.receipt import Receipt
-from gateway.signing.showing import Showing
 from gateway.signing.saga_runner import Undertakings
+from gateway.signing.showing import Showing
 from gateway.store import Settlement, Store
 from gateway.store.sagas import Remainder
 from gateway.web.uploads import Uploads

@@ -21,20 +21,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
 
-from gateway.store.engine import sqlite
 from gateway.store import tables
-from gateway.store.webhook_inbox import Deliveries
+from gateway.store.engine import sqlite
 from gateway.store.events import Events
+from gateway.store.idempotency import Promises
 from gateway.store.leases import Leases
 from gateway.store.metrics import MetricRows
-from gateway.store.session_state.polls import Polls
-from gateway.store.idempotency import Promises
 from gateway.store.sagas import Sagas
-from gateway.store.tokens import Secrets
+from gateway.store.session_state.list_positions import Syncs
+from gateway.store.session_state.polls import Polls
 from gateway.store.session_state.sessions import Sessions
 from gateway.store.session_state.signatures import Signatures
-from gateway.store.session_state.list_positions import Syncs
+from gateway.store.tokens import Secrets
 from gateway.store.uploads import StagedFiles
+from gateway.store.webhook_inbox import Deliveries
 from providers.errors import ConfigurationError
 
 _log = logging.getLogger("countersign.store")

@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import tables
-from gateway.store.session_state.body import UNDECODABLE
 from gateway.store.list_query.membership import among
+from gateway.store.session_state.body import UNDECODABLE
 from gateway.store.session_state.unreadable import word_of
 from providers.errors import Misbehaved, ProblemCode, SigningError, of_code
 

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.directory import Connected
-from gateway.sync.schedule import Schedule
 from gateway.store import ListedRow, Store
 from gateway.sync.inflight_saga_filter import Strangers
+from gateway.sync.schedule import Schedule
 from gateway.sync.unreadable_rows import UnreadableRows
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, WrongState
+from providers.http.deadline import deadline
 from providers.model import ChangeSource, Listed, Page, Session, SessionRef, UnreadableRow
 
 _PAGE = 100

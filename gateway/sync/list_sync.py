@@ -9,21 +9,21 @@ from contextlib import aclosing, suppress
 from contextvars import Context
 from datetime import datetime, timedelta
 
-from gateway.directory import Connected
 from gateway.cache.single_flight import Flight
-from gateway.sync.list_fingerprint import Quiet
-from gateway.sync.list_rows import WALK_SECONDS, Fetch, Manner, Observe, Rows
-from gateway.sync.schedule import Schedule
 from gateway.config import FreshnessSettings
-from gateway.sync.list_freshness import SourceOutcome, SourceReport, outcome
+from gateway.directory import Connected
 from gateway.store import Store, Sync
 from gateway.store.list_query.due_sort_key import NEVER
-from gateway.task import end
+from gateway.sync.list_fingerprint import Quiet
+from gateway.sync.list_freshness import SourceOutcome, SourceReport, outcome
+from gateway.sync.list_rows import WALK_SECONDS, Fetch, Manner, Observe, Rows
+from gateway.sync.schedule import Schedule
 from gateway.sync.unreadable_rows import UnreadableRows
+from gateway.task import end
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import SigningError, TimedOut, expected
+from providers.http.deadline import deadline
 from providers.model import Page, UnreadableRow
 
 _ALONE = 50

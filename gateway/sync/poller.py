@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from gateway.sync.polling_interval import Cadence
 from gateway.directory import Connected
-from gateway.sync.list_sync import Listing
-from gateway.sync.list_rows import Fetch, Manner, concerns_one_session
-from gateway.sync.schedule import Schedule
 from gateway.store import Store, Sync
 from gateway.sync.backoff import Backoff
 from gateway.sync.budget import Budget, Rank
+from gateway.sync.list_rows import Fetch, Manner, concerns_one_session
+from gateway.sync.list_sync import Listing
+from gateway.sync.polling_interval import Cadence
+from gateway.sync.schedule import Schedule
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import NotFound, SigningError, expected
+from providers.http.deadline import deadline
 from providers.model import ChangeSource, SessionRef
 
 _AT_ONCE = {Rank.FOLLOWED: 8, Rank.LIST: 4, Rank.REST: 4}

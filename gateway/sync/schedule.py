@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from gateway.sync.polling_interval import Cadence
 from gateway.directory import Directory
 from gateway.store import Store
 from gateway.store.session_state.polls import Course, Times
+from gateway.sync.polling_interval import Cadence
 from providers.clock import Clock
 from providers.model import SessionRef
 

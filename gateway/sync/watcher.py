@@ -7,15 +7,15 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from gateway.config import WatchSettings
 from gateway.directory import Directory
 from gateway.events.hub import Hub
-from gateway.sync.schedule import Schedule
-from gateway.config import WatchSettings
 from gateway.store import Store
-from gateway.task import end
-from gateway.telemetry.log_once import Trouble
 from gateway.sync.interest import Interest
 from gateway.sync.poller import Poller
+from gateway.sync.schedule import Schedule
+from gateway.task import end
+from gateway.telemetry.log_once import Trouble
 from providers.clock import Clock
 
 _TRIES = 5

@@ -10,8 +10,8 @@ from typing import Final
 from gateway.directory import Connected, Directory
 from gateway.task import end
 from providers.adapter import CredentialState
-from providers.http.circuit_breaker import CircuitState
 from providers.clock import Clock
+from providers.http.circuit_breaker import CircuitState
 from providers.http.health import HealthState
 
 _LONGEST: Final = 60.0

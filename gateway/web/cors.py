@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.web.security_headers import STRICT_RAW, RepeatedHeader, collected
-from gateway.web.problem_details import ProblemResponse
 from gateway.config import Settings
+from gateway.web.problem_details import ProblemResponse
+from gateway.web.security_headers import STRICT_RAW, RepeatedHeader, collected
 from providers.errors import ProblemCode
 
 RawHeaders = list[tuple[bytes, bytes]]

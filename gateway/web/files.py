@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth import Unauthenticated
-from gateway.web.security_headers import STRICT
-from gateway.web.problem_details import ProblemResponse, refusal
 from gateway.signing import Signing
+from gateway.web.problem_details import ProblemResponse, refusal
+from gateway.web.security_headers import STRICT
 from gateway.web.uploads import safe_filename
 from providers.errors import Invalid, SigningError
 from providers.model import Content

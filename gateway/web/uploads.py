@@ -16,11 +16,11 @@ from pathlib import Path
 
 import anyio
 
-from gateway.web import pdf_admission
 from gateway import text_rules
-from gateway.web.content_sniffing import HEAD, PDF, check_pdf, ending, sniff
 from gateway.config import UploadSettings
 from gateway.store import StagedFile, StagedFiles
+from gateway.web import pdf_admission
+from gateway.web.content_sniffing import HEAD, PDF, check_pdf, ending, sniff
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge, TooMany
 

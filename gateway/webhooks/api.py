@@ -7,10 +7,10 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from gateway.store import Delivery, WebhookVerification
 from gateway.web.files import Use
 from gateway.web.problem_details import ProblemResponse, refusal
 from gateway.webhooks.inbox import Untimely
-from gateway.store import Delivery, WebhookVerification
 from providers.errors import ProblemCode, SigningError
 
 router: Final = APIRouter()

@@ -10,17 +10,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.directory import Connected, Directory
 from gateway.config import Settings
+from gateway.directory import Connected, Directory
 from gateway.signing.following import Following
-from gateway.webhooks.worker import Processing
 from gateway.store import Delivery, DeliveryFilter, Store, WebhookOutcome, WebhookVerification
 from gateway.web.uploads import Uploads
+from gateway.webhooks.worker import Processing
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge, WrongState
-from providers.model import ChangeSource, Session, SessionRef
 from providers.http.message.response import safe_code
+from providers.model import ChangeSource, Session, SessionRef
 from providers.webhook import Hint, WebhookSettings
 
 _BODY_SECONDS = 10.0

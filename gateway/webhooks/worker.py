@@ -19,8 +19,8 @@ from gateway.store import Claim, Store, WebhookOutcome
 from gateway.task import end
 from gateway.telemetry.log_once import Trouble
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import Misbehaved, NotFound, SigningError, expected
+from providers.http.deadline import deadline
 from providers.model import SessionRef
 
 _SIDE_BY_SIDE = 8

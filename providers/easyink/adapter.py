@@ -11,23 +11,24 @@ from datetime import datetime
 from typing import ClassVar
 
 from providers.adapter import Adapter, Credentials, CredentialState, Steps
-from providers.http.credentials import Authorization, Token
 from providers.capability import Capabilities
 from providers.clock import Clock
 from providers.decoding.coercion import count
 from providers.easyink import sessions as translation
 from providers.easyink import wire
-from providers.easyink.client import EasyInkApi
 from providers.easyink.capability import CAPABILITIES
-from providers.easyink.oauth import Consent
+from providers.easyink.client import EasyInkApi
 from providers.easyink.draft import Drafts
+from providers.easyink.errors import fault, understood
 from providers.easyink.lifecycle import Lifecycle
 from providers.easyink.mapping import RULES
+from providers.easyink.oauth import Consent
 from providers.easyink.orders import objections
 from providers.easyink.participants import Participants
-from providers.easyink.errors import fault, understood
 from providers.easyink.token import REMEDY, PersonalToken
 from providers.errors import AuthorizationRequired, Invalid, NotFound, WrongState
+from providers.http.credentials import Authorization, Token
+from providers.http.message.response import Fault, Reply
 from providers.http.transport import Transport
 from providers.mapping import Rule
 from providers.model import (
@@ -43,8 +44,17 @@ from providers.model import (
     SigningOrder,
     Statistics,
 )
-from providers.orders import DocumentOrder, FieldChange, FieldPlacement, Order, ParticipantChange, ParticipantOrder, Pivot, SessionChange, Step
-from providers.http.message.response import Fault, Reply
+from providers.orders import (
+    DocumentOrder,
+    FieldChange,
+    FieldPlacement,
+    Order,
+    ParticipantChange,
+    ParticipantOrder,
+    Pivot,
+    SessionChange,
+    Step,
+)
 
 _DOWNLOADS = {
     (DocumentRole.TO_SIGN, True): "download_draft_document",

@@ -8,17 +8,17 @@ from typing import TypeVar
 
 from providers.decoding.coercion import count
 from providers.decoding.json import MALFORMED, decode, decode_parts, decode_rows
+from providers.decoding.pagination import next_offset
 from providers.easyink import sessions as translation
 from providers.easyink import wire
-from providers.easyink.orders import upload
 from providers.easyink.errors import understood
+from providers.easyink.orders import upload
 from providers.errors import NotFound
 from providers.http.client import Http
-from providers.model import DocumentRole, Listed, Page, Session, SessionStatus, UnreadableRow
-from providers.orders import DocumentOrder
-from providers.decoding.pagination import next_offset
 from providers.http.message.response import Reply
 from providers.http.response_memo import Repeated, Unchanged
+from providers.model import DocumentRole, Listed, Page, Session, SessionStatus, UnreadableRow
+from providers.orders import DocumentOrder
 
 T = TypeVar("T")
 

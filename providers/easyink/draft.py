@@ -8,13 +8,14 @@ from dataclasses import asdict, replace
 
 from providers.adapter import Steps
 from providers.clock import Clock
-from providers.http.deadline import time_left
 from providers.easyink import marker, wire
 from providers.easyink import sessions as translation
 from providers.easyink.client import EasyInkApi
-from providers.easyink.orders import about_place, field, options, participant, place
 from providers.easyink.errors import about
+from providers.easyink.orders import about_place, field, options, participant, place
 from providers.errors import Busy, Invalid, NotFound, Refused, SigningError, WrongState
+from providers.http.deadline import time_left
+from providers.http.task_group import together
 from providers.model import (
     Document,
     DocumentRole,
@@ -26,7 +27,6 @@ from providers.model import (
     SigningOrder,
 )
 from providers.orders import DocumentOrder, FieldChange, FieldOrder, FieldPlacement, Order, SessionChange
-from providers.http.task_group import together
 
 # Seconds between looks at documents that are being processed: about 20 in all.
 _PAUSES = (0.1, 0.2, 0.4, 0.8, *([1.5] * 12))

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.easyink import marker as mark, wire
-from providers.easyink.client import EasyInkApi
+from providers.easyink import marker as mark
+from providers.easyink import wire
 from providers.easyink.capability import ACTIVE, CAPABILITIES
+from providers.easyink.client import EasyInkApi
 from providers.easyink.draft import Drafts, check_title
 from providers.errors import InDoubt, Invalid, NotFound, Refused, SigningError, Unavailable, Unsupported, WrongState
 from providers.model import Session, SessionStatus

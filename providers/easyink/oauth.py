@@ -9,7 +9,6 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
-from providers.http.credentials import Token
 from providers.clock import Clock
 from providers.decoding.coercion import seconds
 from providers.decoding.json import MALFORMED
@@ -17,6 +16,7 @@ from providers.easyink.token import expiry
 from providers.easyink.wire import EasyInkSettings, GivenToken
 from providers.errors import AuthorizationRequired, InDoubt, Invalid, Misbehaved, SigningError
 from providers.http.client import Http
+from providers.http.credentials import Token
 
 _SCOPE = "openid hermes_api hermes_idp profile"
 _FORM = {"content-type": "application/x-www-form-urlencoded"}

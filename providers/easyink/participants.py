@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 
 from providers.capability import Operation
 from providers.easyink import wire
-from providers.easyink.client import EasyInkApi
 from providers.easyink.capability import CAPABILITIES
+from providers.easyink.client import EasyInkApi
 from providers.easyink.draft import Drafts, require_draft
-from providers.easyink.orders import about_person, participant
 from providers.easyink.errors import about
+from providers.easyink.orders import about_person, participant
 from providers.errors import Invalid, NotFound, Refused, WrongState
 from providers.model import DeliveryMethod, Participant, ParticipantStatus, Session, SessionStatus
 from providers.orders import ParticipantChange, ParticipantOrder

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from pydantic import SecretStr
 
-from providers.http.credentials import Proof, Token
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired
+from providers.http.credentials import Proof, Token
 
 REMEDY = "let a person authorize the gateway, or set access_token"
 

@@ -16,21 +16,21 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from providers.http.message.url import located
-from providers.http.credentials import Authorization
-from providers.http.message.request import READS, Body, Call, Query, unreadable
-from providers.http.circuit_breaker import CircuitState
 from providers.clock import Clock
-from providers.http.deadline import time_left
 from providers.decoding.json import MALFORMED
 from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
+from providers.http.circuit_breaker import CircuitState
+from providers.http.credentials import Authorization
+from providers.http.deadline import time_left
 from providers.http.health import Health, Pulse
 from providers.http.http1.transport import Http1Transport
-from providers.http.transport import Response, Transport, TransportError
 from providers.http.httpx_transport import HttpxTransport
-from providers.http.metering import UNREADABLE, Meter, current, outcome, unmetered
-from providers.model import Content
+from providers.http.message.request import READS, Body, Call, Query, unreadable
 from providers.http.message.response import Fault, Reply, content, refusal, utf8
+from providers.http.message.url import located
+from providers.http.metering import UNREADABLE, Meter, current, outcome, unmetered
+from providers.http.transport import Response, Transport, TransportError
+from providers.model import Content
 from providers.settings import ProviderSettings, TransportName
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from providers.http.circuit_breaker import Circuit, CircuitState
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Busy, InDoubt, Misbehaved, SigningError, Unavailable
+from providers.http.circuit_breaker import Circuit, CircuitState
 
 _FAILED = (Unavailable, Misbehaved, InDoubt)
 _CALL = re.compile(r" (?:GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")

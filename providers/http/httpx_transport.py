@@ -17,12 +17,12 @@ import anyio
 import h11
 import httpx
 
-from providers.http.message.content_coding import ACCEPTED, Decoder, decoder
-from providers.http.http1.response import Headers
 from providers.http.http1.request_head import head
-from providers.http.transport import Body, ConnectError, DecodingError, Response, TimeoutException, TransportError
+from providers.http.http1.response import Headers
+from providers.http.message.content_coding import ACCEPTED, Decoder, decoder
 from providers.http.proxies import Proxies
 from providers.http.tls import client_context
+from providers.http.transport import Body, ConnectError, DecodingError, Response, TimeoutException, TransportError
 
 _HTTP2: Final = find_spec("h2") is not None
 _PORTS: Final = {"http": 80, "https": 443}

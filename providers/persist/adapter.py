@@ -15,22 +15,22 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from providers.adapter import Adapter, Steps
-from providers.http.message.request import Query
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.clock import Clock
 from providers.decoding.coercion import count
 from providers.decoding.json import MALFORMED, decode, mismatch
+from providers.decoding.pagination import next_offset
 from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, SigningError, Unavailable
+from providers.http.message.request import Query
+from providers.http.message.response import Fault, Reply
 from providers.http.transport import Transport
 from providers.mapping import Rule
 from providers.model import Content, Document, Listed, Page, Session, SessionKind, SessionStatus, Signature
 from providers.orders import SignatureOrder
-from providers.decoding.pagination import next_offset
 from providers.persist.mapping import RULES
 from providers.persist.orders import objections, trimmed
 from providers.persist.sessions import SIGNATURE, Pair, file, pair, session, sessions
 from providers.persist.wire import Envelope, Many, ManyContent, One, OneContent, PersistSettings, StoredSignature
-from providers.http.message.response import Fault, Reply
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Envelope)

@@ -22,12 +22,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Message, Receive, Scope, Send
 
-from providers.sandbox.certificate_authority import Authority
-from providers.sandbox.webhook_sender import Callback, Outbox
 from providers.clock import Clock
-from gateway.server.uvicorn_server import Message, Receive, Scope, Send
-from gateway.server.uvicorn_server import serving as serving
+from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.server import serving
+from providers.sandbox.webhook_sender import Callback, Outbox
 
 _CONTROL = "/_sandbox"
 _CALLS_KEPT = 50_000

@@ -12,10 +12,10 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from providers.adapter import Adapter, Steps
-from providers.http.credentials import Headers
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.decoding.coercion import instant
 from providers.decoding.json import MALFORMED
+from providers.decoding.keys import number
 from providers.errors import (
     Busy,
     Conflict,
@@ -30,13 +30,13 @@ from providers.errors import (
     Unsupported,
     WrongState,
 )
-from providers.decoding.keys import number
+from providers.http.credentials import Headers
 from providers.mapping import Rule
 from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
 from providers.orders import Order, Pivot, Step
 from providers.seal.archive import BadBundle, Bundle, Member, opened, packed, receive, temporary
-from providers.seal.sessions import deleted, merged, ordered, signature
 from providers.seal.mapping import RULES
+from providers.seal.sessions import deleted, merged, ordered, signature
 from providers.seal.timestamp import fetch_timestamp
 from providers.seal.wire import CLOSED, NO_PROCESS, PDF, STATUSES, Batch, CreatedBatch, SealSettings
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 from providers.errors import Misbehaved, NotFound, Refused
 from providers.http.client import Http
-from providers.model import Content, Document, DocumentRole, DocumentStatus, Session
 from providers.http.message.response import Reply
+from providers.model import Content, Document, DocumentRole, DocumentStatus, Session
 from providers.seal.wire import NO_PROCESS, SealSettings
 
 _MEDIA_TYPE = "application/timestamp-reply"

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from providers.adapter import Adapter, Credentials, CredentialState, Steps
-from providers.http.credentials import Authorization, Bearer, Token
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Invalid, NotFound, SigningError, WrongState
+from providers.http.credentials import Authorization, Bearer, Token
+from providers.http.message.response import Fault, Reply
+from providers.http.response_memo import Repeated
 from providers.http.transport import Transport
 from providers.mapping import Rule
 from providers.model import (
@@ -28,20 +30,18 @@ from providers.model import (
     Signature,
 )
 from providers.orders import DocumentChange, Order, Pivot, Step
-from providers.http.message.response import Fault, Reply
 from providers.signicat.client import COLLECTION, SESSION, Search, SignApi, Slice, fault_of, fetch_token
-from providers.signicat.sessions import Reading
 from providers.signicat.composition.native_order import ACTION
-from providers.signicat.webhook import hint
-from providers.signicat.mapping import RULES
-from providers.signicat.composition.opening import Opening
-from providers.signicat.orders import demanded, name_problems, problems
-from providers.signicat.composition.reconstruction import copied, repeated
 from providers.signicat.composition.native_session import LONGEST_MARKER, Part, external_reference
+from providers.signicat.composition.opening import Opening
 from providers.signicat.composition.reading import Reader
+from providers.signicat.composition.reconstruction import copied, repeated
 from providers.signicat.composition.removal import Removal, canceled, ends
+from providers.signicat.mapping import RULES
+from providers.signicat.orders import demanded, name_problems, problems
+from providers.signicat.sessions import Reading
+from providers.signicat.webhook import hint
 from providers.signicat.wire import LANGUAGES, SignicatSettings
-from providers.http.response_memo import Repeated
 from providers.webhook import Hint, WebhookSettings
 
 _OPEN = frozenset({SessionStatus.PENDING, SessionStatus.IN_PROGRESS, SessionStatus.UNKNOWN})

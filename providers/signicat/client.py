@@ -13,16 +13,17 @@ from urllib.parse import urlencode
 import msgspec
 from pydantic import SecretStr
 
-from providers.http.credentials import Token
-from providers.http.message.request import Query
 from providers.decoding.coercion import count, seconds
 from providers.decoding.json import MALFORMED, decode, decode_rows
+from providers.decoding.pagination import next_offset
 from providers.errors import AuthorizationRequired, Misbehaved, NotFound, SigningError
 from providers.http.client import Http
+from providers.http.credentials import Token
+from providers.http.message.request import Query
+from providers.http.message.response import Fault, Reply
+from providers.http.response_memo import Repeated
 from providers.model import Content, UnreadableRow
 from providers.orders import DocumentOrder
-from providers.decoding.pagination import next_offset
-from providers.http.message.response import Fault, Reply
 from providers.signicat.composition.native_session import Part
 from providers.signicat.wire import (
     MOST_OFFSET,
@@ -36,7 +37,6 @@ from providers.signicat.wire import (
     SigningSessions,
     instant_text,
 )
-from providers.http.response_memo import Repeated
 
 T = TypeVar("T")
 

@@ -19,10 +19,10 @@ from weakref import WeakSet, ref
 import orjson
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
-from schema.execution.response import written
 from schema.execution.compiler.field import Field
-from schema.execution.compiler.runtime_types import Known
 from schema.execution.compiler.resolvers import Attribute, Function, Manner
+from schema.execution.compiler.runtime_types import Known
+from schema.execution.response import written
 from schema.execution.run import Path, Pending, Run, Select
 
 _MOST = 32 * 2**20

@@ -31,13 +31,13 @@ from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
-from schema.execution.response import Answer, answer, refusal
 from schema.execution.compiler.arguments import Make, immutable
-from schema.execution.validation.input_bounds import InputBounds, ListBound, Use, Uses
-from schema.execution.fragment_cache import Shelves
 from schema.execution.compiler.runtime_types import Known
-from schema.execution.run import Core, Given, Pending, Run
 from schema.execution.compiler.selection import Selection
+from schema.execution.fragment_cache import Shelves
+from schema.execution.response import Answer, answer, refusal
+from schema.execution.run import Core, Given, Pending, Run
+from schema.execution.validation.input_bounds import InputBounds, ListBound, Use, Uses
 from schema.execution.validation.variables import Variables
 
 _MOST_SELECTIONS = 16

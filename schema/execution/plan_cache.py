@@ -11,11 +11,11 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, TokenKi
 from strawberry.schema import Schema
 
 from providers.errors import Invalid, SigningError, TooLarge
+from schema.execution.compiler.runtime_types import Known
+from schema.execution.plan import Plan, Workshop
+from schema.execution.validation.field_merging import require_few_pairs
 from schema.execution.validation.input_bounds import InputBounds
 from schema.execution.validation.input_survey import InputSurvey
-from schema.execution.compiler.runtime_types import Known
-from schema.execution.validation.field_merging import require_few_pairs
-from schema.execution.plan import Plan, Workshop
 
 _MOST_BYTES: Final = 48 * 2**20
 _CHARACTER: Final = 12

@@ -21,7 +21,16 @@ from graphql import (
     is_non_null_type,
 )
 
-from schema.execution.validation.input_bounds import NUMBER, STRAY, InputBound, InputBounds, JsonBound, ListBound, ObjectBound, TextBound
+from schema.execution.validation.input_bounds import (
+    NUMBER,
+    STRAY,
+    InputBound,
+    InputBounds,
+    JsonBound,
+    ListBound,
+    ObjectBound,
+    TextBound,
+)
 
 VALUES: Final = 10_000
 """Values that the inputs of one operation may have in all: fields of objects, and items of lists."""

@@ -8,8 +8,8 @@ from typing import Any, cast
 import strawberry
 from strawberry.file_uploads import Upload
 
-from gateway.signing.drafts import DocumentDraft, FieldDraft, SessionDraft
 from gateway.signing import Signing
+from gateway.signing.drafts import DocumentDraft, FieldDraft, SessionDraft
 from gateway.store import DeliveryFilter, EventFilter, StagedFile, WebhookOutcome
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
@@ -17,9 +17,9 @@ from providers import model
 from providers.change import ChangeType
 from providers.errors import Invalid, SigningError, TooLarge
 from providers.orders import ParticipantOrder, SignatureOrder
-from schema.transport.multipart import FilePart
 from schema.relay import child_ref, session_ref
 from schema.scalars import Duration, Json
+from schema.transport.multipart import FilePart
 
 _MOST_FOLLOWED = 1_000
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from providers.errors import Invalid
-from schema.inputs import changes
 from schema.context import Info
-from schema.relay import child_id, child_ref, session_ref
+from schema.inputs import changes
 from schema.mutations.payloads import Outcome, outcome
+from schema.relay import child_id, child_ref, session_ref
 
 _SESSION = ("input", "session")
 _DOCUMENT = ("input", "document")

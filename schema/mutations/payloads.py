@@ -14,9 +14,9 @@ from gateway.signing.oauth import Authorization
 from gateway.store import Delivery
 from gateway.store import StagedFile as ModelStagedFile
 from providers import model
-from schema.types.describes import describes, resolved
 from schema.errors import Problem, attempt
 from schema.inputs.text_rules import require
+from schema.types.describes import describes, resolved
 from schema.types.document import Document, SignatureField
 from schema.types.leftover import Leftover
 from schema.types.participant import Participant

@@ -6,14 +6,28 @@ import strawberry
 from strawberry.file_uploads import Upload
 
 from gateway import text_rules
-from schema.inputs import changes
-from schema.mutations import editing
 from schema.context import Info
-from schema.types.describes import resolved
+from schema.inputs import changes
 from schema.inputs.creation import CreateSessionInput, SaveSignatureInput, stage
-from schema.relay import child_id, child_ref, node_id, parse, session_ref
-from schema.mutations.payloads import AuthorizationPayload, DeletePayload, DocumentPayload, FieldPayload, LeftoverPayload, Outcome, ParticipantPayload, ProviderPayload, SessionPayload, SignaturePayload, UploadPayload, WebhookDeliveryPayload, outcome
 from schema.inputs.text_rules import problems, require_text
+from schema.mutations import editing
+from schema.mutations.payloads import (
+    AuthorizationPayload,
+    DeletePayload,
+    DocumentPayload,
+    FieldPayload,
+    LeftoverPayload,
+    Outcome,
+    ParticipantPayload,
+    ProviderPayload,
+    SessionPayload,
+    SignaturePayload,
+    UploadPayload,
+    WebhookDeliveryPayload,
+    outcome,
+)
+from schema.relay import child_id, child_ref, node_id, parse, session_ref
+from schema.types.describes import resolved
 
 _SESSION = ("input", "session")
 

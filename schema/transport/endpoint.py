@@ -16,23 +16,23 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.schema import Schema
 
 from gateway.auth import Authentication, Unauthenticated
+from gateway.auth.viewer import Viewer
+from gateway.config import Settings
 from gateway.web.cors import UNKNOWN_HOST, Cors, answer_preflight
 from gateway.web.security_headers import STRICT_RAW, RepeatedHeader, collected
-from gateway.config import Settings
-from gateway.auth.viewer import Viewer
 from providers.clock import Clock
 from providers.errors import TooMany
-from schema.inputs.bounds import ITEMS
 from schema.context import Context
+from schema.errors import Refused, told
 from schema.execution import encode
+from schema.inputs.bounds import ITEMS
 from schema.transport.accept import Accepted, accepted
 from schema.transport.connections import Connections
-from schema.transport.sse import EventStream
-from schema.transport.websocket import Socket
 from schema.transport.multipart import FormBounds
 from schema.transport.operations import SUBSCRIPTION, Operations
-from schema.errors import Refused, told
 from schema.transport.request import Reader, Request, Unreadable, text
+from schema.transport.sse import EventStream
+from schema.transport.websocket import Socket
 
 _JSON: Final = b"application/json; charset=utf-8"
 _GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"

@@ -10,20 +10,20 @@ from graphql import FieldNode, GraphQLError, located_error
 from strawberry.schema import Schema
 
 from gateway.auth import CREDENTIALS_EXPIRED
-from gateway.config import Settings
 from gateway.auth.viewer import Viewer
+from gateway.config import Settings
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import Forbidden, Invalid
+from providers.http.deadline import deadline
 from providers.model import Session
 from schema.admission import refusal
-from schema.inputs.bounds import declared
 from schema.context import Context
+from schema.errors import Problem, Refused, conceal, render
 from schema.execution import Answer as Executed
 from schema.execution import Bound, Plan, Plans
+from schema.inputs.bounds import declared
 from schema.limits import Limits
 from schema.mutations.payloads import Outcome
-from schema.errors import Problem, Refused, conceal, render
 from schema.transport.request import Question, Request
 from schema.trusted_documents import TrustedDocuments
 

@@ -12,12 +12,12 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.web.security_headers import STRICT_RAW
 from gateway.config import LiveSettings
+from gateway.web.security_headers import STRICT_RAW
+from schema.errors import Refused
 from schema.execution import encode
 from schema.transport.connections import Connections, at_once
 from schema.transport.operations import ENDED, Answer, Answers
-from schema.errors import Refused
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

@@ -17,14 +17,14 @@ import msgspec
 from starlette.types import Message, Receive, Send
 
 from gateway.auth import Authentication, Unauthenticated
-from gateway.config import LiveSettings
 from gateway.auth.viewer import NOBODY, Viewer
+from gateway.config import LiveSettings
 from providers.errors import TooLarge, TooMany
+from schema.errors import Refused, told
 from schema.execution import encode
+from schema.quoting import quoted
 from schema.transport.connections import Connections, at_once
 from schema.transport.operations import ENDED, Operations
-from schema.errors import Refused, told
-from schema.quoting import quoted
 from schema.transport.request import Body, Request, Unreadable
 
 PROTOCOL: Final = "graphql-transport-ws"

@@ -9,14 +9,14 @@ from datetime import datetime
 import strawberry
 
 from gateway.signing import SessionList, SignatureList
+from gateway.store import Row, SessionFilter, SessionOrder, SignatureFilter
 from gateway.sync.list_freshness import SourceOutcome
 from gateway.sync.list_freshness import SourceReport as ModelReport
-from gateway.store import Row, SessionFilter, SessionOrder, SignatureFilter
 from providers import model
 from schema.context import Info
-from schema.types.describes import describes, resolved
-from schema.pagination import PageInfo, Window, cursor, fingerprint
 from schema.errors import Problem
+from schema.pagination import PageInfo, Window, cursor, fingerprint
+from schema.types.describes import describes, resolved
 from schema.types.session import Session
 from schema.types.signature import Signature
 

@@ -9,10 +9,10 @@ import strawberry
 
 from providers import model
 from schema.context import Info
-from schema.types.describes import describes, resolved
 from schema.relay import child_id
 from schema.scalars import Duration
 from schema.types.belonging import field_document_of, participant_of, provider_of, session_of
+from schema.types.describes import describes, resolved
 from schema.types.download import TEN_MINUTES, Download, Linked
 from schema.types.node import Node
 from schema.types.provider import Provider

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import strawberry
 
 from gateway.web.links import Link
-from schema.types.describes import describes, resolved
 from schema.scalars import Duration
+from schema.types.describes import describes, resolved
 
 TEN_MINUTES = Duration.of(timedelta(minutes=10), "PT10M")
 

@@ -11,9 +11,9 @@ from gateway.store import Event
 from providers import model
 from providers.change import ChangeType
 from schema.context import Info
-from schema.types.describes import describes, resolved
-from schema.relay import node_id
 from schema.pagination import PageInfo
+from schema.relay import node_id
+from schema.types.describes import describes, resolved
 from schema.types.document import Document
 from schema.types.node import Node
 from schema.types.participant import Participant

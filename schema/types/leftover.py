@@ -12,9 +12,9 @@ from gateway.signing import Leftover as ModelLeftover
 from gateway.signing import LeftoverList
 from providers.capability import Operation
 from schema.context import Info
-from schema.types.describes import describes, resolved
-from schema.relay import node_id
 from schema.pagination import PageInfo
+from schema.relay import node_id
+from schema.types.describes import describes, resolved
 from schema.types.node import Node
 from schema.types.provider import Provider
 

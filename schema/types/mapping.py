@@ -5,8 +5,8 @@ from __future__ import annotations
 import strawberry
 
 from providers import mapping
-from schema.types.describes import describes, resolved
 from schema.scalars import Json
+from schema.types.describes import describes, resolved
 from schema.types.session import Session
 
 

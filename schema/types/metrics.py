@@ -10,8 +10,8 @@ import strawberry
 from gateway import metrics
 from providers.capability import Operation
 from schema.context import Info
-from schema.types.describes import describes, resolved
 from schema.scalars import Duration
+from schema.types.describes import describes, resolved
 
 if TYPE_CHECKING:
     from schema.types.provider import Provider

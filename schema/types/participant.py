@@ -9,9 +9,9 @@ import strawberry
 
 from providers import model
 from schema.context import Info
-from schema.types.describes import describes, resolved
 from schema.relay import child_id
 from schema.types.belonging import session_of
+from schema.types.describes import describes, resolved
 from schema.types.node import Node
 
 if TYPE_CHECKING:

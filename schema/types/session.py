@@ -16,10 +16,10 @@ from providers import model
 from providers.capability import Operation
 from providers.errors import Invalid
 from schema.context import Info
-from schema.types.describes import describes, resolved
-from schema.relay import node_id
 from schema.pagination import PageInfo, Window, window
+from schema.relay import node_id
 from schema.scalars import Duration, Json
+from schema.types.describes import describes, resolved
 from schema.types.document import Document, SignatureField
 from schema.types.node import Node
 from schema.types.participant import Participant

@@ -10,10 +10,10 @@ import strawberry
 from providers import model, verification
 from providers.verification import VerificationStatus
 from schema.context import Info
-from schema.types.describes import describes, resolved
 from schema.relay import child_id
 from schema.scalars import Duration
 from schema.types.belonging import document_of, participant_of, provider_of, session_of
+from schema.types.describes import describes, resolved
 from schema.types.document import Document
 from schema.types.download import TEN_MINUTES, Download, Linked
 from schema.types.node import Node

@@ -11,10 +11,10 @@ from gateway.signing import DeliveryList
 from gateway.store import Delivery, WebhookOutcome, WebhookVerification
 from providers import model
 from schema.context import Info
-from schema.types.describes import describes, resolved
-from schema.relay import node_id
-from schema.pagination import PageInfo
 from schema.errors import Problem
+from schema.pagination import PageInfo
+from schema.relay import node_id
+from schema.types.describes import describes, resolved
 from schema.types.node import Node
 from schema.types.session import Session
 

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from providers.sandbox.app import serving
+from providers.sandbox.server import serving
 
 ISSUER, AUDIENCE = "https://login.example.com/", "countersign"
 _ALGORITHMS = {"RS256": jwt.algorithms.RSAAlgorithm, "ES256": jwt.algorithms.ECAlgorithm}

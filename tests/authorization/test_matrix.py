@@ -25,10 +25,10 @@ from graphql import (
 from scene import node_id, pdf
 from strawberry.types.field import StrawberryField
 
+from gateway.auth.viewer import SCOPES
 from gateway.signing import Signing
 from gateway.signing.access import NEEDS
 from gateway.store.cursor import EventCursor
-from gateway.auth.viewer import SCOPES
 from schema import schema
 
 READ, WRITE = "sessions:read", "sessions:write"

@@ -18,8 +18,8 @@ from scene import scene as running
 
 from gateway.app import create_app
 from gateway.config import parse
-from providers.sandbox.certificate_authority import Authority
 from providers.errors import ConfigurationError
+from providers.sandbox.certificate_authority import Authority
 
 ME = "{ viewer { subject } }"
 DEEP = b"[" * 100_000

@@ -20,13 +20,13 @@ from scene import pdf
 from scene import scene as running
 
 from gateway.auth import Authentication
+from gateway.auth.api_key import digest
 from gateway.auth.client_address import Addresses
 from gateway.auth.quota import Buckets
-from gateway.auth.api_key import digest
 from gateway.config import parse
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
 from providers.errors import ConfigurationError
+from providers.sandbox.certificate_authority import Authority
 
 ME = "{ viewer { subject } }"
 EVENTS = "subscription { sessionEvents { type } }"

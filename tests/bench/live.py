@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.demo.client import CREATE, Client
-from providers.sandbox.certificate_authority import sample_pdf
 from providers.sandbox.app import Sandbox
+from providers.sandbox.certificate_authority import sample_pdf
 from tests.bench.listener import listeners
 from tests.bench.process import running
 

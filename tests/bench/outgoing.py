@@ -22,17 +22,17 @@ from rich.console import Console
 from rich.table import Table
 
 from providers.adapter import Adapter, Steps
-from providers.sandbox.certificate_authority import sample_pdf
-from providers.http.credentials import Headers
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.easyink import wire as easyink
 from providers.http.client import Http
+from providers.http.credentials import Headers
+from providers.http.deadline import deadline
 from providers.http.http1.transport import Http1Transport
+from providers.http.message.response import Reply
 from providers.http.transport import Body, Response
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
-from providers.http.message.response import Reply
+from providers.sandbox.certificate_authority import sample_pdf
 from providers.settings import ProviderSettings
 from providers.signicat import wire as signicat
 from tests.bench.constant import constant

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 
 from providers.adapter import Steps
-from providers.sandbox.certificate_authority import sample_pdf
 from providers.model import DeliveryMethod
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
+from providers.sandbox.certificate_authority import sample_pdf
 
 DOCUMENTS = 4
 _PDF = sample_pdf("Lease")

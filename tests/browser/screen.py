@@ -19,9 +19,9 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 sys.path.append(str(Path(__file__).parents[1] / "distributed"))
 import apart
 
-from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Sandbox
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS: Final = (

@@ -14,10 +14,10 @@ from scene import Hurry, Scene, configuration, free_port
 
 from gateway.app import create_app
 from gateway.server.server import serving
-from providers.sandbox.certificate_authority import Authority
 from providers.http.metering import UNREADABLE, Meter
 from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Fault, RecordedCall, Sandbox
+from providers.sandbox.certificate_authority import Authority
 
 ENDLESS = 10**9
 LATENCY = "{ samples p50Ms p90Ms p99Ms maxMs }"

@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 from stage import Hands
 
+from gateway.config import MetricSettings
 from gateway.metrics import Metrics
 from gateway.metrics.histogram import RELATIVE_ERROR, Histogram, merged
 from gateway.metrics.metrics import KEPT_BY_MINUTE
 from gateway.metrics.tally import Tally, decode
-from gateway.config import MetricSettings
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE
 from providers.change import changes

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from test_conformance import said
 
 from providers.sandbox.certificate_authority import Authority
-from providers.sandbox.app import serving
+from providers.sandbox.server import serving
 
 sys.path.append(str(Path(__file__).parents[1] / "authorization"))
 from door import key, opened

@@ -8,9 +8,9 @@ import pytest
 from subject import Haste, Patience, Subject, declared
 
 from providers.adapter import Provider
-from providers.sandbox.certificate_authority import Authority
 from providers.capability import Capabilities, Operation
 from providers.registry import NAMES, load, load_sandbox
+from providers.sandbox.certificate_authority import Authority
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.capability import Capabilities
 from providers.model import DeliveryMethod, ReminderFrequency
 from providers.orders import DocumentOrder, FieldOrder, Order, ParticipantOrder, SignatureOrder
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 
 PEOPLE = (("Ada", "Lovelace", "5550001815"), ("Grace", "Hopper", "5550001906"), ("Radia", "Perlman", "5550001951"))
 PIECE = 1000

@@ -6,7 +6,6 @@ import orders
 import pytest
 from pydantic import SecretStr
 
-from providers.http.circuit_breaker import CircuitState
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -21,6 +20,7 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
+from providers.http.circuit_breaker import CircuitState
 from providers.http.client import ATTEMPTS
 from providers.http.http1.transport import Http1Transport
 from providers.model import ParticipantStatus, SessionKind, SessionStatus

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import httpx
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.config import parse
-from providers.sandbox.certificate_authority import sample_pdf
 from providers.clock import Clock
-from providers.sandbox.app import Fault, Sandbox, serving
-from gateway.server.uvicorn_server import Message, Receive, Scope, Send
+from providers.sandbox.app import Fault, Sandbox
+from providers.sandbox.certificate_authority import sample_pdf
+from providers.sandbox.server import serving
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = "problems { code message path retryable }"

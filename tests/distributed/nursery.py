@@ -15,8 +15,8 @@ import uvicorn
 import gateway.cli
 from gateway.app import create_app
 from gateway.config import parse
-from providers.registry import NAMES, load_sandbox
 from gateway.server.uvicorn_server import serving
+from providers.registry import NAMES, load_sandbox
 
 
 async def warm(folder: str) -> None:

@@ -13,11 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from apart import Ahead, Client, inside, order
+from starlette.types import Message, Receive, Scope, Send
 
-from providers.sandbox.certificate_authority import Authority
+from gateway.server.uvicorn_server import serving
 from providers.registry import load_sandbox
 from providers.sandbox.app import Sandbox
-from gateway.server.uvicorn_server import Message, Receive, Scope, Send, serving
+from providers.sandbox.certificate_authority import Authority
 
 SECRET = {"secret": "22d67j7G3O8kK9eWoilkdsfc8GmQ3kCwh-EVKUaDZ6Q"}
 BEGIN = """mutation M { beginAuthorization(provider: "easyink") {

@@ -20,10 +20,10 @@ from writes import WRITES, Write, things
 
 from gateway.store import Saga, Store
 from gateway.store.sagas import Overtaken
-from providers.sandbox.certificate_authority import Authority
 from providers.orders import Step
 from providers.registry import load_sandbox
 from providers.sandbox.app import Sandbox
+from providers.sandbox.certificate_authority import Authority
 
 
 @dataclass

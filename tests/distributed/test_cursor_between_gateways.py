@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from apart import Gateway, Nursery, gateway, order
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
+from providers.sandbox.certificate_authority import Authority
 
 WRITES = 12
 WRITERS = 3

@@ -16,9 +16,9 @@ import httpx
 import pytest
 from apart import PEOPLE, Ahead, Client, Gateway, Guarded, Halt, Nursery, gateway, inside, order, pdf
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault
+from providers.sandbox.certificate_authority import Authority
 
 KEY = "a key of the client's"
 CONFLICT = ("CONFLICT", ["input", "idempotencyKey"])

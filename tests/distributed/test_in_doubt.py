@@ -13,9 +13,9 @@ import pytest
 from apart import PEOPLE, Ahead, Client, Guarded, inside, order, pdf
 from writes import WRITES, Write, things
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault
+from providers.sandbox.certificate_authority import Authority
 
 SILENCE = [Fault(kind="reset", count=1000)]
 

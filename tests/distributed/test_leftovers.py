@@ -14,9 +14,9 @@ import httpx
 import pytest
 from apart import Ahead, Client, Guarded, Halt, Nursery, gateway, inside, order
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault, Sandbox
+from providers.sandbox.certificate_authority import Authority
 
 LIST = """query Q($first: Int, $after: String) { leftovers(first: $first, after: $after) {
   nodes { id at operation what reason provider { name } } edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }"""

@@ -20,9 +20,9 @@ import pytest
 from apart import Gateway, Nursery, gateway, order
 from followers import Cut, Follower, Steady, Stream, verdict
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 from providers.sandbox.app import Sandbox
+from providers.sandbox.certificate_authority import Authority
 from tests.servers import Redis
 
 SECONDS = float(os.environ.get("NOTHING_LOST_SECONDS", "120"))

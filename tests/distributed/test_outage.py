@@ -16,9 +16,9 @@ import pytest
 from apart import INPUTS, PEOPLE, PROBLEMS, Gateway, Guarded, Halt, Nursery, gateway, order
 from outage import proxied
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault, Sandbox
+from providers.sandbox.certificate_authority import Authority
 
 LEASE = 3.0
 AWAY = 2 * LEASE

@@ -14,8 +14,8 @@ import pytest
 from apart import Gateway, Guarded, Halt, Nursery, gateway
 from writes import WRITES, Write
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
+from providers.sandbox.certificate_authority import Authority
 
 KEY = "a key of the client's"
 LAST_CALL = {"easyink": "started", "signicat": "signing-sessions", "seal": "AcceptBatch"}

@@ -15,9 +15,9 @@ import strawberry
 from execution_fault import Later, failures
 from strawberry.schema.config import StrawberryConfig
 
-from schema.types.describes import describes, followed, resolved
 from schema.root import NamedOperation, Schema
 from schema.scalars import SCALARS
+from schema.types.describes import describes, followed, resolved
 
 
 @strawberry.enum

@@ -21,17 +21,17 @@ from typing import Any
 
 from execution_fault import NOW, oddities
 
-from gateway.directory import Connected, Directory
-from gateway.web.links import Link
+from gateway.auth.viewer import SCOPES, Viewer
 from gateway.cache.page_cache import ListPage
+from gateway.directory import Connected, Directory
 from gateway.signing import SessionList, SignatureList
-from gateway.signing.oauth import Authorization
 from gateway.signing.following import EventList
+from gateway.signing.oauth import Authorization
 from gateway.signing.writing import Eligibility
-from gateway.sync.list_freshness import SourceReport
 from gateway.store import Event
 from gateway.store.uploads import StagedFile
-from gateway.auth.viewer import SCOPES, Viewer
+from gateway.sync.list_freshness import SourceReport
+from gateway.web.links import Link
 from providers import model, registry
 from providers.adapter import Credentials
 from providers.capability import Operation

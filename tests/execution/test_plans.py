@@ -28,8 +28,8 @@ from graphql import DocumentNode, GraphQLError
 from providers import model
 from schema import schema
 from schema.execution import Answer, Plan, Plans, encode
-from schema.execution.fragment_cache import unchanging
 from schema.execution.compiler.resolvers import Attribute
+from schema.execution.fragment_cache import unchanging
 from schema.relay import node_id
 
 SESSION = node_id("Session", "acme", KEYS[0])

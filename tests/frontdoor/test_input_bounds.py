@@ -28,8 +28,8 @@ from scene import Scene
 
 from schema import schema
 from schema.admission import USES
-from schema.inputs.bounds import Unbounded, declared
 from schema.execution.validation.input_bounds import InputBound, JsonBound, ListBound, NumberBound, ObjectBound, TextBound
+from schema.inputs.bounds import Unbounded, declared
 
 CORE: GraphQLSchema = schema._schema
 BOUNDS = declared(CORE)

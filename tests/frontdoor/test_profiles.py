@@ -14,8 +14,8 @@ from scene import Scene
 from scene import scene as running
 
 from gateway.config import parse
-from providers.sandbox.certificate_authority import Authority
 from providers.errors import ConfigurationError
+from providers.sandbox.certificate_authority import Authority
 from schema.trusted_documents import TrustedDocuments
 
 KNOWN = "query Mine { viewer { id } }"

@@ -18,12 +18,13 @@ import httpx
 from relay import Relay
 
 from gateway.app import create_app
-from gateway.server.server import serving as serving_gateway
 from gateway.config import Settings, parse
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from gateway.server.server import serving as serving_gateway
 from providers.clock import Clock
 from providers.registry import NAMES, load_sandbox
-from providers.sandbox.app import Sandbox, serving
+from providers.sandbox.app import Sandbox
+from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.server import serving
 
 LONG = 30.0
 NOW = "PT0S"

@@ -16,9 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.app import create_app
-from gateway.server.server import serving as serving_gateway
 from gateway.config import parse
-from providers.sandbox.app import serving
+from gateway.server.server import serving as serving_gateway
+from providers.sandbox.server import serving
 
 MAIL, BIRTH, NAME = "ada.lovelace@people.example", "010190-12345", "Ada Lovelace"
 WORDS = f"{NAME} <{MAIL}>, born {BIRTH}, may not sign"

@@ -15,14 +15,14 @@ from starlette.routing import Route, WebSocketRoute
 
 from gateway.auth import Authentication
 from gateway.config import Settings, parse
+from gateway.server.uvicorn_server import serving
 from providers.clock import Clock
 from providers.errors import NotFound
-from gateway.server.uvicorn_server import serving
 from schema.context import Context, Info
-from schema.types.describes import followed
-from schema.transport.endpoint import Endpoint
-from schema.transport.connections import Connections
 from schema.root import Schema
+from schema.transport.connections import Connections
+from schema.transport.endpoint import Endpoint
+from schema.types.describes import followed
 
 
 @dataclass

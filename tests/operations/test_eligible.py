@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from scene import Scene, pdf
 from scene import scene as running
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import NAMES
+from providers.sandbox.certificate_authority import Authority
 
 EXAMPLES = 100
 ADA = {"firstName": "Ada", "lastName": "Lovelace", "email": "ada@people.example", "ref": "a"}

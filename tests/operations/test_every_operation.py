@@ -15,8 +15,8 @@ from scene import PEOPLE, Scene
 from scene import scene as running
 from starlette.requests import Request
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import NAMES
+from providers.sandbox.certificate_authority import Authority
 
 D, S = "/api/signingSessionDrafts", "/api/signingSessions"
 DOCUMENTS, COLLECTIONS, SIGNING = "/sign/documents", "/sign/document-collections", "/sign/signing-sessions"

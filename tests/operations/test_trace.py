@@ -11,10 +11,10 @@ import pytest
 from orders import order
 
 from providers.adapter import Steps
-from providers.sandbox.certificate_authority import Authority
 from providers.http.http1.transport import Http1Transport
 from providers.http.transport import Body, Response
 from providers.registry import load, load_sandbox
+from providers.sandbox.certificate_authority import Authority
 
 CALLS = {
     # a token, three uploads and their names, the collection, the native sessions at once

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from providers.adapter import Adapter, Steps
-from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.clock import Clock
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
@@ -23,7 +22,9 @@ from providers.http.http1.transport import Http1Transport
 from providers.http.transport import Body, Response
 from providers.model import Document, DocumentRole, Session
 from providers.orders import DocumentOrder, Order, ParticipantOrder
-from providers.sandbox.app import Message, Receive, Scope, Send, serving
+from providers.sandbox.app import Message, Receive, Scope, Send
+from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.server import serving
 
 PDF = sample_pdf("Lease", 2)
 ADA = ParticipantOrder(first_name="Ada", last_name="Lovelace", email="ada@example.com")

@@ -36,9 +36,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from withheld import withheld
 
 from providers.adapter import CredentialState, Steps
-from providers.sandbox.certificate_authority import sample_pdf
 from providers.capability import Operation, Support
-from providers.http.deadline import deadline
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
 from providers.easyink.sandbox import SANDBOX
@@ -55,6 +53,7 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
+from providers.http.deadline import deadline
 from providers.model import (
     DeliveryMethod,
     DocumentRole,
@@ -68,7 +67,9 @@ from providers.model import (
     SigningOrder,
 )
 from providers.orders import FieldOrder, Order, Step
-from providers.sandbox.app import Fault, Receive, Scope, Send, serving
+from providers.sandbox.app import Fault, Receive, Scope, Send
+from providers.sandbox.certificate_authority import sample_pdf
+from providers.sandbox.server import serving
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 

@@ -17,7 +17,6 @@ from pydantic import SecretStr
 from withheld import withheld
 
 from providers.adapter import CredentialState, Steps
-from providers.http.credentials import Token
 from providers.capability import Operation, Support
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
@@ -36,6 +35,7 @@ from providers.errors import (
     Unsupported,
     WrongState,
 )
+from providers.http.credentials import Token
 from providers.model import (
     DeliveryMethod,
     DocumentRole,

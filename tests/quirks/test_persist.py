@@ -19,7 +19,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 from withheld import withheld
 
-from providers.sandbox.certificate_authority import Authority
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import Conflict, InDoubt, Invalid, Misbehaved, NotFound, Refused, TooLarge, Unavailable
@@ -36,7 +35,9 @@ from providers.orders import SignatureOrder
 from providers.persist import PROVIDER
 from providers.persist.adapter import PersistAdapter
 from providers.persist.sandbox import SANDBOX, PersistSandbox
-from providers.sandbox.app import Fault, serving
+from providers.sandbox.app import Fault
+from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.server import serving
 
 AUTHORITY = Authority()
 KEYS = [

@@ -25,7 +25,6 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from providers.adapter import Adapter, Steps
-from providers.sandbox.certificate_authority import sample_pdf
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.decoding.coercion import instant
@@ -51,7 +50,9 @@ from providers.model import (
     SignatureFormat,
 )
 from providers.orders import DocumentOrder, Order, Step
-from providers.sandbox.app import Fault, serving
+from providers.sandbox.app import Fault
+from providers.sandbox.certificate_authority import sample_pdf
+from providers.sandbox.server import serving
 from providers.seal import PROVIDER
 from providers.seal.archive import BadBundle, distinct, opened, packed
 from providers.seal.sandbox import API_KEY, PASSWORD, SANDBOX, USERNAME, SealSandbox

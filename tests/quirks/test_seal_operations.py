@@ -23,7 +23,8 @@ from providers.capability import Operation
 from providers.errors import AuthorizationRequired, InDoubt, Misbehaved, NotFound, Refused, Unsupported, WrongState
 from providers.model import Document, DocumentRole, DocumentStatus, Session, SessionStatus
 from providers.orders import Order
-from providers.sandbox.app import Fault, serving
+from providers.sandbox.app import Fault
+from providers.sandbox.server import serving
 from providers.seal import PROVIDER
 from providers.seal.sandbox import PASSWORD, USERNAME
 

@@ -28,7 +28,6 @@ from starlette.routing import Route
 from withheld import withheld
 
 from providers.adapter import CredentialState, Steps
-from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import (
@@ -40,6 +39,7 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
+from providers.http.message.response import Reply
 from providers.model import (
     DocumentRole,
     DocumentStatus,
@@ -50,8 +50,9 @@ from providers.model import (
     SigningOrder,
 )
 from providers.orders import DocumentOrder, Order, ParticipantOrder, Step
-from providers.http.message.response import Reply
-from providers.sandbox.app import Fault, serving
+from providers.sandbox.app import Fault
+from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.server import serving
 from providers.signicat import PROVIDER
 from providers.signicat.adapter import SignicatAdapter
 from providers.signicat.sandbox import CLIENT_ID, CLIENT_SECRET, SignicatSandbox

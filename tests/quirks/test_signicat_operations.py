@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from test_signicat import ANNA, KARI, OLA, PDF, House, answering, document, native, open_house, text
 from withheld import withheld
 
@@ -21,7 +22,6 @@ from providers.errors import InDoubt, Invalid, Misbehaved, NotFound, Refused, Si
 from providers.model import DocumentRole, ParticipantStatus, Session, SessionStatus, SigningOrder
 from providers.orders import DocumentChange, Order, ParticipantOrder
 from providers.sandbox.app import Fault
-from gateway.server.uvicorn_server import Receive, Scope, Send
 from providers.signicat import PROVIDER
 from providers.signicat.client import Search
 from providers.signicat.sandbox import SignicatSandbox

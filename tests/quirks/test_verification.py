@@ -25,8 +25,8 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
 from signxml.signer import XMLSigner
 
-from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.model import SignatureFormat
+from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.verification import SignatureReport, VerificationStatus, inspect, unwrap
 from providers.verification.report import describe
 

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from redis.asyncio import Redis as Client
 from stage import START, session, signer
 
-from gateway.cache.shared_freshness import Confirmations
 from gateway.cache.redis import connect
+from gateway.cache.shared_freshness import Confirmations
 from gateway.store import Stored
 from providers.clock import Clock
 from tests.servers import Redis

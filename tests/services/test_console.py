@@ -13,8 +13,8 @@ import pytest
 from graphql import NoUnusedFragmentsRule, build_schema, parse, specified_rules, validate
 
 from gateway.app import create_app
-from gateway.console import BUILT, OPERATIONS
 from gateway.config import parse as configured
+from gateway.console import BUILT, OPERATIONS
 from gateway.server.uvicorn_server import serving
 
 SOURCES = BUILT.parent

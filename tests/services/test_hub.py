@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from stage import START, Template, examples, session
 
-from gateway.events import hub as module
-from gateway.cache.session_cache import SessionCache
-from gateway.events.hub import Hub
 from gateway.cache.redis import connect
+from gateway.cache.session_cache import SessionCache
 from gateway.config import EventSettings, FreshnessSettings
-from gateway.store import ALL, Event, EventCursor, EventFilter, State, Store, Stored, parse_event_cursor
+from gateway.events import hub as module
+from gateway.events.hub import Hub
 from gateway.events.notifier import Wake
+from gateway.store import ALL, Event, EventCursor, EventFilter, State, Store, Stored, parse_event_cursor
 from providers.change import Change, ChangeType
 from providers.clock import Clock
 from providers.errors import CursorExpired

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from stage import START, Hands
 
-from gateway.web.links import Links, Target
 from gateway.config import ServerSettings
+from gateway.web.links import Links, Target
 from providers.errors import Invalid, NotFound
 
 KEPT = SecretStr("0HbTwPm0kx-qAWYFn9ePr1xPNqagSKWGCWFEXIksfss")

@@ -19,16 +19,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from stage import START, Hands, Template, examples, fresh_store, statements
 
-from gateway.directory import Connected, Directory
 from gateway.config import FreshnessSettings, Settings, UploadSettings, WatchSettings
+from gateway.directory import Connected, Directory
 from gateway.signing import Signing
-from gateway.sync.list_freshness import SourceOutcome, SourceReport
 from gateway.store import SessionFilter, SessionOrder, Slice, State, Store
+from gateway.sync.list_freshness import SourceOutcome, SourceReport
 from gateway.web.uploads import Uploads
 from providers.adapter import Adapter, Provider
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.change import changes
-from providers.http.deadline import deadline, time_left
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -41,6 +40,7 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
+from providers.http.deadline import deadline, time_left
 from providers.model import Listed, Page, Session, SessionKind, SessionRef, SessionStatus
 from providers.settings import ProviderSettings
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import START, Hands
 
-from gateway.signing.drafts import DocumentDraft
-from gateway.web.content_sniffing import sniff
 from gateway.config import UploadSettings
+from gateway.signing.drafts import DocumentDraft
 from gateway.store import StagedFile, StagedFiles, Store
+from gateway.web.content_sniffing import sniff
 from gateway.web.uploads import Uploads, read, safe_filename
 from providers.errors import Invalid, NotFound, TooLarge
 

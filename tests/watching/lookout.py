@@ -13,18 +13,18 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from gateway.directory import Directory
 from gateway.config import Settings, parse
+from gateway.directory import Directory
 from gateway.signing import Signing
 from gateway.store import Store
-from gateway.web.uploads import Uploads
 from gateway.sync.poller import Poller
+from gateway.web.uploads import Uploads
 from providers.adapter import Adapter, Steps
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
 from providers.model import ChangeSource, Session, SessionRef
 from providers.registry import load, load_sandbox
 from providers.sandbox.app import Sandbox
+from providers.sandbox.certificate_authority import Authority
 
 sys.path.append(str(Path(__file__).parents[1] / "contract"))
 sys.path.append(str(Path(__file__).parents[1] / "distributed"))

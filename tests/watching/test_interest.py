@@ -10,8 +10,8 @@ from lookout import lookout
 
 from gateway.store import EventFilter
 from gateway.sync.interest import Interest
-from providers.sandbox.certificate_authority import Authority
 from providers.model import SessionRef
+from providers.sandbox.certificate_authority import Authority
 
 
 async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_backoff(

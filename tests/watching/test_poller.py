@@ -10,13 +10,13 @@ import pytest
 from lookout import START, lookout, pass_, through
 from sqlalchemy.event import listen
 
-from gateway.sync.list_rows import Manner
 from gateway.store import EventFilter
-from providers.sandbox.certificate_authority import Authority
+from gateway.sync.list_rows import Manner
 from providers.change import ChangeType
 from providers.errors import Unavailable
 from providers.model import ChangeSource, SessionStatus
 from providers.sandbox.app import Fault
+from providers.sandbox.certificate_authority import Authority
 
 MINUTE, HOUR = 60.0, 3600.0
 LISTED = ("signicat", "easyink", "persist")

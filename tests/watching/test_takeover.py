@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from apart import Gateway, Guarded, Nursery, gateway, nursery, order
 
-from providers.sandbox.certificate_authority import Authority
 from providers.registry import load_sandbox
+from providers.sandbox.certificate_authority import Authority
 
 LEASE = 2.0
 INTERVAL = 0.3

@@ -18,9 +18,9 @@ from relay import Relay
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
-from providers.sandbox.app import serving
+from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.server import serving
 from providers.signicat.sandbox import SignicatSandbox
 
 SESSIONS = "/sign/signing-sessions"

@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.adapter import Steps
-from providers.sandbox.certificate_authority import Authority
 from providers.orders import DocumentOrder, Order, ParticipantOrder
-from providers.sandbox.app import serving
+from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.server import serving
 from providers.signicat import PROVIDER
 from providers.signicat.adapter import SignicatAdapter
 from providers.signicat.sandbox import SignicatSandbox

@@ -20,12 +20,12 @@ from scene import scene as running
 from stage import Hands
 
 from gateway.auth.quota import Allowance
-from gateway.directory import Directory
+from gateway.auth.viewer import SCOPES, Viewer
 from gateway.config import Settings
+from gateway.directory import Directory
 from gateway.signing import Signing, admit
 from gateway.store import DeliveryFilter, Store
 from gateway.web.uploads import Uploads
-from gateway.auth.viewer import SCOPES, Viewer
 from providers.errors import Forbidden
 
 REPLAY = "mutation M($id: ID!) { replayWebhook(id: $id) { delivery { id outcome attempts } problems { code message path } } }"

@@ -14,10 +14,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.store import tables
-from gateway.store.session_state.body import UnreadableBody
 from gateway.store.engine.datatype import Folded, Instant
-from gateway.store.list_query.due_sort_key import NEVER
 from gateway.store.engine.folding import folded
+from gateway.store.list_query.due_sort_key import NEVER
+from gateway.store.session_state.body import UnreadableBody
 from providers.model import Session, SessionKind, SessionStatus
 
 _DELETED: Final = literal_column("'DELETED'", String)

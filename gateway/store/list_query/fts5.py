@@ -17,8 +17,8 @@ from sqlalchemy import table as named
 from gateway.store.engine.datatype import EPOCH, MICROSECOND, Folded, Instant
 from gateway.store.list_query.filter import SessionFilter, SessionOrder, chosen_of, contains, created, due
 from gateway.store.list_query.keyset import Keyset
-from gateway.store.tables import session
 from gateway.store.list_query.trigram import GROUP, told
+from gateway.store.tables import session
 
 _ROOM: Final = 1 << 24
 """Numbers for each second; the triggers count them so."""

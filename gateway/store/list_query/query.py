@@ -11,14 +11,25 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.list_query import skip_scan, fts5, gin
 from gateway.store import tables
-from gateway.store.list_query.filter import Columns, SessionFilter, SessionOrder, addressed, chosen, created, due, ranges, updated, words
 from gateway.store.engine.folding import folded
-from gateway.store.list_query.statement_cache import Form
-from gateway.store.list_query.selectivity import Frequencies
-from gateway.store.list_query.keyset import Keyset
+from gateway.store.list_query import fts5, gin, skip_scan
 from gateway.store.list_query.due_bounds import EVERYWHERE, Reach, crosses, reach
+from gateway.store.list_query.filter import (
+    Columns,
+    SessionFilter,
+    SessionOrder,
+    addressed,
+    chosen,
+    created,
+    due,
+    ranges,
+    updated,
+    words,
+)
+from gateway.store.list_query.keyset import Keyset
+from gateway.store.list_query.selectivity import Frequencies
+from gateway.store.list_query.statement_cache import Form
 from gateway.store.list_query.trigram import GROUP
 
 _S = tables.session.c

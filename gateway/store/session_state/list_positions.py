@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.store import tables
-from gateway.store.session_state.body import UNDECODABLE
 from gateway.store.engine.upsert import upsert
+from gateway.store.session_state.body import UNDECODABLE
 from providers.model import UnreadableRow
 
 _Y = tables.sync.c

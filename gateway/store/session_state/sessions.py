@@ -13,20 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.cache.batch import Batch
 from gateway.store import tables
-from gateway.store.session_state.body import UnreadableBody, decode_session, encode_session
 from gateway.store.engine.datatype import Instant
-from gateway.store.list_query.due_sort_key import due_place, never
-from gateway.store.events import append
-from gateway.store.list_query.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
 from gateway.store.engine.folding import folded
-from gateway.store.list_query.selectivity import Frequencies
+from gateway.store.engine.upsert import insert_new, insert_or_lock, upsert, upsert_changed
+from gateway.store.events import append
+from gateway.store.list_query.due_sort_key import due_place, never
+from gateway.store.list_query.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
 from gateway.store.list_query.keyset import Keyset
 from gateway.store.list_query.membership import among
 from gateway.store.list_query.query import PageQuery
+from gateway.store.list_query.selectivity import Frequencies
 from gateway.store.saga_commit import Settlement, settle
+from gateway.store.session_state.body import UnreadableBody, decode_session, encode_session
 from gateway.store.session_state.signatures import save_signatures
 from gateway.store.session_state.unreadable import load_remains
-from gateway.store.engine.upsert import insert_new, insert_or_lock, upsert, upsert_changed
 from providers.change import Change
 from providers.errors import Misbehaved
 from providers.model import Session, SessionKind, SessionRef

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
-from providers.easyink.sandbox.session import ACTIVE, STARTED, Dossier, Json, Person
+from providers.easyink.sandbox.account import USER, Office, Refusal, delivery_input, missing, required, text, told
 from providers.easyink.sandbox.draft import Drafts, Endpoint
 from providers.easyink.sandbox.identity import CLIENT_ID, CLIENT_SECRET, Identity
-from providers.easyink.sandbox.account import USER, Office, Refusal, delivery_input, missing, required, text, told
+from providers.easyink.sandbox.session import ACTIVE, STARTED, Dossier, Json, Person
 from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.certificate_authority import Authority
 
 _PREFIX = "/api/signingSessions"
 _DEMO_LIFE = timedelta(days=365)

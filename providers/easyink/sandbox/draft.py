@@ -8,8 +8,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from providers.easyink.sandbox.account import (
+    ORGANIZATION,
+    SELF,
+    USER,
+    Office,
+    Refusal,
+    missing,
+    participant_input,
+    required,
+    text,
+    told,
+)
 from providers.easyink.sandbox.session import Dossier, Json, Placed, new_id
-from providers.easyink.sandbox.account import ORGANIZATION, SELF, USER, Office, Refusal, missing, participant_input, required, text, told
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -9,8 +9,8 @@ from typing import Final, cast
 
 import httptools
 
-from providers.http.http1.response import Incoming
 from providers.http.http1.repair import HeadRepair, is_plain_coding
+from providers.http.http1.response import Incoming
 from providers.http.transport import TimeoutException, TransportError
 
 _HEAD_BYTES: Final = 262_144

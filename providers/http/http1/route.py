@@ -15,9 +15,9 @@ from aiohappyeyeballs import start_connection
 
 from providers.http.http1.connection import Connection
 from providers.http.http1.request_head import head
-from providers.http.transport import ConnectError
 from providers.http.proxies import Proxies
 from providers.http.tls import client_context
+from providers.http.transport import ConnectError
 
 _PORTS: Final = {"http": 80, "https": 443}
 _EYEBALLS_SECONDS: Final = 0.25

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from providers.http.message.content_coding import ACCEPTED
-from providers.http.http1.request_head import head
 from providers.http.http1.connection_pool import Pool
+from providers.http.http1.request_head import head
 from providers.http.http1.route import route
-from providers.http.transport import Body, ConnectError, Response, TimeoutException
+from providers.http.message.content_coding import ACCEPTED
 from providers.http.proxies import Proxies
+from providers.http.transport import Body, ConnectError, Response, TimeoutException
 
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 _ADDRESS: Final = re.compile(r"(https?)://([^/?#]+)([^#]*)")

@@ -10,8 +10,8 @@ import msgspec
 
 from providers.decoding.json import mismatch
 from providers.errors import InDoubt, Misbehaved, SigningError, TimedOut, Unavailable
-from providers.http.transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
 from providers.http.message.response import Reply
+from providers.http.transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
 
 Query = Mapping[str, str | int | Sequence[str]]
 Body = bytes | Callable[[], AsyncIterator[bytes]]

@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from providers.decoding.coercion import count, instant, seconds
-from providers.http.message.content_disposition import filename
 from providers.decoding.json import decode, decode_page
 from providers.errors import (
     AuthorizationRequired,
@@ -26,6 +25,7 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
+from providers.http.message.content_disposition import filename
 from providers.model import Content
 
 T = TypeVar("T")

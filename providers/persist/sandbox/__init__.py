@@ -14,15 +14,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
+from starlette.types import Receive, Scope, Send
 
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
-from providers.persist.sessions import Pair
 from providers.persist.sandbox import php
 from providers.persist.sandbox.tables import Collision, Row, Shelf
+from providers.persist.sessions import Pair
 from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT
 from providers.sandbox.app import Sandbox, SandboxSession
-from gateway.server.uvicorn_server import Receive, Scope, Send
+from providers.sandbox.certificate_authority import Authority
 from providers.verification import VerificationStatus, inspect
 
 _LARGEST_BODY = 30 * 2**20

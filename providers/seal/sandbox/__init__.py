@@ -22,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
 from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.certificate_authority import Authority
 from providers.seal.sandbox.batch import SandboxBatch, SandboxDocument, pack, unpack
 
 API_KEY = "sandbox-seal-api-key"

@@ -10,15 +10,15 @@ from secrets import token_hex
 from providers.adapter import Steps
 from providers.clock import Clock
 from providers.errors import Irreversible, Misbehaved, NotFound, Refused, Unavailable
+from providers.http.task_group import together
 from providers.model import Session, SessionRef
 from providers.orders import DocumentOrder, Pivot
 from providers.signicat.client import COLLECTION, DOCUMENT, SESSION, SignApi
-from providers.signicat.sessions import Reading
 from providers.signicat.composition.native_order import Demand
 from providers.signicat.composition.native_session import Part
 from providers.signicat.composition.saga_plan import Plan
+from providers.signicat.sessions import Reading
 from providers.signicat.wire import Collection, Metadata
-from providers.http.task_group import together
 
 _WANTING = frozenset({400, 404, 410, 422})
 

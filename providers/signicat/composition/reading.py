@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from providers.clock import Clock
 from providers.errors import NotFound
-from providers.model import Session, SessionRef
 from providers.http.message.response import Reply
-from providers.signicat.client import SignApi, found
-from providers.signicat.sessions import Reading
-from providers.signicat.composition.native_session import Part
-from providers.signicat.wire import Collection
-from providers.http.task_group import together
 from providers.http.response_memo import Unchanged
+from providers.http.task_group import together
+from providers.model import Session, SessionRef
+from providers.signicat.client import SignApi, found
+from providers.signicat.composition.native_session import Part
+from providers.signicat.sessions import Reading
+from providers.signicat.wire import Collection
 
 
 class Reader:

@@ -15,13 +15,13 @@ from anyio import CancelScope, to_thread
 
 from providers.decoding.coercion import instant
 from providers.errors import Misbehaved, NotFound, WrongState
+from providers.http.task_group import together
 from providers.model import Archive, Document, Participant, ParticipantStatus, Session
 from providers.orders import DocumentOrder
 from providers.signicat.client import SignApi
 from providers.signicat.composition.native_order import Demand, blank, given
 from providers.signicat.composition.native_session import Part
 from providers.signicat.wire import Collection
-from providers.http.task_group import together
 
 _CHUNK = 256 * 1024
 _KEPT = ("title", "signText", "signingSetup", "signatureUrlTTL", "packageTo", "signer", "preAuthentication", "ui")

@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
 from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.certificate_authority import Authority
 from providers.signicat.sandbox.events import COMPLETED, PACKAGED, REJECTED, envelope
 from providers.signicat.sandbox.rules import (
     MEDIA_TYPES,

@@ -16,8 +16,8 @@ from pyhanko.pdf_utils.embed import EmbeddedFileObject, FileSpec, embed_file
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 
-from providers.sandbox.certificate_authority import Authority
 from providers.clock import Clock
+from providers.sandbox.certificate_authority import Authority
 from providers.signicat.sandbox.rules import CollectionOrder, SessionOrder, Use
 from providers.signicat.wire import instant_text
 

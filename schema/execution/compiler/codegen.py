@@ -30,8 +30,8 @@ from graphql import (
 
 from schema.execution.compiler.completion import enumerated
 from schema.execution.compiler.field import Field
-from schema.execution.compiler.runtime_types import Known
 from schema.execution.compiler.resolvers import Attribute, Event, Function, Manner
+from schema.execution.compiler.runtime_types import Known
 from schema.execution.run import Pending, Select, hold, join, join_steady
 
 Member = tuple[str, "Field | str", "Manner | None"]

@@ -23,8 +23,8 @@ from graphql.execution.executor import invalid_return_type_error
 
 from schema.execution.compiler.field import Complete, Field
 from schema.execution.compiler.list_completion import Items, absent, leave
-from schema.execution.fragment_cache import Kept
 from schema.execution.compiler.runtime_types import Known
+from schema.execution.fragment_cache import Kept
 from schema.execution.run import Path, Pending, Run, Select, hold, join
 
 

@@ -19,13 +19,13 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues
 from strawberry.schema import Schema
 
+from schema.execution.compiler.codegen import Member, Writer
 from schema.execution.compiler.completion import completion
 from schema.execution.compiler.field import Field, Selecting
-from schema.execution.fragment_cache import Kept, Shelves, frozen, unchanging
-from schema.execution.compiler.runtime_types import Known
 from schema.execution.compiler.resolvers import manner, resolution
+from schema.execution.compiler.runtime_types import Known
+from schema.execution.fragment_cache import Kept, Shelves, frozen, unchanging
 from schema.execution.run import Path, Pending, Run, Select, hold, join, keys
-from schema.execution.compiler.codegen import Member, Writer
 
 _DEEPEST = 12
 _MOST = 1_000

@@ -10,9 +10,10 @@ from typing import ClassVar
 import msgspec
 
 from providers.adapter import Adapter, Steps
-from providers.http.credentials import Headers
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.errors import Conflict, NotFound, WrongState
+from providers.http.credentials import Headers
+from providers.http.message.response import Fault, Reply
 from providers.mapping import Rule
 from providers.model import (
     Content,
@@ -33,7 +34,6 @@ from providers.model import (
     SigningOrder,
 )
 from providers.orders import Order, Step
-from providers.http.message.response import Fault, Reply
 from providers.toy.mapping import RULES
 from providers.toy.wire import PARTICIPANT_STATUS, STATUS, Made, Rows, ToySession, ToySettings, Trouble
 

@@ -11,9 +11,9 @@ from upstream import Scripted, Settings, Watch
 
 from providers.http.client import Http
 from providers.http.http1.transport import Http1Transport
-from providers.http.transport import Transport
 from providers.http.httpx_transport import HttpxTransport
-from providers.sandbox.app import serving
+from providers.http.transport import Transport
+from providers.sandbox.server import serving
 
 TRANSPORTS = {"http1": Http1Transport, "httpx": HttpxTransport}
 

@@ -18,10 +18,10 @@ from pydantic import SecretStr
 from starlette.responses import Response
 from upstream import KEY, Scripted, peer, request_head, self_signed
 
-from providers.http.credentials import Headers
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import InDoubt, Invalid, Misbehaved, TimedOut, Unavailable
+from providers.http.credentials import Headers
+from providers.http.deadline import deadline
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 MEGABYTE = 2**20

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upstream import peer, request_head, self_signed
 
-from providers.http.transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
 from providers.http.tls import client_context
+from providers.http.transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
 
 SAID = b"Two parts, and no more. " * 400
 

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from upstream import KEY, Scripted, Settings, Thing, peer, request_head
 
-from providers.http.credentials import Headers, Token
 from providers.errors import (
     InDoubt,
     Misbehaved,
@@ -21,8 +20,9 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http.client import ATTEMPTS
+from providers.http.credentials import Headers, Token
 from providers.http.message.response import Fault, Reply
-from providers.sandbox.app import serving
+from providers.sandbox.server import serving
 
 
 @pytest.mark.parametrize("words", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\ncontent-le"])

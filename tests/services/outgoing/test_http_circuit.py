@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from upstream import Scripted
 
-from providers.http.circuit_breaker import CircuitState
 from providers.errors import (
     NotFound,
     SigningError,
     Unavailable,
 )
+from providers.http.circuit_breaker import CircuitState
 from providers.http.client import Http
 
 

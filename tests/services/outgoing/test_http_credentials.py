@@ -14,14 +14,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from upstream import KEY, Scripted, Thing
 
-from providers.http.credentials import Bearer, Headers, Token
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import (
     AuthorizationRequired,
     TimedOut,
 )
 from providers.http.client import Http
+from providers.http.credentials import Bearer, Headers, Token
+from providers.http.deadline import deadline
 
 
 class Office:

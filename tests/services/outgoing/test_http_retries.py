@@ -22,7 +22,7 @@ from providers.errors import (
     WrongState,
 )
 from providers.http.client import ATTEMPTS
-from providers.sandbox.app import serving
+from providers.sandbox.server import serving
 
 
 async def test_a_read_is_tried_again_until_it_is_answered(connect, watch):

@@ -12,9 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from upstream import Scripted, peer, request_head
 
-from providers.http.circuit_breaker import CircuitState
 from providers.clock import Clock
-from providers.http.deadline import deadline
 from providers.errors import (
     Busy,
     InDoubt,
@@ -22,7 +20,9 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
-from providers.sandbox.app import serving
+from providers.http.circuit_breaker import CircuitState
+from providers.http.deadline import deadline
+from providers.sandbox.server import serving
 
 
 async def test_pauses_are_full_jitter(connect, watch):

@@ -1,0 +1,59 @@
+"""HTTP server of the sandboxes: uvicorn on a real port, within the event loop of its caller."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_TICK_SECONDS = 0.1
+_POLL_SECONDS = 0.001
+_GRACE_SECONDS = 1
+
+
+class _EmbeddedServer(uvicorn.Server):
+    """Leaves signals to the owner of the event loop, and stops once ``stopping`` is set."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        ticks = itertools.count()
+        while not await self.on_tick(next(ticks)) and not self.stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _TICK_SECONDS)
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Serves an application on a port, a free one unless named; gives its base address.
+
+    Requests under way have one second to end when it stops. Raises ``OSError`` where the port is taken.
+    """
+    listener = socket.create_server((host, port))
+    # asyncio sets this only on sockets that name their protocol; without it each answer waits 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    config = uvicorn.Config(
+        app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
+    )
+    server = _EmbeddedServer(config)
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    task = asyncio.create_task(server.serve(sockets=[listener]), name=f"sandbox at {address}")
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn has no event for it)
+            await asyncio.sleep(_POLL_SECONDS)
+        yield address
+    finally:
+        server.stopping.set()
+        await task
+        listener.close()
