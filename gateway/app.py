@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from gateway import console
-from gateway.auth import Authentication
+from gateway.auth.authentication import Authentication
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import EventSettings, Settings
 from gateway.directory import Directory

@@ -1,6 +1,4 @@
-"""Who somebody is, by the credentials that they send: a JSON Web Token, or a key of an API."""
+"""Authentication: the viewer behind a JSON Web Token or an API key.
 
-from gateway.auth.authentication import Authentication
-from gateway.auth.refusal import CREDENTIALS_EXPIRED, Unauthenticated
-
-__all__ = ["CREDENTIALS_EXPIRED", "Authentication", "Unauthenticated"]
+It imports nothing, as the configuration needs the names of the scopes, and authentication the configuration.
+"""

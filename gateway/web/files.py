@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth import Unauthenticated
+from gateway.auth.refusal import Unauthenticated
 from gateway.signing import Signing
 from gateway.web.problem_details import ProblemResponse, refusal
 from gateway.web.security_headers import STRICT

@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.schema import Schema
 
-from gateway.auth import Authentication, Unauthenticated
+from gateway.auth.authentication import Authentication
+from gateway.auth.refusal import Unauthenticated
 from gateway.auth.viewer import Viewer
 from gateway.config import Settings
 from gateway.web.cors import UNKNOWN_HOST, Cors, answer_preflight

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from graphql import FieldNode, GraphQLError, located_error
 from strawberry.schema import Schema
 
-from gateway.auth import CREDENTIALS_EXPIRED
+from gateway.auth.refusal import CREDENTIALS_EXPIRED
 from gateway.auth.viewer import Viewer
 from gateway.config import Settings
 from providers.clock import Clock

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from starlette.types import Message, Receive, Send
 
-from gateway.auth import Authentication, Unauthenticated
+from gateway.auth.authentication import Authentication
+from gateway.auth.refusal import Unauthenticated
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import LiveSettings
 from providers.errors import TooLarge, TooMany

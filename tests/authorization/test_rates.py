@@ -19,8 +19,8 @@ from liveclient import live
 from scene import pdf
 from scene import scene as running
 
-from gateway.auth import Authentication
 from gateway.auth.api_key import digest
+from gateway.auth.authentication import Authentication
 from gateway.auth.client_address import Addresses
 from gateway.auth.quota import Buckets
 from gateway.config import parse

@@ -13,7 +13,7 @@ import strawberry
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
-from gateway.auth import Authentication
+from gateway.auth.authentication import Authentication
 from gateway.config import Settings, parse
 from gateway.server.uvicorn_server import serving
 from providers.clock import Clock
