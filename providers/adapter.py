@@ -26,7 +26,6 @@ from providers.http.health import Health
 from providers.http.message.response import Fault, Reply
 from providers.http.metering import VERBS, told
 from providers.http.transport import Transport
-from providers.mapping import Rule
 from providers.model import Content, Document, Field, Listed, Page, Participant, Session, Signature, SigningOrder, Statistics
 from providers.orders import (
     DocumentChange,
@@ -41,6 +40,7 @@ from providers.orders import (
     SignatureOrder,
     Step,
 )
+from providers.provenance import Rule
 from providers.settings import ProviderSettings
 from providers.webhook import Hint, WebhookSettings
 

@@ -11,7 +11,7 @@ from gateway.signing import Eligibility as ModelEligibility
 from gateway.store import ALL, DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of, parse_event_cursor
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
-from providers import mapping, model
+from providers import model, provenance
 from providers.errors import NotFound, SigningError, TooLarge
 from schema.context import Info
 from schema.errors import Problem
@@ -255,7 +255,7 @@ async def _resolve_comparison(
     return await info.context.signing.comparison(providers, ONE_DAY if window is None else window)
 
 
-async def _resolve_explain_session(info: Info, id: strawberry.ID) -> mapping.MappingReport:
+async def _resolve_explain_session(info: Info, id: strawberry.ID) -> provenance.MappingReport:
     return await info.context.signing.explain(session_ref(id))
 
 

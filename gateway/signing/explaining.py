@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 
 from gateway.signing.comparing import Comparing
-from providers.mapping import MappingReport, explain
 from providers.model import SessionRef
+from providers.provenance import MappingReport, explain
 
 
 class Explaining(Comparing):

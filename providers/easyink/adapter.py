@@ -21,16 +21,15 @@ from providers.easyink.client import EasyInkApi
 from providers.easyink.draft import Drafts
 from providers.easyink.errors import fault, understood
 from providers.easyink.lifecycle import Lifecycle
-from providers.easyink.mapping import RULES
 from providers.easyink.oauth import Consent
 from providers.easyink.orders import objections
 from providers.easyink.participants import Participants
+from providers.easyink.provenance import RULES
 from providers.easyink.token import REMEDY, PersonalToken
 from providers.errors import AuthorizationRequired, Invalid, NotFound, WrongState
 from providers.http.credentials import Authorization, Token
 from providers.http.message.response import Fault, Reply
 from providers.http.transport import Transport
-from providers.mapping import Rule
 from providers.model import (
     Content,
     Document,
@@ -55,6 +54,7 @@ from providers.orders import (
     SessionChange,
     Step,
 )
+from providers.provenance import Rule
 
 _DOWNLOADS = {
     (DocumentRole.TO_SIGN, True): "download_draft_document",

@@ -24,13 +24,13 @@ from providers.errors import Conflict, InDoubt, Misbehaved, NotFound, Refused, S
 from providers.http.message.request import Query
 from providers.http.message.response import Fault, Reply
 from providers.http.transport import Transport
-from providers.mapping import Rule
 from providers.model import Content, Document, Listed, Page, Session, SessionKind, SessionStatus, Signature
 from providers.orders import SignatureOrder
-from providers.persist.mapping import RULES
 from providers.persist.orders import objections, trimmed
+from providers.persist.provenance import RULES
 from providers.persist.sessions import SIGNATURE, Pair, file, pair, session, sessions
 from providers.persist.wire import Envelope, Many, ManyContent, One, OneContent, PersistSettings, StoredSignature
+from providers.provenance import Rule
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Envelope)

@@ -31,11 +31,11 @@ from providers.errors import (
     WrongState,
 )
 from providers.http.credentials import Headers
-from providers.mapping import Rule
 from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
 from providers.orders import Order, Pivot, Step
+from providers.provenance import Rule
 from providers.seal.archive import BadBundle, Bundle, Member, opened, packed, receive, temporary
-from providers.seal.mapping import RULES
+from providers.seal.provenance import RULES
 from providers.seal.sessions import deleted, merged, ordered, signature
 from providers.seal.timestamp import fetch_timestamp
 from providers.seal.wire import CLOSED, NO_PROCESS, PDF, STATUSES, Batch, CreatedBatch, SealSettings

@@ -16,7 +16,6 @@ from providers.http.credentials import Authorization, Bearer, Token
 from providers.http.message.response import Fault, Reply
 from providers.http.response_memo import Repeated
 from providers.http.transport import Transport
-from providers.mapping import Rule
 from providers.model import (
     Content,
     Document,
@@ -30,6 +29,7 @@ from providers.model import (
     Signature,
 )
 from providers.orders import DocumentChange, Order, Pivot, Step
+from providers.provenance import Rule
 from providers.signicat.client import COLLECTION, SESSION, Search, SignApi, Slice, fault_of, fetch_token
 from providers.signicat.composition.native_order import ACTION
 from providers.signicat.composition.native_session import LONGEST_MARKER, Part, external_reference
@@ -37,8 +37,8 @@ from providers.signicat.composition.opening import Opening
 from providers.signicat.composition.reading import Reader
 from providers.signicat.composition.reconstruction import copied, repeated
 from providers.signicat.composition.removal import Removal, canceled, ends
-from providers.signicat.mapping import RULES
 from providers.signicat.orders import demanded, name_problems, problems
+from providers.signicat.provenance import RULES
 from providers.signicat.sessions import Reading
 from providers.signicat.webhook import hint
 from providers.signicat.wire import LANGUAGES, SignicatSettings

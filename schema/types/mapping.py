@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import strawberry
 
-from providers import mapping
+from providers import provenance
 from schema.scalars import Json
 from schema.types.describes import describes, resolved
 from schema.types.session import Session
 
 
-def _native_value(root: strawberry.Parent[mapping.Explained]) -> Json:
+def _native_value(root: strawberry.Parent[provenance.FieldProvenance]) -> Json:
     return Json(root.native_value)
 
 
-def _value(root: strawberry.Parent[mapping.Explained]) -> Json:
+def _value(root: strawberry.Parent[provenance.FieldProvenance]) -> Json:
     return Json(root.value)
 
 
 @strawberry.type
-@describes(mapping.Explained)
+@describes(provenance.FieldProvenance)
 class MappingRule:
     """A value of the provider's, a value of ours, and the rule between them."""
 
@@ -31,7 +31,7 @@ class MappingRule:
 
 
 @strawberry.type
-@describes(mapping.MappingReport)
+@describes(provenance.MappingReport)
 class MappingReport:
     """How a session came of its native payload; unmapped names every native field that no rule used."""
 

@@ -14,7 +14,6 @@ from providers.capability import Capabilities, Capability, Operation, Support, o
 from providers.errors import Conflict, NotFound, WrongState
 from providers.http.credentials import Headers
 from providers.http.message.response import Fault, Reply
-from providers.mapping import Rule
 from providers.model import (
     Content,
     Document,
@@ -34,7 +33,8 @@ from providers.model import (
     SigningOrder,
 )
 from providers.orders import Order, Step
-from providers.toy.mapping import RULES
+from providers.provenance import Rule
+from providers.toy.provenance import RULES
 from providers.toy.wire import PARTICIPANT_STATUS, STATUS, Made, Rows, ToySession, ToySettings, Trouble
 
 SIGNED = "signed-"

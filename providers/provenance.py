@@ -50,7 +50,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class FieldProvenance:
     """A value of theirs, a value of ours, and the rule between them."""
 
     native: str
@@ -65,7 +65,7 @@ class MappingReport:
     """How a session came of its native payload; ``unmapped`` names every native field that no rule used."""
 
     session: Session
-    rules: Sequence[Explained]
+    rules: Sequence[FieldProvenance]
     unmapped: Sequence[str]
 
 
@@ -79,7 +79,7 @@ class _Leaf:
 
 def explain(session: Session, rules: Sequence[Rule]) -> MappingReport:
     """What the rules make of a session's payload."""
-    explained: list[Explained] = []
+    explained: list[FieldProvenance] = []
     unmapped: list[str] = []
     for leaf in _leaves(shown(session.native)):
         found = [each for rule in rules if rule.native == leaf.pattern for each in _explained(session, rule, leaf)]
@@ -108,14 +108,14 @@ def word(table: Mapping[str, T], otherwise: T) -> Callable[[Json], T]:
     return lambda value: table.get(str(value or "").lower(), otherwise)
 
 
-def _explained(session: Session, rule: Rule, leaf: _Leaf) -> Iterator[Explained]:
+def _explained(session: Session, rule: Rule, leaf: _Leaf) -> Iterator[FieldProvenance]:
     key = rule.key(leaf.item, leaf.value) if rule.key else None
     if rule.key and key is None:
         return
     for field, ours in _values([("", session)], _steps(rule.field), key):
         value = plain(ours)
         agrees = rule.reads is None or plain(rule.reads(leaf.value)) == value
-        yield Explained(leaf.path, leaf.value, field, value, rule.how if agrees else rule.otherwise or rule.how)
+        yield FieldProvenance(leaf.path, leaf.value, field, value, rule.how if agrees else rule.otherwise or rule.how)
 
 
 def _values(found: list[tuple[str, Any]], steps: Sequence[str], key: str | None) -> list[tuple[str, Any]]:

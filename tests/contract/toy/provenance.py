@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from providers.mapping import Rule, same, word
 from providers.model import ParticipantStatus, SessionStatus
+from providers.provenance import Rule, same, word
 from providers.toy.wire import PARTICIPANT_STATUS, STATUS
 
 RULES = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from providers.decoding.coercion import instant
-from providers.mapping import Rule, same
 from providers.model import SessionStatus
+from providers.provenance import Rule, same
 from providers.seal.sessions import sealed_key
 from providers.seal.wire import STATUSES, named
 

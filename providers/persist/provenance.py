@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from providers.decoding.coercion import instant
-from providers.mapping import Rule, same
 from providers.persist.sessions import file, text
+from providers.provenance import Rule, same
 
 _INSIDE = "Read out of the signature itself."
 _KEY = "Document and thread, each percent-encoded, joined by a slash."

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from providers.decoding.coercion import instant
 from providers.easyink import wire
 from providers.easyink.sessions import ALL_IN_ONE, signed_key
-from providers.mapping import Json, Rule, same, word
 from providers.model import DocumentStatus, ParticipantRole, ParticipantStatus, SessionStatus, SigningOrder
+from providers.provenance import Json, Rule, same, word
 
 _KNOWN = "What was told when it was made."
 _STAGE = (

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from providers.capability import Operation
-from providers.mapping import Rule, explain, plain
 from providers.model import ParticipantStatus, SessionKind, SessionStatus
+from providers.provenance import Rule, explain, plain
 
 STAGES = ("draft", "made", "signed", "declined", "by key", "row")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from providers.decoding.coercion import instant
-from providers.mapping import Json, Rule, same
 from providers.model import DocumentRole, ParticipantStatus, SignatureFormat
+from providers.provenance import Json, Rule, same
 from providers.signicat.composition.native_session import reference_of
 from providers.signicat.wire import PARTICIPANT_STATUS, SIGNATURE_FORMAT
 
