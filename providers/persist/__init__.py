@@ -1,9 +1,9 @@
 """Signatures Persist (perfumerlabs/ncanode): a store that keeps CMS and XML signatures with their versions.
 
-A session here is one record, a (document, thread) pair; its key is both percent-encoded and joined by a slash.
-Nobody signs here: the signers are read out of the signature itself.
+A session is one record, known by its document and thread; its key is both percent-encoded and joined by a slash.
+Nobody signs at a store: the signers are read out of the signature itself.
 
-What to know about the server (its source, dev@3ff7d8f, and runs of it):
+Quirks of the server (from its source, dev@3ff7d8f, and runs of it):
 
 * it answers JSON as ``text/html``, 404 for unknown paths as plain text, and 500 with an empty body;
 * it checks a version and then writes, without a lock: simultaneous writers overwrite each other;
@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from providers.adapter import Provider
 from providers.persist.adapter import PersistAdapter
-from providers.persist.wire import PersistOptions, PersistParticipantOptions, PersistSettings
+from providers.persist.orders import PersistOptions, PersistParticipantOptions
+from providers.persist.settings import PersistSettings
 
 PROVIDER = Provider(
     kind="persist",

@@ -1,31 +1,61 @@
-"""What the server would refuse, or silently change, in a signature that somebody asks it to keep."""
+"""Orders: a signature order as the body of a save, and the objections that the server would have to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
+from pydantic import BaseModel, ConfigDict
+
 from providers.errors import Invalid
 from providers.model import SignatureFormat
 from providers.orders import SignatureOrder
-from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT, TRIMMED
+from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT, RecordKey, StoredSignature, trimmed
 from providers.verification import inspect
 
 _MISSING = frozenset({"", "0"})
-"""PHP takes the text ``0`` for nothing."""
+"""Texts that PHP treats as missing."""
 _FORMATS = frozenset({SignatureFormat.CADES, SignatureFormat.XADES, SignatureFormat.XMLDSIG})
 
 
+class PersistOptions(BaseModel):
+    """Options of ``createSession``: none, as nobody signs at a store."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PersistParticipantOptions(BaseModel):
+    """Options of a participant: none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def save_body(order: SignatureOrder, key: RecordKey, stored: StoredSignature | None) -> dict[str, object]:
+    """The body of a save. Carries over tags, comment and author of the stored version: the server forgets what is not sent."""
+    tags = order.tags if order.tags is not None else tuple(str(tag) for tag in (stored.tags if stored else None) or ())
+    comment = order.comment if order.comment is not None or stored is None else stored.version_comment
+    author = order.created_by if order.created_by is not None or stored is None else stored.version_created_by
+    body = {
+        **key.query,
+        "cms": order.content,
+        "version": order.version,
+        "version_comment": comment,
+        "version_created_by": author,
+        "tags": list(dict.fromkeys(trimmed(tag) for tag in tags)),
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
 def objections(order: SignatureOrder, now: datetime) -> Iterator[Invalid]:
-    """Everything that is wrong with an order. Takes processor time; asks nobody."""
-    yield from _name("document", order.document)
-    yield from _name("thread", order.thread)
-    yield from _length("comment", order.comment, LONGEST_TEXT)
-    yield from _length("createdBy", order.created_by, LONGEST_AUTHOR)
+    """Validates an order: yields what the server would refuse or silently change. CPU-bound; makes no call."""
+    yield from _check_name("document", order.document)
+    yield from _check_name("thread", order.thread)
+    yield from _check_text("comment", order.comment, LONGEST_TEXT)
+    yield from _check_text("createdBy", order.created_by, LONGEST_AUTHOR)
     for place, tag in enumerate(order.tags or ()):
         if not trimmed(tag):
             yield _invalid("A tag must not be blank.", "tags", str(place))
-        yield from _length("tags", tag, LONGEST_TEXT, str(place))
+        yield from _check_text("tags", tag, LONGEST_TEXT, str(place))
     if order.version is not None and order.version < 1:
         yield _invalid("A version is 1 or more; leave it out for the first.", "version")
     reports = inspect(order.content.encode(errors="replace"), now=now)
@@ -33,18 +63,13 @@ def objections(order: SignatureOrder, now: datetime) -> Iterator[Invalid]:
         yield _invalid("This is no signature: send CMS in base64, or signed XML.", "content")
 
 
-def trimmed(text: str) -> str:
-    """A text as the server keeps it."""
-    return text.strip(TRIMMED)
-
-
-def _name(field: str, value: str) -> Iterator[Invalid]:
+def _check_name(field: str, value: str) -> Iterator[Invalid]:
     if trimmed(value) in _MISSING:
         yield _invalid(f'The {field} must have a name other than "0", which this provider takes for none.', field)
-    yield from _length(field, value, LONGEST_TEXT)
+    yield from _check_text(field, value, LONGEST_TEXT)
 
 
-def _length(field: str, value: str | None, longest: int, *below: str) -> Iterator[Invalid]:
+def _check_text(field: str, value: str | None, longest: int, *below: str) -> Iterator[Invalid]:
     if value is None:
         return
     if len(trimmed(value)) > longest:

@@ -1,10 +1,10 @@
-"""What becomes of each field of a stored signature."""
+"""Provenance: rules that tell which field of a stored signature each field of a session comes from."""
 
 from __future__ import annotations
 
 from providers.decoding.coercion import instant
-from providers.persist.sessions import file, text
-from providers.provenance import Rule, same
+from providers.persist.sessions import signature_file, text
+from providers.provenance import Json, Rule, same
 
 _INSIDE = "Read out of the signature itself."
 _KEY = "Document and thread, each percent-encoded, joined by a slash."
@@ -28,10 +28,23 @@ _PRESENT = (
 )
 
 
+def _media_type(value: Json) -> str:
+    return signature_file(value or "").media_type
+
+
+def _size_bytes(value: Json) -> int:
+    return len(signature_file(value or "").content)
+
+
 def _content(native: str) -> tuple[Rule, ...]:
     return (
-        Rule(native, "documents[0].mediaType", "CMS where it is DER, else XML.", lambda it: file(it or "").media_type),
-        Rule(native, "documents[0].sizeBytes", "Of the bytes behind the base64.", lambda it: len(file(it or "").content)),
+        Rule(native, "documents[0].mediaType", "CMS where it is DER, else XML.", _media_type),
+        Rule(
+            native,
+            "documents[0].sizeBytes",
+            "Of the bytes behind the base64.",
+            _size_bytes,
+        ),
         Rule(native, "documents[0].sha256", "Of the bytes behind the base64."),
         Rule(native, "signatures[0].format", _INSIDE),
         Rule(native, "signatures[0].signedAt", _INSIDE),

@@ -1,4 +1,4 @@
-"""A stored signature as a session: its key, the document it is, and the people who signed it."""
+"""Sessions: translates a stored signature into a session with one document, one signature and its signers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from urllib.parse import quote, unquote
 
 from providers.decoding.coercion import instant
 from providers.decoding.json import decode, decode_rows
@@ -25,68 +24,39 @@ from providers.model import (
     SignatureFormat,
     UnreadableRow,
 )
-from providers.persist.wire import StoredSignature
+from providers.persist.wire import RecordKey, StoredSignature
 from providers.verification import SignatureReport, inspect, unwrap
 
 SIGNATURE = "signature"
-"""The key of the one document of a record: the signature itself."""
+"""Key of the one document of a record: the signature itself."""
 _CMS, _XML = "application/pkcs7-signature", "application/xml"
 _DER_SEQUENCE = 0x30
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """What the server knows a signature by."""
-
-    document: str
-    thread: str
-
-    @property
-    def key(self) -> str:
-        """Both parts percent-encoded and joined by a slash, for example ``contract-7/main``."""
-        return f"{quote(self.document, safe='')}/{quote(self.thread, safe='')}"
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The pair as parameters."""
-        return {"document": self.document, "thread": self.thread}
-
-
-def pair(key: str) -> Pair | None:
-    """The pair that a key names; None where it names none."""
-    parts = key.split("/")
-    if len(parts) != 2 or not parts[0]:
-        return None
-    try:
-        return Pair(*(unquote(part, errors="strict") for part in parts))
-    except UnicodeDecodeError:
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """The bytes of a stored signature."""
+class SignatureFile:
+    """The bytes of a stored signature, and their media type."""
 
     content: bytes
     media_type: str
 
     @property
     def filename(self) -> str:
-        """A name to save it under."""
+        """A file name for a download."""
         return "signature.xml" if self.media_type == _XML else "signature.p7s"
 
 
-def file(text: str) -> File:
-    """What a stored text holds: DER where it is CMS in base64, else the text itself."""
+def signature_file(text: str) -> SignatureFile:
+    """Decodes a stored text: DER where it is CMS in base64, else the text itself."""
     content = unwrap(text.encode())
-    return File(content, _CMS if content[:1] == bytes([_DER_SEQUENCE]) else _XML)
+    return SignatureFile(content, _CMS if content[:1] == bytes([_DER_SEQUENCE]) else _XML)
 
 
 def session(provider: str, raw: bytes, now: datetime) -> Session:
-    """A stored signature as a session. Takes processor time. Raises one of ``decoding.MALFORMED`` for what is none."""
+    """Translates a stored signature. CPU-bound: it verifies the signature. Raises one of ``decoding.json.MALFORMED``."""
     stored = decode(raw, StoredSignature)
-    ref = SessionRef(provider, Pair(stored.document, stored.in_thread).key)
-    content = file(stored.text)
+    ref = SessionRef(provider, RecordKey(stored.document, stored.in_thread).session_key)
+    content = signature_file(stored.text)
     reports = inspect(content.content, now=now)
     participants = _participants(ref, reports)
     created_at = instant(stored.created_at)
@@ -107,12 +77,12 @@ def session(provider: str, raw: bytes, now: datetime) -> Session:
 
 
 def sessions(provider: str, rows: Iterable[bytes], now: datetime) -> tuple[list[Session], list[UnreadableRow]]:
-    """The signatures of a list as sessions, each once however often the list repeats it, and those that are none."""
+    """Translates the rows of a list: deduplicated, as the list repeats a record for each tag; and the unreadable rows."""
     seen: dict[int | str, Session] = {}
 
     def read(raw: bytes) -> None:
         stored = decode(raw, StoredSignature)
-        key = stored.id if stored.id is not None else Pair(stored.document, stored.in_thread).key
+        key = stored.id if stored.id is not None else RecordKey(stored.document, stored.in_thread).session_key
         if key not in seen:
             seen[key] = session(provider, raw, now)
 
@@ -120,7 +90,7 @@ def sessions(provider: str, rows: Iterable[bytes], now: datetime) -> tuple[list[
     return list(seen.values()), list(dict.fromkeys(unreadable))
 
 
-def _document(ref: SessionRef, content: File, created_at: datetime | None) -> Document:
+def _document(ref: SessionRef, content: SignatureFile, created_at: datetime | None) -> Document:
     return Document(
         session=ref,
         key=SIGNATURE,
@@ -154,7 +124,7 @@ def _signature(
 
 
 def _participants(ref: SessionRef, reports: Sequence[SignatureReport]) -> tuple[Participant, ...]:
-    """The signers, each once, known by the SHA-256 of their certificates."""
+    """The signers, each once; their key is the SHA-256 of their certificate."""
     signers = {
         report.certificate.sha256: Participant(
             session=ref,
@@ -172,5 +142,5 @@ def _participants(ref: SessionRef, reports: Sequence[SignatureReport]) -> tuple[
 
 
 def text(value: str | int | None) -> str | None:
-    """What may come as a number, as text."""
+    """A value as text; PHP may send it as a number."""
     return None if value is None else str(value)

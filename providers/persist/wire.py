@@ -1,4 +1,4 @@
-"""Signatures Persist on the wire: its JSON, its settings, and what it takes.
+"""Wire models: the JSON of Signatures Persist, the key of a record, and the server's limits on text.
 
 Field names are those of the server's source (dev@3ff7d8f); the older ones that its API page still shows
 (``signature``, ``chain``) are read as well. ``message`` and ``content`` are absent rather than null.
@@ -6,50 +6,58 @@ Field names are those of the server's source (dev@3ff7d8f); the older ones that 
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote, unquote
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
 
 from providers.decoding.coercion import count
-from providers.settings import ProviderSettings
 
 LONGEST_TEXT = 255
 """Characters of a document, thread, tag or comment."""
 LONGEST_AUTHOR = 100
 """Characters of ``version_created_by``."""
 TRIMMED = " \t\n\r\0\x0b"
-"""What the server strips from both ends of every string; an empty one becomes null."""
+"""Characters that the server strips from both ends of every string; an empty string becomes null."""
 
 
-class PersistSettings(ProviderSettings):
-    """One ``[[providers]]`` table. There are no credentials: the server hides behind the network."""
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """Composite key of a record: its document and its thread."""
 
-    PATHS: ClassVar[dict[str, str]] = {
-        "fetch_signature": "/signature",
-        "save_signature": "/signature",
-        "delete_signature": "/signature",
-        "list_signatures": "/signatures",
-    }
+    document: str
+    thread: str
 
-    kind: Literal["persist"] = "persist"
-    locale: Literal["ru", "en", "kz"] = "en"
+    @classmethod
+    def trimmed(cls, document: str, thread: str) -> Self:
+        """The key under which the server stores a record of this document and thread."""
+        return cls(trimmed(document), trimmed(thread))
 
+    @classmethod
+    def parse(cls, key: str) -> Self | None:
+        """Parses a session key; None where it is no key of a record."""
+        parts = key.split("/")
+        if len(parts) != 2 or not parts[0]:
+            return None
+        try:
+            return cls(*(unquote(part, errors="strict") for part in parts))
+        except UnicodeDecodeError:
+            return None
 
-class PersistOptions(BaseModel):
-    """What ``createSession`` takes under ``options``: nothing, for nobody signs here."""
+    @property
+    def session_key(self) -> str:
+        """Both parts percent-encoded and joined by a slash, for example ``contract-7/main``."""
+        return f"{quote(self.document, safe='')}/{quote(self.thread, safe='')}"
 
-    model_config = ConfigDict(extra="forbid")
-
-
-class PersistParticipantOptions(BaseModel):
-    """What a participant takes under ``options``: nothing."""
-
-    model_config = ConfigDict(extra="forbid")
+    @property
+    def query(self) -> dict[str, str]:
+        """The key as query parameters."""
+        return {"document": self.document, "thread": self.thread}
 
 
 class StoredSignature(msgspec.Struct, frozen=True):
-    """A stored signature in its latest version. Times are ``YYYY-MM-DD HH:MM:SS`` in UTC without saying so."""
+    """A stored signature in its latest version. Times are ``YYYY-MM-DD HH:MM:SS`` in UTC, without a zone."""
 
     document: str
     id: int | str | None = None
@@ -77,25 +85,25 @@ class StoredSignature(msgspec.Struct, frozen=True):
 
     @property
     def number(self) -> int | None:
-        """The version, where the server says one."""
+        """The version, where the server states one."""
         return count(self.version)
 
 
 class OneContent(msgspec.Struct, frozen=True):
-    """What is in the envelope around one signature."""
+    """Content of an envelope with one signature."""
 
     signature: msgspec.Raw = msgspec.Raw(b"")
 
 
 class ManyContent(msgspec.Struct, frozen=True):
-    """What is in the envelope around a list; ``nb_results`` counts joined rows, not signatures."""
+    """Content of an envelope with a list; ``nb_results`` counts joined rows, not signatures."""
 
     signatures: list[msgspec.Raw] = []
     nb_results: object = None
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """The envelope of an answer that carries nothing, or whose content does not matter."""
+    """Envelope of every JSON answer; used alone where the content does not matter."""
 
     status: bool = True
     message: str | None = None
@@ -111,3 +119,8 @@ class Many(Envelope, frozen=True):
     """An answer with a list of signatures."""
 
     content: ManyContent | list[object] | None = None
+
+
+def trimmed(text: str) -> str:
+    """A text as the server stores it."""
+    return text.strip(TRIMMED)

@@ -250,7 +250,7 @@ async def test_32_writers_of_one_signature_lose_no_version_silently(
     async with gateways(tmp_path, ours, authority, "persist", 2) as (guarded, running):
         await running[0].done("saveSignature", **given, content=contents.pop())
         for _ in range(3):
-            [row] = guarded.sandbox._shelf.rows
+            [row] = guarded.sandbox._tables.rows
             version = row.version
             payloads = await asyncio.gather(
                 *(

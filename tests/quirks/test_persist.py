@@ -280,9 +280,9 @@ class Overwriting(PersistSandbox):
     rival: str | None = None
 
     async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
-        if scope["type"] == "http" and scope["method"] == "GET" and self.rival and self._shelf.rows:
-            (row,), self.rival, mine = self._shelf.rows, None, self.rival
-            self._shelf.write(row, self._shelf.next_version(row), mine, None, None, [], self.clock.now())
+        if scope["type"] == "http" and scope["method"] == "GET" and self.rival and self._tables.rows:
+            (row,), self.rival, mine = self._tables.rows, None, self.rival
+            self._tables.write(row, self._tables.next_version(row), mine, None, None, [], self.clock.now())
         await super().__call__(scope, receive, send)
 
 

@@ -1,4 +1,4 @@
-"""How PHP reads parameters and values: the half of the simulated server's behaviour that it owes to its language."""
+"""PHP semantics of the simulated server: parameter parsing, truthiness and type casts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _FALSY = (None, "", "0", 0, False)
 
 
 def parameters(query: str, body: bytes) -> dict[str, object]:
-    """Query and JSON body merged, the body first; whatever is no JSON object counts for nothing."""
+    """Merges query and JSON body, the body first; a body that is no JSON object is ignored."""
     merged: dict[str, object] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         base, bracket, _ = name.partition("[")
         if bracket:
-            held = merged.get(base)
-            merged[base] = [*(held if isinstance(held, list) else []), value]
+            values = merged.get(base)
+            merged[base] = [*(values if isinstance(values, list) else []), value]
         else:
             merged[base] = value
     try:
@@ -34,22 +34,22 @@ def parameters(query: str, body: bytes) -> dict[str, object]:
 
 
 def truthy(value: object) -> bool:
-    """PHP's idea of true: the text ``false`` is, the text ``0`` is not."""
+    """Whether a value is true in PHP: the text ``false`` is, the text ``0`` is not."""
     return value != [] and value != {} and value not in _FALSY
 
 
 def integer(value: object) -> int:
-    """A cast to int: the number that a text begins with, cut to its whole part, else 0."""
+    """Casts to int: the number that a text begins with, cut to its whole part, else 0."""
     if isinstance(value, str):
-        found = _NUMBER.match(value)
-        value = float(found.group()) if found else 0
+        number = _NUMBER.match(value)
+        value = float(number.group()) if number else 0
     if isinstance(value, int | float):
         return int(max(-_LARGEST, min(value, _LARGEST)))
     return int(truthy(value))
 
 
 def text(value: object) -> str:
-    """A cast to string."""
+    """Casts to string."""
     if isinstance(value, bool):
         return "1" if value else ""
     if isinstance(value, list | dict):
@@ -58,7 +58,7 @@ def text(value: object) -> str:
 
 
 def listed(value: object) -> list[object]:
-    """The values of a list, or of an object, which PHP holds for the same."""
+    """The values of a list or of an object: in PHP both are arrays."""
     if isinstance(value, dict):
         return list(value.values())
     return list(value) if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The simulated server's tables: signatures, their versions, and tags, with the constraints of its database."""
+"""Tables of the simulated server: signatures, their versions and tags, with the constraints of its database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 class Collision(Exception):
-    """Two writers met in a unique index, or what one was writing to is gone."""
+    """A violated constraint: two writers met in a unique index, or the row was deleted before the write."""
 
 
 @dataclass(slots=True)
@@ -26,8 +26,8 @@ class Row:
     cms: str = ""
     tags: list[str] = field(default_factory=list)
 
-    def shown(self) -> dict[str, object]:
-        """As replies show it, in their order of keys."""
+    def payload(self) -> dict[str, object]:
+        """The row as JSON, in the server's order of keys."""
         return {
             "id": self.id,
             "document": self.document,
@@ -43,8 +43,8 @@ class Row:
         }
 
 
-class Shelf:
-    """All rows. Tag rows are shared by all signatures and never go away; versions go with their signature."""
+class Tables:
+    """All rows. Tag rows are shared by all signatures and are never deleted; versions are deleted with their signature."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], Row] = {}
@@ -58,11 +58,11 @@ class Shelf:
         return list(self._rows.values())
 
     def find(self, document: str | None, thread: str | None) -> Row | None:
-        """The signature of a pair; nothing equals NULL."""
+        """The signature of a document and thread; NULL equals nothing."""
         return None if document is None or thread is None else self._rows.get((document, thread))
 
     def add(self, document: str, thread: str, now: datetime) -> Row:
-        """A new row. Raises ``Collision`` where there is one by now."""
+        """Inserts a row. Raises ``Collision`` where another writer has inserted one."""
         if (document, thread) in self._rows:
             raise Collision
         self._last_id += 1
@@ -71,13 +71,13 @@ class Shelf:
         return row
 
     def next_version(self, row: Row) -> int:
-        """The version that a writer who looks now will write."""
+        """The version that a writer who reads now will write."""
         return row.version + 1
 
     def write(
         self, row: Row, version: int, cms: str, comment: str | None, author: str | None, tags: list[str], now: datetime
     ) -> None:
-        """The next version, whoever else has written since. Raises ``Collision`` where it exists or its row is gone."""
+        """Writes a version, without a lock. Raises ``Collision`` where it exists or its row is gone."""
         if (row.id, version) in self._versions or self._rows.get((row.document, row.thread)) is not row:
             raise Collision
         self._versions.add((row.id, version))
@@ -88,12 +88,12 @@ class Shelf:
         row.tags = sorted(set(tags), key=self._tags.__getitem__)
 
     def remove(self, row: Row) -> None:
-        """The signature and its versions."""
+        """Deletes a signature and its versions."""
         del self._rows[row.document, row.thread]
         self._versions = {(id_, version) for id_, version in self._versions if id_ != row.id}
 
     def joined(self, documents: frozenset[str], tags: frozenset[str]) -> list[Row]:
-        """The rows of the inner join with tags, the newest first: none for an untagged signature, one for each tag."""
+        """Inner join of signatures with tags, newest first: one row for each tag, none for an untagged signature."""
         rows = [
             row
             for row in self._rows.values()
