@@ -50,9 +50,9 @@ def _viewer_providers(root: strawberry.Parent[ModelViewer], info: Info) -> list[
 class Viewer:
     """Who asks."""
 
-    id: strawberry.ID = resolved(_viewer_id)
+    id: strawberry.ID = resolved(_viewer_id, pure=True)
     subject: str | None
-    scopes: list[str] = resolved(_viewer_scopes)
+    scopes: list[str] = resolved(_viewer_scopes, pure=True)
     providers: list[str] = resolved(_viewer_providers)
 
 
@@ -70,7 +70,7 @@ class Eligibility:
     """Whether a provider could carry out an order."""
 
     provider: Provider
-    eligible: bool = resolved(_eligible)
+    eligible: bool = resolved(_eligible, pure=True)
     problems: list[Problem] = resolved(_problems)
 
 

@@ -1,7 +1,7 @@
 """What the answer shows of objects that cannot change, kept as JSON for as long as somebody else holds them.
 
-A selection is unchanging where all of it is: attributes of frozen objects, and functions of those alone. A field function
-that takes no ``info`` has to be such a function.
+A selection is unchanging where all of its fields are pure: plain attributes of frozen objects, and the properties and
+resolvers that are declared ``pure``. Any other is called for every response.
 
 Objects of which only a moment passes, as when they were seen, may share one thing that is ``lasting``, and name in
 ``PASSING`` the attributes that it does not stand for: what is kept of one is then kept of all that share it.
@@ -10,7 +10,7 @@ Objects of which only a moment passes, as when they were seen, may share one thi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -127,12 +127,18 @@ class Kept:
 
 
 def unchanging(values: type, field: Field, how: Manner | None, selections: set[Any]) -> bool:
-    """Whether a field of an object that cannot change is always the same; ``selections`` are those that are."""
-    if isinstance(how, Attribute) and how.name in getattr(values, "PASSING", ()):
-        return False
-    alone = isinstance(how, Function) and how.info is None and not how.coroutine and how.arguments.fixed
-    if not (alone or isinstance(how, Attribute)):
-        return False
+    """Whether a field of a frozen class is pure, and so are the fields selected of it; ``selections`` are those that are."""
+    match how:
+        case Attribute():
+            if how.name in getattr(values, "PASSING", ()) or not (
+                how.pure or how.name in {each.name for each in fields(values)}
+            ):
+                return False
+        case Function():
+            if not (how.pure and how.arguments.fixed):
+                return False
+        case _:
+            return False
     type_ = get_named_type(field.definition.type)
     return is_leaf_type(type_) or (isinstance(type_, GraphQLObjectType) and field.selecting(type_) in selections)
 

@@ -1,17 +1,26 @@
-"""Ties a GraphQL type to the values that it describes, so that resolvers return those as they are."""
+"""Binding of GraphQL types to model classes: resolvers return model objects as they are, and no type copies one.
+
+Purity is declared here as well. The fragment cache keeps the JSON of a frozen object where every selected field is pure: a
+plain attribute, or a resolver or property that is marked. Unmarked ones are called for every response, because a frozen
+object may still hold something that changes, as a counter does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction, signature
+from typing import Any, Final, TypeVar
 
 import strawberry
 
 T = TypeVar("T")
 
+PURE: Final[Mapping[str, bool]] = {"pure": True}
+"""Metadata of a field whose value depends on its frozen object and on literal arguments alone."""
+
 
 def describes(values: type) -> Callable[[type[T]], type[T]]:
-    """The decorated class (under ``strawberry.type``) is the type of these values, whose attributes are its fields."""
+    """Binds the decorated class (under ``strawberry.type``) to a model class, whose attributes are its fields."""
 
     def decorate(cls: type[T]) -> type[T]:
         def is_type_of(owner: object, value: object, info: object) -> bool:
@@ -24,11 +33,16 @@ def describes(values: type) -> Callable[[type[T]], type[T]]:
     return decorate
 
 
-def resolved(by: Callable[..., object], description: str | None = None) -> Any:
-    """A field whose value a function makes. The attribute's annotation is its GraphQL type, the function's its value."""
-    return strawberry.field(resolver=by, description=description)
+def resolved(by: Callable[..., object], description: str | None = None, *, name: str | None = None, pure: bool = False) -> Any:
+    """A field with a resolver: the attribute's annotation is its GraphQL type, the function returns its value.
+
+    Raises ``TypeError`` where a resolver is declared pure that takes ``info`` or has to be awaited.
+    """
+    if pure and (iscoroutinefunction(by) or "info" in signature(by).parameters):
+        raise TypeError(f"{by.__qualname__} cannot be pure: it takes info, or has to be awaited")
+    return strawberry.field(resolver=by, description=description, name=name, metadata=PURE if pure else None)
 
 
 def followed(by: Callable[..., object], description: str) -> Any:
-    """A field of the subscription type: a function gives the values to come, the annotation says their GraphQL type."""
+    """A field of the subscription type: the function returns its source event stream, the annotation is their GraphQL type."""
     return strawberry.subscription(resolver=by, description=description)

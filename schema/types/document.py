@@ -43,7 +43,7 @@ def _download(root: strawberry.Parent[model.Document], info: Info, expires_in: D
 class Document(Node):
     """A file of a session."""
 
-    id: strawberry.ID = resolved(_id)
+    id: strawberry.ID = resolved(_id, pure=True)
     key: str
     provider: Provider = resolved(provider_of)
     session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(session_of)
@@ -77,7 +77,7 @@ def _depends_on(root: strawberry.Parent[model.Field]) -> strawberry.ID | None:
 class SignatureField(Node):
     """Where a participant signs: PDF points from the lower left corner of a page."""
 
-    id: strawberry.ID = resolved(_field_id)
+    id: strawberry.ID = resolved(_field_id, pure=True)
     key: str
     document: Document = resolved(field_document_of)
     participant: Annotated[Participant, strawberry.lazy("schema.types.participant")] | None = resolved(participant_of)
@@ -88,4 +88,4 @@ class SignatureField(Node):
     width: float
     height: float
     required: bool
-    depends_on: strawberry.ID | None = resolved(_depends_on)
+    depends_on: strawberry.ID | None = resolved(_depends_on, pure=True)

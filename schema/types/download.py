@@ -36,7 +36,7 @@ def _expires_at(root: strawberry.Parent[Linked]) -> datetime:
 class Download:
     """A link to bytes that needs no other credential."""
 
-    url: str = resolved(_url)
-    expires_at: datetime = resolved(_expires_at)
+    url: str = resolved(_url, pure=True)
+    expires_at: datetime = resolved(_expires_at, pure=True)
     filename: str | None
     media_type: str | None

@@ -69,18 +69,18 @@ def _occurred_at(root: strawberry.Parent[Event]) -> datetime | None:
 class SessionEvent(Node):
     """Something that happened to a session. The session, and its parts, are shown as they are now."""
 
-    id: strawberry.ID = resolved(_id)
+    id: strawberry.ID = resolved(_id, pure=True)
     cursor: str = strawberry.field(description="Give it as after to continue behind this event.")
-    type: ChangeType = resolved(_type)
+    type: ChangeType = resolved(_type, pure=True)
     session: Session = resolved(_session)
-    from_: model.SessionStatus | None = strawberry.field(name="from", resolver=_from)
-    to: model.SessionStatus | None = resolved(_to)
+    from_: model.SessionStatus | None = resolved(_from, name="from", pure=True)
+    to: model.SessionStatus | None = resolved(_to, pure=True)
     participant: Participant | None = resolved(_participant)
     document: Document | None = resolved(_document)
     signature: Signature | None = resolved(_signature)
-    provider_status: str | None = resolved(_provider_status)
+    provider_status: str | None = resolved(_provider_status, pure=True)
     source: model.ChangeSource
-    occurred_at: datetime | None = resolved(_occurred_at, "When it happened, as far as the provider says.")
+    occurred_at: datetime | None = resolved(_occurred_at, "When it happened, as far as the provider says.", pure=True)
     observed_at: datetime = strawberry.field(description="When the gateway saw it.")
 
 

@@ -36,11 +36,13 @@ def _what(root: strawberry.Parent[ModelLeftover]) -> list[str]:
 class Leftover(Node):
     """What a write has left behind at a provider: it could not be removed, or may be there unseen."""
 
-    id: strawberry.ID = resolved(_id)
+    id: strawberry.ID = resolved(_id, pure=True)
     provider: Provider = resolved(_provider)
     at: datetime = strawberry.field(description="When the gateway gave it up.")
     operation: Operation = strawberry.field(description="What was asked for.")
-    what: list[str] = resolved(_what, "Each thing that is left: what it is, and the provider's key of it where that is known.")
+    what: list[str] = resolved(
+        _what, "Each thing that is left: what it is, and the provider's key of it where that is known.", pure=True
+    )
     reason: str = strawberry.field(description="Why it could not be removed.")
 
 

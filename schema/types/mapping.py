@@ -24,9 +24,9 @@ class MappingRule:
     """A value of the provider's, a value of ours, and the rule between them."""
 
     native: str
-    native_value: Json | None = resolved(_native_value)
+    native_value: Json | None = resolved(_native_value, pure=True)
     field: str
-    value: Json | None = resolved(_value)
+    value: Json | None = resolved(_value, pure=True)
     rule: str
 
 

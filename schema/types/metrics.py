@@ -86,7 +86,7 @@ class ProviderMetrics:
     """One provider over a window, of all gateways together. Nothing in it is about anybody."""
 
     provider: Annotated[Provider, strawberry.lazy("schema.types.provider")]
-    from_: datetime = strawberry.field(name="from", resolver=_from)
+    from_: datetime = resolved(_from, name="from", pure=True)
     to: datetime
     requests: int = strawberry.field(description="Calls that were sent, each attempt and each request for a token counted.")
     failures: int = strawberry.field(
@@ -118,6 +118,6 @@ class ProviderMetrics:
 class Comparison:
     """Several providers over the same window."""
 
-    from_: datetime = strawberry.field(name="from", resolver=_from)
+    from_: datetime = resolved(_from, name="from", pure=True)
     to: datetime
     providers: list[ProviderMetrics]

@@ -35,10 +35,10 @@ def _signing_url(root: strawberry.Parent[model.Participant], info: Info) -> str 
 class Participant(Node):
     """A person of a session."""
 
-    id: strawberry.ID = resolved(_id)
+    id: strawberry.ID = resolved(_id, pure=True)
     key: str
     session: Annotated[Session, strawberry.lazy("schema.types.session")] = resolved(session_of)
-    display_name: str | None = resolved(_display_name)
+    display_name: str | None = resolved(_display_name, pure=True)
     first_name: str | None
     middle_name: str | None
     last_name: str | None

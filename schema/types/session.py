@@ -19,7 +19,7 @@ from schema.context import Info
 from schema.pagination import PageInfo, Window, window
 from schema.relay import node_id
 from schema.scalars import Duration, Json
-from schema.types.describes import describes, resolved
+from schema.types.describes import PURE, describes, resolved
 from schema.types.document import Document, SignatureField
 from schema.types.node import Node
 from schema.types.participant import Participant
@@ -121,7 +121,6 @@ async def _events(
 
 
 def _event_cursor(root: strawberry.Parent[model.Session], info: Info) -> str | None:
-    # The cursor moves while the session stays the same: taking ``info`` keeps it out of what is kept of unchanging objects.
     return info.context.log_cursor
 
 
@@ -130,14 +129,14 @@ def _event_cursor(root: strawberry.Parent[model.Session], info: Info) -> str | N
 class Session(Node):
     """What a person calls "the thing being signed"."""
 
-    id: strawberry.ID = resolved(_id)
+    id: strawberry.ID = resolved(_id, pure=True)
     provider: Provider = resolved(_provider)
     key: str = strawberry.field(description="The provider's own identifier.")
     kind: model.SessionKind
     title: str | None
     reference: str | None = strawberry.field(description="Your own reference, as given when the session was created.")
     status: model.SessionStatus
-    final: bool = strawberry.field(description="No further change is expected.")
+    final: bool = strawberry.field(description="No further change is expected.", metadata=PURE)
     provider_status: str | None = strawberry.field(description="The provider's own word for the status.")
     status_reason: str | None
     created_at: datetime | None
@@ -146,8 +145,8 @@ class Session(Node):
     completed_at: datetime | None
     signing_order: model.SigningOrder
     reminder_frequency: model.ReminderFrequency | None
-    progress: Progress
-    documents: list[Document] = resolved(_documents)
+    progress: Progress = strawberry.field(metadata=PURE)
+    documents: list[Document] = resolved(_documents, pure=True)
     participants: list[Participant]
     signatures: list[Signature]
     fields: list[SignatureField]

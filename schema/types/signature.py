@@ -87,7 +87,7 @@ def _download(root: strawberry.Parent[model.Signature], info: Info, expires_in: 
 class Signature(Node):
     """A signature that a provider keeps or made."""
 
-    id: strawberry.ID = resolved(_id)
+    id: strawberry.ID = resolved(_id, pure=True)
     key: str
     provider: Provider = resolved(provider_of)
     session: Annotated[Session, strawberry.lazy("schema.types.session")] | None = resolved(session_of)

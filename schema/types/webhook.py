@@ -40,7 +40,7 @@ async def _session(root: strawberry.Parent[Delivery], info: Info) -> model.Sessi
 class WebhookDelivery(Node):
     """Something that a provider, or somebody who says so, has sent."""
 
-    id: strawberry.ID = resolved(_id)
+    id: strawberry.ID = resolved(_id, pure=True)
     provider: str
     received_at: datetime
     event_name: str | None
@@ -48,7 +48,7 @@ class WebhookDelivery(Node):
     outcome: WebhookOutcome
     attempts: int
     problem: Problem | None = resolved(_problem)
-    duplicate_of: strawberry.ID | None = resolved(_duplicate_of)
+    duplicate_of: strawberry.ID | None = resolved(_duplicate_of, pure=True)
     body_sha256: str
     session: Session | None = resolved(_session)
 

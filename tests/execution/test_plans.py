@@ -31,6 +31,7 @@ from schema.execution import Answer, Plan, Plans, encode
 from schema.execution.compiler.resolvers import Attribute
 from schema.execution.fragment_cache import unchanging
 from schema.relay import node_id
+from schema.types.describes import describes, resolved
 
 SESSION = node_id("Session", "acme", KEYS[0])
 ASKED: ContextVar[str] = ContextVar("asked", default="nobody")
@@ -362,3 +363,74 @@ async def test_what_is_kept_weighs_little_more_than_it_is_long() -> None:
 
 async def test_a_number_that_has_no_room_in_json_is_shown_all_the_same() -> None:
     assert json.loads(encode({"a": orjson.Fragment(b"[1]"), "b": 2**70})) == {"a": [1], "b": 2**70}
+
+
+@dataclasses.dataclass(frozen=True)
+class Meter:
+    """A frozen value of which one member changes nevertheless: ``readings`` counts how often it was read."""
+
+    readings: list[int]
+    label: str = "kitchen"
+
+    @property
+    def reading(self) -> int:
+        self.readings.append(1)
+        return len(self.readings)
+
+
+def _count_reading(root: strawberry.Parent[Meter]) -> int:
+    return root.reading
+
+
+def _label(root: strawberry.Parent[Meter]) -> str:
+    _labels.append(root.label)
+    return root.label
+
+
+_labels: list[str] = []
+
+
+@strawberry.type(name="Meter")
+@describes(Meter)
+class MeterType:
+    label: str
+    pure_label: str = resolved(_label, pure=True)
+    counted: int = resolved(_count_reading)
+    reading: int
+
+
+def _meter(root: object, info: strawberry.Info) -> Meter:
+    meter: Meter = info.context
+    return meter
+
+
+@strawberry.type
+class Meters:
+    meter: MeterType = resolved(_meter)
+
+
+@pytest.mark.parametrize("field", ["counted", "reading"])
+async def test_resolver_or_property_not_declared_pure_is_called_every_time(field: str) -> None:
+    plans, meter = Plans(strawberry.Schema(Meters)), Meter([])
+    read = [told(await planned(plans, f"{{ meter {{ label {field} }} }}").execute(meter)) for _ in range(5)]
+    assert [each["data"]["meter"][field] for each in read] == [1, 2, 3, 4, 5]
+    assert len(plans.kept) == 0
+
+
+async def test_pure_resolver_and_plain_attribute_of_frozen_value_are_cached() -> None:
+    plans, meter = Plans(strawberry.Schema(Meters)), Meter([])
+    _labels.clear()
+    for _ in range(5):
+        answer = told(await planned(plans, "{ meter { label pureLabel } }").execute(meter))
+        assert answer == {"data": {"meter": {"label": "kitchen", "pureLabel": "kitchen"}}}
+    assert len(plans.kept) == 1
+    assert len(_labels) == 2, "once to be seen, once to be cached"
+
+
+def test_pure_resolver_takes_no_info_and_does_not_await() -> None:
+    async def late() -> int:
+        return 1
+
+    for impure in (_meter, late):
+        with pytest.raises(TypeError, match="pure"):
+            resolved(impure, pure=True)

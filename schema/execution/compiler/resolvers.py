@@ -19,20 +19,25 @@ from schema.execution.run import Path, Run
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A field that is an attribute of what it is a field of."""
+    """A field that is an attribute of its parent object; ``pure`` is declared for properties that depend on it alone."""
 
     name: str
+    pure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A field that a function makes. ``source`` and ``info`` are the names of the parameters that take those."""
+    """A field that a function makes. ``source`` and ``info`` are the names of the parameters that take those.
+
+    ``pure`` is declared for functions of a frozen object and of literal arguments alone.
+    """
 
     function: Callable[..., Any]
     source: str | None
     info: str | None
     arguments: Arguments
     coroutine: bool
+    pure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,10 @@ def manner(schema: Schema, definition: GraphQLField, node: FieldNode) -> Manner:
         return Foreign()
     if own.is_subscription:
         return Event()
-    resolver = own.base_resolver
+    resolver, pure = own.base_resolver, bool(own.metadata.get("pure"))
     if resolver is None:
         plain = schema.config.default_resolver is getattr and not node.arguments
-        return Attribute(own.python_name) if plain else Foreign()
+        return Attribute(own.python_name, pure) if plain else Foreign()
     if resolver.self_parameter is not None or not inspect.isfunction(resolver.wrapped_func):
         return Foreign()
     source = resolver.parent_parameter or resolver.root_parameter
@@ -70,6 +75,7 @@ def manner(schema: Schema, definition: GraphQLField, node: FieldNode) -> Manner:
         None if resolver.info_parameter is None else resolver.info_parameter.name,
         arguments,
         inspect.iscoroutinefunction(resolver.wrapped_func),
+        pure,
     )
 
 
