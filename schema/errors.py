@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Awaitable, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Sequence
+from typing import Any, Self
 
 import strawberry
 from graphql import GraphQLError, VariableDefinitionNode
 
 from providers.errors import ProblemCode, SigningError, expected
 from schema.quoting import quoted, quoted_path
-
-T = TypeVar("T")
 
 _OF_GRAPHQL = ("GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST")
 """Codes of errors that graphql-core words."""
@@ -64,17 +62,6 @@ class Refused(Exception):
     def shown(self) -> list[Any]:
         """The errors as GraphQL has them."""
         return [error.formatted for error in self.errors]
-
-
-async def attempt(work: Awaitable[T]) -> tuple[T | None, list[Problem]]:
-    """The result of a mutation, or the problems that kept it from one. Unexpected failures pass."""
-    try:
-        return await work, []
-    except (SigningError, ExceptionGroup) as error:
-        problems = expected(error)
-        if not problems:
-            raise
-        return None, [Problem.of(problem) for problem in problems]
 
 
 def render(error: GraphQLError) -> None:

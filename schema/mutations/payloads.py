@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
+from typing import Any, ParamSpec
 
 import strawberry
 
@@ -14,8 +16,8 @@ from gateway.signing.oauth import Authorization
 from gateway.store import Delivery
 from gateway.store import StagedFile as ModelStagedFile
 from providers import model
-from schema.errors import Problem, attempt
-from schema.inputs.text_rules import require
+from providers.errors import SigningError, expected
+from schema.errors import Problem
 from schema.types.describes import describes, resolved
 from schema.types.document import Document, SignatureField
 from schema.types.leftover import Leftover
@@ -25,10 +27,12 @@ from schema.types.session import Session
 from schema.types.signature import Signature
 from schema.types.webhook import WebhookDelivery
 
+P = ParamSpec("P")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a mutation came to; every payload shows its part of one."""
+class MutationResult:
+    """The result of any mutation: each payload type shows its part of it. Without problems, what was asked for is there."""
 
     problems: list[Problem] = dataclasses.field(default_factory=list)
     session: model.Session | None = None
@@ -44,23 +48,26 @@ class Outcome:
     deleted_ids: list[strawberry.ID] = dataclasses.field(default_factory=list)
 
 
-async def outcome(work: Callable[[], Awaitable[Outcome]], given: object = None) -> Outcome:
-    """What the work came to, or the problems that kept it from coming to anything.
+def expected_failures_as_problems(
+    resolver: Callable[P, Awaitable[MutationResult]],
+) -> Callable[P, Coroutine[Any, Any, MutationResult]]:
+    """Decorates the resolver of a mutation: expected failures become the problems of its payload, unexpected ones pass."""
 
-    It is not begun where the texts of what is ``given``, an input, are not what they may be.
-    """
+    @functools.wraps(resolver)
+    async def resolve(*args: P.args, **kwargs: P.kwargs) -> MutationResult:
+        try:
+            return await resolver(*args, **kwargs)
+        except (SigningError, ExceptionGroup) as error:
+            failures = expected(error)
+            if not failures:
+                raise
+            return MutationResult(problems=[Problem.of(each) for each in failures])
 
-    async def checked() -> Outcome:
-        if given is not None:
-            require(given)
-        return await work()
-
-    result, problems = await attempt(checked())
-    return dataclasses.replace(result or Outcome(), problems=problems)
+    return resolve
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class SessionPayload:
     """A session, or what kept it from being."""
 
@@ -69,7 +76,7 @@ class SessionPayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class DocumentPayload:
     """A document and its session, or what kept them from being."""
 
@@ -79,7 +86,7 @@ class DocumentPayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class ParticipantPayload:
     """A person and their session, or what kept them from being."""
 
@@ -89,7 +96,7 @@ class ParticipantPayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class FieldPayload:
     """A field and its session, or what kept them from being."""
 
@@ -99,7 +106,7 @@ class FieldPayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class SignaturePayload:
     """A signature, or what kept it from being."""
 
@@ -108,7 +115,7 @@ class SignaturePayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class DeletePayload:
     """What is gone, or what kept it here."""
 
@@ -130,7 +137,7 @@ class StagedFile:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class UploadPayload:
     """A staged file, or what kept it from being."""
 
@@ -138,20 +145,20 @@ class UploadPayload:
     problems: list[Problem]
 
 
-def _url(root: strawberry.Parent[Outcome]) -> str | None:
+def _url(root: strawberry.Parent[MutationResult]) -> str | None:
     return None if root.authorization is None else root.authorization.url
 
 
-def _state(root: strawberry.Parent[Outcome]) -> str | None:
+def _state(root: strawberry.Parent[MutationResult]) -> str | None:
     return None if root.authorization is None else root.authorization.state
 
 
-def _expires_at(root: strawberry.Parent[Outcome]) -> datetime | None:
+def _expires_at(root: strawberry.Parent[MutationResult]) -> datetime | None:
     return None if root.authorization is None else root.authorization.expires_at
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class AuthorizationPayload:
     """Where a person has to go, or why nowhere."""
 
@@ -162,7 +169,7 @@ class AuthorizationPayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class ProviderPayload:
     """A provider, or what kept it from being used."""
 
@@ -171,7 +178,7 @@ class ProviderPayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class WebhookDeliveryPayload:
     """A delivery, or why it is not processed again."""
 
@@ -180,7 +187,7 @@ class WebhookDeliveryPayload:
 
 
 @strawberry.type
-@describes(Outcome)
+@describes(MutationResult)
 class LeftoverPayload:
     """A leftover as it was before it was resolved, or why it could not be."""
 

@@ -9,7 +9,7 @@ from gateway import text_rules
 from schema.context import Info
 from schema.inputs import changes
 from schema.inputs.creation import CreateSessionInput, SaveSignatureInput, stage
-from schema.inputs.text_rules import problems, require_text
+from schema.inputs.text_rules import problems, require, require_text
 from schema.mutations import editing
 from schema.mutations.payloads import (
     AuthorizationPayload,
@@ -17,14 +17,14 @@ from schema.mutations.payloads import (
     DocumentPayload,
     FieldPayload,
     LeftoverPayload,
-    Outcome,
+    MutationResult,
     ParticipantPayload,
     ProviderPayload,
     SessionPayload,
     SignaturePayload,
     UploadPayload,
     WebhookDeliveryPayload,
-    outcome,
+    expected_failures_as_problems,
 )
 from schema.relay import child_id, child_ref, node_id, parse, session_ref
 from schema.types.describes import resolved
@@ -32,134 +32,114 @@ from schema.types.describes import resolved
 _SESSION = ("input", "session")
 
 
-async def _create_session(info: Info, input: CreateSessionInput) -> Outcome:
+@expected_failures_as_problems
+async def _create_session(info: Info, input: CreateSessionInput) -> MutationResult:
+    # Texts that are not taken are told together with everything else that is wrong.
     signing = info.context.signing
-
-    async def create() -> Outcome:
-        return Outcome(
-            session=await signing.create_session(
-                await input.draft(signing), info.context.once(input.idempotency_key), problems(input)
-            )
+    return MutationResult(
+        session=await signing.create_session(
+            await input.draft(signing), info.context.once(input.idempotency_key), problems(input)
         )
-
-    return await outcome(create)  # what is wrong with its texts is told with all else
-
-
-async def _update_session(info: Info, input: changes.UpdateSessionInput) -> Outcome:
-    async def update() -> Outcome:
-        ref = session_ref(input.session, _SESSION)
-        return Outcome(
-            session=await info.context.signing.update_session(ref, input.change(), info.context.once(input.idempotency_key))
-        )
-
-    return await outcome(update, input)
+    )
 
 
-async def _start_session(info: Info, input: changes.SessionActionInput) -> Outcome:
-    async def start() -> Outcome:
-        ref = session_ref(input.session, _SESSION)
-        return Outcome(session=await info.context.signing.start_session(ref, info.context.once(input.idempotency_key)))
-
-    return await outcome(start, input)
-
-
-async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> Outcome:
-    async def cancel() -> Outcome:
-        ref = session_ref(input.session, _SESSION)
-        return Outcome(
-            session=await info.context.signing.cancel_session(ref, input.reason, info.context.once(input.idempotency_key))
-        )
-
-    return await outcome(cancel, input)
+@expected_failures_as_problems
+async def _update_session(info: Info, input: changes.UpdateSessionInput) -> MutationResult:
+    require(input)
+    ref = session_ref(input.session, _SESSION)
+    return MutationResult(
+        session=await info.context.signing.update_session(ref, input.change(), info.context.once(input.idempotency_key))
+    )
 
 
-async def _delete_session(info: Info, input: changes.SessionActionInput) -> Outcome:
-    async def delete() -> Outcome:
-        ref = session_ref(input.session, _SESSION)
-        gone = await info.context.signing.delete_session(ref, info.context.once(input.idempotency_key))
-        return Outcome(deleted_ids=[node_id("Session", gone.provider, gone.key)])
-
-    return await outcome(delete, input)
+@expected_failures_as_problems
+async def _start_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
+    require(input)
+    ref = session_ref(input.session, _SESSION)
+    return MutationResult(session=await info.context.signing.start_session(ref, info.context.once(input.idempotency_key)))
 
 
-async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -> Outcome:
-    async def duplicate() -> Outcome:
-        ref = session_ref(input.session, _SESSION)
-        return Outcome(
-            session=await info.context.signing.duplicate_session(ref, input.title, info.context.once(input.idempotency_key))
-        )
-
-    return await outcome(duplicate, input)
-
-
-async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> Outcome:
-    async def recreate() -> Outcome:
-        ref = session_ref(input.session, _SESSION)
-        signing = info.context.signing
-        return Outcome(
-            session=await signing.recreate_session(ref, input.title, input.reason, info.context.once(input.idempotency_key))
-        )
-
-    return await outcome(recreate, input)
+@expected_failures_as_problems
+async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> MutationResult:
+    require(input)
+    ref = session_ref(input.session, _SESSION)
+    return MutationResult(
+        session=await info.context.signing.cancel_session(ref, input.reason, info.context.once(input.idempotency_key))
+    )
 
 
-async def _upload_file(info: Info, file: Upload) -> Outcome:
-    async def upload() -> Outcome:
-        return Outcome(upload=await stage(info.context.signing, file))
-
-    return await outcome(upload)
-
-
-async def _save_signature(info: Info, input: SaveSignatureInput) -> Outcome:
-    async def save() -> Outcome:
-        signing = info.context.signing
-        return Outcome(
-            signature=await signing.save_signature(input.provider, input.order(), info.context.once(input.idempotency_key))
-        )
-
-    return await outcome(save, input)
+@expected_failures_as_problems
+async def _delete_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
+    require(input)
+    ref = session_ref(input.session, _SESSION)
+    gone = await info.context.signing.delete_session(ref, info.context.once(input.idempotency_key))
+    return MutationResult(deleted_ids=[node_id("Session", gone.provider, gone.key)])
 
 
-async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> Outcome:
-    async def delete() -> Outcome:
-        ref, key = child_ref(input.signature, "Signature", ("input", "signature"))
-        await info.context.signing.delete_signature(ref, key)
-        return Outcome(deleted_ids=[child_id("Signature", ref, key)])
-
-    return await outcome(delete, input)
-
-
-async def _begin_authorization(info: Info, provider: str) -> Outcome:
-    async def begin() -> Outcome:
-        return Outcome(authorization=await info.context.signing.begin_authorization(provider))
-
-    return await outcome(begin)
+@expected_failures_as_problems
+async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -> MutationResult:
+    require(input)
+    ref = session_ref(input.session, _SESSION)
+    return MutationResult(
+        session=await info.context.signing.duplicate_session(ref, input.title, info.context.once(input.idempotency_key))
+    )
 
 
-async def _complete_authorization(info: Info, provider: str, code: str, state: str) -> Outcome:
-    async def complete() -> Outcome:
-        for name, text in (("provider", provider), ("code", code), ("state", state)):
-            require_text(text_rules.name, text, (name,))
-        return Outcome(provider=await info.context.signing.complete_authorization(provider, code, state))
-
-    return await outcome(complete)
-
-
-async def _resolve_leftover(info: Info, input: changes.ResolveLeftoverInput) -> Outcome:
-    async def resolve() -> Outcome:
-        path = ("input", "leftover")
-        (key,) = parse(input.leftover, "Leftover", path)
-        return Outcome(leftover=await info.context.signing.resolve_leftover(key, input.action, path))
-
-    return await outcome(resolve)
+@expected_failures_as_problems
+async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> MutationResult:
+    require(input)
+    ref = session_ref(input.session, _SESSION)
+    signing = info.context.signing
+    return MutationResult(
+        session=await signing.recreate_session(ref, input.title, input.reason, info.context.once(input.idempotency_key))
+    )
 
 
-async def _replay_webhook(info: Info, id: strawberry.ID) -> Outcome:
-    async def replay() -> Outcome:
-        (key,) = parse(id, "WebhookDelivery")
-        return Outcome(delivery=await info.context.signing.replay_delivery(key))
+@expected_failures_as_problems
+async def _upload_file(info: Info, file: Upload) -> MutationResult:
+    return MutationResult(upload=await stage(info.context.signing, file))
 
-    return await outcome(replay)
+
+@expected_failures_as_problems
+async def _save_signature(info: Info, input: SaveSignatureInput) -> MutationResult:
+    require(input)
+    signing = info.context.signing
+    return MutationResult(
+        signature=await signing.save_signature(input.provider, input.order(), info.context.once(input.idempotency_key))
+    )
+
+
+@expected_failures_as_problems
+async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> MutationResult:
+    require(input)
+    ref, key = child_ref(input.signature, "Signature", ("input", "signature"))
+    await info.context.signing.delete_signature(ref, key)
+    return MutationResult(deleted_ids=[child_id("Signature", ref, key)])
+
+
+@expected_failures_as_problems
+async def _begin_authorization(info: Info, provider: str) -> MutationResult:
+    return MutationResult(authorization=await info.context.signing.begin_authorization(provider))
+
+
+@expected_failures_as_problems
+async def _complete_authorization(info: Info, provider: str, code: str, state: str) -> MutationResult:
+    for name, text in (("provider", provider), ("code", code), ("state", state)):
+        require_text(text_rules.name, text, (name,))
+    return MutationResult(provider=await info.context.signing.complete_authorization(provider, code, state))
+
+
+@expected_failures_as_problems
+async def _resolve_leftover(info: Info, input: changes.ResolveLeftoverInput) -> MutationResult:
+    path = ("input", "leftover")
+    (key,) = parse(input.leftover, "Leftover", path)
+    return MutationResult(leftover=await info.context.signing.resolve_leftover(key, input.action, path))
+
+
+@expected_failures_as_problems
+async def _replay_webhook(info: Info, id: strawberry.ID) -> MutationResult:
+    (key,) = parse(id, "WebhookDelivery")
+    return MutationResult(delivery=await info.context.signing.replay_delivery(key))
 
 
 @strawberry.type

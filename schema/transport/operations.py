@@ -23,7 +23,7 @@ from schema.execution import Answer as Executed
 from schema.execution import Bound, Plan, Plans
 from schema.inputs.bounds import declared
 from schema.limits import Limits
-from schema.mutations.payloads import Outcome
+from schema.mutations.payloads import MutationResult
 from schema.transport.request import Question, Request
 from schema.trusted_documents import TrustedDocuments
 
@@ -201,7 +201,7 @@ class Operations:
         """The answer of an operation of which nothing is done: problems of a mutation, else errors. Raises ``Refused``."""
         answer = None
         if plan.kind == _MUTATION:
-            answer = await plan.refuse(self._surroundings(request), Outcome(problems=[Problem.of(error)]))
+            answer = await plan.refuse(self._surroundings(request), MutationResult(problems=[Problem.of(error)]))
         elif plan.kind == SUBSCRIPTION and isinstance(error, Forbidden):
             raise _failed(error, _field(plan))
         elif isinstance(error, Forbidden):
