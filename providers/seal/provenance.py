@@ -1,15 +1,30 @@
-"""What becomes of each field of a batch."""
+"""Provenance: rules that tell which field of a batch each field of a session comes from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from providers.decoding.coercion import instant
 from providers.model import SessionStatus
-from providers.provenance import Rule, same
+from providers.provenance import Json, Rule, same
 from providers.seal.sessions import sealed_key
-from providers.seal.wire import STATUSES, named
+from providers.seal.wire import STATUSES, document_key
 
 _RESULT = "A document is SIGNED once its result is true; FAILED where it is not and the batch is closed."
 _CLOSED = "A closed batch is as good as its documents: all sealed COMPLETED, none FAILED, else PARTIALLY_COMPLETED."
+
+
+def _original(item: Mapping[str, Json], value: Json) -> str:
+    return document_key(item.get("fileName"))
+
+
+def _sealed(item: Mapping[str, Json], value: Json) -> str:
+    return sealed_key(_original(item, value))
+
+
+def _unsettled(item: Mapping[str, Json], value: Json) -> str | None:
+    return _original(item, value) if item.get("signingResult_Success") is None else None
+
 
 RULES = (
     Rule("id", "key", "As text.", str),
@@ -28,27 +43,38 @@ RULES = (
         instant,
         "SEAL's endpoints tell different times of one instant: what was told first stays.",
     ),
-    Rule("documents[].fileName", "documents[].key", "Names are unique in a batch.", named, key=lambda item, name: named(name)),
-    Rule("documents[].fileName", "documents[].filename", "As it is.", same, key=lambda item, name: named(name)),
+    Rule(
+        "documents[].fileName",
+        "documents[].key",
+        "Names are unique in a batch.",
+        document_key,
+        key=_original,
+    ),
+    Rule("documents[].fileName", "documents[].filename", "As it is.", same, key=_original),
     Rule(
         "documents[].fileName",
         "documents[].filename",
         "That of the original.",
         same,
-        key=lambda item, name: sealed_key(named(name)),
+        key=_sealed,
     ),
-    Rule("documents[].signingResult_Success", "documents[].status", _RESULT, key=lambda item, _: named(item.get("fileName"))),
+    Rule(
+        "documents[].signingResult_Success",
+        "documents[].status",
+        _RESULT,
+        key=_original,
+    ),
     Rule(
         "documents[].signingResult_Success",
         "signatures[].key",
         "Each sealed document carries a signature.",
-        key=lambda item, _: sealed_key(named(item.get("fileName"))),
+        key=_sealed,
     ),
     Rule(
         "documents[].signed",
         "documents[].status",
         "Decides where the result is not told.",
-        key=lambda item, _: named(item.get("fileName")) if item.get("signingResult_Success") is None else None,
+        key=_unsettled,
     ),
     Rule("documents[].signingResult_Success", "status", _CLOSED),
 )

@@ -54,9 +54,11 @@ from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import sample_pdf
 from providers.sandbox.server import serving
 from providers.seal import PROVIDER
-from providers.seal.archive import BadBundle, distinct, opened, packed
+from providers.seal.archive import BadArchive, distinct_names, open_member, pack
+from providers.seal.orders import SealOptions
 from providers.seal.sandbox import API_KEY, PASSWORD, SANDBOX, USERNAME, SealSandbox
-from providers.seal.wire import Batch, CreatedBatch, SealOptions, SealSettings, truth
+from providers.seal.settings import SealSettings
+from providers.seal.wire import Batch, CreatedBatch, truth
 
 KEY = {"API-KEY": API_KEY}
 PDF = sample_pdf("Contract")
@@ -217,7 +219,7 @@ async def test_packing_keeps_pieces_in_memory_and_never_the_whole() -> None:
     big = replace(ordered("big.pdf"), size_bytes=400 * len(piece), open=pieces)
     tracemalloc.start()
     try:
-        async with packed([big]) as bundle:
+        async with pack([big]) as bundle:
             length = 0
             async for chunk in bundle.chunks():
                 length += len(chunk)
@@ -228,7 +230,7 @@ async def test_packing_keeps_pieces_in_memory_and_never_the_whole() -> None:
 
 
 async def test_a_bundle_can_be_sent_again_from_its_beginning() -> None:
-    async with packed([ordered("a.pdf")]) as bundle:
+    async with pack([ordered("a.pdf")]) as bundle:
         first = b"".join([chunk async for chunk in bundle.chunks()])
         second = b"".join([chunk async for chunk in bundle.chunks()])
     assert first == second
@@ -247,12 +249,12 @@ async def test_a_bundle_can_be_sent_again_from_its_beginning() -> None:
     ],
 )
 def test_names_in_the_zip_are_flat_safe_and_distinct(given: list[str], made: tuple[str, ...]) -> None:
-    assert distinct(given) == made
+    assert distinct_names(given) == made
 
 
 @pytest.mark.parametrize("name", ["ż" * 400 + ".pdf", "a." + "b" * 400, "." + "b" * 400])
 def test_names_in_the_zip_fit_any_file_system(name: str) -> None:
-    (made,) = distinct([name])
+    (made,) = distinct_names([name])
     assert 0 < len(made.encode()) <= 200
 
 
@@ -730,22 +732,22 @@ async def test_a_slow_reader_holds_no_call_to_seal() -> None:
 
 
 async def extract(archive: bytes, name: str, limit: int = 10_000) -> bytes:
-    async with opened(BytesIO(archive), name, limit) as member:
+    async with open_member(BytesIO(archive), name, limit) as member:
         return b"".join([chunk async for chunk in member.chunks])
 
 
 async def test_no_other_member_passes_for_the_one_that_was_asked_for() -> None:
     archive = zipped("b.pdf", "a.pdf.exe", "a", content=b"another")
-    with pytest.raises(BadBundle, match="0 documents"):
+    with pytest.raises(BadArchive, match="0 documents"):
         await extract(archive, "a.pdf")
-    with pytest.raises(BadBundle, match="0 documents"):
+    with pytest.raises(BadArchive, match="0 documents"):
         await extract(zipped("a.pdf_exe", content=b"another").replace(b"a.pdf_", b"a.pdf\0"), "a.pdf")
 
 
 async def test_a_member_that_unpacks_beyond_the_bound_is_refused() -> None:
     bomb = zipped("a.pdf", compression=ZIP_DEFLATED, content=bytes(50_000))
     assert len(bomb) < 1000
-    with pytest.raises(BadBundle, match="more than 10000"):
+    with pytest.raises(BadArchive, match="more than 10000"):
         await extract(bomb, "a.pdf")
     assert await extract(bomb, "a.pdf", limit=50_000) == bytes(50_000)
 
@@ -754,26 +756,26 @@ async def test_a_member_that_lies_about_its_size_is_refused() -> None:
     bomb = zipped("a.pdf", compression=ZIP_DEFLATED, content=bytes(50_000))
     assert bomb.count((50_000).to_bytes(4, "little")) == 2
     lying = bomb.replace((50_000).to_bytes(4, "little"), (500).to_bytes(4, "little"))
-    with pytest.raises(BadBundle):
+    with pytest.raises(BadArchive):
         await extract(lying, "a.pdf")
 
 
 async def test_a_member_packed_in_an_unbounded_way_is_refused() -> None:
-    with pytest.raises(BadBundle, match="unusual"):
+    with pytest.raises(BadArchive, match="unusual"):
         await extract(zipped("a.pdf", compression=ZIP_LZMA), "a.pdf")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 async def test_two_members_of_one_name_are_refused() -> None:
     for names in (("a.pdf", "a.pdf"), ("a.pdf", "A.PDF"), ("a.pdf", "b.pdf", "b.pdf")):
-        with pytest.raises(BadBundle, match="two documents of one name"):
+        with pytest.raises(BadArchive, match="two documents of one name"):
             await extract(zipped(*names), "a.pdf")
 
 
 async def test_a_broken_member_is_noticed_while_it_is_read() -> None:
     archive = zipped("a.pdf")
     position = archive.index(b"Contract")
-    with pytest.raises(BadBundle, match="no ZIP"):
+    with pytest.raises(BadArchive, match="no ZIP"):
         await extract(archive[:position] + b"X" + archive[position + 1 :], "a.pdf")
 
 
@@ -781,13 +783,13 @@ async def test_an_encrypted_member_is_refused() -> None:
     archive = bytearray(zipped("a.pdf"))
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         archive[archive.index(signature) + flags] |= 1
-    with pytest.raises(BadBundle, match="encrypted"):
+    with pytest.raises(BadArchive, match="encrypted"):
         await extract(bytes(archive), "a.pdf")
 
 
 @pytest.mark.parametrize("name", ["../b.pdf", "/b.pdf", "folder/b.pdf", "folder/", "..\\b.pdf", "C:b.pdf", ".."])
 async def test_a_zip_that_is_not_flat_is_refused(name: str) -> None:
-    with pytest.raises(BadBundle, match="folders"):
+    with pytest.raises(BadArchive, match="folders"):
         await extract(zipped("a.pdf", name), "a.pdf")
 
 
@@ -797,7 +799,7 @@ async def test_a_link_is_no_document() -> None:
         link = ZipInfo("a.pdf")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(link, "/etc/passwd")
-    with pytest.raises(BadBundle, match="link"):
+    with pytest.raises(BadArchive, match="link"):
         await extract(made.getvalue(), "a.pdf")
 
 
@@ -805,20 +807,20 @@ async def test_members_that_share_their_bytes_are_refused() -> None:
     archive = bytearray(zipped("a.pdf", "b.pdf"))
     second = archive.rindex(b"PK\x01\x02")
     archive[second + 42 : second + 46] = bytes(4)
-    with pytest.raises(BadBundle, match="lie in each other"):
+    with pytest.raises(BadArchive, match="lie in each other"):
         await extract(bytes(archive), "a.pdf")
 
 
 async def test_a_member_that_unpacks_to_a_thousand_times_its_size_is_a_bomb() -> None:
     bomb = zipped("a.pdf", compression=ZIP_DEFLATED, content=bytes(11 * 2**20))
     assert len(bomb) < 20_000
-    with pytest.raises(BadBundle, match="far more"):
+    with pytest.raises(BadArchive, match="far more"):
         await extract(bomb, "a.pdf", limit=2**30)
 
 
 @pytest.mark.parametrize("count", [1_001, 65_536])
 async def test_a_zip_of_too_many_members_is_refused(count: int) -> None:
-    with pytest.raises(BadBundle, match="more than 1000 documents"):
+    with pytest.raises(BadArchive, match="more than 1000 documents"):
         await extract(zipped(*(f"{number}.pdf" for number in range(count)), content=b""), "1.pdf")
 
 

@@ -1,4 +1,4 @@
-"""A batch as the sandbox keeps it, and how the two generations of SEAL print it. No part of the adapter."""
+"""Stored batches of the simulator, and their JSON in the types of both server generations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OLD = ("NEW", "UPLOADED", "ACCEPTED", "READY", "IN_PROGRESS", "FINISHING", "CLO
 
 @dataclass(slots=True)
 class SandboxDocument:
-    """A file of a batch; ``sealed`` once the machine has sealed it."""
+    """A stored document; ``sealed`` is the sealed PDF, None before."""
 
     id: int
     name: str
@@ -30,7 +30,7 @@ class SandboxDocument:
 
 @dataclass(slots=True)
 class SandboxBatch:
-    """One batch. Its three prints differ in the types of the same values, as documented per method."""
+    """A stored batch. Its three JSON forms differ in the types of the same values, as documented per method."""
 
     id: int
     process: int
@@ -41,11 +41,11 @@ class SandboxBatch:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def results(self) -> dict[str, bytes]:
-        """What was sealed, by file name."""
+        """The sealed documents, by file name."""
         return {document.name: document.sealed for document in self.documents if document.sealed is not None}
 
-    def brief(self, generation: Generation, printed: str) -> dict[str, object]:
-        """Answer of CreateBatch and AcceptBatch: the current page prints strings, and a status that its table denies."""
+    def brief(self, generation: Generation, status: str) -> dict[str, object]:
+        """Answer of CreateBatch and AcceptBatch: current servers send strings, and a status that contradicts their table."""
         if generation == "old":
             number = _OLD.index(self.status)
             return {"id": self.id, "providerSettingsId": self.process, "creationDate": _time(self.created_at), "status": number}
@@ -53,11 +53,11 @@ class SandboxBatch:
             "id": str(self.id),
             "providerSettingsId": str(self.process),
             "creationDate": _time(self.created_at),
-            "status": printed,
+            "status": status,
         }
 
     def receipt(self, generation: Generation) -> dict[str, object]:
-        """Answer of upload: named like its first file although it is a ZIP."""
+        """Answer of upload: has the name of the first file, although it is a ZIP."""
         old = generation == "old"
         first = self.documents[0]
         return {
@@ -74,7 +74,7 @@ class SandboxBatch:
         }
 
     def detail(self, generation: Generation) -> dict[str, object]:
-        """Answer of BatchStatus and BatchDeleteCache: no documents before the batch has left NEW."""
+        """Answer of BatchStatus and BatchDeleteCache: without documents while the batch is NEW."""
         closed = self.status in {"CLOSED", "DELETED"}
         documents = [
             {
@@ -94,7 +94,7 @@ class SandboxBatch:
 
 
 def unpack(archive: bytes) -> list[tuple[str, bytes]]:
-    """The files at the root of a ZIP. Raises ``ValueError`` for anything but a flat ZIP with files in it."""
+    """Unpacks the files of a flat ZIP. Raises ``ValueError`` for anything else."""
     try:
         with ZipFile(BytesIO(archive)) as opened:
             members = opened.infolist()
@@ -108,7 +108,7 @@ def unpack(archive: bytes) -> list[tuple[str, bytes]]:
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """A ZIP of files at its root."""
+    """Packs files into a ZIP, at its root."""
     file = BytesIO()
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         for name, content in files.items():
