@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from graphql import GraphQLError
 from gateway.config import Settings
 from gateway.console import OPERATIONS
 from providers.errors import ConfigurationError
+from providers.lru import LruCache
 from schema.errors import Refused
 from schema.transport.request import Question
 
@@ -48,7 +48,7 @@ class TrustedDocuments:
         self._mode = "enforce" if settings.server.profile == "trusted" else settings.documents.mode
         self._texts = {} if settings.documents.manifest is None else {**_read(OPERATIONS), **_read(settings.documents.manifest)}
         self._trusted = frozenset(self._texts.values())
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._told: LruCache[str, str] = LruCache(_REMEMBERED)
 
     def text(self, question: Question) -> str:
         """The text of a question's document. Raises ``Refused``."""
@@ -68,9 +68,7 @@ class TrustedDocuments:
         name = _digest(text)
         if name not in self._told:
             _log.warning("a document is not among those that are trusted: sha256 %s", name)
-            self._told[name] = None
-            if len(self._told) > _REMEMBERED:
-                self._told.popitem(last=False)
+            self._told.put(name, name)
 
 
 def _read(path: Path) -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from gateway.auth.token import Tokens
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import Settings
 from providers.clock import Clock
+from providers.lru import LruCache
 
 _SCHEME: Final = "bearer "
 _LONGEST: Final = 8_192
@@ -36,7 +36,7 @@ class Authentication:
         self._keys = ApiKeys(settings.authentication.keys)
         self._tokens = Tokens(settings.authentication, clock)
         self._clock = clock
-        self._known: OrderedDict[str, Viewer] = OrderedDict()
+        self._known: LruCache[str, Viewer] = LruCache(_REMEMBERED)
 
     def recognized(self, authorization: str | None) -> Viewer | None:
         """Who sends this header, as far as that is known without asking anybody; None where ``viewer`` has to say.
@@ -60,7 +60,7 @@ class Authentication:
             return known
         found = self._known.get(authorization or "") or await self._met(authorization, whence)
         if found.expired(self._clock.now()):
-            self._known.pop(authorization or "", None)
+            self._known.discard(authorization or "")
             raise expired(_ENDED)
         self.allowance.spend(found)
         return found
@@ -99,9 +99,7 @@ class Authentication:
         except Unauthenticated:
             self.allowance.fail(whence())
             raise
-        self._known[authorization or ""] = found
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._known.put(authorization or "", found)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -11,6 +11,7 @@ from gateway.auth.viewer import Viewer
 from gateway.config import RateSettings
 from providers.clock import Clock
 from providers.errors import TooMany
+from providers.lru import LruCache
 
 T = TypeVar("T")
 
@@ -31,31 +32,29 @@ class Buckets:
     def __init__(self, rate: float, burst: int) -> None:
         self._each = 1 / rate if rate else 0.0
         self._depth = burst * self._each
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._full_at: LruCache[str, float] = LruCache(_REMEMBERED)
 
     def __len__(self) -> int:
         return len(self._full_at)
 
     def wait(self, key: str, now: float) -> float:
         """Seconds until there is something in a bucket; 0 where there is."""
-        wait = self._full_at.get(key, now) + self._each - now - self._depth
+        full_at = self._full_at.peek(key)
+        wait = (now if full_at is None else full_at) + self._each - now - self._depth
         return wait if wait > _NOTHING else 0.0
 
     def take(self, key: str, now: float) -> float:
         """Takes one out of a bucket; where there is none, the seconds until there is."""
         if not self._each:
             return 0.0
-        full_at = self._full_at.get(key, now)
-        if full_at < now:
+        full_at = self._full_at.peek(key)
+        if full_at is None or full_at < now:
             full_at = now
         full_at += self._each
         wait = full_at - now - self._depth
         if wait > _NOTHING:
             return wait
-        self._full_at[key] = full_at
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > _REMEMBERED:
-            self._full_at.popitem(last=False)
+        self._full_at.put(key, full_at)
         return 0.0
 
 

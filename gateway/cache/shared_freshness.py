@@ -1,13 +1,12 @@
-"""What other gateways have found unchanged: which version of a session was confirmed at its provider, and when.
+"""Shared freshness: tells other gateways, through Redis, which version of a session was confirmed at its provider, and when.
 
-That is all that gateways share of what they have at hand. States are in the store, so nothing here can be out of date, and
-there is no personal data in it.
+Nothing else is shared of what a gateway has cached. States are in the store, so nothing here can be out of date, and there is
+no personal data in it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
@@ -20,70 +19,70 @@ from providers.model import SessionRef
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_MOST = 10_000
+_MAX_QUEUED = 10_000
 _BATCH = 200
-_PATIENCE = 0.1
-_PAUSE = 1.0
+_READ_TIMEOUT = 0.1
+_RETRY_SECONDS = 1.0
 
 
-class Confirmations:
-    """Confirmations in a Redis, each for as long as an open session counts as fresh; without one there are none."""
+class SharedFreshness:
+    """Confirmations in a Redis, each for as long as an open session counts as fresh; without a Redis there are none."""
 
-    def __init__(self, redis: Redis | None, lasting: float, clock: Clock) -> None:
+    def __init__(self, redis: Redis | None, ttl_seconds: float, clock: Clock) -> None:
         self._redis = redis
-        self._lasting = max(1, int(lasting * 1000))
+        self._ttl_ms = max(1, int(ttl_seconds * 1000))
         self._clock = clock
-        self._waiting: OrderedDict[str, str] = OrderedDict()
-        self._news = asyncio.Event()
-        self._silent_until = 0.0
+        self._queue: dict[str, str] = {}
+        self._queued = asyncio.Event()
+        self._unavailable_until = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begins to pass on what is confirmed here."""
+        """Starts to publish what is confirmed here."""
         if self._redis is not None:
-            self._task = asyncio.create_task(self._pass_on(self._redis), name="confirmations for other gateways")
+            self._task = asyncio.create_task(self._publish_queued(self._redis), name="shared freshness")
 
     async def close(self) -> None:
-        """Ends."""
+        """Stops."""
         await end(self._task)
 
-    def note(self, stored: Stored) -> None:
-        """A state was seen at its provider. Waits for nobody; of more than can be passed on, the oldest is dropped."""
+    def confirm(self, stored: Stored) -> None:
+        """Queues that a state was seen at its provider. Never waits; where the queue is full, the oldest is dropped."""
         at = stored.session.observed_at
         if self._redis is None or at is None:
             return
-        self._waiting[_name(stored.session.ref)] = f"{stored.version} {(at - _EPOCH) // _MICROSECOND}"
-        if len(self._waiting) > _MOST:
-            self._waiting.popitem(last=False)
-        self._news.set()
+        self._queue[_redis_key(stored.session.ref)] = f"{stored.version} {(at - _EPOCH) // _MICROSECOND}"
+        if len(self._queue) > _MAX_QUEUED:
+            del self._queue[next(iter(self._queue))]
+        self._queued.set()
 
-    async def seen_at(self, stored: Stored) -> datetime | None:
-        """When this very state was last seen at its provider, as far as other gateways have told."""
-        if self._redis is None or self._clock.monotonic() < self._silent_until:
+    async def confirmed_at(self, stored: Stored) -> datetime | None:
+        """When another gateway last saw this very version at its provider; None where none did, or Redis is away."""
+        if self._redis is None or self._clock.monotonic() < self._unavailable_until:
             return None
         try:
-            async with asyncio.timeout(_PATIENCE):
-                told = str(await self._redis.get(_name(stored.session.ref)) or "")
+            async with asyncio.timeout(_READ_TIMEOUT):
+                value = str(await self._redis.get(_redis_key(stored.session.ref)) or "")
         except FAILURES:
-            self._silent_until = self._clock.monotonic() + _PAUSE
+            self._unavailable_until = self._clock.monotonic() + _RETRY_SECONDS
             return None
-        version, _, micros = told.partition(" ")
+        version, _, micros = value.partition(" ")
         return _EPOCH + int(micros) * _MICROSECOND if version == str(stored.version) else None
 
-    async def _pass_on(self, redis: Redis) -> None:
+    async def _publish_queued(self, redis: Redis) -> None:
         while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                batch = [self._waiting.popitem(last=False) for _ in range(min(_BATCH, len(self._waiting)))]
+            await self._queued.wait()
+            self._queued.clear()
+            while self._queue:
+                batch = [(key, self._queue.pop(key)) for key in list(self._queue)[:_BATCH]]
                 try:
                     async with redis.pipeline(transaction=False) as pipeline:
-                        for name, value in batch:
-                            pipeline.set(name, value, px=self._lasting)
+                        for key, value in batch:
+                            pipeline.set(key, value, px=self._ttl_ms)
                         await pipeline.execute()
                 except FAILURES:
-                    await self._clock.sleep(_PAUSE)
+                    await self._clock.sleep(_RETRY_SECONDS)
 
 
-def _name(ref: SessionRef) -> str:
+def _redis_key(ref: SessionRef) -> str:
     return f"countersign:confirmed:{ref.provider}:{ref.key}"

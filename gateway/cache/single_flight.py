@@ -1,4 +1,4 @@
-"""Single flight: however many ask for the same thing at once, it is done once."""
+"""Single flight: concurrent callers of one key share one call."""
 
 from __future__ import annotations
 
@@ -9,65 +9,65 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class _Piece(Generic[T]):
-    """Work under way, and how many ask for it. Whoever has the ``turn`` does it, or else takes what has come of it.
+class _Call(Generic[T]):
+    """A call under way, and how many wait for it. The holder of the ``turn`` makes it, or takes its result.
 
-    There are turns from the second asker on: most work is asked for by one alone, who has it from the beginning.
+    The lock is made for the second caller: most calls have one alone, who needs none.
     """
 
-    __slots__ = ("askers", "done", "error", "result", "turn")
+    __slots__ = ("callers", "done", "error", "result", "turn")
 
     result: T
 
     def __init__(self) -> None:
-        self.askers = 0
+        self.callers = 0
         self.done = False
         self.error: Exception | None = None
         self.turn: asyncio.Lock | None = None
 
-    async def queue(self) -> None:
-        """Waits for the turn, behind whoever has come before."""
+    async def wait_turn(self) -> None:
+        """Waits for the turn, first come first served."""
         if self.turn is None:
             self.turn = asyncio.Lock()
-            await self.turn.acquire()  # for the first, who has it
+            await self.turn.acquire()  # on behalf of the first caller, who has the turn
         await self.turn.acquire()
 
 
-class Flight(Generic[T]):
-    """Work under way by its key. Whoever asks first does it for all; where they leave, the next one begins it anew.
+class SingleFlight(Generic[T]):
+    """Deduplicates concurrent calls by key. The first caller makes the call; where it is cancelled, the next makes it anew.
 
-    All go on in the order in which they came, one by one: the first is answered, and what has come in meanwhile is
-    looked at, before the last goes on. At once, all would be as late as the last.
+    Callers are released in the order in which they came, one by one: the first is answered, and the event loop reads what
+    has come in, before the last goes on. Released at once, all would be as late as the last.
     """
 
     def __init__(self) -> None:
-        self._pieces: dict[Hashable, _Piece[T]] = {}
+        self._calls: dict[Hashable, _Call[T]] = {}
 
-    async def do(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of work that is under way under this key, or else of this work."""
-        piece, alone = self._pieces.get(key), False
-        if piece is None:
-            piece, alone = _Piece(), True
-            self._pieces[key] = piece
-        piece.askers += 1
+    async def do(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+        """The result of the call that is under way for this key, or else of ``make``."""
+        call, is_first = self._calls.get(key), False
+        if call is None:
+            call, is_first = _Call(), True
+            self._calls[key] = call
+        call.callers += 1
         try:
-            if not alone:
-                await piece.queue()
+            if not is_first:
+                await call.wait_turn()
             try:
-                if piece.error is not None:
-                    raise piece.error
-                if not piece.done:
-                    piece.result = await work()
-                    piece.done = True
-                return piece.result
+                if call.error is not None:
+                    raise call.error
+                if not call.done:
+                    call.result = await make()
+                    call.done = True
+                return call.result
             finally:
-                if piece.turn is not None:
-                    piece.turn.release()
+                if call.turn is not None:
+                    call.turn.release()
         except Exception as error:
-            piece.error = error
+            call.error = error
             raise
         finally:
-            piece.askers -= 1
-            over = piece.done or piece.error is not None or not piece.askers
-            if over and self._pieces.get(key) is piece:
-                del self._pieces[key]
+            call.callers -= 1
+            over = call.done or call.error is not None or not call.callers
+            if over and self._calls.get(key) is call:
+                del self._calls[key]

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from gateway.cache.session_cache import SessionCache
-from gateway.cache.shared_freshness import Confirmations
+from gateway.cache.shared_freshness import SharedFreshness
 from gateway.store import Settlement, State, Store, Stored
 from providers.change import Change, changes, same
 from providers.clock import Clock
@@ -40,7 +40,7 @@ class Observation:
         self,
         store: Store,
         cache: SessionCache,
-        confirmations: Confirmations,
+        confirmations: SharedFreshness,
         clock: Clock,
         *,
         told: Told,
@@ -152,7 +152,7 @@ class Observation:
 
     def _at_hand(self, stored: Stored) -> None:
         self._cache.put(stored)
-        self._confirmations.note(stored)
+        self._confirmations.confirm(stored)
 
     def _poll_at(self, session: Session) -> datetime | None:
         """When a change is likely to be found: soon, and right after it is due."""

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from gateway.auth.viewer import NOBODY
-from gateway.cache.negative_cache import UnknownSessions
-from gateway.cache.page_cache import ListPage, Pages
+from gateway.cache.negative_cache import NegativeCache
+from gateway.cache.page_cache import ListPage, PageCache
 from gateway.cache.redis import connect
 from gateway.cache.session_cache import SessionCache
-from gateway.cache.shared_freshness import Confirmations
-from gateway.cache.single_flight import Flight
+from gateway.cache.shared_freshness import SharedFreshness
+from gateway.cache.single_flight import SingleFlight
 from gateway.config import Settings
 from gateway.departed import DepartedProviders
 from gateway.directory import Connected, Directory
@@ -65,7 +65,7 @@ class Reading:
         self._cache = SessionCache(settings.freshness)
         self._redis = connect(settings.redis.url)
         self._wake = Wake(self._redis, clock)
-        self._confirmations = Confirmations(self._redis, settings.freshness.open, clock)
+        self._confirmations = SharedFreshness(self._redis, settings.freshness.open, clock)
         self._hub = Hub(store.events, self._cache, self._wake, settings.events, clock)
         self._vigil = Vigil(directory, clock)
         self._schedule = Schedule(store, directory, clock)
@@ -90,10 +90,10 @@ class Reading:
             look=self._hub.look,
             watched=settings.watch.enabled,
         )
-        self._pages = Pages()
-        self._unknown = UnknownSessions(settings.freshness.open, clock)
-        self._reads: Flight[Session] = Flight()
-        self._page_reads: Flight[ListPage] = Flight()
+        self._pages = PageCache()
+        self._unknown = NegativeCache(settings.freshness.open, clock)
+        self._reads: SingleFlight[Session] = SingleFlight()
+        self._page_reads: SingleFlight[ListPage] = SingleFlight()
         self._read_cursors: dict[object, str] = {}
         """The log's cursor at the begin of each read at a provider that is under way, oldest first."""
 
@@ -113,7 +113,7 @@ class Reading:
             await self._redis.aclose()
         await self._vigil.close()
         await self._listing.close()
-        await self._cache.close()
+        self._cache.clear()
 
     def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
         """Providers as they are now, and again whenever their health or credentials change. Raises ``NotFound``."""
@@ -147,7 +147,7 @@ class Reading:
         if known is not None and not known.partial and self._fresh(known, max_age):
             return known
         if known is None:
-            self._unknown.require_possible(ref, max_age)
+            self._unknown.raise_if_absent(ref, max_age)
         try:
             return await self._reads.do(ref, lambda: self._read_through(ref))
         except SigningError as error:
@@ -201,7 +201,7 @@ class Reading:
         page = await self._page(wanted, order, part)
         if not page.whole:
             page = ListPage(await self._completed(page.rows), page.more)
-        return SessionList(page, page.named(sources) if page.unreadable else sources, cursor)
+        return SessionList(page, page.with_unreadable(sources) if page.unreadable else sources, cursor)
 
     async def log_cursor(self) -> str:
         """The event log's cursor that everything read from now on is as new as: it shows every event up to there."""
@@ -265,7 +265,7 @@ class Reading:
         stored = await self._store.sessions.stored(ref)
         if stored is None:
             return None
-        if not self._fresh(stored.session, max_age) and (seen_at := await self._confirmations.seen_at(stored)):
+        if not self._fresh(stored.session, max_age) and (seen_at := await self._confirmations.confirmed_at(stored)):
             stored = replace(stored, session=replace(stored.session, observed_at=seen_at))
         self._cache.put(stored)
         return stored.session

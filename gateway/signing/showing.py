@@ -11,7 +11,7 @@ from mimetypes import guess_type
 from typing import Final, Literal
 
 from gateway.auth.viewer import READ_DOCUMENTS, WRITE_SESSIONS, Viewer
-from gateway.cache.single_flight import Flight
+from gateway.cache.single_flight import SingleFlight
 from gateway.config import Settings
 from gateway.directory import Directory
 from gateway.signing.reading import Reading, trimmed
@@ -72,7 +72,7 @@ class Showing(Reading):
         super().__init__(settings, directory, store, uploads, clock)
         self._links = Links(settings.server, clock)
         self._inspection = Inspection(clock, tuple(path.read_bytes() for path in settings.trust.roots))
-        self._inspections: Flight[SignatureReport] = Flight()
+        self._inspections: SingleFlight[SignatureReport] = SingleFlight()
 
     def actions(self, session: Session, viewer: Viewer) -> list[Operation]:
         """What a viewer can do with a session now: what its provider can, in its state, with the viewer's scopes."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final
 
 import anyio
 
-from gateway.cache.single_flight import Flight
+from gateway.cache.single_flight import SingleFlight
 from providers.adapter import Adapter
 from providers.clock import Clock
 from providers.errors import SigningError, TooLarge
+from providers.lru import LruCache
 from providers.model import Session, Signature
 from providers.verification import SignatureReport, Verification, VerificationStatus, inspect
 
@@ -32,8 +32,8 @@ class Inspection:
     def __init__(self, clock: Clock, roots: tuple[bytes, ...] = ()) -> None:
         self._clock = clock
         self._roots = roots
-        self._verdicts: OrderedDict[bytes, tuple[datetime, SignatureReport | None]] = OrderedDict()
-        self._checks: Flight[SignatureReport | None] = Flight()
+        self._verdicts: LruCache[bytes, tuple[datetime, SignatureReport | None]] = LruCache(_REMEMBERED)
+        self._checks: SingleFlight[SignatureReport | None] = SingleFlight()
 
     async def inspect(self, adapter: Adapter, session: Session, signature: Signature) -> SignatureReport:
         """What one signature says, and whether it holds."""
@@ -48,13 +48,9 @@ class Inspection:
         """What the last signature in these bytes says; None where there is none."""
         found = self._verdicts.get(digest)
         if found is not None and self._clock.now() - found[0] < _LASTING:
-            self._verdicts.move_to_end(digest)
             return found[1]
         report = await self._checks.do(digest, lambda: self._check(content))
-        self._verdicts[digest] = (self._clock.now(), report)
-        self._verdicts.move_to_end(digest)
-        if len(self._verdicts) > _REMEMBERED:
-            self._verdicts.popitem(last=False)
+        self._verdicts.put(digest, (self._clock.now(), report))
         return report
 
     async def _check(self, content: bytes) -> SignatureReport | None:

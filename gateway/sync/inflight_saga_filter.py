@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from gateway.store import Sagas
 from providers.clock import Clock
+from providers.lru import LruCache
 
 _PATIENCE = timedelta(minutes=1)
 _MOST = 10_000
@@ -22,7 +22,7 @@ class Strangers:
     def __init__(self, sagas: Sagas, clock: Clock) -> None:
         self._sagas = sagas
         self._clock = clock
-        self._first_seen: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._first_seen: LruCache[tuple[str, str], datetime] = LruCache(_MOST)
 
     async def accepted(self, provider: str, keys: frozenset[str]) -> frozenset[str]:
         """Those that no saga can have made which is at work now: they were there before, or have been there for long."""
@@ -32,10 +32,11 @@ class Strangers:
             return keys
         taken = frozenset(key for key in keys if self._seen(provider, key, now) < max(begun, now - _PATIENCE))
         for key in taken:
-            self._first_seen.pop((provider, key), None)
-        while len(self._first_seen) > _MOST:
-            self._first_seen.popitem(last=False)
+            self._first_seen.discard((provider, key))
         return taken
 
     def _seen(self, provider: str, key: str, now: datetime) -> datetime:
-        return self._first_seen.setdefault((provider, key), now)
+        first_seen = self._first_seen.get((provider, key))
+        if first_seen is None:
+            self._first_seen.put((provider, key), first_seen := now)
+        return first_seen

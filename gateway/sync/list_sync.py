@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from contextvars import Context
 from datetime import datetime, timedelta
 
-from gateway.cache.single_flight import Flight
+from gateway.cache.single_flight import SingleFlight
 from gateway.config import FreshnessSettings
 from gateway.directory import Connected
 from gateway.store import Store, Sync
@@ -73,9 +73,9 @@ class Listing:
         self._written: dict[str, datetime] = {}
         self._rows = Rows(store, schedule, clock, observe=observe, fetch=fetch)
         self._syncs: dict[str, tuple[Sync, float]] = {}
-        self._sync_reads: Flight[Sync] = Flight()
+        self._sync_reads: SingleFlight[Sync] = SingleFlight()
         self._walks: dict[str, asyncio.Task[Sync]] = {}
-        self._waits: Flight[object] = Flight()
+        self._waits: SingleFlight[object] = SingleFlight()
 
     async def close(self) -> None:
         """Ends the walks that are under way."""

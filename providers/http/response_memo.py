@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from providers.change import same
+from providers.lru import LruCache
 from providers.model import Session, SessionRef
 
 T = TypeVar("T")
@@ -23,12 +23,11 @@ class Unchanged:
     """
 
     def __init__(self, most: int = _MOST) -> None:
-        self._most = most
-        self._settled: OrderedDict[SessionRef, tuple[bytes, Session]] = OrderedDict()
+        self._settled: LruCache[SessionRef, tuple[bytes, Session]] = LruCache(most)
 
     def tells(self, known: Session, payloads: Sequence[bytes], now: datetime) -> bool:
         """Whether reading these anew would give the session that is known."""
-        found = self._settled.get(known.ref)
+        found = self._settled.peek(known.ref)
         if found is None or _overdue(known, now):
             return False
         return found[0] == _digest(payloads) and same(found[1], known)
@@ -36,12 +35,9 @@ class Unchanged:
     def note(self, known: Session | None, seen: Session, payloads: Sequence[bytes]) -> None:
         """These have made the second of the first."""
         if known is None or not same(known, seen):
-            self._settled.pop(seen.ref, None)
+            self._settled.discard(seen.ref)
             return
-        self._settled[seen.ref] = (_digest(payloads), seen)
-        self._settled.move_to_end(seen.ref)
-        if len(self._settled) > self._most:
-            self._settled.popitem(last=False)
+        self._settled.put(seen.ref, (_digest(payloads), seen))
 
 
 class Repeated(Generic[T]):

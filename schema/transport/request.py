@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from starlette.requests import Request as Http
 from starlette.types import Receive, Scope
 
 from gateway.auth.viewer import NOBODY, Viewer
+from providers.lru import LruCache
 from schema.transport.multipart import FormBounds, FormDeclined, FormParser, FormTooLarge, Unfitting, many_brackets, placed
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Reader:
     def __init__(self, most: int, form: FormBounds = _FORM) -> None:
         self._most = most
         self._form = form
-        self._remembered: OrderedDict[bytes, Question] = OrderedDict()
+        self._remembered: LruCache[bytes, Question] = LruCache(_REMEMBERED)
 
     async def read(
         self,
@@ -171,15 +171,12 @@ class Reader:
     def _question(self, content: bytes) -> Question:
         found = self._remembered.get(content)
         if found is not None:
-            self._remembered.move_to_end(content)
             return found
         if len(content) > _LONG and many_brackets(content):
             raise Unreadable(413, "This request opens more lists and objects than any operation has. Send less at a time.")
         question = _decoded(content).question()
         if len(content) <= _SHORT and question.plain:
-            self._remembered[content] = question
-            if len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._remembered.put(content, question)
         return question
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from stage import settle
 
-from gateway.cache.batch import Batch
+from gateway.cache.batch_loader import BatchLoader
 
 
 class Shop:
@@ -30,18 +30,18 @@ class Shop:
 
 async def test_what_is_asked_for_in_one_moment_is_loaded_at_once() -> None:
     shop = Shop()
-    batch = Batch(shop.load)
-    assert await asyncio.gather(*map(batch.get, [1, 2, 0, 2])) == ["1 at 1", "2 at 1", None, "2 at 1"]
+    batch = BatchLoader(shop.load)
+    assert await asyncio.gather(*map(batch.load, [1, 2, 0, 2])) == ["1 at 1", "2 at 1", None, "2 at 1"]
     assert shop.loads == [{0, 1, 2}]
 
 
 async def test_what_is_asked_for_while_it_is_being_loaded_is_loaded_anew() -> None:
     shop = Shop()
-    batch = Batch(shop.load)
+    batch = BatchLoader(shop.load)
     shop.go.clear()
-    early = asyncio.create_task(batch.get(1))
+    early = asyncio.create_task(batch.load(1))
     await settle()
-    late = asyncio.create_task(batch.get(1))
+    late = asyncio.create_task(batch.load(1))
     await settle()
     shop.go.set()
     assert [await early, await late] == ["1 at 1", "1 at 2"]
@@ -49,11 +49,11 @@ async def test_what_is_asked_for_while_it_is_being_loaded_is_loaded_anew() -> No
 
 async def test_what_is_asked_for_while_others_are_being_loaded_is_loaded_at_once() -> None:
     shop = Shop()
-    batch = Batch(shop.load)
+    batch = BatchLoader(shop.load)
     shop.go.clear()
     asked = []
     for number in range(1, 9):
-        asked.append(asyncio.create_task(batch.get(number)))
+        asked.append(asyncio.create_task(batch.load(number)))
         await settle()
     shop.go.set()
     assert [each and each.split()[0] for each in await asyncio.gather(*asked)] == [*map(str, range(1, 9))]
@@ -62,17 +62,17 @@ async def test_what_is_asked_for_while_others_are_being_loaded_is_loaded_at_once
 
 async def test_no_load_is_larger_than_it_may_be() -> None:
     shop = Shop()
-    batch = Batch(shop.load, most=3)
-    found = await asyncio.gather(*map(batch.get, range(8)))
+    batch = BatchLoader(shop.load, max_batch=3)
+    found = await asyncio.gather(*map(batch.load, range(8)))
     assert [len(each) for each in shop.loads] == [3, 3, 2]
     assert [each and each.split()[0] for each in found] == [None, *map(str, range(1, 8))]
 
 
 async def test_who_asked_first_and_leaves_takes_nothing_from_the_others() -> None:
     shop = Shop()
-    batch = Batch(shop.load)
+    batch = BatchLoader(shop.load)
     shop.go.clear()
-    first, second = [asyncio.create_task(batch.get(key)) for key in (1, 2)]
+    first, second = [asyncio.create_task(batch.load(key)) for key in (1, 2)]
     await settle()
     first.cancel()
     await settle()
@@ -82,9 +82,9 @@ async def test_who_asked_first_and_leaves_takes_nothing_from_the_others() -> Non
 
 async def test_a_failure_is_told_to_all_of_its_moment_and_to_none_after_it() -> None:
     shop = Shop()
-    batch = Batch(shop.load)
+    batch = BatchLoader(shop.load)
     shop.failing = True
-    told = await asyncio.gather(*map(batch.get, [1, 2]), return_exceptions=True)
+    told = await asyncio.gather(*map(batch.load, [1, 2]), return_exceptions=True)
     assert [type(each) for each in told] == [LookupError] * 2
     shop.failing = False
-    assert await batch.get(1) == "1 at 2"
+    assert await batch.load(1) == "1 at 2"

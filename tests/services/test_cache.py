@@ -22,9 +22,9 @@ DONE = SessionStatus.COMPLETED
 
 @pytest.fixture
 async def cache() -> AsyncIterator[SessionCache]:
-    cache = SessionCache(FreshnessSettings(), most=3)
+    cache = SessionCache(FreshnessSettings(), max_entries=3)
     yield cache
-    await cache.close()
+    cache.clear()
 
 
 async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> None:
@@ -43,7 +43,7 @@ async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> No
     moves=st.lists(st.tuples(st.sampled_from(["put", "get", "drop"]), st.integers(0, 6)), max_size=40), most=st.integers(1, 4)
 )
 async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], most: int) -> None:
-    cache, model = SessionCache(FreshnessSettings(), most=most), OrderedDict[int, None]()
+    cache, model = SessionCache(FreshnessSettings(), max_entries=most), OrderedDict[int, None]()
     for move, number in moves:
         each = session(str(number))
         if move == "put":
@@ -60,7 +60,7 @@ async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], 
             model.popitem(last=False)
     found = [number for number in range(7) if cache.get(session(str(number)).ref)]
     assert found == sorted(model)
-    await cache.close()
+    cache.clear()
 
 
 async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
@@ -70,7 +70,7 @@ async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
     await asyncio.sleep(0.05)
     assert cache.get(session("open").ref) is None
     assert cache.get(session("final").ref) is not None
-    await cache.close()
+    cache.clear()
 
 
 async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() -> None:
@@ -79,7 +79,7 @@ async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() 
     cache.put(Stored(session(status=DONE), 1))
     await asyncio.sleep(0.05)
     assert cache.get(session().ref) is not None
-    await cache.close()
+    cache.clear()
 
 
 async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() -> None:
@@ -87,7 +87,7 @@ async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() ->
     cache.put(Stored(session(), 1))
     cache.put(Stored(session(status=DONE), 1))
     assert cache.get(session().ref) is None
-    await cache.close()
+    cache.clear()
 
 
 async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) -> None:
@@ -103,5 +103,5 @@ async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) 
 async def test_closing_forgets_everything() -> None:
     cache = SessionCache(FreshnessSettings())
     cache.put(Stored(session(), 1))
-    await cache.close()
+    cache.clear()
     assert cache.get(session().ref) is None

@@ -14,7 +14,7 @@ from redis.asyncio import Redis as Client
 from stage import START, session, signer
 
 from gateway.cache.redis import connect
-from gateway.cache.shared_freshness import Confirmations
+from gateway.cache.shared_freshness import SharedFreshness
 from gateway.store import Stored
 from providers.clock import Clock
 from tests.servers import Redis
@@ -23,9 +23,9 @@ SEEN = Stored(replace(session(), observed_at=START), 3)
 
 
 @asynccontextmanager
-async def confirmations(url: str | None, lasting: float = 60) -> AsyncIterator[Confirmations]:
+async def confirmations(url: str | None, lasting: float = 60) -> AsyncIterator[SharedFreshness]:
     client = connect(SecretStr(url) if url else None)
-    made = Confirmations(client, lasting, Clock())
+    made = SharedFreshness(client, lasting, Clock())
     await made.open()
     try:
         yield made
@@ -35,10 +35,10 @@ async def confirmations(url: str | None, lasting: float = 60) -> AsyncIterator[C
             await client.aclose()
 
 
-async def told(here: Confirmations, stored: Stored) -> bool:
+async def told(here: SharedFreshness, stored: Stored) -> bool:
     """Whether it is heard of within two seconds."""
     for _ in range(200):
-        if await here.seen_at(stored) == stored.session.observed_at:
+        if await here.confirmed_at(stored) == stored.session.observed_at:
             return True
         await asyncio.sleep(0.01)
     return False
@@ -46,33 +46,33 @@ async def told(here: Confirmations, stored: Stored) -> bool:
 
 async def test_another_gateway_hears_when_a_state_was_seen(redis: str) -> None:
     async with confirmations(redis) as mine, confirmations(redis) as theirs:
-        assert await mine.seen_at(SEEN) is None
-        theirs.note(SEEN)
+        assert await mine.confirmed_at(SEEN) is None
+        theirs.confirm(SEEN)
         assert await told(mine, SEEN)
         later = Stored(replace(SEEN.session, observed_at=START + timedelta(microseconds=1)), 3)
-        theirs.note(later)
+        theirs.confirm(later)
         assert await told(mine, later)
 
 
 async def test_of_another_state_nothing_was_said(redis: str) -> None:
     async with confirmations(redis) as mine, confirmations(redis) as theirs:
-        theirs.note(SEEN)
+        theirs.confirm(SEEN)
         assert await told(mine, SEEN)
-        assert await mine.seen_at(Stored(SEEN.session, 4)) is None
-        assert await mine.seen_at(Stored(session("another"), 3)) is None
+        assert await mine.confirmed_at(Stored(SEEN.session, 4)) is None
+        assert await mine.confirmed_at(Stored(session("another"), 3)) is None
 
 
 async def test_a_confirmation_ends_with_its_time(redis: str) -> None:
     async with confirmations(redis, lasting=0.05) as mine:
-        mine.note(SEEN)
+        mine.confirm(SEEN)
         await asyncio.sleep(0.3)
-        assert await mine.seen_at(SEEN) is None
+        assert await mine.confirmed_at(SEEN) is None
 
 
 async def test_nothing_of_a_person_is_told(redis: str) -> None:
     person = signer(SEEN.session.ref, "p1", email="ann@acme.test", signing_url="https://sign.example/secret")
     async with confirmations(redis) as mine:
-        mine.note(Stored(replace(SEEN.session, title="Lease", participants=(person,)), 3))
+        mine.confirm(Stored(replace(SEEN.session, title="Lease", participants=(person,)), 3))
         assert await told(mine, SEEN)
     async with Client.from_url(redis, decode_responses=True) as client:
         kept = {key: await client.get(key) for key in await client.keys()}
@@ -81,17 +81,17 @@ async def test_nothing_of_a_person_is_told(redis: str) -> None:
 
 async def test_a_redis_that_hangs_delays_nobody_and_is_left_alone_for_a_while(redis_server: Redis) -> None:
     async with confirmations(redis_server.url) as mine:
-        mine.note(SEEN)
+        mine.confirm(SEEN)
         assert await told(mine, SEEN)
         redis_server.stop()
         began = time.monotonic()
         for _ in range(200):
-            mine.note(SEEN)
-            assert await mine.seen_at(SEEN) is None
+            mine.confirm(SEEN)
+            assert await mine.confirmed_at(SEEN) is None
         assert time.monotonic() - began < 1
 
 
 async def test_without_a_redis_there_is_nothing_to_hear() -> None:
     async with confirmations(None) as mine:
-        mine.note(SEEN)
-        assert await mine.seen_at(SEEN) is None
+        mine.confirm(SEEN)
+        assert await mine.confirmed_at(SEEN) is None

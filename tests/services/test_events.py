@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from stage import START, Hands, Template, examples, fresh_store, keep, session
 
 from gateway.cache.session_cache import SessionCache
-from gateway.cache.shared_freshness import Confirmations
+from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
 from gateway.signing.observe import Observation
 from gateway.store import Event, EventFilter, State, Store
@@ -40,7 +40,7 @@ async def gateways(template: Template, count: int = 2) -> AsyncIterator[Sequence
 def observation(store: Store) -> Observation:
     cache = SessionCache(FreshnessSettings(open=0, final=0))
     return Observation(
-        store, cache, Confirmations(None, 5, Hands()), Hands(), told=lambda: None, soon=lambda name: START + HALF_A_MINUTE
+        store, cache, SharedFreshness(None, 5, Hands()), Hands(), told=lambda: None, soon=lambda name: START + HALF_A_MINUTE
     )
 
 

@@ -71,7 +71,7 @@ async def desk(url: str, redis: str | None = None, poll: float = 60.0) -> AsyncI
         store = await Store.open(SecretStr(url))
         stack.push_async_callback(store.close)
         cache = SessionCache(FreshnessSettings(open=60))
-        stack.push_async_callback(cache.close)
+        stack.callback(cache.clear)
         client = connect(SecretStr(redis) if redis else None)
         if client is not None:
             stack.push_async_callback(client.aclose)

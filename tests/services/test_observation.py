@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stage import START, Hands, Template, examples, fresh_store, paper, session, sessions, signature, signer
 
 from gateway.cache.session_cache import SessionCache
-from gateway.cache.shared_freshness import Confirmations
+from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
 from gateway.signing.observe import Observation
 from gateway.store import Store
@@ -23,14 +23,14 @@ from providers.model import ChangeSource, Session, SessionStatus
 POLL, READ, MUTATION = ChangeSource.POLL, ChangeSource.READ, ChangeSource.MUTATION
 REF = session().ref
 HALF_A_MINUTE = timedelta(seconds=30)
-ALONE = Confirmations(None, 5, Hands())
+ALONE = SharedFreshness(None, 5, Hands())
 
 
 @pytest.fixture
 async def cache() -> AsyncIterator[SessionCache]:
     cache = SessionCache(FreshnessSettings())
     yield cache
-    await cache.close()
+    cache.clear()
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ async def test_whatever_is_seen_what_is_known_follows(template: Template, known:
             assert after.documents == seen.documents
         if (partial and not before.final) or not partial:
             assert after.created_at == (seen.created_at or known.created_at)
-        await cache.close()
+        cache.clear()
 
 
 async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache: SessionCache, clock: Hands) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import session
 
-from gateway.cache.page_cache import ListPage, Pages
+from gateway.cache.page_cache import ListPage, PageCache
 from gateway.store import Position, Row
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,7 +20,7 @@ def rows(count: int) -> ListPage:
 
 
 def test_a_page_is_found_until_the_list_has_changed() -> None:
-    pages, page = Pages(), rows(2)
+    pages, page = PageCache(), rows(2)
     assert pages.get("first", 1) is None
     pages.put("first", 1, page)
     assert pages.get("first", 1) is page
@@ -29,7 +29,7 @@ def test_a_page_is_found_until_the_list_has_changed() -> None:
 
 
 def test_a_page_that_was_read_before_a_change_is_not_kept_behind_it() -> None:
-    pages = Pages()
+    pages = PageCache()
     assert pages.get("first", 1) is None
     assert pages.get("second", 2) is None
     pages.put("first", 1, rows(2))
@@ -38,7 +38,7 @@ def test_a_page_that_was_read_before_a_change_is_not_kept_behind_it() -> None:
 
 @given(asked=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=60), most=st.integers(1, 20))
 def test_all_pages_together_have_a_bound(asked: list[tuple[int, int]], most: int) -> None:
-    pages, held = Pages(most), {number: rows(number % 6) for number in range(10)}
+    pages, held = PageCache(most), {number: rows(number % 6) for number in range(10)}
     for key, _ in asked:
         found = pages.get(key, 1)
         assert found is None or found is held[key]

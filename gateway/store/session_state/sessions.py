@@ -11,7 +11,7 @@ from sqlalchemy import case, delete, func, literal, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.cache.batch import Batch
+from gateway.cache.batch_loader import BatchLoader
 from gateway.store import tables
 from gateway.store.engine.datatype import Instant
 from gateway.store.engine.folding import folded
@@ -92,8 +92,8 @@ class Sessions:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._stored = Batch(self._load)
-        self._changed = Batch(self._load_changed)
+        self._stored = BatchLoader(self._load)
+        self._changed = BatchLoader(self._load_changed)
         self._frequencies = Frequencies()
 
     async def get(self, ref: SessionRef) -> Session | None:
@@ -103,11 +103,11 @@ class Sessions:
 
     async def stored(self, ref: SessionRef) -> Stored | None:
         """The last known state of a session, and which one that is."""
-        return await self._stored.get(ref)
+        return await self._stored.load(ref)
 
     async def changed_at(self, ref: SessionRef) -> datetime | None:
         """When a session last changed."""
-        return await self._changed.get(ref)
+        return await self._changed.load(ref)
 
     async def save(self, session: Session, state: State) -> bool:
         """Replaces what is known of a session, its parts and addresses with it, and appends what happened to the log.
