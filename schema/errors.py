@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Self
 
 import strawberry
 from graphql import GraphQLError, VariableDefinitionNode
 
 from providers.errors import ProblemCode, SigningError, expected
-from schema.quoting import quoted, quoted_path
 
+_WORD: Final = 100
+_HEAD, _TAIL = 700, 200
+"""Characters of a message that are kept from its two ends where it has more than both."""
+_STEPS: Final = 32
+"""Steps of a path at most: no input nests deeper."""
+_CUT: Final = "…"
 _OF_GRAPHQL = ("GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST")
 """Codes of errors that graphql-core words."""
 _UNFIT = "This does not fit the schema."
@@ -132,3 +137,38 @@ def _extensions(problem: SigningError) -> dict[str, Any]:
     if problem.retry_after is not None:
         shown["retryAfterMs"] = problem.retry_after * 1000.0
     return shown
+
+
+def quoted(message: str) -> str:
+    """The message with long words cut, with at most about 900 characters, and with what cannot be printed escaped."""
+    if len(message) > _HEAD + _TAIL:
+        # Each end is cut on its own, so that what stands behind a long name is still said.
+        message = f"{_shortened(message[: 2 * _HEAD])[:_HEAD]} {_CUT} {_shortened(message[-2 * _TAIL :])[-_TAIL:]}"
+    elif len(message) > _WORD:
+        message = _shortened(message)
+    return _printable(message)
+
+
+def quoted_path(path: Iterable[object]) -> list[str]:
+    """The steps of a path, each as a short text, at most 32 of them."""
+    return [_printable(_cut(str(step))) for _, step in zip(range(_STEPS), path, strict=False)]
+
+
+def _shortened(text: str) -> str:
+    return " ".join(map(_cut, text.split(" ")))
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= _WORD else f"{word[: _WORD - 1]}{_CUT}"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(_escaped(text))
+
+
+def _escaped(text: str) -> Iterator[str]:
+    for each in text:
+        if each.isprintable():
+            yield each
+        else:
+            yield f"\\u{ord(each):04x}" if ord(each) <= 0xFFFF else f"\\U{ord(each):08x}"

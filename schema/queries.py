@@ -8,28 +8,27 @@ from gateway.auth.viewer import Viewer as ModelViewer
 from gateway.directory import Connected
 from gateway.metrics import Comparison as ModelComparison
 from gateway.signing import Eligibility as ModelEligibility
-from gateway.store import ALL, DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, event_of, parse_event_cursor
+from gateway.store import ALL, DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, parse_event_cursor
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
 from providers import model, provenance
-from providers.errors import NotFound, SigningError, TooLarge
+from providers.errors import NotFound
 from schema.context import Info
 from schema.errors import Problem
-from schema.inputs.creation import CreateSessionInput, SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
+from schema.inputs.creation import CreateSessionInput
+from schema.inputs.filters import SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
 from schema.inputs.text_rules import problems
 from schema.pagination import cursor, fingerprint, position, window
-from schema.relay import child_ref, node_id, parse_any, session_ref, spoken
+from schema.relay import Node, child_ref, find_node, find_nodes, node_id, session_ref
 from schema.scalars import Duration
+from schema.types.binding import describes, resolved
 from schema.types.connection import SessionConnection, SessionPage, SignatureConnection, SignaturePage
-from schema.types.describes import describes, resolved
 from schema.types.document import Document
 from schema.types.event import SessionEventConnection
 from schema.types.leftover import LeftoverConnection, LeftoverPage
-from schema.types.mapping import MappingReport
 from schema.types.metrics import ONE_DAY, Comparison
-from schema.types.node import Node
 from schema.types.provider import Provider
-from schema.types.session import EventPage, Session
+from schema.types.session import EventPage, MappingReport, Session
 from schema.types.webhook import DeliveryPage, WebhookDeliveryConnection
 
 
@@ -74,52 +73,8 @@ class Eligibility:
     problems: list[Problem] = resolved(_problems)
 
 
-async def _node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> object:
-    """What an id leads to. Raises ``NotFound``."""
-    kind, *keys = parse_any(text, path)
-    signing = info.context.signing
-    if kind == "Provider":
-        return signing.directory.get(keys[0], path)
-    if kind == "SessionEvent":
-        return await signing.event(event_of(keys[0], path))
-    if kind == "WebhookDelivery":
-        return await signing.delivery(keys[0], path)
-    if kind == "Leftover":
-        return await signing.leftover(keys[0], path)
-    session = await signing.session(model.SessionRef(keys[0], keys[1]))
-    found: object = session if kind == "Session" else _child(session, kind, keys[-1])
-    if found is None:
-        raise NotFound(f"There is no such {spoken(kind)} (any more).", path=path)
-    return found
-
-
-def _child(session: model.Session, kind: str, key: str) -> object:
-    match kind:
-        case "Document":
-            return session.document(key)
-        case "Participant":
-            return session.participant(key)
-        case "Signature":
-            return session.signature(key)
-        case _:
-            return session.field(key)
-
-
-async def _node_or_error(info: Info, text: str, place: int) -> object:
-    try:
-        return await _node(info, text, ("ids", str(place)))
-    except SigningError as error:
-        return error
-
-
 async def _resolve_node(info: Info, id: strawberry.ID) -> object:
-    return await _node(info, id)
-
-
-async def _resolve_nodes(info: Info, ids: list[strawberry.ID]) -> list[object]:
-    if len(ids) > info.context.first:
-        raise TooLarge(f"Ask for at most {info.context.first} nodes at once.", path=("ids",))
-    return [await _node_or_error(info, each, place) for place, each in enumerate(ids)]
+    return await find_node(info, id)
 
 
 def _resolve_viewer(info: Info) -> ModelViewer:
@@ -264,7 +219,7 @@ class Query:
     """Everything that can be asked."""
 
     node: Node | None = resolved(_resolve_node)
-    nodes: list[Node | None] = resolved(_resolve_nodes)
+    nodes: list[Node | None] = resolved(find_nodes)
     viewer: Viewer = resolved(_resolve_viewer)
     providers: list[Provider] = resolved(_resolve_providers)
     provider: Provider | None = resolved(_resolve_provider)

@@ -1,4 +1,7 @@
-"""Ids that are unique across all providers: the name of a type and the keys that lead to one of it."""
+"""Relay: global ids, the ``Node`` interface, and refetching a node by its id (https://relay.dev/graphql/objectidentification.htm).
+
+A global id is the name of a type and the keys of one object, as JSON in base64url: it needs no store to be resolved.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,11 @@ from typing import cast
 import msgspec
 import strawberry
 
-from providers.errors import Invalid
+from gateway.store import event_of
+from providers import model
+from providers.errors import Invalid, NotFound, SigningError, TooLarge
 from providers.model import SessionRef
+from schema.context import Info
 
 _LONGEST = 6000
 _REMEMBERED = 2_000
@@ -98,3 +104,55 @@ def child_ref(text: str, kind: str, path: Sequence[str] = ("id",)) -> tuple[Sess
     """The session that the thing named by an id belongs to, and its key there."""
     provider, session, key = parse(text, kind, path)
     return SessionRef(provider, session), key
+
+
+@strawberry.interface(description="Anything with an id that is unique across all providers (Relay).")
+class Node:
+    """Anything with an id."""
+
+    id: strawberry.ID
+
+
+async def find_node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> object:
+    """The object of a global id. Raises ``NotFound``."""
+    kind, *keys = parse_any(text, path)
+    signing = info.context.signing
+    if kind == "Provider":
+        return signing.directory.get(keys[0], path)
+    if kind == "SessionEvent":
+        return await signing.event(event_of(keys[0], path))
+    if kind == "WebhookDelivery":
+        return await signing.delivery(keys[0], path)
+    if kind == "Leftover":
+        return await signing.leftover(keys[0], path)
+    session = await signing.session(model.SessionRef(keys[0], keys[1]))
+    found: object = session if kind == "Session" else _child(session, kind, keys[-1])
+    if found is None:
+        raise NotFound(f"There is no such {spoken(kind)} (any more).", path=path)
+    return found
+
+
+def _child(session: model.Session, kind: str, key: str) -> object:
+    match kind:
+        case "Document":
+            return session.document(key)
+        case "Participant":
+            return session.participant(key)
+        case "Signature":
+            return session.signature(key)
+        case _:
+            return session.field(key)
+
+
+async def _node_or_error(info: Info, text: str, place: int) -> object:
+    try:
+        return await find_node(info, text, ("ids", str(place)))
+    except SigningError as error:
+        return error
+
+
+async def find_nodes(info: Info, ids: list[strawberry.ID]) -> list[object]:
+    """The objects of several global ids, an error in the place of each that is not found. Raises ``TooLarge``."""
+    if len(ids) > info.context.first:
+        raise TooLarge(f"Ask for at most {info.context.first} nodes at once.", path=("ids",))
+    return [await _node_or_error(info, each, place) for place, each in enumerate(ids)]

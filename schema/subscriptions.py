@@ -13,9 +13,9 @@ from gateway.directory import Connected
 from gateway.store import ALL, Event, parse_event_cursor
 from providers import model
 from schema.context import Info
-from schema.inputs.creation import SessionEventFilter
+from schema.inputs.filters import SessionEventFilter
 from schema.relay import session_ref
-from schema.types.describes import followed
+from schema.types.binding import followed
 from schema.types.event import SessionEvent
 from schema.types.provider import Provider
 from schema.types.session import Session

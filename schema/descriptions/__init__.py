@@ -10,8 +10,7 @@ from typing import Protocol
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
 
-from schema.descriptions.arguments import ARGUMENTS
-from schema.descriptions.inputs import INPUTS
+from schema.descriptions.inputs import ARGUMENTS, INPUTS
 from schema.descriptions.outputs import OUTPUTS
 from schema.descriptions.values import VALUES
 

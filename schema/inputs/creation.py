@@ -10,18 +10,13 @@ from strawberry.file_uploads import Upload
 
 from gateway.signing import Signing
 from gateway.signing.drafts import DocumentDraft, FieldDraft, SessionDraft
-from gateway.store import DeliveryFilter, EventFilter, StagedFile, WebhookOutcome
-from gateway.store import SessionFilter as Wanted
-from gateway.store import SignatureFilter as WantedSignatures
+from gateway.store import StagedFile
 from providers import model
-from providers.change import ChangeType
-from providers.errors import Invalid, SigningError, TooLarge
+from providers.errors import Invalid, SigningError
 from providers.orders import ParticipantOrder, SignatureOrder
-from schema.relay import child_ref, session_ref
+from schema.relay import child_ref
 from schema.scalars import Duration, Json
 from schema.transport.multipart import FilePart
-
-_MOST_FOLLOWED = 1_000
 
 
 async def stage(signing: Signing, file: Upload) -> StagedFile:
@@ -30,90 +25,6 @@ async def stage(signing: Signing, file: Upload) -> StagedFile:
     if not isinstance(part, FilePart):
         raise Invalid("Send the file itself, in a multipart request.", path=("file",))
     return await signing.upload(part.pieces(), filename=part.filename, media_type=part.content_type)
-
-
-@strawberry.input
-class SessionFilter:
-    """Which sessions are meant."""
-
-    providers: list[str] | None = None
-    kinds: list[model.SessionKind] | None = None
-    statuses: list[model.SessionStatus] | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    due_from: datetime | None = None
-    due_to: datetime | None = None
-    title_contains: str | None = strawberry.field(default=None, description="Case-insensitive part of the title.")
-    reference: str | None = None
-    participant_email: str | None = None
-    updated_from: datetime | None = strawberry.field(
-        default=None, description="Bounds of time are inclusive on both sides, here and above."
-    )
-    updated_to: datetime | None = None
-    exclude_statuses: list[model.SessionStatus] | None = strawberry.field(
-        default=None, description="Deleted sessions are left out unless statuses names DELETED."
-    )
-
-    def wanted(self) -> Wanted:
-        """The filter in the gateway's words."""
-        lists: Any = {name: tuple(value) for name, value in vars(self).items() if isinstance(value, list)}
-        return Wanted(**(vars(self) | lists))
-
-
-@strawberry.input
-class SessionEventFilter:
-    """Which events are meant."""
-
-    session_ids: list[strawberry.ID] | None = None
-    providers: list[str] | None = None
-    types: list[ChangeType] | None = None
-    to_statuses: list[model.SessionStatus] | None = None
-
-    def wanted(self) -> EventFilter:
-        """The filter in the gateway's words. Raises ``Invalid``."""
-        if self.session_ids is not None and len(self.session_ids) > _MOST_FOLLOWED:
-            raise TooLarge(f"Follow at most {_MOST_FOLLOWED} sessions by their ids.", path=("filter", "sessionIds"))
-        refs = None
-        if self.session_ids is not None:
-            refs = frozenset(
-                session_ref(each, ("filter", "sessionIds", str(place))) for place, each in enumerate(self.session_ids)
-            )
-        return EventFilter(
-            sessions=refs,
-            providers=None if self.providers is None else frozenset(self.providers),
-            types=None if self.types is None else frozenset(self.types),
-            to_statuses=None if self.to_statuses is None else frozenset(self.to_statuses),
-        )
-
-
-@strawberry.input
-class SignatureFilter:
-    """Which signatures are meant."""
-
-    providers: list[str] | None = None
-    document: str | None = None
-    thread: str | None = None
-    tags: list[str] | None = None
-    signed_from: datetime | None = None
-    signed_to: datetime | None = None
-
-    def wanted(self) -> WantedSignatures:
-        """The filter in the gateway's words."""
-        return WantedSignatures(**vars(self))
-
-
-@strawberry.input
-class WebhookDeliveryFilter:
-    """Which deliveries are meant."""
-
-    providers: list[str] | None = None
-    outcomes: list[WebhookOutcome] | None = None
-    received_from: datetime | None = None
-    received_to: datetime | None = None
-
-    def wanted(self) -> DeliveryFilter:
-        """The filter in the gateway's words."""
-        return DeliveryFilter(**vars(self))
 
 
 @strawberry.input(description="Exactly one of upload, file and document.")

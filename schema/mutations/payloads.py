@@ -18,7 +18,7 @@ from gateway.store import StagedFile as ModelStagedFile
 from providers import model
 from providers.errors import SigningError, expected
 from schema.errors import Problem
-from schema.types.describes import describes, resolved
+from schema.types.binding import describes, resolved
 from schema.types.document import Document, SignatureField
 from schema.types.leftover import Leftover
 from schema.types.participant import Participant

@@ -27,7 +27,7 @@ from schema.mutations.payloads import (
     expected_failures_as_problems,
 )
 from schema.relay import child_id, child_ref, node_id, parse, session_ref
-from schema.types.describes import resolved
+from schema.types.binding import resolved
 
 _SESSION = ("input", "session")
 

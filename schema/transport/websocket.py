@@ -21,9 +21,8 @@ from gateway.auth.refusal import Unauthenticated
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import LiveSettings
 from providers.errors import TooLarge, TooMany
-from schema.errors import Refused, told
+from schema.errors import Refused, quoted, told
 from schema.execution import encode
-from schema.quoting import quoted
 from schema.transport.connections import Connections, at_once
 from schema.transport.operations import ENDED, Operations
 from schema.transport.request import Body, Request, Unreadable

@@ -16,7 +16,7 @@ from providers import model
 from schema.context import Info
 from schema.errors import Problem
 from schema.pagination import PageInfo, Window, cursor, fingerprint
-from schema.types.describes import describes, resolved
+from schema.types.binding import describes, resolved
 from schema.types.session import Session
 from schema.types.signature import Signature
 

@@ -2,25 +2,88 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from gateway.directory import Connected
+from gateway.web.links import Link
 from providers import model
 from schema.context import Info
-from schema.relay import child_id
+from schema.relay import Node, child_id
 from schema.scalars import Duration
-from schema.types.belonging import field_document_of, participant_of, provider_of, session_of
-from schema.types.describes import describes, resolved
-from schema.types.download import TEN_MINUTES, Download, Linked
-from schema.types.node import Node
+from schema.types.binding import describes, resolved
 from schema.types.provider import Provider
 
 if TYPE_CHECKING:
     from schema.types.participant import Participant
     from schema.types.session import Session
     from schema.types.signature import Signature
+
+
+TEN_MINUTES = Duration.of(timedelta(minutes=10), "PT10M")
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A link, and what the bytes behind it are called."""
+
+    link: Link
+    filename: str | None
+    media_type: str | None
+
+
+def _url(root: strawberry.Parent[Linked]) -> str:
+    return root.link.url
+
+
+def _expires_at(root: strawberry.Parent[Linked]) -> datetime:
+    return root.link.expires_at
+
+
+@strawberry.type
+@describes(Linked)
+class Download:
+    """A link to bytes that needs no other credential."""
+
+    url: str = resolved(_url, pure=True)
+    expires_at: datetime = resolved(_expires_at, pure=True)
+    filename: str | None
+    media_type: str | None
+
+
+def provider_of(root: strawberry.Parent[model.Document | model.Signature], info: Info) -> Connected:
+    """The provider that has it."""
+    return info.context.signing.directory.get(root.session.provider)
+
+
+async def session_of(
+    root: strawberry.Parent[model.Document | model.Participant | model.Signature], info: Info
+) -> model.Session:
+    """The session that it belongs to."""
+    return await info.context.signing.session(root.session)
+
+
+async def document_of(root: strawberry.Parent[model.Signature], info: Info) -> model.Document | None:
+    """The document that it is on."""
+    session = await info.context.signing.session(root.session)
+    return None if root.document is None else session.document(root.document)
+
+
+async def field_document_of(root: strawberry.Parent[model.Field], info: Info) -> model.Document:
+    """The document that a field is on; where it was removed since the field was read, that it is gone."""
+    session = await info.context.signing.session(root.session)
+    return session.document(root.document) or model.Document(
+        session=root.session, key=root.document, role=model.DocumentRole.TO_SIGN, status=model.DocumentStatus.DELETED
+    )
+
+
+async def participant_of(root: strawberry.Parent[model.Signature | model.Field], info: Info) -> model.Participant | None:
+    """The person whose it is."""
+    session = await info.context.signing.session(root.session)
+    return None if root.participant is None else session.participant(root.participant)
 
 
 def _id(root: strawberry.Parent[model.Document]) -> strawberry.ID:

@@ -12,10 +12,9 @@ from providers import model
 from providers.change import ChangeType
 from schema.context import Info
 from schema.pagination import PageInfo
-from schema.relay import node_id
-from schema.types.describes import describes, resolved
+from schema.relay import Node, node_id
+from schema.types.binding import describes, resolved
 from schema.types.document import Document
-from schema.types.node import Node
 from schema.types.participant import Participant
 from schema.types.session import EventPage, Session
 from schema.types.signature import Signature

@@ -11,7 +11,7 @@ from gateway import metrics
 from providers.capability import Operation
 from schema.context import Info
 from schema.scalars import Duration
-from schema.types.describes import describes, resolved
+from schema.types.binding import describes, resolved
 
 if TYPE_CHECKING:
     from schema.types.provider import Provider

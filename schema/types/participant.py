@@ -9,10 +9,9 @@ import strawberry
 
 from providers import model
 from schema.context import Info
-from schema.relay import child_id
-from schema.types.belonging import session_of
-from schema.types.describes import describes, resolved
-from schema.types.node import Node
+from schema.relay import Node, child_id
+from schema.types.binding import describes, resolved
+from schema.types.document import session_of
 
 if TYPE_CHECKING:
     from schema.types.session import Session

@@ -19,11 +19,10 @@ from providers.http.health import HealthState
 from providers.model import SessionKind, SessionStatus
 from schema.context import Info
 from schema.errors import Problem
-from schema.relay import node_id
+from schema.relay import Node, node_id
 from schema.scalars import Duration, Json
-from schema.types.describes import describes, resolved
+from schema.types.binding import describes, resolved
 from schema.types.metrics import ONE_DAY, ProviderMetrics
-from schema.types.node import Node
 
 
 @strawberry.type

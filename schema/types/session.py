@@ -12,16 +12,15 @@ import strawberry
 from gateway.directory import Connected
 from gateway.signing.following import EventList
 from gateway.store import Event, parse_event_cursor
-from providers import model
+from providers import model, provenance
 from providers.capability import Operation
 from providers.errors import Invalid
 from schema.context import Info
 from schema.pagination import PageInfo, Window, window
-from schema.relay import node_id
+from schema.relay import Node, node_id
 from schema.scalars import Duration, Json
-from schema.types.describes import PURE, describes, resolved
+from schema.types.binding import PURE, describes, resolved
 from schema.types.document import Document, SignatureField
-from schema.types.node import Node
 from schema.types.participant import Participant
 from schema.types.provider import Provider
 from schema.types.signature import Signature
@@ -163,3 +162,33 @@ class Session(Node):
     events: Annotated[SessionEventConnection, strawberry.lazy("schema.types.event")] = resolved(_events)
     freshness: Freshness = resolved(_freshness)
     native: Json | None = resolved(_native, "The provider's last payload, unchanged. Needs the scope native:read.")
+
+
+def _native_value(root: strawberry.Parent[provenance.FieldProvenance]) -> Json:
+    return Json(root.native_value)
+
+
+def _value(root: strawberry.Parent[provenance.FieldProvenance]) -> Json:
+    return Json(root.value)
+
+
+@strawberry.type
+@describes(provenance.FieldProvenance)
+class MappingRule:
+    """A value of the provider's, a value of ours, and the rule between them."""
+
+    native: str
+    native_value: Json | None = resolved(_native_value, pure=True)
+    field: str
+    value: Json | None = resolved(_value, pure=True)
+    rule: str
+
+
+@strawberry.type
+@describes(provenance.MappingReport)
+class MappingReport:
+    """How a session came of its native payload; unmapped names every native field that no rule used."""
+
+    session: Session
+    rules: list[MappingRule]
+    unmapped: list[str]

@@ -10,13 +10,10 @@ import strawberry
 from providers import model, verification
 from providers.verification import VerificationStatus
 from schema.context import Info
-from schema.relay import child_id
+from schema.relay import Node, child_id
 from schema.scalars import Duration
-from schema.types.belonging import document_of, participant_of, provider_of, session_of
-from schema.types.describes import describes, resolved
-from schema.types.document import Document
-from schema.types.download import TEN_MINUTES, Download, Linked
-from schema.types.node import Node
+from schema.types.binding import describes, resolved
+from schema.types.document import TEN_MINUTES, Document, Download, Linked, document_of, participant_of, provider_of, session_of
 from schema.types.participant import Participant
 from schema.types.provider import Provider
 

@@ -13,9 +13,8 @@ from providers import model
 from schema.context import Info
 from schema.errors import Problem
 from schema.pagination import PageInfo
-from schema.relay import node_id
-from schema.types.describes import describes, resolved
-from schema.types.node import Node
+from schema.relay import Node, node_id
+from schema.types.binding import describes, resolved
 from schema.types.session import Session
 
 

@@ -17,7 +17,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.root import NamedOperation, Schema
 from schema.scalars import SCALARS
-from schema.types.describes import describes, followed, resolved
+from schema.types.binding import describes, followed, resolved
 
 
 @strawberry.enum

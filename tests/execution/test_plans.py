@@ -31,7 +31,7 @@ from schema.execution import Answer, Plan, Plans, encode
 from schema.execution.compiler.resolvers import Attribute
 from schema.execution.fragment_cache import unchanging
 from schema.relay import node_id
-from schema.types.describes import describes, resolved
+from schema.types.binding import describes, resolved
 
 SESSION = node_id("Session", "acme", KEYS[0])
 ASKED: ContextVar[str] = ContextVar("asked", default="nobody")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 from schema import schema
-from schema.descriptions.arguments import ARGUMENTS
-from schema.descriptions.inputs import INPUTS
+from schema.descriptions.inputs import ARGUMENTS, INPUTS
 from schema.descriptions.outputs import OUTPUTS
 from schema.descriptions.values import VALUES
 

@@ -22,7 +22,7 @@ from schema.context import Context, Info
 from schema.root import Schema
 from schema.transport.connections import Connections
 from schema.transport.endpoint import Endpoint
-from schema.types.describes import followed
+from schema.types.binding import followed
 
 
 @dataclass
