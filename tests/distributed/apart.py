@@ -24,10 +24,12 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.config import parse
+from gateway.server import uvicorn_server
 from providers.clock import Clock
 from providers.sandbox.app import Fault, Sandbox
 from providers.sandbox.certificate_authority import sample_pdf
 from providers.sandbox.server import serving
+from tests.servers import create_database
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = "problems { code message path retryable }"
@@ -45,6 +47,7 @@ INPUTS = {
     "saveSignature": ("SaveSignatureInput", "signature { id version }"),
 }
 _READS = frozenset({"GET", "HEAD"})
+_SQLITE = "sqlite:///"
 _NO_WRITES = ("/_sandbox", "/auth/", "/identity/")
 
 
@@ -244,7 +247,7 @@ def toml(table: Mapping[str, Any]) -> str:
 def configuration(
     folder: Path, port: int, providers: Sequence[Mapping[str, Any]], sections: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """A configuration that keeps everything in one folder, which several gateways may share."""
+    """A configuration that keeps everything in one folder, which several gateways may share; its database is there."""
     table: dict[str, Any] = {
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}"},
         "database": {"url": f"sqlite:///{folder / 'countersign.db'}"},
@@ -253,6 +256,8 @@ def configuration(
     }
     for section, values in sections.items():
         table[section] = {**table.get(section, {}), **values}
+    if table["database"]["url"].startswith(_SQLITE):
+        create_database(Path(table["database"]["url"].removeprefix(_SQLITE)))
     return table | {"providers": list(providers)}
 
 
@@ -281,7 +286,7 @@ async def inside(
     port = free_port()
     settings = parse(configuration(folder, port, providers, sections), {})
     async with (
-        serving(create_app(settings, clock), port=port) as address,
+        uvicorn_server.serving(create_app(settings, clock), port=port) as address,
         httpx.AsyncClient(base_url=address, timeout=60) as client,
     ):
         yield Client(folder, client)

@@ -25,6 +25,7 @@ from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import Authority, sample_pdf
 from providers.sandbox.server import serving
+from tests.servers import create_database
 
 LONG = 30.0
 NOW = "PT0S"
@@ -338,6 +339,7 @@ async def scene(
                 reached = await stack.enter_async_context(serving(relays[kind]))
             tables.append(dict(sandbox.settings(reached)))
         port = free_port()
+        create_database(folder / "countersign.db")
         settings = configuration(folder, port, authority, tables, changes or {})
         address = await stack.enter_async_context(serving_gateway(create_app(settings, clock), settings))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))

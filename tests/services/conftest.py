@@ -34,11 +34,8 @@ def template(dialect: str, request: pytest.FixtureRequest) -> Template:
 
 
 @pytest.fixture
-async def sqlite_template(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Copied:
-    file = tmp_path_factory.getbasetemp() / "template.db"
-    if not file.exists():
-        await (await Store.open(SecretStr(f"sqlite:///{file}"))).close()
-    return Copied(file, tmp_path)
+def sqlite_template(tmp_path: Path) -> Copied:
+    return Copied(tmp_path)
 
 
 @pytest.fixture(scope="session")

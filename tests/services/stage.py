@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -39,6 +38,7 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
+from tests.servers import create_database
 
 START = datetime(2026, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
 
@@ -88,18 +88,17 @@ def examples(count: int) -> settings:
 
 @dataclass(frozen=True)
 class Copied:
-    """A file that is migrated, of which every store has a copy. ``folder`` is for all else."""
+    """A file for every store. ``folder`` is for all else."""
 
-    file: Path
     folder: Path
 
     @asynccontextmanager
     async def copied(self) -> AsyncIterator[str]:
         """The address of an empty database, for gateways to share."""
         with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "store.db"
-            shutil.copy(self.file, copy)
-            yield f"sqlite:///{copy}"
+            file = Path(folder) / "store.db"
+            create_database(file)
+            yield f"sqlite:///{file}"
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[Store]:

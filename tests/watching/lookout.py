@@ -25,6 +25,7 @@ from providers.model import ChangeSource, Session, SessionRef
 from providers.registry import load, load_sandbox
 from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import Authority
+from tests.servers import create_database
 
 sys.path.append(str(Path(__file__).parents[1] / "contract"))
 sys.path.append(str(Path(__file__).parents[1] / "distributed"))
@@ -171,6 +172,7 @@ async def lookout(
     time = clock or Leap()
     async with AsyncExitStack() as stack:
         sandboxes, tables = await stack.enter_async_context(sandboxes_of(kinds, authority, time, changes))
+        create_database(folder / "countersign.db")
         settings = configured(folder, tables, **(sections or {}))
         others = {}
         for each in tables:

@@ -30,7 +30,7 @@ def looks(seal: Guarded) -> int:
 
 
 def holder(gateway: Gateway) -> str | None:
-    return next((owner for (owner,) in gateway.sync.list_rows("select owner from lease")), None)
+    return next((owner for (owner,) in gateway.rows("select owner from lease")), None)
 
 
 async def moved(gateway: Gateway, former: str | None) -> float:
