@@ -27,7 +27,7 @@ from providers import registry
 from providers.clock import Clock
 from providers.errors import ConfigurationError, SigningError
 from providers.sandbox.app import People
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from schema import schema as sdl
 
 app = typer.Typer(
@@ -163,7 +163,7 @@ async def _expire_cursors(settings: Settings) -> None:
 
 
 async def _run_sandboxes(kinds: tuple[str, ...], people: People) -> None:
-    async with sandboxes(kinds, Authority(), people) as running:
+    async with sandboxes(kinds, CertificateAuthority(), people) as running:
         for name, (address, _) in running.items():
             out.print(f"{name}: {address}   control: {address}/_sandbox/sessions")
         out.print("Ctrl+C ends.")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from providers import registry
-from providers.adapter import Adapter, Provider
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Operation, Support
 from providers.clock import Clock
 from providers.errors import NotFound, Unsupported
+from providers.registry import Provider
 from providers.settings import ProviderSettings
 
 

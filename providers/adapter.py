@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar, Self
-
-from pydantic import BaseModel
 
 from providers.capability import Capabilities, Operation, Support
 from providers.clock import Clock
-from providers.containment import ENDING, MAKING, Containment, contained
-from providers.decoding.keys import token
+from providers.containment import ENDING_VERBS, RECORDING_VERBS, Containment, contain_failures
 from providers.errors import Invalid, Unsupported
-from providers.http.client import Http
-from providers.http.credentials import Authorization, Token
+from providers.http.client import HttpClient
+from providers.http.credentials import Auth, Credentials, CredentialState, Token
 from providers.http.health import Health
-from providers.http.message.response import Fault, Reply
-from providers.http.metering import VERBS, told
+from providers.http.message.response import ErrorDetail, Response
+from providers.http.message.url import is_token
+from providers.http.metering import OPERATION_BY_VERB, metered
 from providers.http.transport import Transport
-from providers.model import Content, Document, Field, Listed, Page, Participant, Session, Signature, SigningOrder, Statistics
+from providers.model import Content, Document, Field, ListRow, Page, Participant, Session, Signature, SigningOrder, Statistics
 from providers.orders import (
     DocumentChange,
     DocumentOrder,
@@ -35,61 +31,13 @@ from providers.orders import (
     Order,
     ParticipantChange,
     ParticipantOrder,
-    Pivot,
     SessionChange,
     SignatureOrder,
-    Step,
 )
 from providers.provenance import Rule
+from providers.saga import Pivot, Step, Steps
 from providers.settings import ProviderSettings
 from providers.webhook import Hint, WebhookSettings
-
-
-class CredentialState(StrEnum):
-    """Whether the provider accepts our credentials."""
-
-    CONNECTED = "CONNECTED"
-    AUTHORIZATION_REQUIRED = "AUTHORIZATION_REQUIRED"
-    EXPIRED = "EXPIRED"
-    REFUSED = "REFUSED"
-    UNKNOWN = "UNKNOWN"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """State of our credentials at a provider; ``expires_at`` where they end by themselves."""
-
-    state: CredentialState
-    expires_at: datetime | None = None
-    note: str | None = None
-
-
-class Steps:
-    """What a write of several calls has made so far, in order, so that it can be unmade.
-
-    ``pivot`` is set once people may have been invited: then it is rolled forward. ``result`` is what it came to, once it
-    can only be finished.
-    """
-
-    def __init__(self) -> None:
-        self.made: list[Step] = []
-        self.pivot: Pivot | None = None
-        self.result: Session | None = None
-
-    async def will(self, name: str) -> None:
-        """Records that something is about to be made which could not be found if no answer came. ``did`` follows."""
-
-    async def did(self, name: str, key: str) -> None:
-        """Records that something now exists at the provider. Called right after the call that made it."""
-        self.made.append(Step(name, key))
-
-    async def pass_pivot(self, pivot: Pivot) -> None:
-        """Records what it takes to roll the write forward. Called right before the first call that may invite people."""
-        self.pivot = pivot
-
-    async def replaced(self, result: Session, old: Sequence[Step]) -> None:
-        """Records that from now on the write is finished, not undone: ``result`` stays, and ``old`` has to go."""
-        self.made, self.result = list(old), result
 
 
 class Adapter:
@@ -106,26 +54,30 @@ class Adapter:
     def __init_subclass__(cls, **named: Any) -> None:
         """Calls are counted by the verb that they were made for, and what breaks in a verb is the provider's failure."""
         super().__init_subclass__(**named)
-        for name in VERBS.keys() & vars(cls).keys():
-            setattr(cls, name, told(vars(cls)[name], VERBS[name]))
-        recorded = {name for name in ENDING if cls.capabilities.support(VERBS[name]) is Support.COMPOSED}
-        for name in (VERBS.keys() | {"begin_authorization", "complete_authorization"}) & vars(cls).keys() - MAKING - recorded:
-            setattr(cls, name, contained(vars(cls)[name]))
+        for name in OPERATION_BY_VERB.keys() & vars(cls).keys():
+            setattr(cls, name, metered(vars(cls)[name], OPERATION_BY_VERB[name]))
+        recorded = {name for name in ENDING_VERBS if cls.capabilities.support(OPERATION_BY_VERB[name]) is Support.COMPOSED}
+        for name in (OPERATION_BY_VERB.keys() | {"begin_authorization", "complete_authorization"}) & vars(
+            cls
+        ).keys() - RECORDING_VERBS - recorded:
+            setattr(cls, name, contain_failures(vars(cls)[name]))
 
     def __init__(self, settings: ProviderSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
         """``transport`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""
         self.settings = settings
         self.clock = clock or Clock()
         self.containment = Containment(settings.name)
-        self.http = Http(settings, authorization=self.authorization(), fault=self.fault, transport=transport, clock=self.clock)
+        self.http = HttpClient(
+            settings, authorization=self.authorization(), parse_error=self.parse_error, transport=transport, clock=self.clock
+        )
 
-    def authorization(self) -> Authorization | None:
+    def authorization(self) -> Auth | None:
         """How calls prove who we are; None where the provider asks for nothing."""
         return None
 
-    def fault(self, reply: Reply) -> Fault:
+    def parse_error(self, reply: Response) -> ErrorDetail:
         """What the body of a failed call says, where the provider's errors have a shape."""
-        return Fault()
+        return ErrorDetail()
 
     async def close(self) -> None:
         """Closes connections; the adapter is of no use afterwards."""
@@ -142,9 +94,9 @@ class Adapter:
         """How the last calls went."""
         return self.http.health
 
-    def heard(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
+    def subscribe_health(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
         """Calls ``listener`` whenever health or credentials may have changed, but for what changes by time alone."""
-        return self.http.heard(listener)
+        return self.http.subscribe_health(listener)
 
     @property
     def credentials(self) -> Credentials:
@@ -156,18 +108,18 @@ class Adapter:
         """How deliveries are proven to be the provider's; None where it sends none."""
         return None
 
-    def read_webhook(self, body: bytes) -> Hint:
+    def parse_webhook(self, body: bytes) -> Hint:
         """What a genuine delivery says. Raises ``Invalid`` for a body that is none of this provider's."""
         raise _unsupported(Operation.WEBHOOKS)
 
-    def has_key(self, key: str) -> bool:
+    def is_valid_key(self, key: str) -> bool:
         """Whether this provider can have a session of that key, by its form alone: one session has one key, as it is written.
 
         No call is made for any other: a key becomes a part of an address.
         """
-        return token(key)
+        return is_token(key)
 
-    def check(self, order: Order) -> Iterator[Invalid]:
+    def validate_order(self, order: Order) -> Iterator[Invalid]:
         """What this provider would refuse in an order, beyond its capabilities and limits. Calls nobody."""
         yield from ()
 
@@ -184,8 +136,8 @@ class Adapter:
         """A slice of all sessions, newest first. May begin before ``offset`` where pages are numbered."""
         raise _unsupported(Operation.LIST_SESSIONS)
 
-    @contained
-    def read_row(self, row: Listed) -> Session:
+    @contain_failures
+    def read_row(self, row: ListRow) -> Session:
         """Reads what a row of the list tells. Raises ``Misbehaved`` for one that cannot be read."""
         return row.read()
 
@@ -280,7 +232,7 @@ class Adapter:
         """Stores a signature or its next version; the record is a session with one signature."""
         raise _unsupported(Operation.SAVE_SIGNATURE)
 
-    async def find_saved(self, order: SignatureOrder) -> Session | None:
+    async def find_saved_signature(self, order: SignatureOrder) -> Session | None:
         """What a ``save_signature`` came to whose answer was lost: the record, where it is what the order says."""
         raise _unsupported(Operation.SAVE_SIGNATURE)
 
@@ -292,11 +244,11 @@ class Adapter:
         """The signatures of a session."""
         raise _unsupported(Operation.LIST_SIGNATURES)
 
-    async def undo(self, step: Step) -> None:
+    async def compensate(self, step: Step) -> None:
         """Compensates a step. Something that is gone already counts as unmade."""
         raise _unsupported(Operation.DELETE_SESSION)
 
-    async def invited(self, step: Step) -> bool:
+    async def has_invited(self, step: Step) -> bool:
         """Whether people were invited to what a step has made, or have acted on it: then it is not compensated."""
         return False
 
@@ -308,7 +260,7 @@ class Adapter:
         """
         return None
 
-    async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
+    async def find_by_marker(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """What exists at the provider that carries this marker, so that an unanswered call can be undone.
 
         Raises ``Unsupported``, naming what may be left, where the provider has no room for markers or cannot be
@@ -334,24 +286,3 @@ class Adapter:
 def _unsupported(operation: Operation) -> Unsupported:
     verb = "send webhooks" if operation is Operation.WEBHOOKS else operation.lower().replace("_", " ")
     return Unsupported(f"This provider cannot {verb}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """The registry's record of one kind of provider.
-
-    ``settings`` is what a configuration says about one, ``options`` what ``createSession`` takes under
-    ``options``, ``participant_options`` what each participant takes there.
-    """
-
-    kind: str
-    display_name: str
-    adapter: type[Adapter]
-    settings: type[ProviderSettings]
-    options: type[BaseModel]
-    participant_options: type[BaseModel]
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this kind of provider can do."""
-        return self.adapter.capabilities

@@ -76,7 +76,7 @@ class Limits:
     reference: int | None = field(default=None, metadata={"unit": "characters"})
     due_in: int | None = field(default=None, metadata={"unit": "days"})
 
-    def stated(self) -> Iterator[tuple[str, float, str]]:
+    def items(self) -> Iterator[tuple[str, float, str]]:
         """Name, value and unit of every limit that the provider states."""
         for item in fields(self):
             value = getattr(self, item.name)
@@ -105,7 +105,7 @@ class Capabilities:
     reminders: bool = False
     limits: Limits = field(default_factory=Limits)
 
-    def possible(self, operation: Operation, status: SessionStatus) -> bool:
+    def allows(self, operation: Operation, status: SessionStatus) -> bool:
         """Whether an operation can be done with a session in this status."""
         capability = self.operations.get(operation)
         if capability is None or capability.support is Support.UNSUPPORTED:

@@ -49,9 +49,9 @@ class _Part(Protocol):
 P = TypeVar("P", bound=_Part)
 
 
-def same(known: Session, seen: Session) -> bool:
+def is_unchanged(known: Session, seen: Session) -> bool:
     """Whether two sightings tell the same, whenever and however each was made."""
-    return seen.told == known.told
+    return seen.content == known.content
 
 
 def changes(known: Session | None, seen: Session) -> tuple[Change, ...]:

@@ -15,24 +15,26 @@ from inspect import iscoroutinefunction
 from traceback import walk_tb
 from typing import Any, Final
 
-from providers.errors import InDoubt, Misbehaved, SigningError, expected
+from providers.errors import InDoubt, Misbehaved, SigningError, expected_errors
 
-READING: Final = frozenset(
+READ_VERBS: Final = frozenset(
     {
         "fetch_session",
         "list_sessions",
         "read_row",
         "fetch_statistics",
         "list_signatures",
-        "trace",
-        "check",
+        "find_by_marker",
+        "validate_order",
         "begin_authorization",
     }
 )
 """The verbs that change nothing at a provider."""
-MAKING: Final = frozenset({"create_session", "duplicate_session", "recreate_session", "add_document", "save_signature"})
+RECORDING_VERBS: Final = frozenset(
+    {"create_session", "duplicate_session", "recreate_session", "add_document", "save_signature"}
+)
 """The verbs that call back whoever asks: what breaks there, in the store or in an upload, is not the provider's failure."""
-ENDING: Final = frozenset({"cancel_session", "delete_session"})
+ENDING_VERBS: Final = frozenset({"cancel_session", "delete_session"})
 """The verbs that call back as well where they take several calls."""
 _MOST_PLACES: Final = 100
 _log = logging.getLogger("countersign.providers")
@@ -53,14 +55,14 @@ class Containment:
         except (SigningError, MemoryError):
             raise
         except Exception as error:
-            if expected(error):
+            if expected_errors(error):
                 raise
             raise self._error(verb, error) from error
 
     def _error(self, verb: str, error: Exception) -> SigningError:
         trace = self._traced(verb, error)
         what = f"{self._provider} answered what the gateway cannot handle. Name the trace id {trace} to whoever runs it."
-        if verb in READING:
+        if verb in READ_VERBS:
             return Misbehaved(what, provider=self._provider, trace_id=trace)
         return InDoubt(f"{what} It may have happened all the same.", provider=self._provider, trace_id=trace)
 
@@ -76,7 +78,7 @@ class Containment:
         return trace
 
 
-def contained(verb: Callable[..., Any]) -> Callable[..., Any]:
+def contain_failures(verb: Callable[..., Any]) -> Callable[..., Any]:
     """The same verb of an adapter, whose unexpected failures are those of its provider."""
     name = verb.__name__
     if iscoroutinefunction(verb):

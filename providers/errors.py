@@ -201,7 +201,7 @@ class ConfigurationError(Exception):
     """The configuration cannot be used. The message names every wrong key and its remedy."""
 
 
-def of_code(code: ProblemCode) -> type[SigningError]:
+def error_class(code: ProblemCode) -> type[SigningError]:
     """The most general class of errors with this code."""
     waiting: list[type[SigningError]] = [SigningError]
     for kind in waiting:
@@ -211,11 +211,11 @@ def of_code(code: ProblemCode) -> type[SigningError]:
     raise KeyError(code)
 
 
-def expected(error: BaseException) -> list[SigningError]:
+def expected_errors(error: BaseException) -> list[SigningError]:
     """The expected failures in an error or a group of errors; empty where something unexpected is among them."""
     if isinstance(error, SigningError):
         return [error]
     if not isinstance(error, BaseExceptionGroup):
         return []
-    found = [expected(each) for each in error.exceptions]
+    found = [expected_errors(each) for each in error.exceptions]
     return [each for part in found for each in part] if all(found) else []

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from providers.model import DeliveryMethod, DocumentRole, ReminderFrequency, Session, SigningOrder
+from providers.model import DeliveryMethod, DocumentRole, ReminderFrequency, SigningOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,27 +86,6 @@ class SignatureOrder:
     comment: str | None = None
     created_by: str | None = None
     tags: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something that a write of several calls has made at a provider: what it is, and its key there."""
-
-    name: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pivot:
-    """Pivot of a saga: the call after it may invite people, so from there on the saga is rolled forward.
-
-    ``session`` is what the saga makes, as far as the provider will not tell it again, ``plan`` (JSON) what else the
-    adapter needs to finish it, and ``original`` the session that it replaces.
-    """
-
-    session: Session
-    plan: Mapping[str, object] = field(default_factory=dict, repr=False)
-    original: Session | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

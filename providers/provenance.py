@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
-from providers.decoding.json import shown
+from providers.decoding.json import displayable
 from providers.model import Session
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def explain(session: Session, rules: Sequence[Rule]) -> MappingReport:
     """What the rules make of a session's payload."""
     explained: list[FieldProvenance] = []
     unmapped: list[str] = []
-    for leaf in _leaves(shown(session.native)):
+    for leaf in _leaves(displayable(session.native)):
         found = [each for rule in rules if rule.native == leaf.pattern for each in _explained(session, rule, leaf)]
         explained += found
         if not found and not _empty_above(leaf, rules):

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from providers.adapter import Provider
+from pydantic import BaseModel
+
+from providers.adapter import Adapter
+from providers.capability import Capabilities
+from providers.settings import ProviderSettings
 
 if TYPE_CHECKING:
     from providers.sandbox.app import Sandbox
 
 NAMES = ("easyink", "persist", "seal", "signicat")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The registry's record of one kind of provider.
+
+    ``settings`` is what a configuration says about one, ``options`` what ``createSession`` takes under
+    ``options``, ``participant_options`` what each participant takes there.
+    """
+
+    kind: str
+    display_name: str
+    adapter: type[Adapter]
+    settings: type[ProviderSettings]
+    options: type[BaseModel]
+    participant_options: type[BaseModel]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this kind of provider can do."""
+        return self.adapter.capabilities
 
 
 def load(kind: str) -> Provider:

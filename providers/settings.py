@@ -10,27 +10,26 @@ from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from providers.decoding.keys import segment_is_safe
 from providers.errors import NotFound
-from providers.http.message.url import base_address, path_template, segment, whole_address
+from providers.http.message.url import is_safe_segment, path_template_errors, quote_segment, validate_base_url, validate_url
 
 TransportName = Literal["http1", "httpx"]
 _MOST_SECONDS: Final = 100 * 366 * 86_400.0
-MOST_NUMBER: Final = 2**53
+MAX_NUMBER: Final = 2**53
 """The largest number that JSON and a float have in common."""
 _UNSENDABLE: Final = frozenset({"Cc", "Cs"})
-HttpUrl = Annotated[str, AfterValidator(base_address)]
+HttpUrl = Annotated[str, AfterValidator(validate_base_url)]
 """An address that paths are put behind."""
-HttpQueryUrl = Annotated[str, AfterValidator(whole_address)]
+HttpQueryUrl = Annotated[str, AfterValidator(validate_url)]
 """An address that is called as it is, and may have a query."""
 
 
-def bounded(value: object) -> object:
+def validate_bounds(value: object) -> object:
     """A value of the configuration: numbers small enough to be computed with, texts that can be sent. Raises ``ValueError``."""
     if isinstance(value, float) and not abs(value) <= _MOST_SECONDS:
         raise ValueError("must be a number of at most a hundred years in seconds (3162240000)")
-    if isinstance(value, int) and abs(value) > MOST_NUMBER:
-        raise ValueError(f"must be a number of at most {MOST_NUMBER}")
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise ValueError(f"must be a number of at most {MAX_NUMBER}")
     if not all(map(_is_line, _texts(value))):
         raise ValueError("must be one line of text in UTF-8: look for a line break at its end, or another control character")
     return value
@@ -84,7 +83,7 @@ class ProviderSettings(BaseModel):
     max_answer_bytes: int = Field(default=32 * 2**20, ge=1024)
     paths: dict[str, str] = Field(default_factory=dict)
 
-    _bounded = field_validator("*")(bounded)
+    _bounded = field_validator("*")(validate_bounds)
 
     @field_validator("paths")
     @classmethod
@@ -92,7 +91,7 @@ class ProviderSettings(BaseModel):
         known = ", ".join(sorted(cls.PATHS)) or "none"
         mistakes = [f"{name} unknown; this provider has {known}" for name in sorted(paths.keys() - cls.PATHS.keys())]
         for name in paths.keys() & cls.PATHS.keys():
-            mistakes += [f"{name} {mistake}" for mistake in path_template(paths[name], cls.PATHS[name])]
+            mistakes += [f"{name} {mistake}" for mistake in path_template_errors(paths[name], cls.PATHS[name])]
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return paths
@@ -116,9 +115,9 @@ class ProviderSettings(BaseModel):
 def _filled(template: str, keys: Iterable[tuple[str, str | int]]) -> str | None:
     """A path with these keys in it; None where one of them can be none."""
     put = {name: str(value) for name, value in keys}
-    if any(not segment_is_safe(value) and f"{{{name}}}" in template for name, value in put.items()):
+    if any(not is_safe_segment(value) and f"{{{name}}}" in template for name, value in put.items()):
         return None
-    return template.format_map({name: segment(value) for name, value in put.items()})
+    return template.format_map({name: quote_segment(value) for name, value in put.items()})
 
 
 def _secrets(value: object) -> Iterator[SecretStr]:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from providers.settings import bounded
+from providers.settings import validate_bounds
 
 Scheme = Literal["hmac-sha256-hex", "hmac-sha256-base64", "secret"]
 
@@ -51,7 +51,7 @@ class WebhookSettings(BaseModel):
     secrets: tuple[SecretStr, ...] = ()
     window: float = Field(default=300.0, gt=0, le=86_400)
 
-    _bounded = field_validator("*")(bounded)
+    _bounded = field_validator("*")(validate_bounds)
 
     @field_validator("header")
     @classmethod
@@ -79,14 +79,14 @@ class WebhookSettings(BaseModel):
         """Whether anything can be verified."""
         return bool(self.secrets)
 
-    def genuine(self, headers: Iterable[tuple[str, str]], body: bytes) -> bool:
+    def is_authentic(self, headers: Iterable[tuple[str, str]], body: bytes) -> bool:
         """Whether someone who knows one of the secrets has sent this body. Every secret is tried to its end."""
         given = [value for name, value in headers if name.lower() == self.header.lower()]
         proof = _bare(self.scheme, given[0] if len(given) == 1 else "")
         matches = [hmac.compare_digest(_bare(self.scheme, sign(self.scheme, secret, body)), proof) for secret in self.secrets]
         return any(matches) and proof != b""
 
-    def fresh(self, timestamp: datetime | None, now: datetime) -> bool:
+    def is_within_replay_window(self, timestamp: datetime | None, now: datetime) -> bool:
         """Whether a delivery of this time is neither too old nor from the future. One that states none is not."""
         return timestamp is not None and abs(now - timestamp) <= timedelta(seconds=self.window)
 

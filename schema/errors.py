@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import strawberry
 from graphql import GraphQLError, VariableDefinitionNode
 
-from providers.errors import ProblemCode, SigningError, expected
+from providers.errors import ProblemCode, SigningError, expected_errors
 
 _WORD: Final = 100
 _HEAD, _TAIL = 700, 200
@@ -82,7 +82,7 @@ def render(error: GraphQLError) -> None:
             **(error.extensions or {}),
         }
         return
-    problems = expected(cause)
+    problems = expected_errors(cause)
     if problems:
         first = problems[0]
         error.message = quoted(first.message) if error.path is not None else error.message
@@ -100,7 +100,7 @@ def conceal(error: GraphQLError) -> None:
     What is left is where it is in the document, which variable, and what our own scalars say.
     """
     cause = _cause(error)
-    problems = [] if cause is None else expected(cause)
+    problems = [] if cause is None else expected_errors(cause)
     if problems:
         error.message = quoted(problems[0].message)
     elif error.extensions and error.extensions.get("code") in _OF_GRAPHQL:

@@ -10,7 +10,7 @@ import isodate
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from providers.decoding.json import shown
+from providers.decoding.json import displayable
 from providers.errors import Invalid
 
 
@@ -66,7 +66,7 @@ def _serialize_duration(value: timedelta | str) -> str:
 
 
 def _serialize_json(value: object) -> object:
-    return shown(value) if isinstance(value, bytes) else value
+    return displayable(value) if isinstance(value, bytes) else value
 
 
 DATE_TIME = strawberry.scalar(

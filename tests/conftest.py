@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis.asyncio as client
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from tests.servers import Databases, Postgres, Redis
 
 
 @pytest.fixture(scope="session")
-def authority() -> Authority:
+def authority() -> CertificateAuthority:
     """One for all tests, as keys and certificates take a second to make."""
-    return Authority()
+    return CertificateAuthority()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def trust_store(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def trust_store(authority: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Clients trust the authority of the tests alone: reading the certificates of the world takes each of them 25 ms."""
     file = tmp_path_factory.mktemp("trust") / "authority.pem"
     file.write_bytes(authority.certificate)

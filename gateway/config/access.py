@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from gateway.auth.viewer import SCOPES
 from gateway.config.section import LISTED, File, Section
 from gateway.server.admission import Bounds
-from providers.http.message.url import whole_address
+from providers.http.message.url import validate_url
 from providers.settings import HttpQueryUrl
 
 _USUAL: Final = Bounds()
@@ -134,7 +134,7 @@ class CorsSettings(Section):
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError("holds something that is no origin. Write each as https://app.example, without a path")
-            whole_address(origin)
+            validate_url(origin)
         return tuple(origin.lower() for origin in origins)
 
 

@@ -9,7 +9,7 @@ from redis.connection import ConnectionPool
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from providers.http.message.url import split_address
+from providers.http.message.url import split_url
 
 _DATABASES: Final = ("sqlite", "postgresql")
 _SOCKETS: Final = "unix"
@@ -41,7 +41,7 @@ def database_mistake(value: str) -> str | None:
 def redis_mistake(value: str) -> str | None:
     """The mistake in the address of a Redis; None where there is none."""
     try:
-        parts = split_address(value)
+        parts = split_url(value)
         if parts.scheme not in _REDIS:
             return "is no address of a Redis"
         pool = ConnectionPool.from_url(value)
@@ -64,7 +64,7 @@ def proxy_mistakes(environment: Mapping[str, str]) -> dict[str, str]:
     for name in (each for lower in _PROXY_VARIABLES for each in (lower, lower.upper())):
         if value := environment.get(name):
             try:
-                parts = split_address(value if "://" in value else f"http://{value}")
+                parts = split_url(value if "://" in value else f"http://{value}")
                 wrong = None if parts.scheme in _PROXIES and parts.hostname else "is no address of a proxy"
             except ValueError as error:
                 wrong = str(error)

@@ -19,7 +19,7 @@ from gateway.config.access import (
 from gateway.config.address import database_mistake, redis_mistake
 from gateway.config.secret import REMEDY, weakness
 from gateway.config.section import LISTED, Section, existing
-from providers.decoding.coercion import MOST
+from providers.decoding.coercion import MAX_INT32
 from providers.settings import HttpUrl, ProviderSettings
 
 
@@ -90,8 +90,8 @@ class UploadSettings(Section):
     """
 
     folder: Path = Path("countersign-uploads")
-    max_bytes: int = Field(default=256 * 2**20, ge=1, le=MOST)
-    form_bytes: int = Field(default=512 * 2**20, ge=1, le=MOST)
+    max_bytes: int = Field(default=256 * 2**20, ge=1, le=MAX_INT32)
+    form_bytes: int = Field(default=512 * 2**20, ge=1, le=MAX_INT32)
     keep: float = Field(default=3600.0, gt=0)
     viewer_files: int = Field(default=500, ge=1)
     viewer_bytes: int = Field(default=4 * 2**30, ge=1)

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, field_validator
 
-from providers.settings import bounded
+from providers.settings import validate_bounds
 
 
 def existing(path: Path) -> Path:
@@ -32,4 +32,4 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    _bounded = field_validator("*")(bounded)
+    _bounded = field_validator("*")(validate_bounds)

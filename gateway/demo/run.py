@@ -18,7 +18,7 @@ from gateway.demo.client import Client
 from gateway.demo.story import Story
 from gateway.demo.world import HOST, PORTS, configuration, gateway, sandboxes
 from providers.sandbox.app import People
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 _PORT = 8000
 
@@ -26,7 +26,7 @@ _PORT = 8000
 async def run(console: Console, make_app: Callable[[Settings], ASGIApp], *, once: bool) -> None:
     """Tells the story; stays until interrupted unless ``once``. Raises ``Surprise`` where a step does not hold."""
     begun = time.monotonic()
-    authority = Authority()
+    authority = CertificateAuthority()
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
         people = People(auto=True, delay_ms=700)
         async with sandboxes(tuple(PORTS), authority, people) as running:
@@ -39,7 +39,7 @@ async def run(console: Console, make_app: Callable[[Settings], ASGIApp], *, once
                     await asyncio.Event().wait()
 
 
-async def _tell(console: Console, address: str, authority: Authority) -> None:
+async def _tell(console: Console, address: str, authority: CertificateAuthority) -> None:
     async with Client(address) as client:
         story = Story(client, authority)
         with console.status("Ordering at four providers…"):

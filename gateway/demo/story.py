@@ -12,7 +12,7 @@ from typing import Any, Final
 import anyio
 
 from gateway.demo.client import CREATE, FOLLOW, RESULTS, SAVE, Client, Download, Surprise
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 from providers.verification import VerificationStatus, inspect
 
 _PATIENCE_SECONDS: Final = 45.0
@@ -38,7 +38,7 @@ class Proof:
 class Story:
     """The demo's steps, in order."""
 
-    def __init__(self, client: Client, authority: Authority) -> None:
+    def __init__(self, client: Client, authority: CertificateAuthority) -> None:
         self._client = client
         self._authority = authority
 

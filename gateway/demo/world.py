@@ -15,7 +15,7 @@ from gateway.config import Settings, parse
 from providers import registry
 from providers.errors import ConfigurationError
 from providers.sandbox.app import People, Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.sandbox.server import serving
 
 HOST: Final = "127.0.0.1"
@@ -28,12 +28,12 @@ class World:
 
     gateway: str
     sandboxes: Mapping[str, str]
-    authority: Authority
+    authority: CertificateAuthority
 
 
 @asynccontextmanager
 async def sandboxes(
-    names: tuple[str, ...], authority: Authority, people: People, ports: Mapping[str, int] = PORTS
+    names: tuple[str, ...], authority: CertificateAuthority, people: People, ports: Mapping[str, int] = PORTS
 ) -> AsyncIterator[dict[str, tuple[str, Sandbox]]]:
     """Sandboxes on their ports; gives the address and the sandbox by kind. Raises ``ConfigurationError``."""
     running: dict[str, tuple[str, Sandbox]] = {}
@@ -60,7 +60,9 @@ async def gateway(app: ASGIApp, port: int) -> AsyncIterator[str]:
         yield address
 
 
-def configuration(running: Mapping[str, tuple[str, Sandbox]], folder: Path, port: int, authority: Authority) -> Settings:
+def configuration(
+    running: Mapping[str, tuple[str, Sandbox]], folder: Path, port: int, authority: CertificateAuthority
+) -> Settings:
     """The configuration of a gateway in front of these sandboxes, with all that it keeps in one folder."""
     roots = folder / "roots.pem"
     roots.write_bytes(authority.certificate)

@@ -12,7 +12,7 @@ from gateway.metrics.histogram import Histogram, merged
 from gateway.metrics.tally import CREATED, Tally, decode
 from gateway.store.metrics import MetricRow
 from providers.capability import Operation
-from providers.decoding.coercion import MOST
+from providers.decoding.coercion import MAX_INT32
 from providers.errors import ProblemCode
 from providers.http.metering import ABANDONED
 from providers.model import SessionStatus
@@ -54,7 +54,7 @@ class DurationFigures:
     def of(cls, histogram: Histogram) -> DurationFigures:
         """What a histogram tells."""
         p50, p90 = (None if each is None else timedelta(seconds=round(each, 3)) for each in histogram.quantiles(0.5, 0.9))
-        return cls(min(MOST, histogram.count), p50, p90)
+        return cls(min(MAX_INT32, histogram.count), p50, p90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +148,14 @@ def figures(provider: Connected, begin: datetime, to: datetime, rows: Sequence[M
         provider=provider,
         from_=begin,
         to=to,
-        requests=min(MOST, sum(map(_requests, outcomes))),
-        failures=min(MOST, sum(_count(each, _FAILED) for each in outcomes) + unreadable),
+        requests=min(MAX_INT32, sum(map(_requests, outcomes))),
+        failures=min(MAX_INT32, sum(_count(each, _FAILED) for each in outcomes) + unreadable),
         unanswered=sum(_count(each, _UNANSWERED) for each in outcomes) + unreadable,
         latency=Latency.of(merged(_taken(outcomes))),
         operations=operations,
         sessions=_sessions(whole, open_),
         status_lag=Latency.of(whole.lag),
-        unknown_statuses=min(MOST, whole.unknown),
+        unknown_statuses=min(MAX_INT32, whole.unknown),
         rows=rows,
     )
 
@@ -168,14 +168,14 @@ def _operations(whole: Tally) -> Iterator[OperationFigures]:
             yield OperationFigures(
                 operation,
                 _requests(outcomes),
-                min(MOST, _count(outcomes, _FAILED) + whole.unreadable.get(operation.value, 0)),
+                min(MAX_INT32, _count(outcomes, _FAILED) + whole.unreadable.get(operation.value, 0)),
                 Latency.of(merged(_taken([outcomes]))),
             )
 
 
 def _sessions(whole: Tally, open_: int) -> SessionFigures:
     # A correction takes back what was counted before the window began.
-    became = {what: min(MOST, max(count, 0)) for what, count in whole.sessions.items()}
+    became = {what: min(MAX_INT32, max(count, 0)) for what, count in whole.sessions.items()}
     return SessionFigures(
         created=became.get(CREATED, 0),
         completed=became.get(SessionStatus.COMPLETED, 0),
@@ -189,7 +189,7 @@ def _sessions(whole: Tally, open_: int) -> SessionFigures:
 
 
 def _requests(outcomes: Mapping[str, Histogram]) -> int:
-    return min(MOST, sum(each.count for each in outcomes.values()))
+    return min(MAX_INT32, sum(each.count for each in outcomes.values()))
 
 
 def _count(outcomes: Mapping[str, Histogram], which: frozenset[ProblemCode]) -> int:

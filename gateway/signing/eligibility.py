@@ -81,7 +81,7 @@ def _all(provider: Connected, order: Order, now: datetime) -> Iterator[Invalid]:
         yield from found
         options += found
     if not options:
-        yield from provider.adapter.check(validated(provider, order))
+        yield from provider.adapter.validate_order(validated(provider, order))
 
 
 def _texts(provider: Connected, order: Order) -> Iterator[Invalid]:

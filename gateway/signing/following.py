@@ -10,7 +10,7 @@ from typing import Final
 from gateway.events.hub import expired
 from gateway.signing.oauth import Consent
 from gateway.store import ALL, Event, EventCursor, EventFilter
-from providers.change import same
+from providers.change import is_unchanged
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
 
@@ -111,7 +111,7 @@ class Following(Consent):
         async with aclosing(self._hub.changes(ref)) as changes:
             async for _ in changes:
                 session = await self.known(ref)
-                if shown is None or not same(shown, session):
+                if shown is None or not is_unchanged(shown, session):
                     yield session if shown else replace(session, stale=stale)
                     shown = session
                 if session.settled:

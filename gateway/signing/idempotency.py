@@ -17,8 +17,8 @@ from gateway.signing.receipt import Receipt, decode_before, decode_receipt
 from gateway.store import Promise, SagaState, Store
 from gateway.store.session_state.body import encode_session
 from providers.clock import Clock
-from providers.errors import Busy, Conflict, InDoubt, Misbehaved, expected
-from providers.http.deadline import time_left
+from providers.errors import Busy, Conflict, InDoubt, Misbehaved, expected_errors
+from providers.http.deadline import remaining_time
 from providers.model import Session
 
 _LOOK_SECONDS = 0.05
@@ -171,7 +171,7 @@ class Once:
 
         Where the database is away, that is done once it is back; where the call is in flight, once it has landed.
         """
-        problems = expected(error)
+        problems = expected_errors(error)
         if any(isinstance(each, InDoubt) and each.in_flight for each in problems):
             self._in_flight[key] = self._clock.now() + self._heartbeat.lease
             return
@@ -192,7 +192,7 @@ class Once:
             await self._store.promises.release(held.key, self._owner)
 
     async def _wait(self) -> None:
-        left = time_left(self._clock)
+        left = remaining_time(self._clock)
         if left is not None and left <= _LOOK_SECONDS:
             raise Busy("The same request is still under way. Send it again in a while.", path=_PATH)
         await self._clock.sleep(_LOOK_SECONDS)

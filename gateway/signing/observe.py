@@ -12,9 +12,9 @@ from weakref import WeakValueDictionary
 from gateway.cache.session_cache import SessionCache
 from gateway.cache.shared_freshness import SharedFreshness
 from gateway.store import Settlement, State, Store, Stored
-from providers.change import Change, changes, same
+from providers.change import Change, changes, is_unchanged
 from providers.clock import Clock
-from providers.decoding.integrity import bounded, linked
+from providers.decoding.integrity import drop_dangling_links, truncate_title
 from providers.errors import Conflict
 from providers.model import ChangeSource, Session, SessionRef
 
@@ -74,12 +74,12 @@ class Observation:
         ``digests`` are those of the list rows behind it. A row of a list never takes back a final status; only a
         read of the session itself does.
         """
-        seen = bounded(linked(seen))
+        seen = truncate_title(drop_dangling_links(seen))
         if settlement is None and (at_hand := self._cache.stored(seen.ref)) is not None:
             session = self._made(at_hand.session, seen, source, begun_at)
             if session is None:
                 return at_hand.session
-            if seen is at_hand.session or same(at_hand.session, session):
+            if seen is at_hand.session or is_unchanged(at_hand.session, session):
                 return await self._confirmed(Stored(session, at_hand.version), digests)
         lock = self._locks.setdefault(seen.ref, asyncio.Lock())
         async with lock:
@@ -104,7 +104,7 @@ class Observation:
         session = self._made(known, seen, source, begun_at)
         if session is None:
             return known
-        if known is not None and settlement is None and same(known, session):
+        if known is not None and settlement is None and is_unchanged(known, session):
             return await self._confirmed(Stored(session, version or 0), digests)
         state = State(
             seen_at=self._clock.now(),
@@ -131,7 +131,7 @@ class Observation:
         """
         if seen.partial:
             return stored.session
-        session = seen.seen(begun_at or self._clock.now(), source)
+        session = seen.with_observation(begun_at or self._clock.now(), source)
         self._at_hand(Stored(session, stored.version))
         return session
 
@@ -141,7 +141,7 @@ class Observation:
             return None
         as_of = begun_at or self._clock.now()
         kept, told = _merged(known, seen)
-        return (replace(kept, **told) if told else kept).seen(as_of, source)
+        return (replace(kept, **told) if told else kept).with_observation(as_of, source)
 
     async def _confirmed(self, stored: Stored, digests: Mapping[str, bytes] | None) -> Session:
         """What was known already, seen again. Nothing is written for it but what its rows were like."""

@@ -14,13 +14,13 @@ from gateway.signing.eligibility import document_problems, participant_problems,
 from gateway.signing.policy import Policy
 from gateway.store import StagedFile, Store
 from gateway.web.uploads import Uploads
-from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.errors import Invalid, NotFound, SigningError, expected
+from providers.errors import Invalid, NotFound, SigningError, expected_errors
 from providers.http.deadline import deadline
 from providers.model import Document, Session, SessionRef
 from providers.orders import DocumentOrder, Order, ParticipantOrder
+from providers.saga import Steps
 
 _UNDO_SECONDS = 20.0
 
@@ -54,7 +54,7 @@ class Ordering:
             self._directory.able(provider.name, Operation.CREATE_SESSION, path=("input", "provider"))
             order = self._order(draft, await self._files(draft.documents))
         except (SigningError, ExceptionGroup) as error:
-            if found := expected(error):
+            if found := expected_errors(error):
                 return [*flaws, *found]
             raise
         return problems(provider, order, self._clock.now(), flaws)
@@ -87,8 +87,8 @@ class Ordering:
             return await provider.adapter.add_document(session, order, steps)
         except BaseException:
             with anyio.CancelScope(shield=True), deadline(self._clock, _UNDO_SECONDS), suppress(SigningError):
-                for step in reversed(steps.made):
-                    await provider.adapter.undo(step)
+                for step in reversed(steps.entries):
+                    await provider.adapter.compensate(step)
             raise
 
     def participant(self, provider: Connected, order: ParticipantOrder) -> ParticipantOrder:

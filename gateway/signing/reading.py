@@ -331,7 +331,7 @@ class Reading:
 
 def _require_key(provider: Connected, key: str, name: str) -> None:
     """Raises ``NotFound`` for what can be no key of a provider's sessions, before it is looked for anywhere."""
-    if not provider.adapter.has_key(key):
+    if not provider.adapter.is_valid_key(key):
         raise NotFound(f"{provider.name} has no sessions of such a key.", path=(name,), provider=provider.name)
 
 

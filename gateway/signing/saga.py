@@ -13,7 +13,6 @@ from gateway.directory import Connected
 from gateway.store import Store
 from gateway.store.sagas import Overtaken, Remainder, Saga
 from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, decode_session, encode_session
-from providers.adapter import Steps
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -26,7 +25,7 @@ from providers.errors import (
     Unsupported,
 )
 from providers.model import Session
-from providers.orders import Pivot, Step
+from providers.saga import Pivot, Step, Steps
 
 _PASSING = (Unavailable, Busy, InDoubt, Misbehaved, AuthorizationRequired)
 """Why a provider could not be asked now, but may be later."""
@@ -46,7 +45,7 @@ class StoredSteps(Steps):
         self._store = store
         self._saga = saga
         self._places = dict(made or {})
-        self.made = [step for _, step in sorted(self._places.items())]
+        self.entries = [step for _, step in sorted(self._places.items())]
 
     @classmethod
     def resumed(cls, store: Store, saga: Saga, stored: Mapping[int, Step], known: StoredSteps | None) -> StoredSteps:
@@ -63,11 +62,11 @@ class StoredSteps(Steps):
         """The steps by their places in the store."""
         return self._places
 
-    async def will(self, name: str) -> None:
+    async def record_intent(self, name: str) -> None:
         """Records that something is about to be made; its key comes later, or never."""
         await self._record(self._next(), Step(name, ""))
 
-    async def did(self, name: str, key: str) -> None:
+    async def record(self, name: str, key: str) -> None:
         """Records that something now exists at the provider."""
         announced = (place for place, step in self._places.items() if step == Step(name, ""))
         step = Step(name, key)
@@ -82,10 +81,10 @@ class StoredSteps(Steps):
         await self._store.sagas.pass_pivot(self._saga, encode_pivot(pivot))
         await super().pass_pivot(pivot)
 
-    async def replaced(self, result: Session, old: Sequence[Step]) -> None:
+    async def record_replacement(self, result: Session, old: Sequence[Step]) -> None:
         """Records that from now on the saga is finished, not compensated."""
         await self._store.sagas.replaced(self._saga, encode_session(result), old)
-        await super().replaced(result, old)
+        await super().record_replacement(result, old)
         self._places = dict(enumerate(old))
 
     def _next(self) -> int:
@@ -93,7 +92,7 @@ class StoredSteps(Steps):
 
     async def _record(self, place: int, step: Step) -> None:
         self._places[place] = step
-        self.made = [each for _, each in sorted(self._places.items())]
+        self.entries = [each for _, each in sorted(self._places.items())]
         await self._store.sagas.made(self._saga, place, step)
 
 
@@ -154,10 +153,10 @@ async def settle(
         return AGAIN
     try:
         if in_doubt or steps.pivot is not None:
-            await _require_uninvited(provider, steps.made)
+            await _require_uninvited(provider, steps.entries)
         outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
         if in_doubt and saga.marker:
-            outcome += await _compensate_traced(provider, saga, steps.made)
+            outcome += await _compensate_traced(provider, saga, steps.entries)
     except _PASSING:
         return AGAIN
     except Irreversible as error:
@@ -167,14 +166,14 @@ async def settle(
 
 def stays(steps: Steps, error: Irreversible, traced: Sequence[Step] = ()) -> Outcome:
     """Everything is left as it is, also what was found by its marker: people were invited or have acted."""
-    things = tuple(dict.fromkeys(_named(step) for step in (*steps.made, *traced))) or ("what an unanswered call has made",)
+    things = tuple(dict.fromkeys(_named(step) for step in (*steps.entries, *traced))) or ("what an unanswered call has made",)
     return Outcome(things, error.message, live=True)
 
 
 async def _traced(provider: Connected, saga: Saga) -> Sequence[Step]:
     """What carries the marker of a saga, as far as the provider can be asked."""
     try:
-        return await provider.adapter.trace(saga.marker, saga.begun_at)
+        return await provider.adapter.find_by_marker(saga.marker, saga.begun_at)
     except SigningError:
         return ()
 
@@ -201,7 +200,7 @@ async def _compensate_traced(provider: Connected, saga: Saga, made: Sequence[Ste
     one made, and went with it.
     """
     try:
-        traces = await provider.adapter.trace(saga.marker, saga.begun_at)
+        traces = await provider.adapter.find_by_marker(saga.marker, saga.begun_at)
     except _PASSING:
         return AGAIN
     except Unsupported as error:
@@ -216,13 +215,13 @@ async def _compensate_traced(provider: Connected, saga: Saga, made: Sequence[Ste
 async def _require_uninvited(provider: Connected, steps: Sequence[Step]) -> None:
     """Raises ``Irreversible`` where people were invited to what one of the steps has made, or have acted on it."""
     for step in steps:
-        if step.key and await provider.adapter.invited(step):
+        if step.key and await provider.adapter.has_invited(step):
             raise Irreversible(f"People were invited to the {_named(step)}, or have acted on it.", provider=provider.name)
 
 
 async def _undo(provider: Connected, step: Step) -> Outcome:
     try:
-        await provider.adapter.undo(step)
+        await provider.adapter.compensate(step)
     except _PASSING:
         return AGAIN
     except NotFound:

@@ -18,13 +18,12 @@ from gateway.store import Store
 from gateway.store.sagas import Overtaken, Remainder, Saga, SagaState
 from gateway.task import end
 from gateway.telemetry.log_once import Trouble
-from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import InDoubt, Irreversible
 from providers.http.deadline import deadline
 from providers.model import Session
-from providers.orders import Step
+from providers.saga import Step, Steps
 
 _SETTLE_SECONDS = 20.0
 _LOOK_SECONDS = 0.05
@@ -109,7 +108,7 @@ class Undertakings:
             if outcome.session is not None and isinstance(error, Exception):
                 return outcome.session
             if run.begun:
-                tell(error, outcome, provider, made=any(step.key for step in run.steps.made))
+                tell(error, outcome, provider, made=any(step.key for step in run.steps.entries))
             raise
         self._running.discard(saga.id)
         return session

@@ -77,7 +77,7 @@ class Showing(Reading):
     def actions(self, session: Session, viewer: Viewer) -> list[Operation]:
         """What a viewer can do with a session now: what its provider can, in its state, with the viewer's scopes."""
         can = self.directory.get(session.provider).capabilities
-        possible = [each for each, needs in _ACTIONS.items() if needs <= viewer.scopes and can.possible(each, session.status)]
+        possible = [each for each, needs in _ACTIONS.items() if needs <= viewer.scopes and can.allows(each, session.status)]
         nothing = not any(map(self.has_bytes, session.documents))
         return [each for each in possible if not (nothing and each is Operation.DOWNLOAD_DOCUMENT)]
 
@@ -141,7 +141,7 @@ class Showing(Reading):
         adapter = provider.adapter
         document, signature = session.document(target.key), session.signature(target.key)
         if target.kind == "document" and document is not None:
-            if not provider.capabilities.possible(Operation.DOWNLOAD_DOCUMENT, session.status):
+            if not provider.capabilities.allows(Operation.DOWNLOAD_DOCUMENT, session.status):
                 raise WrongState(f"{provider.name} gives back no documents while the session is {session.status}.")
             async with adapter.download_document(session, document) as content:
                 yield _named(content, document.filename or document.title)

@@ -22,12 +22,12 @@ from gateway.signing.showing import Showing
 from gateway.store import Settlement, Store
 from gateway.store.sagas import Remainder
 from gateway.web.uploads import Uploads
-from providers.adapter import Steps
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import InDoubt, Invalid, NotFound, SigningError, Unavailable, WrongState
 from providers.model import ChangeSource, ParticipantStatus, Session, SessionKind, SessionRef, SessionStatus, Signature
 from providers.orders import SessionChange, SignatureOrder
+from providers.saga import Steps
 
 _NOW = timedelta(0)
 _SESSION = ("input", "session")
@@ -177,7 +177,7 @@ class Writing(Showing):
 
         async def came_of(before: Session) -> Receipt | None:
             try:
-                found = await able().adapter.find_saved(order)
+                found = await able().adapter.find_saved_signature(order)
             except SigningError as error:
                 raise self._open(provider) from error
             return None if found is None else await saved(found)
@@ -299,7 +299,7 @@ class Writing(Showing):
         """The provider and the session as it is now. Raises ``Unsupported``, ``NotFound``, ``WrongState``."""
         provider = self.directory.able(ref.provider, operation, path=path)
         session = await self.session(ref, _NOW)
-        if not provider.capabilities.possible(operation, session.status):
+        if not provider.capabilities.allows(operation, session.status):
             verb = operation.lower().replace("_", " ")
             raise WrongState(f"{provider.name} cannot {verb} while it is {session.status}.", path=path, provider=provider.name)
         return provider, session

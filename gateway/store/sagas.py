@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import tables
 from gateway.store.engine.upsert import upsert
-from providers.orders import Step
+from providers.saga import Step
 
 _G = tables.saga.c
 _M = tables.step.c

@@ -18,7 +18,7 @@ from gateway.store import tables
 from gateway.store.list_query.membership import among
 from gateway.store.session_state.body import UNDECODABLE
 from gateway.store.session_state.unreadable import word_of
-from providers.errors import Misbehaved, ProblemCode, SigningError, of_code
+from providers.errors import Misbehaved, ProblemCode, SigningError, error_class
 
 _D = tables.delivery.c
 _SHOWN = [column for column in tables.delivery.c if column.name not in {"body", "same_id", "same_body"}]
@@ -254,7 +254,7 @@ def _decoded(problem: bytes | None) -> SigningError | None:
         said = msgspec.msgpack.decode(problem, type=_Problem)
     except UNDECODABLE:
         return Misbehaved("The reason was stored by another version of the gateway, and this one cannot read it.")
-    return of_code(said.code)(said.message, provider=said.provider, provider_code=said.provider_code)
+    return error_class(said.code)(said.message, provider=said.provider, provider_code=said.provider_code)
 
 
 def _row(delivery: Delivery) -> dict[str, Any]:

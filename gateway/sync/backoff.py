@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from providers.adapter import Credentials
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, SigningError
+from providers.http.credentials import Credentials
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 300.0

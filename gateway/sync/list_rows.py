@@ -20,7 +20,7 @@ from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, WrongState
 from providers.http.deadline import deadline
-from providers.model import ChangeSource, Listed, Page, Session, SessionRef, UnreadableRow
+from providers.model import ChangeSource, ListRow, Page, Session, SessionRef, UnreadableRow
 
 _PAGE = 100
 _LONGEST_KEY = 2_000
@@ -62,7 +62,7 @@ class Manner:
 class News:
     """A row of a list that has changed since it was last seen as ``known``."""
 
-    row: Listed
+    row: ListRow
     digest: bytes
     known: ListedRow | None
 
@@ -119,7 +119,7 @@ class Rows:
                 return
             offset = page.next_offset
 
-    async def news(self, provider: Connected, rows: Sequence[Listed]) -> list[News]:
+    async def news(self, provider: Connected, rows: Sequence[ListRow]) -> list[News]:
         """The rows that are new or have changed, but for what may be our own doing and is not known as that yet."""
         digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
         known = await self._store.sessions.listed(provider.name, digests)
@@ -175,8 +175,8 @@ class Rows:
         found, checked = self._checked.get(provider.name, (None, page))
         if found is page:
             return checked
-        has_key = provider.adapter.has_key
-        odd = [row for row in page.rows if not (_fits(row.key) and has_key(row.key))]
+        is_valid_key = provider.adapter.is_valid_key
+        odd = [row for row in page.rows if not (_fits(row.key) and is_valid_key(row.key))]
         checked = page
         if odd:
             what = "Its key is none that this provider can have."

@@ -22,7 +22,7 @@ from gateway.sync.unreadable_rows import UnreadableRows
 from gateway.task import end
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.errors import SigningError, TimedOut, expected
+from providers.errors import SigningError, TimedOut, expected_errors
 from providers.http.deadline import deadline
 from providers.model import Page, UnreadableRow
 
@@ -208,7 +208,7 @@ class Listing:
                 alone = list(dict.fromkeys([*awaiting, *unseen.values()]))[:_ALONE]
                 await self._rows.alone(provider, alone, unreadable)
         except ExceptionGroup as group:
-            if failures := expected(group):
+            if failures := expected_errors(group):
                 raise failures[0] from group
             raise
         named = await self._name(provider, sync, unreadable.named(whole=unreadable.ended))

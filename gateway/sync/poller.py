@@ -18,7 +18,7 @@ from gateway.sync.polling_interval import Cadence
 from gateway.sync.schedule import Schedule
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.errors import NotFound, SigningError, expected
+from providers.errors import NotFound, SigningError, expected_errors
 from providers.http.deadline import deadline
 from providers.model import ChangeSource, SessionRef
 
@@ -54,7 +54,7 @@ class Poller:
         self._clock = clock
         self._followed_seconds = Cadence.of(settings).followed
         patience = _PATIENCE_INTERVALS * settings.poll_interval
-        self._budget = Budget(settings.poll_budget, lambda: http.sent, clock, patience)
+        self._budget = Budget(settings.poll_budget, lambda: http.requests_sent, clock, patience)
         self._backoff = Backoff(clock, lambda: provider.adapter.credentials)
         self._news = asyncio.Event()
         self._unexpected: set[type[Exception]] = set()
@@ -165,7 +165,7 @@ class Poller:
         try:
             wait = await turn()
         except Exception as error:
-            if failures := expected(error):
+            if failures := expected_errors(error):
                 self._backoff.failed(failures[0])
                 return self._backoff.left()
             if type(error) not in self._unexpected:

@@ -9,9 +9,9 @@ from typing import Final
 
 from gateway.directory import Connected, Directory
 from gateway.task import end
-from providers.adapter import CredentialState
 from providers.clock import Clock
 from providers.http.circuit_breaker import CircuitState
+from providers.http.credentials import CredentialState
 from providers.http.health import HealthState
 
 _LONGEST: Final = 60.0
@@ -82,7 +82,7 @@ class Vigil:
     async def _keep(self) -> None:
         with ExitStack() as hearing:
             for each in self._directory:
-                hearing.enter_context(each.adapter.heard(self._stirred.set))
+                hearing.enter_context(each.adapter.subscribe_health(self._stirred.set))
             known = {each.name: _standing(each) for each in self._directory}
             while True:
                 await self._rest()

@@ -85,15 +85,15 @@ class Inbox(Following):
         if not webhook.configured:
             self._tell(provider)
             return await self._note(replace(received, verification=WebhookVerification.NOT_CONFIGURED))
-        if not webhook.genuine(headers, body):
+        if not webhook.is_authentic(headers, body):
             problem = Invalid(f"The header {webhook.header} does not prove that {provider.name} has sent this.")
             return await self._note(replace(received, problem=problem))
         verified = replace(received, verification=WebhookVerification.VERIFIED, body=body)
         try:
-            hint = provider.adapter.read_webhook(body)
+            hint = provider.adapter.parse_webhook(body)
         except Invalid as error:
             return await self._take(replace(verified, outcome=WebhookOutcome.FAILED, problem=error))
-        if not webhook.fresh(hint.timestamp, received.received_at):
+        if not webhook.is_within_replay_window(hint.timestamp, received.received_at):
             return await self._reject(received, hint, webhook)
         return await self._take(_hinted(verified, hint))
 
@@ -130,7 +130,7 @@ class Inbox(Following):
         about = found.session_key
         if about is None and found.body is not None:
             provider, _ = self._sender(found.provider)
-            about = _hinted(found, provider.adapter.read_webhook(found.body)).session_key
+            about = _hinted(found, provider.adapter.parse_webhook(found.body)).session_key
         if about is None:
             raise WrongState("This delivery names no session: there is nothing to be processed.", path=("id",))
         await self._store.deliveries.again(key, self._clock.now(), about)

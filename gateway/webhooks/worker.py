@@ -19,7 +19,7 @@ from gateway.store import Claim, Store, WebhookOutcome
 from gateway.task import end
 from gateway.telemetry.log_once import Trouble
 from providers.clock import Clock
-from providers.errors import Misbehaved, NotFound, SigningError, expected
+from providers.errors import Misbehaved, NotFound, SigningError, expected_errors
 from providers.http.deadline import deadline
 from providers.model import SessionRef
 
@@ -173,7 +173,7 @@ class Processing:
         except NotFound as error:
             outcome, problem = WebhookOutcome.IGNORED, error
         except Exception as error:
-            failures = expected(error)
+            failures = expected_errors(error)
             if not failures:
                 _log.exception("a session could not be read for its deliveries")
             outcome, problem = WebhookOutcome.FAILED, failures[0] if failures else _unexpected(ref)

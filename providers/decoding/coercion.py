@@ -10,36 +10,36 @@ import re
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Final
 
-MOST: Final = 2**31 - 1
+MAX_INT32: Final = 2**31 - 1
 """The largest Int of GraphQL."""
-LONGEST_SECONDS: Final = 10 * 366 * 86_400.0
+MAX_SECONDS: Final = 10 * 366 * 86_400.0
 """Ten years: for so long nothing is waited for, and nothing is held to be good."""
 _NUMBER: Final = re.compile(r"[0-9]{1,12}+(?:\.[0-9]{1,12}+)?+")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{13,5000}+(?:\.[0-9]{1,12}+)?+")
 
 
-def count(value: object) -> int | None:
+def parse_count(value: object) -> int | None:
     """A number of things, also where it is written as text."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INT32 else None
 
 
-def seconds(value: object) -> float | None:
+def parse_seconds(value: object) -> float | None:
     """A length of time of at most ten years, also where it is written as text; a longer one is cut to that."""
     if isinstance(value, str):
         value = value.strip()
         if _LONG_NUMBER.fullmatch(value):
-            return LONGEST_SECONDS
+            return MAX_SECONDS
         value = float(value) if _NUMBER.fullmatch(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
-    return float(min(value, LONGEST_SECONDS))
+    return float(min(value, MAX_SECONDS))
 
 
-def instant(value: object) -> datetime | None:
+def parse_instant(value: object) -> datetime | None:
     """An instant in ISO 8601, read as UTC where it names no zone.
 
     The first and the last year of the calendar stand for no time at all, as .NET's ``0001-01-01T00:00:00`` does for one

@@ -14,14 +14,14 @@ _LONGEST_TITLE: Final = 2_000
 """Characters of a title that are kept: PostgreSQL takes ten seconds to look for a part in one of 20,000."""
 
 
-def bounded(session: Session) -> Session:
+def truncate_title(session: Session) -> Session:
     """The same session with a title that can be searched."""
     if session.title is None or len(session.title) <= _LONGEST_TITLE:
         return session
     return replace(session, title=f"{session.title[: _LONGEST_TITLE - 1]}…")
 
 
-def linked(session: Session) -> Session:
+def drop_dangling_links(session: Session) -> Session:
     """The same session without links that lead nowhere; what was dropped or cut is named in ``unreadable``."""
     if not (session.fields or session.signatures):
         return session

@@ -84,7 +84,7 @@ def decode_parts(body: bytes, into: type[T]) -> tuple[T, tuple[str, ...]]:
         dropped: list[str] = []
         value, last = decode(body, cast(type[object], Any)), error
         while len(dropped) < _MOST_DROPPED and _drop(value, last):
-            dropped.append(reason(last))
+            dropped.append(decode_error_reason(last))
             try:
                 return msgspec.convert(value, into), tuple(dropped)
             except msgspec.ValidationError as further:
@@ -92,7 +92,7 @@ def decode_parts(body: bytes, into: type[T]) -> tuple[T, tuple[str, ...]]:
         raise
 
 
-def shown(raw: bytes) -> object:
+def displayable(raw: bytes) -> object:
     """A payload as it is shown: as JSON, or as the text that it is where an answer has no room for it."""
     try:
         value = decode(raw, cast(type[object], Any))
@@ -109,11 +109,11 @@ def decode_rows(rows: Iterable[bytes], read: Callable[[bytes], T], *, key: str =
         try:
             found.append(read(row))
         except MALFORMED as error:
-            unreadable.append(UnreadableRow(_key(row, key), reason(error)))
+            unreadable.append(UnreadableRow(_key(row, key), decode_error_reason(error)))
     return found, unreadable
 
 
-def reason(error: Exception) -> str:
+def decode_error_reason(error: Exception) -> str:
     """The reason why something cannot be decoded, without any of what it says."""
     if isinstance(error, UnicodeDecodeError):
         return "It is not text in UTF-8."

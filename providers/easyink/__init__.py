@@ -16,9 +16,9 @@ What to know of its public API (v1; ``api.easyink.io``, described by the vendor'
 
 from __future__ import annotations
 
-from providers.adapter import Provider
 from providers.easyink.adapter import EasyInkAdapter
 from providers.easyink.wire import EasyInkOptions, EasyInkParticipantOptions, EasyInkSettings
+from providers.registry import Provider
 
 PROVIDER = Provider(
     kind="easyink",

@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import ClassVar
 
-from providers.adapter import Adapter, Credentials, CredentialState, Steps
+from providers.adapter import Adapter
 from providers.capability import Capabilities
 from providers.clock import Clock
-from providers.decoding.coercion import count
+from providers.decoding.coercion import parse_count
 from providers.easyink import sessions as translation
 from providers.easyink import wire
 from providers.easyink.capability import CAPABILITIES
@@ -27,8 +27,8 @@ from providers.easyink.participants import Participants
 from providers.easyink.provenance import RULES
 from providers.easyink.token import REMEDY, PersonalToken
 from providers.errors import AuthorizationRequired, Invalid, NotFound, WrongState
-from providers.http.credentials import Authorization, Token
-from providers.http.message.response import Fault, Reply
+from providers.http.credentials import Auth, Credentials, CredentialState, Token
+from providers.http.message.response import ErrorDetail, Response
 from providers.http.transport import Transport
 from providers.model import (
     Content,
@@ -50,11 +50,10 @@ from providers.orders import (
     Order,
     ParticipantChange,
     ParticipantOrder,
-    Pivot,
     SessionChange,
-    Step,
 )
 from providers.provenance import Rule
+from providers.saga import Pivot, Step, Steps
 
 _DOWNLOADS = {
     (DocumentRole.TO_SIGN, True): "download_draft_document",
@@ -85,11 +84,11 @@ class EasyInkAdapter(Adapter):
         self._participants = Participants(self._api, self._drafts)
         self._consent = Consent(self.http, settings, clock)
 
-    def authorization(self) -> Authorization:
+    def authorization(self) -> Auth:
         """The bearer token of a person."""
         return self._token
 
-    def fault(self, reply: Reply) -> Fault:
+    def parse_error(self, reply: Response) -> ErrorDetail:
         """Its code, and its words with those of the inner errors; people are left out of them."""
         return fault(reply)
 
@@ -118,9 +117,9 @@ class EasyInkAdapter(Adapter):
     def use_token(self, token: Token) -> None:
         """Acts for the person of this token from now on."""
         self._token.use(token)
-        self.http.stir()
+        self.http.notify_health()
 
-    def check(self, order: Order) -> Iterator[Invalid]:
+    def validate_order(self, order: Order) -> Iterator[Invalid]:
         """Phone numbers, names and languages that EasyInk does not take, and what it has no room for."""
         return objections(order)
 
@@ -136,14 +135,14 @@ class EasyInkAdapter(Adapter):
         """What EasyInk counts: it has no figure for sessions that have ended."""
         counts, _ = await self._api.read(wire.Counts, "fetch_statistics")
         by_status = {
-            SessionStatus.DRAFT: count(counts.drafts_count),
-            SessionStatus.READY: count(counts.ready_to_start_count),
-            SessionStatus.IN_PROGRESS: count(counts.in_progress_count),
+            SessionStatus.DRAFT: parse_count(counts.drafts_count),
+            SessionStatus.READY: parse_count(counts.ready_to_start_count),
+            SessionStatus.IN_PROGRESS: parse_count(counts.in_progress_count),
         }
         return Statistics(
             by_status={status: number for status, number in by_status.items() if number is not None},
-            to_sign=count(counts.sessions_to_sign_count),
-            needs_action=count(counts.needs_action_count),
+            to_sign=parse_count(counts.sessions_to_sign_count),
+            needs_action=parse_count(counts.needs_action_count),
         )
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
@@ -244,18 +243,18 @@ class EasyInkAdapter(Adapter):
         """One for each signed document that is ready."""
         return (await self.fetch_session(session.key, session)).signatures
 
-    async def undo(self, step: Step) -> None:
+    async def compensate(self, step: Step) -> None:
         """Removes what a step made. Raises ``Unsupported`` for what has taken the place of a voided session."""
-        await self._lifecycle.undo(step)
+        await self._lifecycle.compensate(step)
 
-    async def invited(self, step: Step) -> bool:
+    async def has_invited(self, step: Step) -> bool:
         """Whether a draft has become a session that was started."""
-        return await self._lifecycle.invited(step)
+        return await self._lifecycle.has_invited(step)
 
     async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
         """Starts what was about to be started, and adopts the draft that has taken the place of another session."""
         return await self._lifecycle.roll_forward(pivot, marker, since, steps)
 
-    async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
+    async def find_by_marker(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """Drafts that carry the marker: their subjects do, until they are complete."""
-        return await self._lifecycle.trace(marker, since)
+        return await self._lifecycle.find_by_marker(marker, since)

@@ -6,18 +6,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from providers.decoding.coercion import count
+from providers.decoding.coercion import parse_count
 from providers.decoding.json import MALFORMED, decode, decode_parts, decode_rows
-from providers.decoding.pagination import next_offset
 from providers.easyink import sessions as translation
 from providers.easyink import wire
 from providers.easyink.errors import understood
 from providers.easyink.orders import upload
 from providers.errors import NotFound
-from providers.http.client import Http
-from providers.http.message.response import Reply
-from providers.http.response_memo import Repeated, Unchanged
-from providers.model import DocumentRole, Listed, Page, Session, SessionStatus, UnreadableRow
+from providers.http.client import HttpClient
+from providers.http.message.response import Response
+from providers.http.response_memo import ResponseMemo, UnchangedResponses
+from providers.model import DocumentRole, ListRow, Page, Session, SessionStatus, UnreadableRow, next_offset
 from providers.orders import DocumentOrder
 
 T = TypeVar("T")
@@ -26,11 +25,11 @@ T = TypeVar("T")
 class EasyInkApi:
     """EasyInk's API v1. Every method may raise any ``ProviderError``."""
 
-    def __init__(self, http: Http, settings: wire.EasyInkSettings) -> None:
+    def __init__(self, http: HttpClient, settings: wire.EasyInkSettings) -> None:
         self._http = http
         self._settings = settings
-        self._unchanged = Unchanged()
-        self._pages: Repeated[Page] = Repeated()
+        self._unchanged = UnchangedResponses()
+        self._pages: ResponseMemo[Page] = ResponseMemo()
         self.provider = settings.name
 
     async def session(self, key: str, known: Session | None) -> Session:
@@ -47,14 +46,14 @@ class EasyInkApi:
             path, reply = await self._reply("fetch_session", session=key)
         except NotFound:
             return await self.draft(key, known)
-        if known is not None and self._unchanged.tells(known, (reply.body,), self._http.clock.now()):
+        if known is not None and self._unchanged.is_unchanged(known, (reply.body,), self._http.clock.now()):
             return known
         view, dropped = self._parts(wire.View, path, reply)
         session = _named(translation.from_view(view, reply.body, self.carried(key, known)), dropped)
         if session.status is SessionStatus.DRAFT:
             with suppress(NotFound):
                 return await self.draft(key, known)
-        self._unchanged.note(known, session, (reply.body,))
+        self._unchanged.record(known, session, (reply.body,))
         return session
 
     async def draft(self, key: str, known: Session | None) -> Session:
@@ -72,15 +71,15 @@ class EasyInkApi:
         path, query = self._settings.path("search_sessions"), {"pageIndex": number, "pageSize": size}
         with understood():
             reply = await self._http.request("GET", path, query=query)
-        return self._pages.made((number, size), reply.body, lambda: self._page(number, size, path, reply))
+        return self._pages.get_or_make((number, size), reply.body, lambda: self._page(number, size, path, reply))
 
-    def _page(self, number: int, size: int, path: str, reply: Reply) -> Page:
+    def _page(self, number: int, size: int, path: str, reply: Response) -> Page:
         try:
             page = reply.page(wire.SearchPage, "items")
         except MALFORMED as error:
             raise self._http.unreadable("GET", path, reply, error) from error
         rows, unreadable = decode_rows(map(bytes, page.items), self._row)
-        here, total = len(rows) + len(unreadable), count(page.total_items_count)
+        here, total = len(rows) + len(unreadable), parse_count(page.total_items_count)
         more = next_offset(number * size, here, size, total) is not None
         following = (number + 1) * size if more else None
         return Page(rows=tuple(rows), total=total, next_offset=following, unreadable=tuple(unreadable))
@@ -118,7 +117,7 @@ class EasyInkApi:
             return False
         return True
 
-    async def _reply(self, name: str, **keys: str) -> tuple[str, Reply]:
+    async def _reply(self, name: str, **keys: str) -> tuple[str, Response]:
         """What is answered at a path, and that path."""
         path = self._settings.path(name, **keys)
         with understood():
@@ -130,22 +129,22 @@ class EasyInkApi:
         draft, dropped = self._parts(wire.Draft, path, reply)
         return _named(translation.from_draft(draft, reply.body, self.carried(key, known)), dropped), bool(draft.is_locked)
 
-    def _parts(self, into: type[T], path: str, reply: Reply) -> tuple[T, tuple[str, ...]]:
+    def _parts(self, into: type[T], path: str, reply: Response) -> tuple[T, tuple[str, ...]]:
         """What is answered, without the parts of it that are odd, and why each of those is."""
         try:
             return decode_parts(reply.body, into)
         except MALFORMED as error:
             raise self._http.unreadable("GET", path, reply, error) from error
 
-    def _read(self, into: type[T], path: str, reply: Reply) -> T:
+    def _read(self, into: type[T], path: str, reply: Response) -> T:
         try:
             return reply.json(into)
         except MALFORMED as error:
             raise self._http.unreadable("GET", path, reply, error) from error
 
-    def _row(self, native: bytes) -> Listed:
+    def _row(self, native: bytes) -> ListRow:
         item = decode(native, wire.SearchItem)
-        return Listed(key=item.id, native=native, read=lambda: translation.from_row(self.provider, item, native))
+        return ListRow(key=item.id, native=native, read=lambda: translation.from_row(self.provider, item, native))
 
 
 def _named(session: Session, dropped: tuple[str, ...]) -> Session:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 
-from providers.adapter import Steps
 from providers.clock import Clock
 from providers.easyink import marker, wire
 from providers.easyink import sessions as translation
@@ -14,8 +13,8 @@ from providers.easyink.client import EasyInkApi
 from providers.easyink.errors import about
 from providers.easyink.orders import about_place, field, options, participant, place
 from providers.errors import Busy, Invalid, NotFound, Refused, SigningError, WrongState
-from providers.http.deadline import time_left
-from providers.http.task_group import together
+from providers.http.deadline import remaining_time
+from providers.http.task_group import task_group
 from providers.model import (
     Document,
     DocumentRole,
@@ -27,6 +26,7 @@ from providers.model import (
     SigningOrder,
 )
 from providers.orders import DocumentOrder, FieldChange, FieldOrder, FieldPlacement, Order, SessionChange
+from providers.saga import Steps
 
 # Seconds between looks at documents that are being processed: about 20 in all.
 _PAUSES = (0.1, 0.2, 0.4, 0.8, *([1.5] * 12))
@@ -57,8 +57,8 @@ class Drafts:
         subject = marker.marked(marker.DRAFT, order.title, order.marker) if order.marker else order.title
         key = await self._api.make("create_draft", {"subject": subject})
         created_at = self._clock.now()  # our own record: EasyInk tells it in lists only
-        await steps.did(marker.DRAFT, key)
-        async with together() as tasks:
+        await steps.record(marker.DRAFT, key)
+        async with task_group() as tasks:
             uploading = tasks.create_task(self._upload_all(key, order))
             inviting = tasks.create_task(self._invite_all(key, order))
         uploaded, people = uploading.result(), inviting.result()
@@ -125,7 +125,7 @@ class Drafts:
         require_draft(session)
         uploaded = await self._upload(session.key, document)
         name = "attachment" if document.role is DocumentRole.ATTACHMENT else "document"
-        await steps.did(name, f"{session.key}/{uploaded.key}")
+        await steps.record(name, f"{session.key}/{uploaded.key}")
         return await self._api.draft(session.key, replace(session, documents=(*session.documents, uploaded)))
 
     async def remove_document(self, session: Session, document: Document) -> Session:
@@ -194,7 +194,7 @@ class Drafts:
                 raise Refused(what, provider=self._api.provider)
             if all(each.status is DocumentStatus.READY for each in awaited):
                 return session
-            left = time_left(self._clock)
+            left = remaining_time(self._clock)
             if pause is None or (left is not None and left <= pause):
                 break
             await self._clock.sleep(pause)

@@ -11,7 +11,7 @@ from providers.decoding.json import MALFORMED
 from providers.easyink.token import REMEDY
 from providers.easyink.wire import Wire
 from providers.errors import AuthorizationRequired, Busy, Conflict, NotFound, Refused, SigningError, WrongState
-from providers.http.message.response import Fault, Reply
+from providers.http.message.response import ErrorDetail, Response
 
 # E-mail addresses and phone numbers, wherever they are quoted. Looked for where a word begins, so that none is read twice.
 _PERSONAL = re.compile(r"(?<![^\s'\"<>(),;])[^\s'\"<>(),;]+@[^\s'\"<>(),;]+|\b\d{10}\b")
@@ -75,16 +75,16 @@ class _ErrorBody(Wire, frozen=True):
     error: _Error | str | None = None
 
 
-def fault(reply: Reply) -> Fault:
+def fault(reply: Response) -> ErrorDetail:
     """What a failed call says. Some have no body, and inner errors may be absent; people are left out of the words."""
     try:
         error = reply.json(_ErrorBody).error
     except MALFORMED:
-        return Fault()
+        return ErrorDetail()
     if error is None or isinstance(error, str):
-        return Fault(error)
+        return ErrorDetail(error)
     said = [error.message, *(inner.message for inner in error.inner_errors or ())]
-    return Fault(error.code, _PERSONAL.sub("…", " ".join(words for words in said if words)) or None)
+    return ErrorDetail(error.code, _PERSONAL.sub("…", " ".join(words for words in said if words)) or None)
 
 
 class understood:  # noqa: N801 - it is used as a function is

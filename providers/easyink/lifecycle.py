@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from providers.adapter import Steps
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.easyink import marker as mark
@@ -16,7 +15,7 @@ from providers.easyink.client import EasyInkApi
 from providers.easyink.draft import Drafts, check_title
 from providers.errors import InDoubt, Invalid, NotFound, Refused, SigningError, Unavailable, Unsupported, WrongState
 from providers.model import Session, SessionStatus
-from providers.orders import Pivot, Step
+from providers.saga import Pivot, Step, Steps
 
 # How far EasyInk's clock and ours may be apart.
 _SKEW = timedelta(minutes=5)
@@ -78,7 +77,7 @@ class Lifecycle:
         except Refused as refused:
             await self._explain(session, refused, Operation.DUPLICATE_SESSION)
             raise
-        await steps.did(mark.DRAFT, key)
+        await steps.record(mark.DRAFT, key)
         return await self._drafts.adopt(key, wanted)
 
     async def recreate(self, session: Session, title: str | None, reason: str, marker: str, steps: Steps) -> Session:
@@ -124,7 +123,7 @@ class Lifecycle:
             return None
         return replace(fresh, started_at=fresh.started_at or self._clock.now())
 
-    async def invited(self, step: Step) -> bool:
+    async def has_invited(self, step: Step) -> bool:
         """Whether a draft has become a session that was started, whose people would find it voided."""
         if step.name != mark.DRAFT:
             return False
@@ -134,7 +133,7 @@ class Lifecycle:
             return False
         return status not in _NOT_STARTED and status is not SessionStatus.CANCELED
 
-    async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
+    async def find_by_marker(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """Drafts whose subject carries the marker. The search may lag behind, so each is asked for by its key."""
         found: dict[str, Step] = {}
         offset: int | None = 0
@@ -148,7 +147,7 @@ class Lifecycle:
             offset = None if old and all(old) else page.next_offset
         return tuple(found.values())
 
-    async def undo(self, step: Step) -> None:
+    async def compensate(self, step: Step) -> None:
         """Removes a draft with all that belongs to it, or what was added to one, its mark included.
 
         Raises ``Unsupported`` for what has taken the place of a voided session: it stays, under its plain title.
@@ -209,11 +208,11 @@ class Lifecycle:
         draft = replace(
             self._api.carried(key), status=SessionStatus.DRAFT, title=title or None, created_at=self._clock.now(), partial=True
         )
-        await steps.replaced(draft, (Step(mark.MARK, key),))
+        await steps.record_replacement(draft, (Step(mark.MARK, key),))
         return await self._drafts.adopt(key, title)
 
     async def _adopt_replacement(self, title: str, marker: str, since: datetime, steps: Steps) -> Session | None:
-        for step in await self.trace(marker, since):
+        for step in await self.find_by_marker(marker, since):
             if step.name == mark.REPLACEMENT:
                 return await self._adopt(step.key, title, steps)
         return None
@@ -230,7 +229,7 @@ class Lifecycle:
 
     async def _replacement(self, marker: str, since: datetime, doubt: InDoubt) -> str:
         try:
-            found = await self.trace(marker, since)
+            found = await self.find_by_marker(marker, since)
         except SigningError:
             raise doubt from None
         for step in found:
@@ -244,7 +243,7 @@ class Lifecycle:
     async def _explain(self, session: Session, refused: Refused, operation: Operation) -> None:
         """Raises ``WrongState`` where that is why: EasyInk's words for it are not published."""
         fresh = await self._api.session(session.key, session)
-        if not CAPABILITIES.possible(operation, fresh.status):
+        if not CAPABILITIES.allows(operation, fresh.status):
             verb = "recreated" if operation is Operation.RECREATE_SESSION else "duplicated"
             what = f"Session {session.key} is {fresh.provider_status} and cannot be {verb}."
             raise WrongState(what, path=_SESSION) from refused

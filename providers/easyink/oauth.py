@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 from pydantic import SecretStr
 
 from providers.clock import Clock
-from providers.decoding.coercion import seconds
+from providers.decoding.coercion import parse_seconds
 from providers.decoding.json import MALFORMED
 from providers.easyink.token import expiry
 from providers.easyink.wire import EasyInkSettings, GivenToken
 from providers.errors import AuthorizationRequired, InDoubt, Invalid, Misbehaved, SigningError
-from providers.http.client import Http
+from providers.http.client import HttpClient
 from providers.http.credentials import Token
 
 _SCOPE = "openid hermes_api hermes_idp profile"
@@ -26,7 +26,7 @@ _WRONG_CLIENT = frozenset({"invalid_client", "unauthorized_client"})
 class Consent:
     """Where a person consents, and what their code is exchanged for."""
 
-    def __init__(self, http: Http, settings: EasyInkSettings, clock: Clock) -> None:
+    def __init__(self, http: HttpClient, settings: EasyInkSettings, clock: Clock) -> None:
         self._http = http
         self._settings = settings
         self._clock = clock
@@ -78,7 +78,7 @@ class Consent:
         return self._token(given)
 
     def _token(self, given: GivenToken) -> Token:
-        value, life = SecretStr(given.access_token), seconds(given.expires_in) or None
+        value, life = SecretStr(given.access_token), parse_seconds(given.expires_in) or None
         if life is None and (ends_at := expiry(value)) is not None:
             life = (ends_at - self._clock.now()).total_seconds()
         return Token(value, life)

@@ -103,7 +103,7 @@ class Participants:
 
 
 def _require_active(session: Session) -> None:
-    if not CAPABILITIES.possible(Operation.UPDATE_PARTICIPANT, session.status):
+    if not CAPABILITIES.allows(Operation.UPDATE_PARTICIPANT, session.status):
         what = f"Session {session.key} is {session.provider_status}: nobody is invited to it any more."
         raise WrongState(what, path=_PERSON)
 

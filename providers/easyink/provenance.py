@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.easyink import wire
 from providers.easyink.sessions import ALL_IN_ONE, signed_key
 from providers.model import DocumentStatus, ParticipantRole, ParticipantStatus, SessionStatus, SigningOrder
@@ -49,7 +49,7 @@ _SESSION = (
     Rule("signingSessionId", "key", "As it is.", same),
     Rule("id", "key", "As it is.", same),
     Rule("subject", "title", "As it is.", same),
-    Rule("created", "createdAt", "Read as UTC where it names no zone.", instant, _KNOWN),
+    Rule("created", "createdAt", "Read as UTC where it names no zone.", parse_instant, _KNOWN),
     Rule("status", "status", "By the table of EasyInk's words.", word(wire.SESSION_STATUS, SessionStatus.UNKNOWN)),
     Rule("status", "providerStatus", "As it is.", same),
     Rule("reminderFrequency", "reminderFrequency", "By the table of EasyInk's words.", word(wire.REMINDER, None)),
@@ -116,7 +116,9 @@ _PEOPLE = (
     ),
     Rule("participants[].language", "participants[].language", "By the table.", word(wire.LANGUAGE, None), key=_person),
     Rule("participants[].deliveryMethods[]", "participants[].deliveryMethods", "Each by the table.", key=_person),
-    Rule("participants[].signedAt", "participants[].signedAt", "Read as UTC where it names no zone.", instant, key=_person),
+    Rule(
+        "participants[].signedAt", "participants[].signedAt", "Read as UTC where it names no zone.", parse_instant, key=_person
+    ),
     Rule("participants[].signedAt", "completedAt", "The last of all, once the session is finished."),
 )
 _PLACED = {"page": "page", "positionX": "x", "positionY": "y", "sizeX": "width", "sizeY": "height"}

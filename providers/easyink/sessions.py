@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from math import inf
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.easyink import wire
 from providers.model import (
     Document,
@@ -103,7 +103,7 @@ def from_row(provider: str, item: wire.SearchItem, native: bytes) -> Session:
         status=wire.read(wire.SESSION_STATUS, item.status, SessionStatus.UNKNOWN),
         provider_status=item.status,
         title=item.subject,
-        created_at=instant(item.created),
+        created_at=parse_instant(item.created),
         partial=True,
         native=native,
     )
@@ -205,7 +205,7 @@ def _participant(ref: SessionRef, item: wire.ViewParticipant, known: Participant
         last_name=item.last_name,
         display_name=_full(item.first_name, known.middle_name, item.last_name),
         email=item.email,
-        signed_at=instant(item.signed_at),
+        signed_at=parse_instant(item.signed_at),
     )
 
 

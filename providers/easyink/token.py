@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired
-from providers.http.credentials import Proof, Token
+from providers.http.credentials import AuthHeaders, Token
 
 REMEDY = "let a person authorize the gateway, or set access_token"
 
@@ -23,7 +23,7 @@ class PersonalToken:
     def __init__(self, provider: str, clock: Clock, value: SecretStr | None = None) -> None:
         self._provider = provider
         self._clock = clock
-        self._proof = None if value is None else Proof.bearer(value)
+        self._proof = None if value is None else AuthHeaders.bearer(value)
         self._expires_at = None if value is None else expiry(value)
         self._refused = False
 
@@ -47,7 +47,7 @@ class PersonalToken:
         ends_at = expiry(token.value)
         if ends_at is None and token.expires_in is not None:
             ends_at = self._clock.now() + timedelta(seconds=token.expires_in)
-        self._proof, self._expires_at, self._refused = Proof.bearer(token.value), ends_at, False
+        self._proof, self._expires_at, self._refused = AuthHeaders.bearer(token.value), ends_at, False
 
     def headers(self) -> Mapping[str, str]:
         """The Authorization header. Raises ``AuthorizationRequired`` where nobody gave a token."""

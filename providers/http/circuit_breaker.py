@@ -16,7 +16,7 @@ class CircuitState(StrEnum):
     OPEN = "OPEN"
 
 
-class Circuit:
+class CircuitBreaker:
     """Opens after ``threshold`` failures in a row, for ``pause`` seconds."""
 
     def __init__(self, clock: Clock, *, threshold: int = 8, pause: float = 5.0) -> None:

@@ -20,21 +20,21 @@ from providers.clock import Clock
 from providers.decoding.json import MALFORMED
 from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
 from providers.http.circuit_breaker import CircuitState
-from providers.http.credentials import Authorization
-from providers.http.deadline import time_left
-from providers.http.health import Health, Pulse
+from providers.http.credentials import Auth
+from providers.http.deadline import remaining_time
+from providers.http.health import Health, HealthRecorder
 from providers.http.http1.transport import Http1Transport
 from providers.http.httpx_transport import HttpxTransport
-from providers.http.message.request import READS, Body, Call, Query, unreadable
-from providers.http.message.response import Fault, Reply, content, refusal, utf8
-from providers.http.message.url import located
-from providers.http.metering import UNREADABLE, Meter, current, outcome, unmetered
-from providers.http.transport import Response, Transport, TransportError
+from providers.http.message.request import SAFE_METHODS, QueryParams, Request, RequestContent, unreadable_response
+from providers.http.message.response import ErrorDetail, Response, content_from_headers, error_for_status, to_utf8
+from providers.http.message.url import build_url
+from providers.http.metering import UNREADABLE, Meter, current_operation, null_meter, outcome_of
+from providers.http.transport import StreamedResponse, Transport, TransportError
 from providers.model import Content
 from providers.settings import ProviderSettings, TransportName
 
 T = TypeVar("T")
-Exchange = Callable[[Call, Mapping[str, str]], Awaitable[T]]
+Exchange = Callable[[Request, Mapping[str, str]], Awaitable[T]]
 """One attempt at a call, with the headers that prove who we are."""
 
 ATTEMPTS = 3
@@ -46,7 +46,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _REMEMBERED = 512
 
 
-class Http:
+class HttpClient:
     """Calls to one provider.
 
     A read, and a write that is safe to repeat, is retried; any other write only where it is known not to have
@@ -57,21 +57,21 @@ class Http:
         self,
         settings: ProviderSettings,
         *,
-        authorization: Authorization | None = None,
-        fault: Callable[[Reply], Fault] = lambda reply: Fault(),
+        authorization: Auth | None = None,
+        parse_error: Callable[[Response], ErrorDetail] = lambda reply: ErrorDetail(),
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.provider = settings.name
         self.clock = clock or Clock()
-        self.sent = 0
+        self.requests_sent = 0
         """How many calls have gone out, each attempt and each request for a token counted."""
-        self.meter: Meter = unmetered
+        self.meter: Meter = null_meter
         """Told of each of these calls once it has ended."""
         self._settings = settings
         self._authorization = authorization
-        self._fault = fault
-        self._pulse = Pulse(self.clock)
+        self._parse_error = parse_error
+        self._health = HealthRecorder(self.clock)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._reading = lru_cache(_REMEMBERED)(self._call)
         """A call that says nothing but what is read: the same is read again and again."""
@@ -84,15 +84,15 @@ class Http:
     @property
     def health(self) -> Health:
         """How the last calls went."""
-        return self._pulse.health
+        return self._health.health
 
-    def heard(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
+    def subscribe_health(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
         """Calls ``listener`` whenever health may be another than before."""
-        return self._pulse.heard(listener)
+        return self._health.subscribe(listener)
 
-    def stir(self) -> None:
+    def notify_health(self) -> None:
         """Says that what is known of the provider may have changed without a call."""
-        self._pulse.stir()
+        self._health.notify()
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -104,9 +104,9 @@ class Http:
         method: str,
         path: str,
         *,
-        query: Query | None = None,
+        query: QueryParams | None = None,
         json: object = None,
-        body: Body | None = None,
+        body: RequestContent | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         rows: Sequence[str] = (),
@@ -126,21 +126,21 @@ class Http:
         method: str,
         path: str,
         *,
-        query: Query | None = None,
+        query: QueryParams | None = None,
         json: object = None,
-        body: Body | None = None,
+        body: RequestContent | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         base_url: str | None = None,
         authorized: bool = True,
-    ) -> Awaitable[Reply]:
+    ) -> Awaitable[Response]:
         """Calls and returns a successful (2xx) answer.
 
         ``repeatable`` says that the call may be sent twice; left out, it follows from the method.
         ``base_url`` is for the one host beside the API's: where tokens come from.
         """
         silent = json is None and body is None and headers is None
-        if method in READS and silent and not query and repeatable is None and base_url is None:
+        if method in SAFE_METHODS and silent and not query and repeatable is None and base_url is None:
             call = self._reading(method, path)
         else:
             call = self._call(
@@ -150,48 +150,48 @@ class Http:
 
     @asynccontextmanager
     async def download(
-        self, path: str, *, query: Query | None = None, headers: Mapping[str, str] | None = None
+        self, path: str, *, query: QueryParams | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[Content]:
         """Opens an answer to be read in pieces; retried until its headers are here, not afterwards."""
         call = self._call("GET", path, query=query, headers=headers)
         answer, begun = await self._tried(call, self._open)
         self._count(begun, None)
         try:
-            yield content(answer.headers, call.chunks(answer, self._settings.timeout))
+            yield content_from_headers(answer.headers, call.chunks(answer, self._settings.timeout))
         except BaseException as error:
-            self._pulse.note(error)
+            self._health.record(error)
             raise
         finally:
             await self._leave(answer)
 
-    def unreadable(self, method: str, path: str, reply: Reply, cause: Exception | None = None) -> SigningError:
+    def unreadable(self, method: str, path: str, reply: Response, cause: Exception | None = None) -> SigningError:
         """The error for an answer that should have been readable and is not; shows nothing of its body."""
-        self.meter(current(), UNREADABLE, 0.0)
-        return unreadable(self.provider, method, path, reply, cause)
+        self.meter(current_operation(), UNREADABLE, 0.0)
+        return unreadable_response(self.provider, method, path, reply, cause)
 
     def _call(
         self,
         method: str,
         path: str,
         *,
-        query: Query | None = None,
+        query: QueryParams | None = None,
         json: object = None,
-        body: Body | None = None,
+        body: RequestContent | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         base_url: str | None = None,
-    ) -> Call:
+    ) -> Request:
         sent = dict(headers or {})
         if json is not None:
             body = msgspec.json.encode(json)
             sent["content-type"] = "application/json"
         if repeatable is None:
-            repeatable = method in READS or method in {"PUT", "DELETE"}
+            repeatable = method in SAFE_METHODS or method in {"PUT", "DELETE"}
         asked = f"{path}{'&' if '?' in path else '?'}{urlencode(query, doseq=True)}" if query else path
-        url = located(base_url or self._settings.base_url, asked)
-        return Call(self.provider, method, path, url, sent, body, repeatable)
+        url = build_url(base_url or self._settings.base_url, asked)
+        return Request(self.provider, method, path, url, sent, body, repeatable)
 
-    async def _tried(self, call: Call, once: Exchange[T], *, authorized: bool = True) -> T:
+    async def _tried(self, call: Request, once: Exchange[T], *, authorized: bool = True) -> T:
         """What the first attempt comes to that is not worth another."""
         authorization = self._authorization if authorized else None
         attempt = 1
@@ -216,17 +216,17 @@ class Http:
             attempt += 1
             await self.clock.sleep(pause)
 
-    def _again(self, call: Call, error: SigningError) -> bool:
-        if not error.retryable or self._pulse.circuit.wait() > 0:
+    def _again(self, call: Request, error: SigningError) -> bool:
+        if not error.retryable or self._health.circuit.wait() > 0:
             return False
         return call.repeatable or error.status in {None, 429} or isinstance(error, Busy)
 
     def _rest(self) -> float:
         """Seconds left of the whole request, or a call's own timeout where nobody set a deadline."""
-        left = time_left(self.clock)
+        left = remaining_time(self.clock)
         return self._settings.timeout if left is None else left
 
-    async def _renewed(self, authorization: Authorization, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
+    async def _renewed(self, authorization: Auth, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """Headers that prove who we are; none where there are no others than the rejected ones."""
         try:
             async with asyncio.timeout(self._rest()):
@@ -234,35 +234,35 @@ class Http:
         except TimeoutError as error:
             raise TimedOut(f"No credentials for {self.provider} were to be had in time.", provider=self.provider) from error
         finally:
-            self._pulse.stir()
+            self._health.notify()
 
-    async def _whole(self, call: Call, proof: Mapping[str, str]) -> Reply:
+    async def _whole(self, call: Request, proof: Mapping[str, str]) -> Response:
         answer, begun = await self._open(call, proof)
         try:
             body = answer.whole()
             if body is None or len(body) > self._settings.max_answer_bytes:
                 body = await self._read(call, answer)
         except BaseException as error:
-            self._pulse.note(error)
+            self._health.record(error)
             self._count(begun, error)
             raise
         finally:
             await self._leave(answer)
         self._count(begun, None)
-        return Reply(answer.status_code, answer.headers, utf8(body))
+        return Response(answer.status_code, answer.headers, to_utf8(body))
 
-    async def _open(self, call: Call, proof: Mapping[str, str]) -> tuple[Response, float]:
+    async def _open(self, call: Request, proof: Mapping[str, str]) -> tuple[StreamedResponse, float]:
         """An answer with a 2xx status, which keeps its place until ``_leave``, and when its call went out.
 
         Raises where a call had better not go out.
         """
         self._admit()
-        if self._slots.locked() or self._pulse.circuit.state is not CircuitState.CLOSED:
+        if self._slots.locked() or self._health.circuit.state is not CircuitState.CLOSED:
             await self._queue()
         else:
             await self._slots.acquire()
-        self._pulse.circuit.begin()
-        answer: Response | None = None
+        self._health.circuit.begin()
+        answer: StreamedResponse | None = None
         begun = self.clock.monotonic()
         try:
             try:
@@ -270,20 +270,20 @@ class Http:
             except TransportError as error:
                 raise call.silence(error) from error
             if not 200 <= answer.status_code < 300:
-                reply = Reply(answer.status_code, answer.headers, utf8(await self._read(call, answer)))
+                reply = Response(answer.status_code, answer.headers, to_utf8(await self._read(call, answer)))
                 raise self._refusal(call, reply, proof)
-            self._pulse.note(None)
+            self._health.record(None)
         except BaseException as error:
-            self._pulse.note(error)
+            self._health.record(error)
             self._count(begun, error)
             await self._leave(answer)
             raise
         return answer, begun
 
     def _count(self, begun: float, error: BaseException | None) -> None:
-        self.meter(current(), outcome(error), self.clock.monotonic() - begun)
+        self.meter(current_operation(), outcome_of(error), self.clock.monotonic() - begun)
 
-    async def _leave(self, answer: Response | None) -> None:
+    async def _leave(self, answer: StreamedResponse | None) -> None:
         try:
             if answer is not None:
                 await answer.aclose()
@@ -295,7 +295,7 @@ class Http:
             async with asyncio.timeout(self._rest()):
                 await self._slots.acquire()
                 try:
-                    await self._pulse.circuit.verdict()
+                    await self._health.circuit.verdict()
                     self._admit()
                 except BaseException:
                     self._slots.release()
@@ -305,19 +305,19 @@ class Http:
             raise TimedOut(what, provider=self.provider) from error
 
     def _admit(self) -> None:
-        if (wait := self._pulse.circuit.wait()) > 0:
+        if (wait := self._health.circuit.wait()) > 0:
             what = f"{self.provider} has failed repeatedly and is left alone for a moment."
             raise Unavailable(what, provider=self.provider, retry_after=wait)
         if self._rest() <= 0:
             raise TimedOut(f"The request's deadline passed before {self.provider} was asked.", provider=self.provider)
 
-    def _send(self, call: Call, proof: Mapping[str, str]) -> Awaitable[Response]:
+    def _send(self, call: Request, proof: Mapping[str, str]) -> Awaitable[StreamedResponse]:
         # A streamed body may take as long as the whole request may.
-        patience = time_left(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
-        self.sent += 1
+        patience = remaining_time(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
+        self.requests_sent += 1
         return self._transport.send(call.method, call.url, {**call.headers, **proof}, call.content, patience)
 
-    async def _read(self, call: Call, answer: Response) -> bytes:
+    async def _read(self, call: Request, answer: StreamedResponse) -> bytes:
         body = bytearray()
         try:
             async with asyncio.timeout(min(self._settings.timeout, self._rest())):
@@ -329,12 +329,12 @@ class Http:
             raise call.silence(error) from error
         return bytes(body)
 
-    def _refusal(self, call: Call, reply: Reply, proof: Mapping[str, str]) -> SigningError:
+    def _refusal(self, call: Request, reply: Response, proof: Mapping[str, str]) -> SigningError:
         secrets = [secret.get_secret_value() for secret in self._settings.secrets()]
         proofs = [*proof.values(), call.headers.get("authorization", "")]
         secrets += [value.split(" ", 1)[-1] for value in proofs if value]
-        return refusal(
-            self.provider, reply, self._fault(reply), repeatable=call.repeatable, secrets=secrets, now=self.clock.now()
+        return error_for_status(
+            self.provider, reply, self._parse_error(reply), repeatable=call.repeatable, secrets=secrets, now=self.clock.now()
         )
 
 

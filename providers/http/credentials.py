@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Protocol, Self
 
 from msgspec import Meta
@@ -16,7 +18,7 @@ BearerToken = Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
 """A token as it may stand in a header (RFC 6750)."""
 
 
-class Proof(dict[str, str]):
+class AuthHeaders(dict[str, str]):
     """Headers that prove who we are, made once for all calls. What they say is shown to nobody."""
 
     def __repr__(self) -> str:
@@ -28,7 +30,7 @@ class Proof(dict[str, str]):
         return cls(authorization=f"Bearer {token.get_secret_value()}")
 
 
-class Authorization(Protocol):
+class Auth(Protocol):
     """Proof of who we are, for one provider."""
 
     def headers(self) -> Mapping[str, str] | None:
@@ -38,11 +40,11 @@ class Authorization(Protocol):
         """Headers in place of these, which the provider answered with 401; none where others have no chance."""
 
 
-class Headers:
+class HeaderAuth:
     """The same headers on every call, for keys that do not expire."""
 
     def __init__(self, headers: Mapping[str, SecretStr]) -> None:
-        self._proof = Proof({name: value.get_secret_value() for name, value in headers.items()})
+        self._proof = AuthHeaders({name: value.get_secret_value() for name, value in headers.items()})
 
     def headers(self) -> Mapping[str, str]:
         """The headers."""
@@ -61,7 +63,7 @@ class Token:
     expires_in: float | None = None
 
 
-class Bearer:
+class BearerAuth:
     """A token fetched when needed, by one call however many wait for it.
 
     It is replaced ``early`` seconds before it ends (halfway where it lives shorter than that); ``default`` is how
@@ -76,7 +78,7 @@ class Bearer:
         self._early = early
         self._default = default
         self._lock = asyncio.Lock()
-        self._held: Proof | None = None
+        self._held: AuthHeaders | None = None
         self._until = 0.0
 
     def headers(self) -> Mapping[str, str] | None:
@@ -94,5 +96,24 @@ class Bearer:
         token = await self._fetch()
         life = self._default if token.expires_in is None else token.expires_in
         self._until = self._clock.monotonic() + life - min(self._early, life / 2)
-        self._held = Proof.bearer(token.value)
+        self._held = AuthHeaders.bearer(token.value)
         return self._held
+
+
+class CredentialState(StrEnum):
+    """Whether the provider accepts our credentials."""
+
+    CONNECTED = "CONNECTED"
+    AUTHORIZATION_REQUIRED = "AUTHORIZATION_REQUIRED"
+    EXPIRED = "EXPIRED"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """State of our credentials at a provider; ``expires_at`` where they end by themselves."""
+
+    state: CredentialState
+    expires_at: datetime | None = None
+    note: str | None = None

@@ -26,7 +26,7 @@ class deadline:  # noqa: N801 - it is used as a function is
         _until.reset(self._token)
 
 
-def time_left(clock: Clock) -> float | None:
+def remaining_time(clock: Clock) -> float | None:
     """Seconds until the deadline, below 0 once it has passed; None where nobody set one."""
     until = _until.get()
     return None if until is None else until - clock.monotonic()

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Busy, InDoubt, Misbehaved, SigningError, Unavailable
-from providers.http.circuit_breaker import Circuit, CircuitState
+from providers.http.circuit_breaker import CircuitBreaker, CircuitState
 
 _FAILED = (Unavailable, Misbehaved, InDoubt)
 _CALL = re.compile(r" (?:GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")
@@ -55,11 +55,11 @@ def _public(error: SigningError) -> SigningError:
     return type(error)(message, provider=error.provider, provider_code=code, status=error.status, retry_after=error.retry_after)
 
 
-class Pulse:
+class HealthRecorder:
     """Keeps the circuit of one provider, and when its calls last went well or not."""
 
     def __init__(self, clock: Clock) -> None:
-        self.circuit = Circuit(clock)
+        self.circuit = CircuitBreaker(clock)
         self._clock = clock
         self._last_success_at: datetime | None = None
         self._last_failure_at: datetime | None = None
@@ -71,7 +71,7 @@ class Pulse:
         """How the last calls went."""
         return Health(self.circuit.state, self._last_success_at, self._last_failure_at, self._last_error, self.circuit.wait())
 
-    def note(self, error: BaseException | None) -> None:
+    def record(self, error: BaseException | None) -> None:
         """A call ended: with an answer, with one of our errors, or because it was given up."""
         if isinstance(error, _FAILED):
             self.circuit.failed()
@@ -79,25 +79,25 @@ class Pulse:
             self.circuit.succeeded()
         else:
             self.circuit.abandoned()
-            self.stir()
+            self.notify()
             return
         # A provider that says no to one request is as well as one that says yes.
         if isinstance(error, _UNWELL):
             self._last_failure_at, self._last_error = self._clock.now(), _public(error)
         else:
             self._last_success_at, self._last_error = self._clock.now(), None
-        self.stir()
+        self.notify()
 
     @contextmanager
-    def heard(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Calls ``listener`` after every call that ended, and whenever else ``stir`` is called."""
+    def subscribe(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Calls ``listener`` after every call that ended, and whenever else ``notify`` is called."""
         self._listeners.append(listener)
         try:
             yield
         finally:
             self._listeners.remove(listener)
 
-    def stir(self) -> None:
+    def notify(self) -> None:
         """Something about the provider may be another than before."""
         for listener in self._listeners:
             listener()

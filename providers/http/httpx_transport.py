@@ -17,12 +17,19 @@ import anyio
 import h11
 import httpx
 
-from providers.http.http1.request_head import head
-from providers.http.http1.response import Headers
+from providers.http.http1.response import ResponseHeaders
 from providers.http.message.content_coding import ACCEPTED, Decoder, decoder
+from providers.http.message.request import encode_head
 from providers.http.proxies import Proxies
-from providers.http.tls import client_context
-from providers.http.transport import Body, ConnectError, DecodingError, Response, TimeoutException, TransportError
+from providers.http.transport import (
+    ConnectError,
+    DecodingError,
+    RequestStream,
+    StreamedResponse,
+    TimeoutException,
+    TransportError,
+    client_context,
+)
 
 _HTTP2: Final = find_spec("h2") is not None
 _PORTS: Final = {"http": 80, "https": 443}
@@ -54,8 +61,8 @@ class HttpxTransport:
         self._closed = False
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Response:
+        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+    ) -> StreamedResponse:
         """The beginning of the answer, to be closed. Raises ``TransportError``, or what ``body`` raises."""
         if self._closed:
             raise ConnectError("Connections are no longer made.")
@@ -81,7 +88,7 @@ class HttpxTransport:
         for pool in [*self._pools.values(), *self._retired]:
             await pool.transport.aclose()
 
-    async def _opened(self, pool: _Pool, answer: httpx.Response) -> Response:
+    async def _opened(self, pool: _Pool, answer: httpx.Response) -> StreamedResponse:
         names = [name.lower() for name, _ in answer.headers.raw]
         framed_twice = b"content-length" in names and b"transfer-encoding" in names
         if framed_twice or len(names) > _HEADERS:
@@ -136,7 +143,7 @@ class _Pool:
 class _Request:
     """One request, which notes when it begins to be sent."""
 
-    def __init__(self, method: str, url: str, headers: Mapping[str, str], body: Body | None) -> None:
+    def __init__(self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None) -> None:
         parts = urlsplit(url)
         self.sent = False
         self.scheme, self.host = parts.scheme, parts.hostname or ""
@@ -153,7 +160,7 @@ class _Request:
         self._target = url.removeprefix(f"{parts.scheme}://{parts.netloc}").partition("#")[0]
         self._target = self._target if self._target.startswith("/") else f"/{self._target}"
         self._body = body
-        head(method, self._target, self._said)  # raises where a header has lines of its own
+        encode_head(method, self._target, self._said)  # raises where a header has lines of its own
 
     def built(self, timeout: dict[str, Any], *, straight: bool) -> httpx.Request:
         """As httpx takes it. It may spell the target anew, which a call without a proxy prevents; a proxy would be sent it."""
@@ -200,7 +207,7 @@ class _Opened:
 
     def __init__(self, transport: HttpxTransport, pool: _Pool, answer: httpx.Response) -> None:
         self.status_code = answer.status_code
-        self.headers: Mapping[str, str] = Headers(answer.headers.raw)
+        self.headers: Mapping[str, str] = ResponseHeaders(answer.headers.raw)
         pool.multiplexed = pool.multiplexed or answer.extensions.get("http_version") == b"HTTP/2"
         self._transport = transport
         self._pool = pool

@@ -25,11 +25,11 @@ OK: Final = "OK"
 ABANDONED: Final = "ABANDONED"
 UNREADABLE: Final = "UNREADABLE"
 
-VERBS: Final[Mapping[str, Operation]] = {
+OPERATION_BY_VERB: Final[Mapping[str, Operation]] = {
     "fetch_session": Operation.LIST_SESSIONS,
     "list_sessions": Operation.LIST_SESSIONS,
-    "trace": Operation.LIST_SESSIONS,
-    "undo": Operation.DELETE_SESSION,
+    "find_by_marker": Operation.LIST_SESSIONS,
+    "compensate": Operation.DELETE_SESSION,
     "fetch_statistics": Operation.STATISTICS,
     "download_signature": Operation.LIST_SIGNATURES,
     **{
@@ -43,16 +43,16 @@ VERBS: Final[Mapping[str, Operation]] = {
 _operation: ContextVar[str] = ContextVar("operation", default="")
 
 
-def unmetered(operation: str, outcome: str, seconds: float) -> None:
+def null_meter(operation: str, outcome: str, seconds: float) -> None:
     """Counts nothing."""
 
 
-def current() -> str:
+def current_operation() -> str:
     """The operation that calls are made for here; "" outside of any."""
     return _operation.get()
 
 
-def outcome(error: BaseException | None) -> str:
+def outcome_of(error: BaseException | None) -> str:
     """How a call ended, in one word."""
     if error is None:
         return OK
@@ -74,7 +74,7 @@ def on_behalf_of(operation: Operation) -> Iterator[None]:
         _operation.reset(token)
 
 
-def told(verb: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
+def metered(verb: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
     """The same verb of an adapter, whose calls are told to be for an operation."""
     if iscoroutinefunction(verb):
 

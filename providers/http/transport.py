@@ -5,10 +5,14 @@ What goes wrong on the way is told without words of what was sent: an address ma
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 from typing import Protocol
 
-Body = bytes | AsyncIterator[bytes]
+import httpx
+
+RequestStream = bytes | AsyncIterator[bytes]
 
 
 class TransportError(Exception):
@@ -27,7 +31,7 @@ class DecodingError(TransportError):
     """What came cannot be decompressed."""
 
 
-class Response(Protocol):
+class StreamedResponse(Protocol):
     """An answer whose body is still to be read. Header names match in any case."""
 
     @property
@@ -52,9 +56,15 @@ class Transport(Protocol):
     """Carries calls. What it carries is sent at most once, and no redirect is followed."""
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Response:
+        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+    ) -> StreamedResponse:
         """The beginning of the answer, to be closed, if it comes within so many seconds. Raises ``TransportError``."""
 
     async def close(self) -> None:
         """Closes every connection."""
+
+
+@cache
+def client_context(user: str) -> ssl.SSLContext:
+    """The context of one ``user``, who sets the protocols that it offers. Reading the certificates takes 50 ms: it is kept."""
+    return httpx.create_ssl_context()

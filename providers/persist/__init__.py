@@ -16,10 +16,10 @@ Source: https://github.com/perfumerlabs/ncanode
 
 from __future__ import annotations
 
-from providers.adapter import Provider
 from providers.persist.adapter import PersistAdapter
 from providers.persist.orders import PersistOptions, PersistParticipantOptions
 from providers.persist.settings import PersistSettings
+from providers.registry import Provider
 
 PROVIDER = Provider(
     kind="persist",

@@ -11,16 +11,15 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
-from providers.adapter import Adapter, Steps
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.clock import Clock
-from providers.decoding.coercion import count
+from providers.decoding.coercion import parse_count
 from providers.decoding.json import MALFORMED, decode
-from providers.decoding.pagination import next_offset
 from providers.errors import InDoubt, NotFound, Refused, SigningError, Unavailable
-from providers.http.message.response import Fault, Reply
+from providers.http.message.response import ErrorDetail, Response
 from providers.http.transport import Transport
-from providers.model import Content, Document, Listed, Page, Session, SessionKind, SessionStatus, Signature
+from providers.model import Content, Document, ListRow, Page, Session, SessionKind, SessionStatus, Signature, next_offset
 from providers.orders import SignatureOrder
 from providers.persist import errors
 from providers.persist.client import PersistClient
@@ -30,6 +29,7 @@ from providers.persist.sessions import SIGNATURE, session, sessions, signature_f
 from providers.persist.settings import PersistSettings
 from providers.persist.wire import RecordKey, StoredSignature, trimmed
 from providers.provenance import Rule
+from providers.saga import Steps
 
 T = TypeVar("T")
 
@@ -66,11 +66,11 @@ class PersistAdapter(Adapter):
         self._client = PersistClient(self.http, settings)
         self._locks: WeakValueDictionary[RecordKey, asyncio.Lock] = WeakValueDictionary()
 
-    def fault(self, reply: Reply) -> Fault:
+    def parse_error(self, reply: Response) -> ErrorDetail:
         """Decodes the server's error message; see ``errors``."""
         return errors.fault(reply)
 
-    def has_key(self, key: str) -> bool:
+    def is_valid_key(self, key: str) -> bool:
         """Whether a key is ``document/thread``, percent-encoded in our one way, without what the server strips."""
         record = RecordKey.parse(key)
         return record is not None and RecordKey.trimmed(record.document, record.thread).session_key == key
@@ -84,9 +84,9 @@ class PersistAdapter(Adapter):
         content = await self._client.list_signatures(offset, limit)
         rows = [bytes(row) for row in content.signatures]
         listed, unreadable = await self._decode(lambda: sessions(self.settings.name, rows, self.clock.now()))
-        total = count(content.nb_results)
+        total = parse_count(content.nb_results)
         following = next_offset(offset, len(rows), limit, total)
-        return Page(rows=tuple(map(Listed.of, listed)), total=total, next_offset=following, unreadable=tuple(unreadable))
+        return Page(rows=tuple(map(ListRow.of, listed)), total=total, next_offset=following, unreadable=tuple(unreadable))
 
     async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Deletes the record. Idempotent: one that is gone counts as deleted, as the call may have been repeated."""
@@ -128,7 +128,7 @@ class PersistAdapter(Adapter):
         async with lock:
             return await self._session(await self._save(order, key))
 
-    async def find_saved(self, order: SignatureOrder) -> Session | None:
+    async def find_saved_signature(self, order: SignatureOrder) -> Session | None:
         """The record, where it has the version and the content that the order was to give it."""
         try:
             raw = await self._client.fetch_signature(RecordKey.trimmed(order.document, order.thread))

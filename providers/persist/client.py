@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from providers.errors import Misbehaved, NotFound, Refused
-from providers.http.client import Http
-from providers.http.message.request import Query
+from providers.http.client import HttpClient
+from providers.http.message.request import QueryParams
 from providers.persist.errors import refusal
 from providers.persist.settings import PersistSettings
 from providers.persist.wire import Envelope, Many, ManyContent, One, OneContent, RecordKey
@@ -21,7 +21,7 @@ E = TypeVar("E", bound=Envelope)
 class PersistClient:
     """Calls to one signature store."""
 
-    def __init__(self, http: Http, settings: PersistSettings) -> None:
+    def __init__(self, http: HttpClient, settings: PersistSettings) -> None:
         self._http = http
         self._settings = settings
         self._headers = {"api-locale": settings.locale}
@@ -37,7 +37,7 @@ class PersistClient:
 
     async def list_signatures(self, offset: int, limit: int) -> ManyContent:
         """A slice of the server's join of signatures with tags, newest first, with the count of all joined rows."""
-        query: Query = {"limit": limit, "offset": offset, "count": 1}
+        query: QueryParams = {"limit": limit, "offset": offset, "count": 1}
         answer = await self._call(Many, "GET", "list_signatures", query=query, rows=("content", "signatures"))
         return answer.content if isinstance(answer.content, ManyContent) else ManyContent()
 
@@ -55,7 +55,7 @@ class PersistClient:
         method: str,
         operation: str,
         *,
-        query: Query | None = None,
+        query: QueryParams | None = None,
         json: object = None,
         rows: Sequence[str] = (),
     ) -> E:

@@ -6,17 +6,17 @@ import msgspec
 
 from providers.decoding.json import MALFORMED, mismatch
 from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError
-from providers.http.message.response import Fault, Reply
+from providers.http.message.response import ErrorDetail, Response
 from providers.persist.wire import Envelope, StoredSignature
 
 
-def fault(reply: Reply) -> Fault:
+def fault(reply: Response) -> ErrorDetail:
     """Decodes the body of a failed call. The application answers JSON with a message; a proxy in front of it does not."""
     try:
         envelope = reply.json(Envelope)
     except MALFORMED:
-        return Fault()
-    return Fault(detail=envelope.message or "no reason given")
+        return ErrorDetail()
+    return ErrorDetail(detail=envelope.message or "no reason given")
 
 
 def refusal(error: NotFound | Refused, method: str, path: str) -> SigningError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.persist.sessions import signature_file, text
 from providers.provenance import Json, Rule, same
 
@@ -21,10 +21,10 @@ _PRESENT = (
     Rule("version_created_by", "signatures[0].createdBy", "As text.", text),
     Rule("tags[]", "signatures[0].tags", "Each once, in their order."),
     *(
-        Rule("created_at", field, "Read as UTC, which it does not say.", instant)
+        Rule("created_at", field, "Read as UTC, which it does not say.", parse_instant)
         for field in ("createdAt", "completedAt", "documents[0].createdAt", "signatures[0].createdAt")
     ),
-    Rule("updated_at", "signatures[0].updatedAt", "Read as UTC, which it does not say.", instant),
+    Rule("updated_at", "signatures[0].updatedAt", "Read as UTC, which it does not say.", parse_instant),
 )
 
 

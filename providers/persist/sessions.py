@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.decoding.json import decode, decode_rows
 from providers.model import (
     Document,
@@ -59,7 +59,7 @@ def session(provider: str, raw: bytes, now: datetime) -> Session:
     content = signature_file(stored.text)
     reports = inspect(content.content, now=now)
     participants = _participants(ref, reports)
-    created_at = instant(stored.created_at)
+    created_at = parse_instant(stored.created_at)
     return Session(
         provider=provider,
         key=ref.key,
@@ -117,8 +117,8 @@ def _signature(
         comment=text(stored.version_comment),
         tags=tuple(dict.fromkeys(str(tag) for tag in stored.tags or ())),
         created_by=text(stored.version_created_by),
-        created_at=instant(stored.created_at),
-        updated_at=instant(stored.updated_at),
+        created_at=parse_instant(stored.created_at),
+        updated_at=parse_instant(stored.updated_at),
         signed_at=max((report.signed_at for report in reports if report.signed_at), default=None),
     )
 

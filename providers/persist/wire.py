@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from providers.decoding.coercion import count
+from providers.decoding.coercion import parse_count
 
 LONGEST_TEXT = 255
 """Characters of a document, thread, tag or comment."""
@@ -86,7 +86,7 @@ class StoredSignature(msgspec.Struct, frozen=True):
     @property
     def number(self) -> int | None:
         """The version, where the server states one."""
-        return count(self.version)
+        return parse_count(self.version)
 
 
 class OneContent(msgspec.Struct, frozen=True):

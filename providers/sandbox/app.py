@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from providers.clock import Clock
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.sandbox.server import serving
 from providers.sandbox.webhook_sender import Callback, Outbox
 
@@ -122,9 +122,9 @@ class Sandbox:
     kind: ClassVar[str]
     signature_header: ClassVar[str] = "X-Signature"
 
-    def __init__(self, *, clock: Clock | None = None, authority: Authority | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, authority: CertificateAuthority | None = None) -> None:
         self.clock = clock or Clock()
-        self.authority = authority or Authority()
+        self.authority = authority or CertificateAuthority()
         self.calls: deque[RecordedCall] = deque(maxlen=_CALLS_KEPT)
         self.faults: list[Fault] = []
         self.people = People()

@@ -55,7 +55,7 @@ class _Identity:
         return self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
-class Authority:
+class CertificateAuthority:
     """A root made when needed, and an identity for each name that signs."""
 
     def __init__(self) -> None:

@@ -41,10 +41,10 @@ class _Letter:
 
 
 class Outbox:
-    """What waits to be posted; ``deliver`` posts it, for as long as it runs. Counts what was ``taken`` and ``lost``."""
+    """What waits to be posted; ``deliver`` posts it, for as long as it runs. Counts what was ``delivered`` and ``lost``."""
 
     def __init__(self, clock: Clock) -> None:
-        self.taken = 0
+        self.delivered = 0
         self.lost = 0
         self._clock = clock
         self._letters: asyncio.Queue[_Letter] = asyncio.Queue(_MOST)
@@ -64,7 +64,7 @@ class Outbox:
         async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False) as client:
             while True:
                 if await self._delivered(client, letter):
-                    self.taken += 1
+                    self.delivered += 1
                 else:
                     self.lost += 1
                 letter = await self._letters.get()

@@ -13,7 +13,7 @@ Quirks of the server:
 Links: the vendor's "Batch Methods" and "TSA Methods" pages of the SEAL API reference.
 """
 
-from providers.adapter import Provider
+from providers.registry import Provider
 from providers.seal.adapter import SealAdapter
 from providers.seal.orders import SealOptions, SealParticipantOptions
 from providers.seal.settings import SealSettings

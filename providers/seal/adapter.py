@@ -11,16 +11,17 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from providers.adapter import Adapter, Steps
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.clock import Clock
-from providers.decoding.keys import number
 from providers.errors import InDoubt, Invalid, NotFound, ProviderError, SigningError, Unavailable, Unsupported
-from providers.http.credentials import Headers
+from providers.http.credentials import HeaderAuth
+from providers.http.message.url import is_number
 from providers.http.transport import Transport
 from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
-from providers.orders import Order, Pivot, Step
+from providers.orders import Order
 from providers.provenance import Rule
+from providers.saga import Pivot, Step, Steps
 from providers.seal import errors
 from providers.seal.archive import BadArchive, Member, open_member, pack, receive, temporary_file
 from providers.seal.client import SealClient
@@ -67,21 +68,21 @@ class SealAdapter(Adapter):
         super().__init__(settings, transport=transport, clock=clock)
         self._client = SealClient(self.http, settings)
 
-    def authorization(self) -> Headers | None:
+    def authorization(self) -> HeaderAuth | None:
         """The API key, else HTTP Basic, else None."""
         settings = self.settings
         if settings.api_key:
-            return Headers({"API-KEY": settings.api_key})
+            return HeaderAuth({"API-KEY": settings.api_key})
         if settings.username and settings.password:
             pair = f"{settings.username.get_secret_value()}:{settings.password.get_secret_value()}"
-            return Headers({"authorization": SecretStr(f"Basic {b64encode(pair.encode()).decode()}")})
+            return HeaderAuth({"authorization": SecretStr(f"Basic {b64encode(pair.encode()).decode()}")})
         return None
 
-    def has_key(self, key: str) -> bool:
+    def is_valid_key(self, key: str) -> bool:
         """Whether a key is a number: SEAL numbers its batches."""
-        return number(key)
+        return is_number(key)
 
-    def check(self, order: Order) -> Iterator[Invalid]:
+    def validate_order(self, order: Order) -> Iterator[Invalid]:
         """Objections of SEAL to an order; see ``orders``."""
         return objections(order)
 
@@ -98,10 +99,10 @@ class SealAdapter(Adapter):
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Creates a batch, uploads all documents at once, and accepts it where the order says so."""
         async with pack(order.documents) as archive:
-            await steps.will(_BATCH)
+            await steps.record_intent(_BATCH)
             created = await self._client.create_batch(order.options.get("processId", self.settings.process_id))
             key = str(created.id)
-            await steps.did(_BATCH, key)
+            await steps.record(_BATCH, key)
             await self._client.upload(key, archive.chunks, archive.size)
         draft = draft_session(SessionRef(self.settings.name, key), order, created, archive.names)
         if not order.start:
@@ -120,7 +121,7 @@ class SealAdapter(Adapter):
         """Removes a batch, with its documents and results, from the server's cache."""
         await self._client.delete_batch(session.key)
 
-    async def undo(self, step: Step) -> None:
+    async def compensate(self, step: Step) -> None:
         """Compensates the creation of a batch. Idempotent."""
         try:
             await self._client.delete_batch(step.key)
@@ -144,7 +145,7 @@ class SealAdapter(Adapter):
             now = await self.fetch_session(pivot.session.key, pivot.session)
             return None if now.status is SessionStatus.DRAFT else now
 
-    async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
+    async def find_by_marker(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """Raises ``Unsupported``: SEAL has no list, and no room for a marker.
 
         Only a batch whose creation was not answered can be left over. It is empty and was never accepted, so nothing

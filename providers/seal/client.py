@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager
 
 from providers.decoding.json import MALFORMED
 from providers.errors import NotFound, Refused
-from providers.http.client import Http
-from providers.http.message.request import Body
-from providers.http.message.response import Reply
+from providers.http.client import HttpClient
+from providers.http.message.request import RequestContent
+from providers.http.message.response import Response
 from providers.model import Content
 from providers.seal.errors import NO_PROCESS, no_timestamp, unknown_process
 from providers.seal.settings import SealSettings
@@ -21,7 +21,7 @@ _BYTES = "application/octet-stream"
 class SealClient:
     """Calls to one SEAL server."""
 
-    def __init__(self, http: Http, settings: SealSettings) -> None:
+    def __init__(self, http: HttpClient, settings: SealSettings) -> None:
         self._http = http
         self._settings = settings
 
@@ -35,7 +35,7 @@ class SealClient:
                 raise
             raise unknown_process(error, process) from error
 
-    async def upload(self, key: str, archive: Body, size_bytes: int) -> None:
+    async def upload(self, key: str, archive: RequestContent, size_bytes: int) -> None:
         """upload: all documents of a batch, as one ZIP."""
         headers = {"content-type": _BYTES, "content-length": str(size_bytes)}
         await self._http.request("POST", self._settings.path("upload", batch=key), body=archive, headers=headers)
@@ -61,7 +61,7 @@ class SealClient:
         """BatchDeleteCache: removes a batch with its documents and results."""
         await self._http.request("DELETE", self._settings.path("delete_batch", batch=key))
 
-    async def timestamp(self, process: str, digest: bytes) -> Reply:
+    async def timestamp(self, process: str, digest: bytes) -> Response:
         """A timestamp of a digest, by the method of the settings. Raises ``Refused`` where the process makes none."""
         settings = self._settings
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.model import SessionStatus
 from providers.provenance import Json, Rule, same
 from providers.seal.sessions import sealed_key
@@ -40,7 +40,7 @@ RULES = (
         "creationDate",
         "createdAt",
         "Read as UTC where it names no zone.",
-        instant,
+        parse_instant,
         "SEAL's endpoints tell different times of one instant: what was told first stays.",
     ),
     Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.model import (
     Document,
     DocumentRole,
@@ -42,7 +42,7 @@ def draft_session(ref: SessionRef, order: Order, created: CreatedBatch, names: t
         status=SessionStatus.DRAFT,
         title=order.title,
         reference=order.reference,
-        created_at=instant(created.created),
+        created_at=parse_instant(created.created),
         documents=documents,
     )
 
@@ -59,7 +59,7 @@ def session(batch: Batch, known: Session, native: bytes) -> Session:
         title=known.title,
         reference=known.reference,
         # SEAL's endpoints give different times of one instant: the first one stays.
-        created_at=known.created_at or instant(batch.created),
+        created_at=known.created_at or parse_instant(batch.created),
         started_at=known.started_at,
         completed_at=known.completed_at,
         documents=documents,

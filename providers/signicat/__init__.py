@@ -13,7 +13,7 @@ Vendor pages: "Signicat Sign API v2 reference", "Signicat Electronic Signing doc
 
 from __future__ import annotations
 
-from providers.adapter import Provider
+from providers.registry import Provider
 from providers.signicat.adapter import SignicatAdapter
 from providers.signicat.options import Options, ParticipantOptions
 from providers.signicat.wire import SignicatSettings

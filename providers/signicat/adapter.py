@@ -8,18 +8,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from providers.adapter import Adapter, Credentials, CredentialState, Steps
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Invalid, NotFound, SigningError, WrongState
-from providers.http.credentials import Authorization, Bearer, Token
-from providers.http.message.response import Fault, Reply
-from providers.http.response_memo import Repeated
+from providers.http.credentials import Auth, BearerAuth, Credentials, CredentialState, Token
+from providers.http.message.response import ErrorDetail, Response
+from providers.http.response_memo import ResponseMemo
 from providers.http.transport import Transport
 from providers.model import (
     Content,
     Document,
-    Listed,
+    ListRow,
     Page,
     ParticipantStatus,
     Session,
@@ -28,8 +28,9 @@ from providers.model import (
     SessionStatus,
     Signature,
 )
-from providers.orders import DocumentChange, Order, Pivot, Step
+from providers.orders import DocumentChange, Order
 from providers.provenance import Rule
+from providers.saga import Pivot, Step, Steps
 from providers.signicat.client import COLLECTION, SESSION, Search, SignApi, Slice, fault_of, fetch_token
 from providers.signicat.composition.native_order import ACTION
 from providers.signicat.composition.native_session import LONGEST_MARKER, Part, external_reference
@@ -99,18 +100,18 @@ class SignicatAdapter(Adapter):
         self._opening = Opening(self.api, settings.name, self.clock)
         self._removal = Removal(self.api, self._reader)
         self._credentials = Credentials(CredentialState.UNKNOWN)
-        self._pages: Repeated[Page] = Repeated()
+        self._pages: ResponseMemo[Page] = ResponseMemo()
 
     @property
     def credentials(self) -> Credentials:
         """Whether Signicat gave us a token when it was last asked for one."""
         return self._credentials
 
-    def authorization(self) -> Authorization:
+    def authorization(self) -> Auth:
         """A token for client credentials; good for 300 seconds where Signicat does not say, and replaced 10 early."""
-        return Bearer(self._fetch_token, self.clock)
+        return BearerAuth(self._fetch_token, self.clock)
 
-    def fault(self, reply: Reply) -> Fault:
+    def parse_error(self, reply: Response) -> ErrorDetail:
         """Reads problem+json, OAuth's errors and what older products send; a body of ``{}`` says nothing."""
         return fault_of(reply)
 
@@ -119,11 +120,11 @@ class SignicatAdapter(Adapter):
         """How events are proven to be Signicat's."""
         return self.settings.webhook
 
-    def read_webhook(self, body: bytes) -> Hint:
+    def parse_webhook(self, body: bytes) -> Hint:
         """What an event says: of ``package.completed`` the session's key is spelled ``Id``, of others ``id``."""
         return hint(body)
 
-    def check(self, order: Order) -> Iterator[Invalid]:
+    def validate_order(self, order: Order) -> Iterator[Invalid]:
         """What Signicat would refuse, or could never finish."""
         yield from problems(order)
 
@@ -147,7 +148,7 @@ class SignicatAdapter(Adapter):
         A row does not say when it was created, nor whether a package is outstanding (see ``Reading``).
         """
         found = await self.api.list_sessions(offset, limit)
-        return self._pages.made((offset, limit), found, lambda: self._page(found))
+        return self._pages.get_or_make((offset, limit), found, lambda: self._page(found))
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Uploads the documents, collects them, and opens a native session for each participant."""
@@ -206,11 +207,11 @@ class SignicatAdapter(Adapter):
         """The signatures that are there by now."""
         return (await self.fetch_session(session.key, session)).signatures
 
-    async def undo(self, step: Step) -> None:
+    async def compensate(self, step: Step) -> None:
         """Deletes what was made; Signicat may have deleted it already, along with a session."""
         await self.api.delete(step.name, step.key)
 
-    async def invited(self, step: Step) -> bool:
+    async def has_invited(self, step: Step) -> bool:
         """Whether somebody has signed or declined a native session; the link to it is shown to nobody before it is kept."""
         return step.name == SESSION and (await self.api.find_session(step.key)).acted
 
@@ -231,7 +232,7 @@ class SignicatAdapter(Adapter):
             return None  # everyone has signed the original meanwhile
         return made
 
-    async def trace(self, marker: str, since: datetime) -> tuple[Step, ...]:
+    async def find_by_marker(self, marker: str, since: datetime) -> tuple[Step, ...]:
         """The native sessions whose external reference ends in the marker, newest first, and their collections.
 
         An upload or a collection whose answer never came cannot be found, as Signicat lists neither. Both are
@@ -265,7 +266,7 @@ class SignicatAdapter(Adapter):
         """Deletes an open session for the one that was made in its place."""
         now = await self.fetch_session(original.key, original)
         _require(now, _OPEN)
-        await steps.replaced(made, [step for _, step in await self._removal.pieces(now)])
+        await steps.record_replacement(made, [step for _, step in await self._removal.pieces(now)])
         try:
             await self.delete_session(now)
         except SigningError:
@@ -300,12 +301,12 @@ class SignicatAdapter(Adapter):
         rows = tuple(map(self._row, found.rows))
         return Page(rows=rows, total=found.total, next_offset=found.following, unreadable=found.unreadable)
 
-    def _row(self, part: Part) -> Listed:
+    def _row(self, part: Part) -> ListRow:
         def read() -> Session:
             ref = SessionRef(self.settings.name, part.key)
             return Reading(ref=ref, parts=(part,), now=self.clock.now(), partial=True).session()
 
-        return Listed(key=part.key, native=part.native, read=read)
+        return ListRow(key=part.key, native=part.native, read=read)
 
 
 def _require(session: Session, when: frozenset[SessionStatus]) -> None:

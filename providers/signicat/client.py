@@ -13,16 +13,15 @@ from urllib.parse import urlencode
 import msgspec
 from pydantic import SecretStr
 
-from providers.decoding.coercion import count, seconds
+from providers.decoding.coercion import parse_count, parse_seconds
 from providers.decoding.json import MALFORMED, decode, decode_rows
-from providers.decoding.pagination import next_offset
 from providers.errors import AuthorizationRequired, Misbehaved, NotFound, SigningError
-from providers.http.client import Http
+from providers.http.client import HttpClient
 from providers.http.credentials import Token
-from providers.http.message.request import Query
-from providers.http.message.response import Fault, Reply
-from providers.http.response_memo import Repeated
-from providers.model import Content, UnreadableRow
+from providers.http.message.request import QueryParams
+from providers.http.message.response import ErrorDetail, Response
+from providers.http.response_memo import ResponseMemo
+from providers.model import Content, UnreadableRow, next_offset
 from providers.orders import DocumentOrder
 from providers.signicat.composition.native_session import Part
 from providers.signicat.wire import (
@@ -54,22 +53,22 @@ DOCUMENT, COLLECTION, SESSION = "document", "document_collection", "signing_sess
 _DELETED_BY = {DOCUMENT: "delete_document", COLLECTION: "delete_collection", SESSION: "delete_session"}
 
 
-def fault_of(reply: Reply) -> Fault:
+def fault_of(reply: Response) -> ErrorDetail:
     """What an error says: problem+json, OAuth's shape or that of an older product; ``{}`` says nothing."""
     try:
         problem = reply.json(Problem)
     except MALFORMED:
-        return Fault()
+        return ErrorDetail()
     code = problem.code or problem.error
     words = problem.detail or problem.error_description or problem.title or problem.message
     params = [
         f"{item.name} ({item.reason})" if item.reason else item.name for item in problem.invalid_params or () if item.name
     ]
     hint = "give this API client the permission Signature API in Signicat's dashboard" if code == "missing_permission" else None
-    return Fault(code, ": ".join(filter(None, [words, ", ".join(params)])) or None, hint)
+    return ErrorDetail(code, ": ".join(filter(None, [words, ", ".join(params)])) or None, hint)
 
 
-async def fetch_token(http: Http, settings: SignicatSettings) -> Token:
+async def fetch_token(http: HttpClient, settings: SignicatSettings) -> Token:
     """A token for our client credentials.
 
     Raises ``AuthorizationRequired`` for every refusal, whatever its status: a token that is not to be had must
@@ -100,7 +99,7 @@ async def fetch_token(http: Http, settings: SignicatSettings) -> Token:
             provider_code=error.provider_code,
             status=error.status,
         ) from error
-    return Token(SecretStr(token.access_token), seconds(token.expires_in) or None)
+    return Token(SecretStr(token.access_token), parse_seconds(token.expires_in) or None)
 
 
 def _listed(row: bytes) -> Part:
@@ -155,16 +154,16 @@ NEWEST_FIRST = Search()
 class SignApi:
     """Calls to the Sign API v2 of one account; whatever is found missing by a ``find`` is None."""
 
-    def __init__(self, http: Http, settings: SignicatSettings) -> None:
+    def __init__(self, http: HttpClient, settings: SignicatSettings) -> None:
         self._http = http
         self._settings = settings
-        self._lists: Repeated[Slice] = Repeated()
+        self._lists: ResponseMemo[Slice] = ResponseMemo()
 
-    async def payload(self, key: str) -> Reply:
+    async def payload(self, key: str) -> Response:
         """A native session as it is sent. Raises ``NotFound``."""
         return await self._request("fetch_session", key)
 
-    def part(self, key: str, payload: Reply) -> Part:
+    def part(self, key: str, payload: Response) -> Part:
         """The native session that was sent."""
         return Part(
             key, self._read(SigningSession, "GET", self._settings.path("fetch_session", key=key), payload), payload.body
@@ -175,11 +174,11 @@ class SignApi:
         payload = await found(self.payload(key))
         return Part(key, None) if payload is None else self.part(key, payload)
 
-    async def collection_payload(self, key: str) -> Reply:
+    async def collection_payload(self, key: str) -> Response:
         """A document collection as it is sent. Raises ``NotFound``."""
         return await self._request("fetch_collection", key)
 
-    def collection(self, key: str, payload: Reply) -> Collection:
+    def collection(self, key: str, payload: Response) -> Collection:
         """The document collection that was sent."""
         return self._read(Collection, "GET", self._settings.path("fetch_collection", key=key), payload)
 
@@ -200,15 +199,15 @@ class SignApi:
         """At most 1,000 native sessions; those beyond the first 100,000 are out of reach."""
         limit = min(limit, MOST_ROWS)
         reply = await self._request("list_sessions", query={**self.query(offset=offset, limit=limit), **search.query})
-        return self._lists.made((offset, limit), reply.body, lambda: self._slice(offset, limit, reply))
+        return self._lists.get_or_make((offset, limit), reply.body, lambda: self._slice(offset, limit, reply))
 
-    def _slice(self, offset: int, limit: int, reply: Reply) -> Slice:
+    def _slice(self, offset: int, limit: int, reply: Response) -> Slice:
         try:
             page = reply.page(SigningSessions, "data")
         except MALFORMED as error:
             raise self._http.unreadable("GET", self._settings.path("list_sessions"), reply, error) from error
         rows, unreadable = decode_rows(map(bytes, page.data or ()), _listed)
-        here, total = len(rows) + len(unreadable), count(page.total)
+        here, total = len(rows) + len(unreadable), parse_count(page.total)
         following = next_offset(offset, here, limit, total)
         return Slice(rows, total, None if following is None or following > MOST_OFFSET else following, tuple(unreadable))
 
@@ -267,27 +266,29 @@ class SignApi:
         account = self._settings.account_id
         return {**query, "signicat-accountId": account} if account else {**query}
 
-    async def _get(self, into: type[T], name: str, key: str | None = None, query: Query | None = None) -> tuple[T, Reply]:
+    async def _get(
+        self, into: type[T], name: str, key: str | None = None, query: QueryParams | None = None
+    ) -> tuple[T, Response]:
         reply = await self._request(name, key, query)
         path = self._settings.path(name) if key is None else self._settings.path(name, key=key)
         return self._read(into, "GET", path, reply), reply
 
-    def _request(self, name: str, key: str | None = None, query: Query | None = None) -> Awaitable[Reply]:
+    def _request(self, name: str, key: str | None = None, query: QueryParams | None = None) -> Awaitable[Response]:
         path = self._settings.path(name) if key is None else self._settings.path(name, key=key)
         return self._http.request("GET", path, query=query or self.query())
 
-    async def _post(self, into: type[T], name: str, payload: object) -> tuple[T, Reply]:
+    async def _post(self, into: type[T], name: str, payload: object) -> tuple[T, Response]:
         path = self._settings.path(name)
         reply = await self._http.request("POST", path, query=self.query(), json=payload)
         return self._read(into, "POST", path, reply), reply
 
-    def _parts(self, rows: Iterable[msgspec.Raw], method: str, name: str, reply: Reply) -> list[Part]:
+    def _parts(self, rows: Iterable[msgspec.Raw], method: str, name: str, reply: Response) -> list[Part]:
         path = self._settings.path(name)
-        found = [Reply(reply.status, reply.headers, bytes(row)) for row in rows]
+        found = [Response(reply.status, reply.headers, bytes(row)) for row in rows]
         wires = [self._read(SigningSession, method, path, row) for row in found]
         return [Part(wire.id, wire, row.body) for wire, row in zip(wires, found, strict=True)]
 
-    def _read(self, into: type[T], method: str, path: str, reply: Reply) -> T:
+    def _read(self, into: type[T], method: str, path: str, reply: Response) -> T:
         try:
             return reply.json(into)
         except MALFORMED as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.model import DocumentRole, ParticipantStatus, SignatureFormat
 from providers.provenance import Json, Rule, same
 from providers.signicat.composition.native_session import reference_of
@@ -44,8 +44,8 @@ _SESSION = (
     Rule("id", "participants[].key", "A signing session has one signer.", same, key=_own),
     Rule("title", "title", "As it is.", same, _FIRST),
     Rule("externalReference", "reference", "Without the gateway's mark behind it.", reference_of, _FIRST),
-    Rule("dueDate", "dueAt", "As it is.", instant, "The earliest of all parts."),
-    Rule("createdAt", "createdAt", "As it is.", instant, _FIRST),
+    Rule("dueDate", "dueAt", "As it is.", parse_instant, "The earliest of all parts."),
+    Rule("createdAt", "createdAt", "As it is.", parse_instant, _FIRST),
     Rule(
         "lifecycle.state",
         "participants[].status",
@@ -59,7 +59,7 @@ _SESSION = (
     Rule("lifecycle.state", "providerStatus", "As it is.", same, "The states of all parts, each once."),
     Rule("dueDate", "status", _OUTCOME),
     Rule("signatureUrl", "participants[].signingUrl", "Left out here: whoever has it can sign.", key=_own),
-    Rule("signatureUrlExpiresAt", "participants[].signingUrlExpiresAt", "As it is.", instant, key=_own),
+    Rule("signatureUrlExpiresAt", "participants[].signingUrlExpiresAt", "As it is.", parse_instant, key=_own),
     Rule("ui.language", "participants[].language", "As it is.", same, "What was asked for when the session was made.", _own),
     Rule("documents[].documentId", "documents[].key", "As it is.", same, key=_used),
     Rule(

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.model import (
     Archive,
     Document,
@@ -162,7 +162,7 @@ class Reading:
 
     def _created_at(self, documents: Iterable[Document]) -> datetime | None:
         """Signicat does not say; a document is uploaded at most 30 minutes before the session that uses it."""
-        if said := instant(self._first(lambda wire: wire.created_at)):
+        if said := parse_instant(self._first(lambda wire: wire.created_at)):
             return said
         if self.known and self.known.created_at:
             return self.known.created_at
@@ -189,7 +189,7 @@ class Reading:
             wire, order = part.wire, place if in_turn else None
             language = wire.ui.language if wire and wire.ui else None
             url = wire.signature_url if wire else None
-            until = instant(wire.signature_url_expires_at) if wire else None
+            until = parse_instant(wire.signature_url_expires_at) if wire else None
             if known is None:
                 yield Participant(
                     session=self.ref,
@@ -264,7 +264,7 @@ class Reading:
             description=item.description or metadata.description,
             media_type=item.media_type or metadata.mime_type,
             sha256=item.sha256 or (metadata.document_hash.sha256 if metadata.document_hash else None),
-            created_at=item.created_at or instant(metadata.created_at),
+            created_at=item.created_at or parse_instant(metadata.created_at),
         )
 
     def _signatures(self) -> Iterator[Signature]:
@@ -285,7 +285,7 @@ class Reading:
     def _signature(self, key: str, kind: SignatureFormat, participant: str | None) -> Signature:
         metadata = self.metadata.get(key)
         known = self.known.signature(key) if self.known else None
-        at = known.created_at if known and known.created_at else instant(metadata.created_at if metadata else None)
+        at = known.created_at if known and known.created_at else parse_instant(metadata.created_at if metadata else None)
         return Signature(session=self.ref, key=key, format=kind, document=key, participant=participant, created_at=at)
 
     def _archive(self) -> Archive | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.decoding.json import MALFORMED, decode
 from providers.errors import Invalid
 from providers.signicat.wire import Envelope, EventData
@@ -23,8 +23,8 @@ def hint(body: bytes) -> Hint:
         id=_word(envelope.id),
         event_name=_word(envelope.event_name),
         session_key=_session_key(envelope.event_data),
-        timestamp=instant(envelope.timestamp),
-        expires_at=instant(envelope.expires_at),
+        timestamp=parse_instant(envelope.timestamp),
+        expires_at=parse_instant(envelope.expires_at),
     )
 
 

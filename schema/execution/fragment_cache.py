@@ -3,8 +3,8 @@
 A selection is unchanging where all of its fields are pure: plain attributes of frozen objects, and the properties and
 resolvers that are declared ``pure``. Any other is called for every response.
 
-Objects of which only a moment passes, as when they were seen, may share one thing that is ``lasting``, and name in
-``PASSING`` the attributes that it does not stand for: what is kept of one is then kept of all that share it.
+Objects of which only a moment passes, as when they were seen, may share one thing that is a ``content_identity``, and name in
+``OBSERVATION_FIELDS`` the attributes that it does not stand for: what is kept of one is then kept of all that share it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schema.execution.response import written
 from schema.execution.run import Path, Pending, Run, Select
 
 _MOST = 32 * 2**20
-_LASTING = attrgetter("lasting")
+_LASTING = attrgetter("content_identity")
 
 
 class Shelves:
@@ -66,7 +66,7 @@ class Kept:
         self._select = select
         self._values = values
         self._shelves = shelves
-        self._lasting = hasattr(values, "lasting")
+        self._lasting = hasattr(values, "content_identity")
         self._seen: dict[int, ref[Any]] = {}
         self._shown: dict[int, orjson.Fragment] = {}
         shelves.add(self)
@@ -130,7 +130,7 @@ def unchanging(values: type, field: Field, how: Manner | None, selections: set[A
     """Whether a field of a frozen class is pure, and so are the fields selected of it; ``selections`` are those that are."""
     match how:
         case Attribute():
-            if how.name in getattr(values, "PASSING", ()) or not (
+            if how.name in getattr(values, "OBSERVATION_FIELDS", ()) or not (
                 how.pure or how.name in {each.name for each in fields(values)}
             ):
                 return False

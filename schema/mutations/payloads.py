@@ -16,7 +16,7 @@ from gateway.signing.oauth import Authorization
 from gateway.store import Delivery
 from gateway.store import StagedFile as ModelStagedFile
 from providers import model
-from providers.errors import SigningError, expected
+from providers.errors import SigningError, expected_errors
 from schema.errors import Problem
 from schema.types.binding import describes, resolved
 from schema.types.document import Document, SignatureField
@@ -58,7 +58,7 @@ def expected_failures_as_problems(
         try:
             return await resolver(*args, **kwargs)
         except (SigningError, ExceptionGroup) as error:
-            failures = expected(error)
+            failures = expected_errors(error)
             if not failures:
                 raise
             return MutationResult(problems=[Problem.of(each) for each in failures])

@@ -10,10 +10,10 @@ import strawberry
 from gateway.directory import Connected
 from gateway.metrics import ProviderFigures
 from gateway.signing.watching import SyncState, SyncStrategy
-from providers.adapter import CredentialState
 from providers.capability import Capability as ModelCapability
 from providers.capability import Operation, Support
 from providers.http.circuit_breaker import CircuitState
+from providers.http.credentials import CredentialState
 from providers.http.health import Health as ModelHealth
 from providers.http.health import HealthState
 from providers.model import SessionKind, SessionStatus
@@ -136,7 +136,7 @@ def _options_schema(root: strawberry.Parent[Connected]) -> Json:
 
 
 def _limits(root: strawberry.Parent[Connected]) -> list[Limit]:
-    return [Limit(name=name, value=value, unit=unit) for name, value, unit in root.capabilities.limits.stated()]
+    return [Limit(name=name, value=value, unit=unit) for name, value, unit in root.capabilities.limits.items()]
 
 
 def _credentials(root: strawberry.Parent[Connected]) -> Credentials:

@@ -13,7 +13,7 @@ import pytest_asyncio
 import unprotected
 from attack import PROBES, Target
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 sys.path.append(str(Path(__file__).parents[1] / "graphql"))
 from scene import scene as running
@@ -40,7 +40,7 @@ CHANGES = {
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[Target]:
+async def gateway(tmp_path_factory: pytest.TempPathFactory, authority: CertificateAuthority) -> AsyncIterator[Target]:
     """The gateway as it is, but for smaller bounds."""
     async with running(tmp_path_factory.mktemp("attacked"), authority, CHANGES) as scene:
         large = b"%PDF-1.7\n" + b"% padding\n" * (8 * 2**20 // 10) + b"startxref\n9\n%%EOF\n"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).parents[1])]
 from door import Door, opened
 
 
 @pytest.fixture
-async def door(tmp_path: Path, authority: Authority) -> AsyncIterator[Door]:
+async def door(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Door]:
     async with opened(tmp_path, authority) as door:
         yield door

@@ -14,7 +14,7 @@ from scene import scene as running
 
 from gateway.auth.api_key import digest
 from gateway.auth.viewer import SCOPES
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 
 def key(name: str) -> str:
@@ -50,7 +50,7 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(folder: Path, authority: Authority, **sections: Any) -> AsyncIterator[Door]:
+async def opened(folder: Path, authority: CertificateAuthority, **sections: Any) -> AsyncIterator[Door]:
     """The door, with these tables of the configuration besides."""
     async with Issuer().serving() as issuer:
         authentication = {

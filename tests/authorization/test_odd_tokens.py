@@ -19,7 +19,7 @@ from scene import scene as running
 from gateway.app import create_app
 from gateway.config import parse
 from providers.errors import ConfigurationError
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 ME = "{ viewer { subject } }"
 DEEP = b"[" * 100_000
@@ -112,7 +112,7 @@ async def test_refuses_token_whatever_it_holds(
     assert "unexpected failure" not in caplog.text
 
 
-async def test_throttles_address_whose_tokens_make_library_fail(tmp_path: Path, authority: Authority) -> None:
+async def test_throttles_address_whose_tokens_make_library_fail(tmp_path: Path, authority: CertificateAuthority) -> None:
     rates = {"failures_per_second": 0.01, "failures_burst": 3}
     async with opened(tmp_path, authority, rates=rates) as door:
         statuses = []
@@ -128,7 +128,7 @@ async def test_accepts_access_token_of_every_usual_type(door: Door, typ: str | N
     assert "data" in await door.ask(door.issuer.token(header={"typ": typ}), ME)
 
 
-async def test_accepts_only_typed_access_tokens_where_type_is_required(tmp_path: Path, authority: Authority) -> None:
+async def test_accepts_only_typed_access_tokens_where_type_is_required(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with Issuer().serving() as issuer:
         table = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": issuer.address, "typ": "at+jwt"}
         async with running(tmp_path, authority, {"authentication": table}) as scene:
@@ -216,7 +216,7 @@ def opening(path: Path, **more: Any) -> None:
 
 @pytest.mark.parametrize(("name", "other"), [("one", "two"), ("two", "one")])
 async def test_refuses_token_of_other_algorithm_than_key_of_file(
-    tmp_path: Path, authority: Authority, name: str, other: str
+    tmp_path: Path, authority: CertificateAuthority, name: str, other: str
 ) -> None:
     issuer = Issuer()
     (tmp_path / "key.pem").write_bytes(issuer.public(name))

@@ -26,7 +26,7 @@ from gateway.auth.quota import Buckets
 from gateway.config import parse
 from providers.clock import Clock
 from providers.errors import ConfigurationError
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 ME = "{ viewer { subject } }"
 EVENTS = "subscription { sessionEvents { type } }"
@@ -37,7 +37,7 @@ RATES = {"per_second": 2, "burst": 5, "failures_per_second": 1, "failures_burst"
 
 
 @pytest.fixture
-async def narrow(tmp_path: Path, authority: Authority) -> AsyncIterator[Door]:
+async def narrow(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Door]:
     shares = {"viewer_files": 2, "viewer_bytes": 100_000, "folder": str(tmp_path / "staged")}
     server = {"trusted_proxies": ["127.0.0.0/8"]}
     async with opened(tmp_path, authority, rates=RATES, uploads=shares, server=server) as door:
@@ -215,7 +215,7 @@ def test_a_proxy_that_is_no_address_is_refused() -> None:
 # without any of it
 
 
-async def test_without_authentication_nothing_is_counted(tmp_path: Path, authority: Authority) -> None:
+async def test_without_authentication_nothing_is_counted(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with running(tmp_path, authority, {"rates": RATES, "uploads": {"viewer_files": 1}}) as scene:
         for _ in range(20):
             assert "errors" not in await scene.ask(ME)

@@ -21,17 +21,18 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
-from providers.adapter import Adapter, Steps
+from providers.adapter import Adapter
 from providers.clock import Clock
 from providers.easyink import wire as easyink
-from providers.http.client import Http
-from providers.http.credentials import Headers
+from providers.http.client import HttpClient
+from providers.http.credentials import HeaderAuth
 from providers.http.deadline import deadline
 from providers.http.http1.transport import Http1Transport
-from providers.http.message.response import Reply
-from providers.http.transport import Body, Response
+from providers.http.message.response import Response
+from providers.http.transport import RequestStream, StreamedResponse
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
+from providers.saga import Steps
 from providers.sandbox.certificate_authority import sample_pdf
 from providers.settings import ProviderSettings
 from providers.signicat import wire as signicat
@@ -73,9 +74,9 @@ async def each(call: Call, count: int) -> float:
 async def calls() -> dict[str, float]:
     """A read through all of ``providers.http.client``, and one of httpx beside it: medians of rounds in turn."""
     async with constant(ANSWER_BYTES) as url:
-        http = Http(
+        http = HttpClient(
             Settings(name="constant", base_url=url, max_concurrency=IN_FLIGHT),
-            authorization=Headers({"authorization": SecretStr("Bearer token")}),
+            authorization=HeaderAuth({"authorization": SecretStr("Bearer token")}),
         )
         clock = Clock()
         limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
@@ -97,7 +98,7 @@ async def calls() -> dict[str, float]:
 class Held:
     """An answer that is here already."""
 
-    def __init__(self, answer: Response, body: bytes) -> None:
+    def __init__(self, answer: StreamedResponse, body: bytes) -> None:
         self.status_code, self.headers, self.body = answer.status_code, answer.headers, body
 
     def whole(self) -> bytes:
@@ -119,8 +120,8 @@ class Tape(Http1Transport):
         self.last: Held | None = None
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Response:
+        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+    ) -> StreamedResponse:
         if not self.plays:
             answer = await super().send(method, url, headers, body, patience)
             pieces = [piece async for piece in _pieces(answer)]
@@ -130,7 +131,7 @@ class Tape(Http1Transport):
         return self.last
 
 
-async def _pieces(answer: Response) -> AsyncIterator[bytes]:
+async def _pieces(answer: StreamedResponse) -> AsyncIterator[bytes]:
     while piece := await answer.read():
         yield piece
 
@@ -158,7 +159,7 @@ def order(number: int) -> Order:
 
 def _rows(page: type[Any], row: type[Any], rows: str) -> Callable[[bytes], list[Any]]:
     def decode(body: bytes) -> list[Any]:
-        return [Reply(200, {}, bytes(raw)).json(row) for raw in getattr(Reply(200, {}, body).json(page), rows)]
+        return [Response(200, {}, bytes(raw)).json(row) for raw in getattr(Response(200, {}, body).json(page), rows)]
 
     return decode
 

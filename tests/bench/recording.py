@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from providers.adapter import Steps
 from providers.model import DeliveryMethod
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.registry import load, load_sandbox
+from providers.saga import Steps
 from providers.sandbox.certificate_authority import sample_pdf
 
 DOCUMENTS = 4

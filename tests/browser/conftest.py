@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 from screen import Stage, Tab, chromium, staging
 from screen import tab as opened
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 from apart import Nursery, nursery  # isort: skip
 
@@ -29,7 +29,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def stage(tmp_path: Path, ours: Nursery, authority: Authority) -> AsyncIterator[Stage]:
+async def stage(tmp_path: Path, ours: Nursery, authority: CertificateAuthority) -> AsyncIterator[Stage]:
     async with staging(tmp_path, ours, authority) as stage:
         yield stage
 

@@ -21,7 +21,7 @@ import apart
 
 from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Sandbox
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS: Final = (
@@ -49,7 +49,7 @@ class Stage:
     sandboxes: Mapping[str, Sandbox]
     urls: Mapping[str, str]
     stops: Mapping[str, AsyncExitStack]
-    authority: Authority
+    authority: CertificateAuthority
 
     @property
     def address(self) -> str:
@@ -171,7 +171,7 @@ async def tab(browser: Browser, stage: Stage, **context: Any) -> AsyncIterator[T
 
 @asynccontextmanager
 async def staging(
-    folder: Path, nursery: apart.Nursery, authority: Authority, **sections: Mapping[str, Any]
+    folder: Path, nursery: apart.Nursery, authority: CertificateAuthority, **sections: Mapping[str, Any]
 ) -> AsyncIterator[Stage]:
     """Everything, running; ``sections`` are changes to the gateway's configuration."""
     roots = folder / "roots.pem"

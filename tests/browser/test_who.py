@@ -15,7 +15,7 @@ from screen import tab as opened
 from test_acts import fill
 
 from gateway.auth.api_key import digest, made
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 from apart import Nursery  # isort: skip
 
@@ -28,7 +28,7 @@ SCOPES = {
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def guarded(tmp_path: Path, ours: Nursery, authority: Authority) -> AsyncIterator[Stage]:
+async def guarded(tmp_path: Path, ours: Nursery, authority: CertificateAuthority) -> AsyncIterator[Stage]:
     keys = [{"name": name, "sha256": digest(key), "scopes": SCOPES[name]} for name, key in KEYS.items()]
     async with staging(tmp_path, ours, authority, authentication={"keys": json.dumps(keys)}) as stage:
         stage.gateway.client.headers["authorization"] = f"Bearer {KEYS['operator']}"
@@ -105,7 +105,7 @@ async def test_a_person_lets_the_gateway_act_for_them(stage: Stage, tab: Tab) ->
 
 
 async def test_the_page_works_where_trusted_documents_alone_are_taken(
-    browser: Browser, tmp_path: Path, ours: Nursery, authority: Authority
+    browser: Browser, tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     manifest = tmp_path / "manifest.json"
     manifest.write_text("{}")

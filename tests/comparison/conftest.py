@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("graphql", "services")]
 from race import Race
@@ -24,6 +24,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def race(tmp_path: Path, authority: Authority, database: str) -> AsyncIterator[Race]:
+async def race(tmp_path: Path, authority: CertificateAuthority, database: str) -> AsyncIterator[Race]:
     async with running(tmp_path, authority, database) as race:
         yield race

@@ -17,7 +17,7 @@ from gateway.server.server import serving
 from providers.http.metering import UNREADABLE, Meter
 from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Fault, RecordedCall, Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 ENDLESS = 10**9
 LATENCY = "{ samples p50Ms p90Ms p99Ms maxMs }"
@@ -39,7 +39,7 @@ class Race:
     """What every test has in hand."""
 
     folder: Path
-    authority: Authority
+    authority: CertificateAuthority
     database: str
     sandboxes: dict[str, Sandbox]
     urls: dict[str, str]
@@ -103,7 +103,7 @@ class Race:
 
 
 @asynccontextmanager
-async def race(folder: Path, authority: Authority, database: str) -> AsyncIterator[Race]:
+async def race(folder: Path, authority: CertificateAuthority, database: str) -> AsyncIterator[Race]:
     """Four sandboxes, and no gateway yet."""
     sandboxes = {kind: load_sandbox(kind)(authority=authority) for kind in NAMES}
     async with AsyncExitStack() as stack:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from gateway.metrics.histogram import RELATIVE_ERROR
 from gateway.store import Store, tables
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 ERROR, ROUNDING = RELATIVE_ERROR, 0.001
 THE_WAY = 250.0
@@ -173,7 +173,7 @@ async def test_a_window_that_nothing_is_known_of_is_refused(race: Race, window: 
     assert unknown["errors"][0]["extensions"]["code"] == "NOT_FOUND"
 
 
-async def test_nothing_of_anybody_is_kept_with_the_figures(race: Race, authority: Authority) -> None:
+async def test_nothing_of_anybody_is_kept_with_the_figures(race: Race, authority: CertificateAuthority) -> None:
     one = await race.start("one")
     made = [await one.create(kind) for kind in DELAYS]
     await race.stop("one")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 
 sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).parents[1])]
 from scene import Scene
@@ -16,7 +16,7 @@ from scene import scene as running
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, authority: Authority) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority) as scene:
         yield scene
 

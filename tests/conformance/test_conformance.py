@@ -18,7 +18,7 @@ from gql.transport.websockets import WebsocketsTransport
 from scene import Scene
 from scene import scene as running
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 HERE = Path(__file__).parent
 SDL = HERE.parents[1] / "schema" / "schema.graphql"
@@ -103,7 +103,7 @@ async def test_a_client_that_ariadne_codegen_writes(scene: Scene, tmp_path: Path
 
 
 @pytest.mark.parametrize("profile", ["open", "production", "trusted"])
-async def test_schemathesis(tmp_path: Path, authority: Authority, profile: str, record_property: Any) -> None:
+async def test_schemathesis(tmp_path: Path, authority: CertificateAuthority, profile: str, record_property: Any) -> None:
     changes: dict[str, Any] = {"server": {"profile": profile}}
     if profile == "trusted":
         manifest = tmp_path / "manifest.json"

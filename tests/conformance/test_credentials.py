@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from test_conformance import said
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.sandbox.server import serving
 
 sys.path.append(str(Path(__file__).parents[1] / "authorization"))
@@ -33,7 +33,7 @@ def _issuing(issuer: Issuer) -> Starlette:
 
 @pytest.mark.parametrize("client", ["graphql-ws", "Apollo", "graphql-sse"])
 async def test_stock_client_returns_when_credentials_end_and_stops_when_forged(
-    tmp_path: Path, authority: Authority, document: Path, client: str, record_property: Any
+    tmp_path: Path, authority: CertificateAuthority, document: Path, client: str, record_property: Any
 ) -> None:
     async with opened(tmp_path, authority, live={"heartbeat": 0.2}) as door, serving(_issuing(door.issuer)) as issuer:
         told = await said(

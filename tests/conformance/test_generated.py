@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 from scene import scene as running
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 COUNT = 700
 SDL = (Path(__file__).parents[2] / "schema" / "schema.graphql").read_text()
@@ -40,7 +40,7 @@ def operations() -> st.SearchStrategy[str]:
 @pytest.mark.timeout(170)
 @pytest.mark.parametrize("profile", PROFILES)
 async def test_nothing_that_is_generated_is_a_failure_of_ours(
-    tmp_path: Path, authority: Authority, profile: str, record_property: Any
+    tmp_path: Path, authority: CertificateAuthority, profile: str, record_property: Any
 ) -> None:
     changes: dict[str, Any] = {"server": {"profile": profile}}
     made = collected(COUNT)

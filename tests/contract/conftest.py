@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from subject import Haste, Patience, Subject, declared
 
-from providers.adapter import Provider
 from providers.capability import Capabilities, Operation
-from providers.registry import NAMES, load, load_sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.registry import NAMES, Provider, load, load_sandbox
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,8 +25,8 @@ def _has(provider: Provider, mark: pytest.Mark) -> bool:
 
 
 @pytest.fixture(scope="session")
-def authority() -> Authority:
-    return Authority()
+def authority() -> CertificateAuthority:
+    return CertificateAuthority()
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def transport() -> str:
 
 @pytest.fixture
 async def subject(
-    provider: Provider, authority: Authority, changes: dict[str, object], transport: str
+    provider: Provider, authority: CertificateAuthority, changes: dict[str, object], transport: str
 ) -> AsyncIterator[Subject]:
     clock = Haste()
     sandbox = load_sandbox(provider.kind)(clock=Patience(clock), authority=authority)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from providers.capability import Capabilities
 from providers.model import DeliveryMethod, ReminderFrequency
 from providers.orders import DocumentOrder, FieldOrder, Order, ParticipantOrder, SignatureOrder
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 
 PEOPLE = (("Ada", "Lovelace", "5550001815"), ("Grace", "Hopper", "5550001906"), ("Radia", "Perlman", "5550001951"))
 PIECE = 1000
@@ -77,7 +77,7 @@ def field(participant: int) -> FieldOrder:
     )
 
 
-async def signature(authority: Authority, document: str, **changes: object) -> SignatureOrder:
+async def signature(authority: CertificateAuthority, document: str, **changes: object) -> SignatureOrder:
     """A signature for a provider that only keeps them."""
     content = base64.b64encode(await authority.sign_cms(document.encode(), "Ada Lovelace")).decode()
     asked: dict[str, object] = {"document": document, "thread": "tenant", "content": content, "tags": ("lease",)}

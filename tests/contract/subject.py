@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 import httpx
 import orders
 
-from providers.adapter import Adapter, Provider, Steps
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Operation
 from providers.clock import Clock
 from providers.model import Content, Session, SessionKind
 from providers.orders import Order
+from providers.registry import Provider
+from providers.saga import Steps
 from providers.sandbox.app import Fault, RecordedCall, Sandbox
 from providers.settings import ProviderSettings
 

@@ -6,8 +6,8 @@ import pytest
 from subject import READS, BrokenWrite
 from test_lifecycle import present
 
-from providers.adapter import Steps
 from providers.errors import InDoubt, ProviderError, SigningError, Unavailable
+from providers.saga import Steps
 
 pytestmark = pytest.mark.needs("CREATE_SESSION")
 
@@ -29,8 +29,8 @@ async def test_a_creation_that_fails_at_any_call_leaves_nothing_once_it_is_undon
         subject.sandbox.faults.clear()
         subject.clock.ahead += 60  # past the circuit's pause
         assert failed, f"write {number + 1} of {len(writes)} failed unnoticed"
-        for step in reversed(steps.made):
-            await subject.adapter.undo(step)
+        for step in reversed(steps.entries):
+            await subject.adapter.compensate(step)
         assert present(subject) == before, f"after write {number + 1} of {len(writes)}"
 
 
@@ -77,7 +77,7 @@ async def test_giving_up_half_way_leaves_what_was_recorded_undoable(subject):
     with pytest.raises(SigningError):
         await subject.make(steps=steps)
     subject.sandbox.faults.clear()
-    for step in reversed(steps.made):
-        await subject.adapter.undo(step)
-        await subject.adapter.undo(step)
+    for step in reversed(steps.entries):
+        await subject.adapter.compensate(step)
+        await subject.adapter.compensate(step)
     assert present(subject) == before

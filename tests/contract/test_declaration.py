@@ -20,7 +20,7 @@ from providers.sandbox.app import Sandbox
 
 WITHOUT_VERB = {Operation.ARCHIVE, Operation.STATISTICS}
 VERBS = {each: each.lower() for each in Operation if each not in WITHOUT_VERB and hasattr(Adapter, each.lower())}
-VERBS[Operation.WEBHOOKS] = "read_webhook"
+VERBS[Operation.WEBHOOKS] = "parse_webhook"
 URL = "http://127.0.0.1:1"
 
 
@@ -40,7 +40,7 @@ def test_declared_operations_are_the_overridden_verbs(provider):
 def test_helping_verbs_come_with_the_operations_that_need_them(provider):
     has = declared(provider.capabilities)
     assert overrides(provider.adapter, "fetch_session"), "a session that cannot be read cannot be known"
-    assert (Operation.CREATE_SESSION in has) == overrides(provider.adapter, "undo")
+    assert (Operation.CREATE_SESSION in has) == overrides(provider.adapter, "compensate")
     assert (Operation.WEBHOOKS in has) == overrides(provider.adapter, "webhook")
     assert (Operation.LIST_SIGNATURES in has) == overrides(provider.adapter, "download_signature")
 
@@ -66,7 +66,7 @@ def test_capabilities_are_consistent(provider):
     assert makes_sessions != (can.session_kind is SessionKind.RECORD)
     assert bool(can.media_types) == makes_sessions
     assert all(media_type.count("/") == 1 and media_type == media_type.lower() for media_type in can.media_types)
-    assert all(value > 0 and unit for _, value, unit in can.limits.stated())
+    assert all(value > 0 and unit for _, value, unit in can.limits.items())
     if not can.participants:
         assert not any((can.languages, can.deliveries, can.fields, can.reminders))
     for operation, capability in can.operations.items():

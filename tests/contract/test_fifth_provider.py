@@ -33,7 +33,7 @@ MISTAKES = {
         "test_pages_neither_lose_a_session_nor_make_one_up",
     ),
     "steps are not recorded": (
-        'await steps.did("session", key)',
+        'await steps.record("session", key)',
         "pass",
         "test_a_creation_that_fails_at_any_call_leaves_nothing_once_it_is_undone",
     ),

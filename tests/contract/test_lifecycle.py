@@ -9,9 +9,9 @@ from uuid import uuid4
 import orders
 import pytest
 
-from providers.adapter import Steps
 from providers.errors import Invalid, NotFound, Refused, SigningError, WrongState
 from providers.model import DocumentRole, ParticipantRole, ParticipantStatus, SessionKind, SessionStatus, SigningOrder
+from providers.saga import Steps
 
 SIGNS = pytest.mark.needs("CREATE_SESSION", where=lambda can: can.session_kind is SessionKind.SIGNING)
 
@@ -47,7 +47,7 @@ async def test_a_session_can_be_read_by_its_key_alone(subject):
 @pytest.mark.needs("CREATE_SESSION")
 async def test_an_order_is_carried_out_as_it_was_given(subject):
     order = subject.order(documents=2, people=3)
-    assert not list(subject.adapter.check(order))
+    assert not list(subject.adapter.validate_order(order))
     made = await subject.make(order)
     assert made.title == order.title
     assert made.reference == order.reference
@@ -62,9 +62,9 @@ async def test_an_order_is_carried_out_as_it_was_given(subject):
 async def test_every_step_that_made_something_is_recorded(subject):
     steps = Steps()
     await subject.make(steps=steps)
-    assert steps.made
-    assert all(step.name and step.key for step in steps.made)
-    assert len(set(steps.made)) == len(steps.made)
+    assert steps.entries
+    assert all(step.name and step.key for step in steps.entries)
+    assert len(set(steps.entries)) == len(steps.entries)
 
 
 @SIGNS
@@ -143,7 +143,7 @@ async def test_a_document_is_added_to_a_draft_and_not_later(subject):
     steps, extra = Steps(), orders.document("Afterthought")
     more = await subject.adapter.add_document(draft, extra, steps)
     assert [title for _, title in to_sign(more)] == [*[title for _, title in to_sign(draft)], extra.title]
-    assert len(steps.made) == 1
+    assert len(steps.entries) == 1
     done = await subject.sign(await subject.adapter.start_session(more))
     with pytest.raises(WrongState):
         await subject.adapter.add_document(done, extra, Steps())
@@ -196,8 +196,8 @@ async def test_whatever_was_made_can_be_undone(subject, times):
     steps = Steps()
     made = await subject.make(steps=steps)
     for _ in range(times):
-        for step in reversed(steps.made):
-            await subject.adapter.undo(step)
+        for step in reversed(steps.entries):
+            await subject.adapter.compensate(step)
     assert present(subject) == before
     with pytest.raises(NotFound):
         ended(await subject.adapter.fetch_session(made.key))

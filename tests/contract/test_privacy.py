@@ -10,8 +10,8 @@ from enum import StrEnum
 import orders
 import pytest
 
-from providers.adapter import Steps
 from providers.model import ChangeSource, Session, SessionKind, SessionRef
+from providers.saga import Steps
 
 
 async def stages(subject):
@@ -102,7 +102,7 @@ async def test_rows_of_a_list_have_a_payload_each(subject):
 async def test_steps_hold_keys_and_no_people(subject):
     steps = Steps()
     await subject.make(steps=steps)
-    assert not [word for word in orders.PRIVATE if word in repr(steps.made)]
+    assert not [word for word in orders.PRIVATE if word in repr(steps.entries)]
 
 
 def test_the_model_itself_hides_what_is_personal():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from providers.change import same
+from providers.change import is_unchanged
 from providers.model import SessionKind
 
 SIGNS = pytest.mark.needs("CREATE_SESSION", where=lambda can: can.session_kind is SessionKind.SIGNING)
@@ -27,10 +27,10 @@ async def _read_by_another(subject, known):
 async def test_a_reading_repeated_is_what_one_without_memory_comes_to(subject):
     made = await subject.make()
     known = await _read_again(subject, made)
-    assert same(known, await _read_by_another(subject, known))
+    assert is_unchanged(known, await _read_by_another(subject, known))
     ended = await _read_again(subject, await subject.sign(known))
     assert ended.final
-    assert same(ended, await _read_by_another(subject, ended))
+    assert is_unchanged(ended, await _read_by_another(subject, ended))
 
 
 @SIGNS
@@ -38,7 +38,7 @@ async def test_what_the_provider_changes_is_seen_at_once(subject):
     known = await _read_again(subject, await subject.make(subject.order(people=1)))
     await subject.sandbox.sign((known.parts or (known.key,))[0])
     seen = await subject.adapter.fetch_session(known.key, known)
-    assert not same(known, seen)
+    assert not is_unchanged(known, seen)
     assert [person.status for person in seen.participants] != [person.status for person in known.participants]
 
 
@@ -47,7 +47,7 @@ async def test_what_the_provider_changes_is_seen_at_once(subject):
 async def test_what_is_known_otherwise_is_read_all_the_same(subject, otherwise):
     known = await _read_again(subject, await subject.make())
     other = replace(known, **otherwise)
-    assert same(await subject.adapter.fetch_session(known.key, other), await _read_by_another(subject, other))
+    assert is_unchanged(await subject.adapter.fetch_session(known.key, other), await _read_by_another(subject, other))
 
 
 @pytest.mark.needs("CREATE_SESSION", where=lambda can: can.due_date)

@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.server.uvicorn_server import serving
 from providers.registry import load_sandbox
 from providers.sandbox.app import Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 SECRET = {"secret": "22d67j7G3O8kK9eWoilkdsfc8GmQ3kCwh-EVKUaDZ6Q"}
 BEGIN = """mutation M { beginAuthorization(provider: "easyink") {
@@ -90,7 +90,7 @@ class Person:
 
 
 @asynccontextmanager
-async def easyink(clock: Ahead, authority: Authority) -> AsyncIterator[Ear]:
+async def easyink(clock: Ahead, authority: CertificateAuthority) -> AsyncIterator[Ear]:
     ear = Ear(load_sandbox("easyink")(clock=clock, authority=authority))
     async with serving(ear) as ear.address:
         yield ear
@@ -105,7 +105,7 @@ async def person(folder: Path, ear: Ear, clock: Ahead, server: dict[str, Any] | 
 
 
 @pytest.fixture
-async def somebody(tmp_path: Path, authority: Authority) -> AsyncIterator[Person]:
+async def somebody(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Person]:
     clock = Ahead()
     async with easyink(clock, authority) as ear, person(tmp_path, ear, clock) as somebody:
         yield somebody
@@ -185,7 +185,7 @@ def kept(folder: Path) -> bytes:
 
 @pytest.mark.parametrize(("server", "state"), [(SECRET, "CONNECTED"), ({}, "AUTHORIZATION_REQUIRED")])
 async def test_a_token_outlives_the_gateway_where_there_is_a_secret(
-    tmp_path: Path, authority: Authority, server: dict[str, Any], state: str
+    tmp_path: Path, authority: CertificateAuthority, server: dict[str, Any], state: str
 ) -> None:
     clock = Ahead()
     async with easyink(clock, authority) as ear:

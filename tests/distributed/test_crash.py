@@ -20,10 +20,10 @@ from writes import WRITES, Write, things
 
 from gateway.store import Saga, Store
 from gateway.store.sagas import Overtaken
-from providers.orders import Step
 from providers.registry import load_sandbox
+from providers.saga import Step
 from providers.sandbox.app import Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 
 @dataclass
@@ -45,7 +45,7 @@ class World:
 
 @asynccontextmanager
 async def world(
-    folder: Path, nursery: Nursery, authority: Authority, kind: str, lease: float = 0.6, patience: float = 10
+    folder: Path, nursery: Nursery, authority: CertificateAuthority, kind: str, lease: float = 0.6, patience: float = 10
 ) -> AsyncIterator[World]:
     clock = Ahead()
     sandbox = load_sandbox(kind)(clock=clock, authority=authority)
@@ -187,7 +187,9 @@ async def count(world: World, write: Write) -> tuple[int, int]:
     return len(paths), next(inviting, len(paths))
 
 
-async def torment(write: Write, folder: Path, nursery: Nursery, authority: Authority, tally: Tally, *, signing: bool) -> None:
+async def torment(
+    write: Write, folder: Path, nursery: Nursery, authority: CertificateAuthority, tally: Tally, *, signing: bool
+) -> None:
     async with world(folder, nursery, authority, write.provider, lease=0.4) as there:
         writes, inviting = await count(there, write)
         for number in range(inviting if signing else 1, writes + 1):
@@ -198,7 +200,11 @@ async def torment(write: Write, folder: Path, nursery: Nursery, authority: Autho
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("signing", [False, True], ids=["nobody-signs", "people-sign"])
 async def test_gateway_killed_at_any_call_of_a_saga_doubles_orphans_and_takes_nothing(
-    tmp_path: Path, ours: Nursery, authority: Authority, signing: bool, record_property: Callable[[str, object], None]
+    tmp_path: Path,
+    ours: Nursery,
+    authority: CertificateAuthority,
+    signing: bool,
+    record_property: Callable[[str, object], None],
 ) -> None:
     tally = Tally()
     async with asyncio.TaskGroup() as tasks:
@@ -212,7 +218,7 @@ async def test_gateway_killed_at_any_call_of_a_saga_doubles_orphans_and_takes_no
 
 @pytest.mark.parametrize("halt", [Halt(5, "arrival", waits=True), Halt(5, "answer", waits=True)], ids=str)
 async def test_a_gateway_that_was_taken_for_dead_leaves_nothing_behind_when_it_goes_on(
-    tmp_path: Path, ours: Nursery, authority: Authority, halt: Halt
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, halt: Halt
 ) -> None:
     """The lease is so long, and a call may take so long, that a busy machine takes no other gateway for dead."""
     write, lease, patience = WRITES["signicat, one after the other"], 3.0, 60.0
@@ -240,7 +246,7 @@ async def test_a_gateway_that_was_taken_for_dead_leaves_nothing_behind_when_it_g
 
 
 async def test_a_saga_that_takes_longer_than_the_lease_is_left_alone(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     write = WRITES["signicat, one after the other"]
     async with (
@@ -258,7 +264,7 @@ async def test_a_saga_that_takes_longer_than_the_lease_is_left_alone(
 
 
 async def test_of_several_gateways_one_looks_after_a_dead_ones_saga(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     write = WRITES["signicat, one after the other"]
     async with AsyncExitStack() as stack:

@@ -12,7 +12,7 @@ import pytest
 from apart import Gateway, Nursery, gateway, order
 
 from providers.registry import load_sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 WRITES = 12
 WRITERS = 3
@@ -78,7 +78,7 @@ async def read(client: Gateway, chance: random.Random, over: asyncio.Event) -> l
 
 @pytest.mark.timeout(180)
 async def test_nothing_falls_between_a_read_and_its_cursor_at_two_gateways_while_others_write(
-    tmp_path: Path, ours: Nursery, authority: Authority, database: str
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, database: str
 ) -> None:
     sandbox = load_sandbox("easyink")(authority=authority)
     shared: dict[str, Any] = {"database": {"url": database}, "freshness": {"list": 0.05, "open": 0.05}}

@@ -15,7 +15,7 @@ from writes import WRITES
 
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 MADE = {name: WRITES[f"signicat, {name}"] for name in ("one after the other", "at once")}
 ENDINGS = {"cancelSession": ({"reason": "A typo"}, "CANCELED"), "deleteSession": ({}, "DELETED")}
@@ -35,7 +35,7 @@ async def status(client: Client, session: str) -> str:
 @pytest.mark.parametrize("name", ENDINGS)
 @pytest.mark.parametrize("made", MADE)
 async def test_session_whose_end_was_broken_off_at_any_call_leaves_no_native_session_behind(
-    tmp_path: Path, ours: Nursery, authority: Authority, made: str, name: str, keyed: bool
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, made: str, name: str, keyed: bool
 ) -> None:
     more, expected = ENDINGS[name]
     write = MADE[made]
@@ -76,14 +76,16 @@ async def broken_off(guarded: Guarded, running: Any, halt: Halt, name: str, aske
 
 
 @asynccontextmanager
-async def place(folder: Path, authority: Authority) -> AsyncIterator[tuple[Any, Client]]:
+async def place(folder: Path, authority: CertificateAuthority) -> AsyncIterator[tuple[Any, Client]]:
     guarded = Guarded(load_sandbox("signicat")(authority=authority))
     async with guarded.serving(), inside(folder, Ahead(), [guarded.table], sagas={"lease": 0.6}) as client:
         yield guarded.sandbox, client
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-async def test_native_session_that_cannot_be_deleted_is_a_leftover(tmp_path: Path, authority: Authority, name: str) -> None:
+async def test_native_session_that_cannot_be_deleted_is_a_leftover(
+    tmp_path: Path, authority: CertificateAuthority, name: str
+) -> None:
     more, expected = ENDINGS[name]
     async with place(tmp_path, authority) as (sandbox, client):
         asked = await MADE["at once"].prepare(client)
@@ -104,7 +106,9 @@ async def test_native_session_that_cannot_be_deleted_is_a_leftover(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-async def test_session_whose_end_is_refused_at_once_stays_as_it_is(tmp_path: Path, authority: Authority, name: str) -> None:
+async def test_session_whose_end_is_refused_at_once_stays_as_it_is(
+    tmp_path: Path, authority: CertificateAuthority, name: str
+) -> None:
     more, _ = ENDINGS[name]
     async with place(tmp_path, authority) as (sandbox, client):
         session = (await client.done("createSession", **await MADE["at once"].prepare(client)))["session"]["id"]
@@ -120,7 +124,7 @@ async def test_session_whose_end_is_refused_at_once_stays_as_it_is(tmp_path: Pat
 
 
 async def test_cancellation_that_was_broken_off_is_given_up_where_everyone_has_signed_meanwhile(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     async with (
         Guarded(load_sandbox("signicat")(authority=authority)).serving() as guarded,

@@ -18,7 +18,7 @@ from apart import PEOPLE, Ahead, Client, Gateway, Guarded, Halt, Nursery, gatewa
 
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 KEY = "a key of the client's"
 CONFLICT = ("CONFLICT", ["input", "idempotencyKey"])
@@ -31,7 +31,7 @@ def problem(payload: dict[str, Any]) -> tuple[str, list[str] | None]:
 
 @asynccontextmanager
 async def gateways(
-    folder: Path, ours: Nursery, authority: Authority, kind: str, count: int = 1, **sections: Any
+    folder: Path, ours: Nursery, authority: CertificateAuthority, kind: str, count: int = 1, **sections: Any
 ) -> AsyncIterator[tuple[Guarded, list[Gateway]]]:
     """Gateways of one database, in front of one sandbox."""
     async with AsyncExitStack() as stack:
@@ -51,7 +51,7 @@ def made(guarded: Guarded) -> tuple[int, int]:
 
 @pytest.mark.parametrize("count", [1, 2])
 async def test_32_requests_with_one_key_make_one_session(
-    tmp_path: Path, ours: Nursery, authority: Authority, database: str, count: int
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, database: str, count: int
 ) -> None:
     shared = {"url": database}
     async with gateways(tmp_path, ours, authority, "signicat", count, database=shared) as (guarded, running):
@@ -63,7 +63,7 @@ async def test_32_requests_with_one_key_make_one_session(
 
 
 async def test_a_key_holds_after_a_restart_and_at_another_gateway(
-    tmp_path: Path, ours: Nursery, authority: Authority, database: str
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, database: str
 ) -> None:
     async with gateways(tmp_path, ours, authority, "signicat", 2, database={"url": database}) as (guarded, (one, other)):
         asked = await order(one, "signicat", 1, 2, idempotencyKey=KEY)
@@ -76,7 +76,9 @@ async def test_a_key_holds_after_a_restart_and_at_another_gateway(
 
 
 @pytest.mark.parametrize("change", ["title", "email", "kind of write"])
-async def test_a_key_with_another_input_is_a_conflict(tmp_path: Path, ours: Nursery, authority: Authority, change: str) -> None:
+async def test_a_key_with_another_input_is_a_conflict(
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, change: str
+) -> None:
     async with gateways(tmp_path, ours, authority, "signicat") as (guarded, (only,)):
         asked = await order(only, "signicat", 1, 2, idempotencyKey=KEY)
         session = (await only.done("createSession", **asked))["session"]["id"]
@@ -92,7 +94,9 @@ async def test_a_key_with_another_input_is_a_conflict(tmp_path: Path, ours: Nurs
         assert made(guarded) == (2, 1)
 
 
-async def test_a_key_with_another_signature_is_a_conflict(tmp_path: Path, ours: Nursery, authority: Authority) -> None:
+async def test_a_key_with_another_signature_is_a_conflict(
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
+) -> None:
     async with gateways(tmp_path, ours, authority, "persist") as (_, (only,)):
         asked = {"provider": "persist", "document": "lease", "thread": "tenant", "idempotencyKey": KEY}
         contents = [base64.b64encode(await authority.sign_cms(text, "Ada Example")).decode() for text in (b"one", b"two")]
@@ -101,7 +105,7 @@ async def test_a_key_with_another_signature_is_a_conflict(tmp_path: Path, ours: 
 
 
 async def test_a_file_that_is_sent_again_with_its_key_is_the_same_input(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     """Each time it becomes another upload, which is no intention of the client's."""
     query = """
@@ -129,7 +133,7 @@ async def test_a_file_that_is_sent_again_with_its_key_is_the_same_input(
         assert made(guarded) == (1, 1)
 
 
-async def test_a_failed_try_frees_its_key(tmp_path: Path, ours: Nursery, authority: Authority) -> None:
+async def test_a_failed_try_frees_its_key(tmp_path: Path, ours: Nursery, authority: CertificateAuthority) -> None:
     async with gateways(tmp_path, ours, authority, "signicat") as (guarded, (only,)):
         asked = await order(only, "signicat", 1, 2, idempotencyKey=KEY)
         guarded.sandbox.faults.append(Fault(path="*/signing-sessions", method="POST", kind="status", status=403))
@@ -154,7 +158,7 @@ async def killed(one: Gateway, guarded: Guarded, halt: Halt, name: str, **asked:
 
 @pytest.mark.parametrize("halt", [Halt(1, "arrival"), Halt(3, "answer"), Halt(4, "answer")], ids=str)
 async def test_the_key_of_a_killed_gateway_makes_one_session_elsewhere(
-    tmp_path: Path, ours: Nursery, authority: Authority, database: str, halt: Halt
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, database: str, halt: Halt
 ) -> None:
     sections = {"database": {"url": database}, "sagas": {"lease": 1.5}}
     async with gateways(tmp_path, ours, authority, "signicat", 2, **sections) as (guarded, (one, other)):
@@ -168,7 +172,7 @@ async def test_the_key_of_a_killed_gateway_makes_one_session_elsewhere(
 
 @pytest.mark.parametrize("at", ["arrival", "answer"])
 async def test_a_key_tells_what_came_of_a_single_call_that_nobody_saw_end(
-    tmp_path: Path, ours: Nursery, authority: Authority, at: Any
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, at: Any
 ) -> None:
     async with gateways(tmp_path, ours, authority, "easyink", sagas={"lease": 0.6}) as (guarded, (only,)):
         session = (await only.done("createSession", **await order(only, "easyink", 1, start=False)))["session"]["id"]
@@ -181,7 +185,7 @@ async def test_a_key_tells_what_came_of_a_single_call_that_nobody_saw_end(
         assert [told["participant"]["key"]] == list(dossier.people)
 
 
-async def test_a_key_is_forgotten_after_its_time(tmp_path: Path, authority: Authority) -> None:
+async def test_a_key_is_forgotten_after_its_time(tmp_path: Path, authority: CertificateAuthority) -> None:
     clock = Ahead()
     async with Guarded(load_sandbox("seal")(authority=authority)).serving() as guarded:
         async with inside(tmp_path, clock, [guarded.table], uploads={"keep": 500_000}) as only:
@@ -196,7 +200,9 @@ async def test_a_key_is_forgotten_after_its_time(tmp_path: Path, authority: Auth
 
 
 @pytest.mark.parametrize("kind", ["saga", "single call"])
-async def test_key_past_its_time_is_kept_while_its_outcome_is_open(tmp_path: Path, authority: Authority, kind: str) -> None:
+async def test_key_past_its_time_is_kept_while_its_outcome_is_open(
+    tmp_path: Path, authority: CertificateAuthority, kind: str
+) -> None:
     clock = Ahead()
     async with Guarded(load_sandbox("easyink")(authority=authority, clock=clock)).serving() as guarded:
         async with inside(tmp_path, clock, [guarded.table], uploads={"keep": 500_000}) as only:
@@ -220,7 +226,7 @@ async def test_key_past_its_time_is_kept_while_its_outcome_is_open(tmp_path: Pat
 
 
 async def test_a_change_that_is_sent_twice_with_its_key_is_made_once(
-    tmp_path: Path, ours: Nursery, authority: Authority, database: str
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, database: str
 ) -> None:
     shared = {"url": database}
     async with gateways(tmp_path, ours, authority, "easyink", 2, database=shared) as (guarded, (one, other)):
@@ -240,7 +246,7 @@ async def test_a_change_that_is_sent_twice_with_its_key_is_made_once(
 
 
 async def test_32_writers_of_one_signature_lose_no_version_silently(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     """The server itself lets several through that name the same version; each overwrites the one before it."""
     contents = [

@@ -15,7 +15,7 @@ from writes import WRITES, Write, things
 
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 SILENCE = [Fault(kind="reset", count=1000)]
 
@@ -43,7 +43,7 @@ class Place:
 
 
 @asynccontextmanager
-async def place(folder: Path, authority: Authority, kind: str) -> AsyncIterator[Place]:
+async def place(folder: Path, authority: CertificateAuthority, kind: str) -> AsyncIterator[Place]:
     clock = Ahead()
     guarded = Guarded(load_sandbox(kind)(authority=authority, clock=clock))
     async with guarded.serving(), inside(folder, clock, [guarded.table], sagas={"lease": 0.6}) as client:
@@ -52,7 +52,7 @@ async def place(folder: Path, authority: Authority, kind: str) -> AsyncIterator[
 
 @pytest.mark.parametrize("name", WRITES)
 async def test_a_write_of_several_calls_is_there_or_not_whatever_answer_is_lost(
-    tmp_path: Path, authority: Authority, name: str
+    tmp_path: Path, authority: CertificateAuthority, name: str
 ) -> None:
     write = WRITES[name]
     async with place(tmp_path, authority, write.provider) as there:
@@ -97,7 +97,7 @@ async def lose(there: Place, write: Write, number: int, kind: Any) -> None:
 
 @pytest.mark.parametrize(("name", "number"), [("signicat, one after the other", 5), ("easyink", 4), ("seal", 2)])
 async def test_a_doubt_lasts_while_the_provider_is_away_and_is_settled_when_it_is_back(
-    tmp_path: Path, authority: Authority, name: str, number: int
+    tmp_path: Path, authority: CertificateAuthority, name: str, number: int
 ) -> None:
     write = WRITES[name]
     async with place(tmp_path, authority, write.provider) as there:
@@ -147,7 +147,9 @@ def size(there: Place) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("kind", ["lost", "truncate"])
-async def test_a_change_whose_answer_is_lost_succeeds_if_it_was_made(tmp_path: Path, authority: Authority, kind: Any) -> None:
+async def test_a_change_whose_answer_is_lost_succeeds_if_it_was_made(
+    tmp_path: Path, authority: CertificateAuthority, kind: Any
+) -> None:
     async with place(tmp_path, authority, "easyink") as there:
         for name, (given, number) in (await changes(there)).items():
             before = size(there)
@@ -158,7 +160,7 @@ async def test_a_change_whose_answer_is_lost_succeeds_if_it_was_made(tmp_path: P
             assert there.guarded.gate.writes == number, name
 
 
-async def test_a_change_that_was_not_made_can_be_tried_again(tmp_path: Path, authority: Authority) -> None:
+async def test_a_change_that_was_not_made_can_be_tried_again(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with place(tmp_path, authority, "easyink") as there:
         for name, (given, number) in (await changes(there)).items():
             keyed = given if name == "addField" else given | {"idempotencyKey": there.key()}
@@ -170,7 +172,7 @@ async def test_a_change_that_was_not_made_can_be_tried_again(tmp_path: Path, aut
 
 @pytest.mark.parametrize("kind", ["lost", "reset"])
 async def test_the_key_of_a_change_tells_later_what_nobody_could_find_out_at_once(
-    tmp_path: Path, authority: Authority, kind: Any
+    tmp_path: Path, authority: CertificateAuthority, kind: Any
 ) -> None:
     async with place(tmp_path, authority, "easyink") as there:
         for name, (given, number) in (await changes(there)).items():
@@ -190,7 +192,7 @@ async def test_the_key_of_a_change_tells_later_what_nobody_could_find_out_at_onc
 
 
 async def test_call_that_lands_after_it_was_given_up_is_waited_for_and_not_made_twice(
-    tmp_path: Path, authority: Authority
+    tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     clock = Ahead()
     guarded = Guarded(load_sandbox("easyink")(authority=authority))
@@ -210,7 +212,9 @@ async def test_call_that_lands_after_it_was_given_up_is_waited_for_and_not_made_
         assert len(things(guarded.sandbox, clock)) == 1
 
 
-async def test_single_call_that_lands_after_it_was_given_up_is_not_made_twice(tmp_path: Path, authority: Authority) -> None:
+async def test_single_call_that_lands_after_it_was_given_up_is_not_made_twice(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
     guarded = Guarded(load_sandbox("easyink")(authority=authority))
     async with (
         guarded.serving(),

@@ -16,7 +16,7 @@ from apart import Ahead, Client, Guarded, Halt, Nursery, gateway, inside, order
 
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault, Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 LIST = """query Q($first: Int, $after: String) { leftovers(first: $first, after: $after) {
   nodes { id at operation what reason provider { name } } edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }"""
@@ -53,13 +53,13 @@ class Place:
 
 
 @asynccontextmanager
-async def place(folder: Path, authority: Authority) -> AsyncIterator[Place]:
+async def place(folder: Path, authority: CertificateAuthority) -> AsyncIterator[Place]:
     guarded = Guarded(load_sandbox("easyink")(authority=authority))
     async with guarded.serving(), inside(folder, Ahead(), [guarded.table], sagas={"lease": 0.6}) as client:
         yield Place(guarded.sandbox, client)
 
 
-async def test_leftover_is_listed_and_is_the_outcome_of_its_key(tmp_path: Path, authority: Authority) -> None:
+async def test_leftover_is_listed_and_is_the_outcome_of_its_key(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with place(tmp_path, authority) as there:
         asked = await there.fail(idempotencyKey="a key")
         [draft] = there.sandbox.sessions()
@@ -75,7 +75,7 @@ async def test_leftover_is_listed_and_is_the_outcome_of_its_key(tmp_path: Path, 
         assert len(there.sandbox.sessions()) == 1
 
 
-async def test_retry_removes_what_is_left_once_the_provider_allows_it(tmp_path: Path, authority: Authority) -> None:
+async def test_retry_removes_what_is_left_once_the_provider_allows_it(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with place(tmp_path, authority) as there:
         asked = await there.fail(idempotencyKey="a key")
         [leftover] = await there.listed()
@@ -97,7 +97,7 @@ async def test_retry_removes_what_is_left_once_the_provider_allows_it(tmp_path: 
 
 
 async def test_leftover_stays_listed_where_its_retry_is_killed_and_its_provider_away(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     async with (
         Guarded(load_sandbox("easyink")(authority=authority)).serving() as guarded,
@@ -126,7 +126,9 @@ async def test_leftover_stays_listed_where_its_retry_is_killed_and_its_provider_
         assert not there.sandbox.sessions()
 
 
-async def test_dismissed_leftover_stays_at_its_provider_and_frees_its_key(tmp_path: Path, authority: Authority) -> None:
+async def test_dismissed_leftover_stays_at_its_provider_and_frees_its_key(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
     async with place(tmp_path, authority) as there:
         asked = await there.fail(idempotencyKey="a key")
         [leftover] = await there.listed()
@@ -137,7 +139,7 @@ async def test_dismissed_leftover_stays_at_its_provider_and_frees_its_key(tmp_pa
         assert len(there.sandbox.sessions()) == 2
 
 
-async def test_leftovers_are_paged_the_latest_first(tmp_path: Path, authority: Authority) -> None:
+async def test_leftovers_are_paged_the_latest_first(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with place(tmp_path, authority) as there:
         for _ in range(5):
             await there.fail()
@@ -155,7 +157,7 @@ async def test_leftovers_are_paged_the_latest_first(tmp_path: Path, authority: A
 
 
 async def test_leftover_is_logged_once_however_often_a_gateway_starts(
-    tmp_path: Path, authority: Authority, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, authority: CertificateAuthority, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "countersign.sagas")
     guarded = Guarded(load_sandbox("easyink")(authority=authority))

@@ -22,7 +22,7 @@ from followers import Cut, Follower, Steady, Stream, verdict
 
 from providers.registry import load_sandbox
 from providers.sandbox.app import Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from tests.servers import Redis
 
 SECONDS = float(os.environ.get("NOTHING_LOST_SECONDS", "120"))
@@ -31,7 +31,7 @@ POLLED = 4 * SECONDS / 120
 """Seconds until a session is polled again: two gateways poll all of them, also where there is little else to be had."""
 APART = 14 * SECONDS / 120
 """Seconds between two acts at one session, or more where the first is not told by then."""
-PASSING = {"IN_PROGRESS", "PROCESSING"}
+OBSERVATION_FIELDS = {"IN_PROGRESS", "PROCESSING"}
 """What a batch passes through on its way, and a session between the last signature and its package, may be seen or not."""
 
 Steps = list[str]
@@ -68,7 +68,7 @@ class World:
 @asynccontextmanager
 async def world() -> AsyncIterator[tuple[World, list[dict[str, Any]], dict[str, str]]]:
     """Three sandboxes on real ports, the tables that a gateway needs for them, and their addresses."""
-    authority = Authority()
+    authority = CertificateAuthority()
     sandboxes = {kind: load_sandbox(kind)(authority=authority) for kind in SESSIONS}
     async with AsyncExitStack() as stack:
         urls = {kind: await stack.enter_async_context(sandbox.serving()) for kind, sandbox in sandboxes.items()}
@@ -186,7 +186,7 @@ def lags(log: Sequence[Mapping[str, Any]], sessions: Sequence[Mapping[str, Any]]
 
 def lasting(kind: str, steps: Sequence[str]) -> list[str]:
     """The statuses that stay long enough to be seen by everybody."""
-    passing = PASSING if kind == "seal" else {"PROCESSING"}
+    passing = OBSERVATION_FIELDS if kind == "seal" else {"PROCESSING"}
     return [step for step in steps if step not in passing]
 
 

@@ -18,7 +18,7 @@ from outage import proxied
 
 from providers.registry import load_sandbox
 from providers.sandbox.app import Fault, Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 LEASE = 3.0
 AWAY = 2 * LEASE
@@ -93,7 +93,7 @@ def orders(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
 async def test_database_away_for_longer_than_a_lease_doubles_no_session_and_cancels_none(
     tmp_path: Path,
     ours: Nursery,
-    authority: Authority,
+    authority: CertificateAuthority,
     postgres: str,
     kind: str,
     lease: float,
@@ -135,7 +135,7 @@ async def test_database_away_for_longer_than_a_lease_doubles_no_session_and_canc
 
 
 async def test_database_away_in_the_midst_of_a_single_call_does_not_repeat_it(
-    tmp_path: Path, ours: Nursery, authority: Authority, postgres: str
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, postgres: str
 ) -> None:
     async with AsyncExitStack() as stack:
         guarded = await stack.enter_async_context(Guarded(load_sandbox("easyink")(authority=authority)).serving())
@@ -166,7 +166,7 @@ async def test_database_away_in_the_midst_of_a_single_call_does_not_repeat_it(
 
 @pytest.mark.parametrize("kind", ["easyink", "signicat"])
 async def test_rolling_restart_answers_what_is_under_way_and_doubles_nothing(
-    tmp_path: Path, ours: Nursery, authority: Authority, kind: str
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, kind: str
 ) -> None:
     async with AsyncExitStack() as stack:
         guarded = await stack.enter_async_context(Guarded(load_sandbox(kind)(authority=authority)).serving())
@@ -192,7 +192,7 @@ async def test_rolling_restart_answers_what_is_under_way_and_doubles_nothing(
 
 @pytest.mark.parametrize("at", ["arrival", "answer"])
 async def test_signature_whose_answer_was_lost_becomes_the_result_of_its_key(
-    tmp_path: Path, ours: Nursery, authority: Authority, at: Any
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, at: Any
 ) -> None:
     async with AsyncExitStack() as stack:
         guarded = await stack.enter_async_context(Guarded(load_sandbox("persist")(authority=authority)).serving())

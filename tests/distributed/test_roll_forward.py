@@ -15,7 +15,7 @@ from apart import Gateway, Guarded, Halt, Nursery, gateway
 from writes import WRITES, Write
 
 from providers.registry import load_sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 KEY = "a key of the client's"
 LAST_CALL = {"easyink": "started", "signicat": "signing-sessions", "seal": "AcceptBatch"}
@@ -47,7 +47,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, ours: Nursery, authority: Authority, kind: str) -> AsyncIterator[World]:
+async def world(folder: Path, ours: Nursery, authority: CertificateAuthority, kind: str) -> AsyncIterator[World]:
     async with (
         Guarded(load_sandbox(kind)(authority=authority)).serving() as guarded,
         gateway(folder, ours, [guarded.table], sagas={"lease": 0.6}) as running,
@@ -65,7 +65,7 @@ FINISHING = [WRITES["easyink"], IN_TURN, WRITES["signicat, at once"], WRITES["se
     ids=lambda each: f"{each.provider}-{each.makes}" if isinstance(each, Write) else "signed" if each else "unsigned",
 )
 async def test_session_whose_last_call_was_not_answered_becomes_the_result_of_its_key(
-    tmp_path: Path, ours: Nursery, authority: Authority, write: Write, signs: bool
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority, write: Write, signs: bool
 ) -> None:
     async with world(tmp_path, ours, authority, write.provider) as there:
         given = await write.prepare(there.gateway) | {"idempotencyKey": KEY}
@@ -84,7 +84,7 @@ async def test_session_whose_last_call_was_not_answered_becomes_the_result_of_it
 
 
 async def test_session_that_its_first_signer_has_signed_before_the_others_were_invited_is_left_and_named(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     """Signicat packages the documents then, and takes no more signers: it can neither be finished nor taken back."""
     async with world(tmp_path, ours, authority, "signicat") as there:
@@ -101,7 +101,7 @@ async def test_session_that_its_first_signer_has_signed_before_the_others_were_i
 
 
 async def test_session_that_was_signed_before_the_others_were_refused_is_left_and_named(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     async with world(tmp_path, ours, authority, "signicat") as there:
         given, gate = await IN_TURN.prepare(there.gateway) | {"idempotencyKey": KEY}, there.guarded.gate
@@ -122,7 +122,7 @@ async def test_session_that_was_signed_before_the_others_were_refused_is_left_an
 
 
 async def test_deletion_that_was_broken_off_half_way_is_finished_by_its_key(
-    tmp_path: Path, ours: Nursery, authority: Authority
+    tmp_path: Path, ours: Nursery, authority: CertificateAuthority
 ) -> None:
     async with world(tmp_path, ours, authority, "signicat") as there:
         made = (await there.gateway.done(IN_TURN.name, **await IN_TURN.prepare(there.gateway)))["session"]

@@ -33,10 +33,10 @@ from gateway.store.uploads import StagedFile
 from gateway.sync.list_freshness import SourceReport
 from gateway.web.links import Link
 from providers import model, registry
-from providers.adapter import Credentials
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Busy, NotFound, SigningError
+from providers.http.credentials import Credentials
 from providers.http.health import Health
 from providers.verification import SignatureReport
 from schema.context import Context

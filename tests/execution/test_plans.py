@@ -301,7 +301,7 @@ async def test_a_session_that_is_seen_again_is_shown_as_before_but_for_when_it_w
     whole, dated = set(), []
     for day in range(1, 6):
         at = NOW.replace(day=day)
-        world._sessions[ref] = world.session(ref).seen(at, model.ChangeSource.READ)
+        world._sessions[ref] = world.session(ref).with_observation(at, model.ChangeSource.READ)
         whole.add(await shown(plans, world.context()))
         dated.append(json.loads(await shown(plans, world.context(), seen))["data"]["session"]["freshness"]["asOf"])
     assert len(whole) == 1
@@ -318,10 +318,10 @@ def test_when_a_session_was_seen_is_nothing_that_lasts() -> None:
 
 def test_what_is_lasting_is_shared_by_sightings_of_the_same_alone() -> None:
     first = World(1, 0).session(model.SessionRef("acme", KEYS[0]))
-    lasting = first.lasting
-    assert first.seen(NOW, model.ChangeSource.READ).lasting is lasting
+    lasting = first.content_identity
+    assert first.with_observation(NOW, model.ChangeSource.READ).content_identity is lasting
     for changed in ({"title": "Another"}, {"stale": True}):
-        assert dataclasses.replace(first, **changed).lasting is not lasting
+        assert dataclasses.replace(first, **changed).content_identity is not lasting
 
 
 @pytest.mark.parametrize("changing", ["freshness { ageMs }", "actions", "provider { name }", "native"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 sys.path += [str(Path(__file__).parents[1] / "graphql"), str(Path(__file__).parents[1])]
 from scene import Scene
@@ -17,7 +17,7 @@ from scene import scene as running
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, authority: Authority) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority) as scene:
         yield scene
 
@@ -29,7 +29,7 @@ def changes() -> Mapping[str, Any]:
 
 
 @pytest.fixture
-async def wide(tmp_path: Path, authority: Authority, changes: Mapping[str, Any]) -> AsyncIterator[Scene]:
+async def wide(tmp_path: Path, authority: CertificateAuthority, changes: Mapping[str, Any]) -> AsyncIterator[Scene]:
     """The same with these changes."""
     async with running(tmp_path, authority, changes) as scene:
         yield scene

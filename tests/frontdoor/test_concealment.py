@@ -14,7 +14,7 @@ from liveclient import Failed, live
 from scene import Scene, node_id
 from scene import scene as running
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from schema import schema
 
 CREATE = "mutation M($i: CreateSessionInput!) { createSession(input: $i) { problems { code } } }"
@@ -95,7 +95,7 @@ PLAIN = frozenset(
 
 
 @pytest.fixture(params=["production", "trusted"])
-async def hidden(tmp_path: Path, authority: Authority, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+async def hidden(tmp_path: Path, authority: CertificateAuthority, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
     server: dict[str, Any] = {"server": {"profile": request.param}}
     if request.param == "trusted":
         (tmp_path / "manifest.json").write_text(

@@ -15,7 +15,7 @@ from scene import scene as running
 
 from gateway.config import parse
 from providers.errors import ConfigurationError
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from schema.trusted_documents import TrustedDocuments
 
 KNOWN = "query Mine { viewer { id } }"
@@ -44,7 +44,7 @@ async def codes(scene: Scene, body: dict[str, Any]) -> list[str]:
     return [each["extensions"]["code"] for each in reply.json().get("errors", ())]
 
 
-async def test_in_production_the_schema_is_not_told(tmp_path: Path, authority: Authority) -> None:
+async def test_in_production_the_schema_is_not_told(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with running(tmp_path, authority, {"server": {"profile": "production"}}) as scene:
         for text in ("{ __schema { types { name } } }", '{ __type(name: "Session") { name } }'):
             assert await codes(scene, {"query": text}) == ["FORBIDDEN"]
@@ -59,7 +59,7 @@ async def test_an_open_gateway_helps(scene: Scene) -> None:
     assert (await scene.client.get("/graphiql")).status_code == 200
 
 
-async def test_trusted_documents_alone_are_taken(tmp_path: Path, authority: Authority) -> None:
+async def test_trusted_documents_alone_are_taken(tmp_path: Path, authority: CertificateAuthority) -> None:
     changes = {"server": {"profile": "trusted"}, "documents": {"manifest": manifest(tmp_path)}}
     async with running(tmp_path, authority, changes) as scene:
         for body in (*by_id(DIGEST), {"query": KNOWN}):
@@ -80,7 +80,9 @@ async def test_trusted_documents_alone_are_taken(tmp_path: Path, authority: Auth
                 await anext(client.subscribe(STRANGE, key="2"))
 
 
-async def test_strange_documents_are_said_once(tmp_path: Path, authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
+async def test_strange_documents_are_said_once(
+    tmp_path: Path, authority: CertificateAuthority, caplog: pytest.LogCaptureFixture
+) -> None:
     changes = {"documents": {"manifest": manifest(tmp_path), "mode": "log"}}
     async with running(tmp_path, authority, changes) as scene:
         for _ in range(3):

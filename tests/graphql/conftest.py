@@ -9,7 +9,7 @@ import pytest
 from scene import Scene
 from scene import scene as running
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def relayed() -> tuple[str, ...]:
 
 @pytest.fixture
 async def scene(
-    tmp_path: Path, authority: Authority, changes: dict[str, object], relayed: tuple[str, ...]
+    tmp_path: Path, authority: CertificateAuthority, changes: dict[str, object], relayed: tuple[str, ...]
 ) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority, changes, relayed) as scene:
         yield scene

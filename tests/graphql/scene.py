@@ -23,7 +23,7 @@ from gateway.server.server import serving as serving_gateway
 from providers.clock import Clock
 from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Sandbox
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 from providers.sandbox.server import serving
 from tests.servers import create_database
 
@@ -124,7 +124,7 @@ class Scene:
     urls: Mapping[str, str]
     relays: Mapping[str, Relay]
     clock: Hurry
-    authority: Authority
+    authority: CertificateAuthority
     folder: Path
     settings: Settings
     answers: list[str] = field(default_factory=list)
@@ -292,7 +292,7 @@ def free_port() -> int:
 
 
 def configuration(
-    folder: Path, port: int, authority: Authority, tables: list[dict[str, Any]], changes: Mapping[str, Any]
+    folder: Path, port: int, authority: CertificateAuthority, tables: list[dict[str, Any]], changes: Mapping[str, Any]
 ) -> Settings:
     """A configuration with all that the gateway keeps in one folder; ``changes`` are by section."""
     roots = folder / "roots.pem"
@@ -317,7 +317,7 @@ def configuration(
 @asynccontextmanager
 async def scene(
     folder: Path,
-    authority: Authority,
+    authority: CertificateAuthority,
     changes: Mapping[str, Any] | None = None,
     relayed: tuple[str, ...] = (),
     still: datetime | None = None,

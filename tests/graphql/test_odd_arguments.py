@@ -22,7 +22,7 @@ from graphql import (
 from scene import PEOPLE, Scene, node_id
 from scene import scene as running
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from schema.relay import _KEYS
 from schema.root import schema
 from tests.servers import Databases
@@ -51,7 +51,7 @@ ODD += ["x" * 10_000, "9" * 30, "null", "[]", "0" * 7_000, "W10", "e30", "WyJhIl
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def stock(
-    tmp_path: Path, authority: Authority, databases: Databases, request: pytest.FixtureRequest
+    tmp_path: Path, authority: CertificateAuthority, databases: Databases, request: pytest.FixtureRequest
 ) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as stack:
         changes: dict[str, Any] = {}

@@ -8,20 +8,20 @@ from email.utils import format_datetime
 import pytest
 from scene import NOW
 
-from providers.decoding.coercion import LONGEST_SECONDS, count, instant, seconds
+from providers.decoding.coercion import MAX_SECONDS, parse_count, parse_instant, parse_seconds
 
 DAY = 86_400_000.0
 WAITS = {
     "2592000": 30 * DAY,
-    "9" * 12: LONGEST_SECONDS * 1000,
-    "9" * 400: LONGEST_SECONDS * 1000,
-    "9" * 5000: LONGEST_SECONDS * 1000,
+    "9" * 12: MAX_SECONDS * 1000,
+    "9" * 400: MAX_SECONDS * 1000,
+    "9" * 5000: MAX_SECONDS * 1000,
     "0": 0.0,
     "-1": None,
     "1e9": None,
     "\u0661": None,
     "soon": None,
-    "Fri, 31 Dec 9999 23:59:59 GMT": LONGEST_SECONDS * 1000,
+    "Fri, 31 Dec 9999 23:59:59 GMT": MAX_SECONDS * 1000,
     "Fri, 31 Dec 99999 23:59:59 GMT": None,
     "Mon, 01 Jan 0001 00:00:00 GMT": 0.0,
     "Mon, 99 Jan 2026 00:00:00 GMT": None,
@@ -112,13 +112,13 @@ async def test_list_that_never_ends_is_left_once_its_pages_repeat(scene):
 
 
 def test_number_is_bounded_before_it_is_converted() -> None:
-    assert [count(each) for each in (0, 7, "7", 7.0, 2**31 - 1)] == [0, 7, 7, 7, 2**31 - 1]
+    assert [parse_count(each) for each in (0, 7, "7", 7.0, 2**31 - 1)] == [0, 7, 7, 7, 2**31 - 1]
     odd = (-1, 2**31, 10**400, "9" * 400, "7x", "", None, True, 1.5, float("nan"), float("inf"), [], "\u0667")
-    assert [count(each) for each in odd] == [None] * len(odd)
-    assert [seconds(each) for each in ("600", 600, 0.5, " 7 ")] == [600, 600, 0.5, 7]
-    assert [seconds(each) for each in (10**400, "9" * 400, float("inf"))] == [LONGEST_SECONDS] * 3
+    assert [parse_count(each) for each in odd] == [None] * len(odd)
+    assert [parse_seconds(each) for each in ("600", 600, 0.5, " 7 ")] == [600, 600, 0.5, 7]
+    assert [parse_seconds(each) for each in (10**400, "9" * 400, float("inf"))] == [MAX_SECONDS] * 3
     odd = (-1, float("nan"), "1e5", "-3", "", None, True, [], "9" * 5001)
-    assert [seconds(each) for each in odd] == [None] * len(odd)
+    assert [parse_seconds(each) for each in odd] == [None] * len(odd)
 
 
 def test_time_at_the_edge_of_the_calendar_is_none() -> None:
@@ -132,7 +132,7 @@ def test_time_at_the_edge_of_the_calendar_is_none() -> None:
         5,
         None,
     )
-    assert [instant(each) for each in odd] == [None] * len(odd)
-    told = instant("2026-05-01T12:00:00.1234567+02:00")
+    assert [parse_instant(each) for each in odd] == [None] * len(odd)
+    told = parse_instant("2026-05-01T12:00:00.1234567+02:00")
     assert told is not None
     assert format_datetime(told) == "Fri, 01 May 2026 10:00:00 +0000"

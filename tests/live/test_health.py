@@ -13,7 +13,7 @@ from liveclient import Failed, LiveClient, events, live
 from scene import NOW, Scene
 from scene import scene as running
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 HEALTH = """subscription($names: [String!]) {
   providerHealth(names: $names) { name health { state circuit problem { code } } credentials { state } }
@@ -21,7 +21,7 @@ HEALTH = """subscription($names: [String!]) {
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, authority: Authority) -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority) as scene:
         yield scene
 

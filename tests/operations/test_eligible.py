@@ -17,7 +17,7 @@ from scene import Scene, pdf
 from scene import scene as running
 
 from providers.registry import NAMES
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 EXAMPLES = 100
 ADA = {"firstName": "Ada", "lastName": "Lovelace", "email": "ada@people.example", "ref": "a"}
@@ -168,7 +168,7 @@ async def agreed(scene: Scene, order: dict[str, Any], figures: Counter[str]) -> 
 
 
 def test_what_is_eligible_is_created_and_what_is_not_fails_for_the_same_reasons(
-    tmp_path: Path, authority: Authority, record_property: Callable[[str, object], None]
+    tmp_path: Path, authority: CertificateAuthority, record_property: Callable[[str, object], None]
 ) -> None:
     figures: Counter[str] = Counter()
     with asyncio.Runner() as runner:

@@ -16,7 +16,7 @@ from scene import scene as running
 from starlette.requests import Request
 
 from providers.registry import NAMES
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 D, S = "/api/signingSessionDrafts", "/api/signingSessions"
 DOCUMENTS, COLLECTIONS, SIGNING = "/sign/documents", "/sign/document-collections", "/sign/signing-sessions"
@@ -395,7 +395,7 @@ WALKS: dict[str, tuple[tuple[Callable[[Walk], Awaitable[None]], dict[str, Any]],
 
 
 async def test_every_documented_operation_is_reached_through_graphql(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority, record_property: Callable[[str, object], None]
+    tmp_path_factory: pytest.TempPathFactory, authority: CertificateAuthority, record_property: Callable[[str, object], None]
 ) -> None:
     """One after the other, so that the figure at the end is of one run."""
     found: dict[str, set[int]] = {}

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from orders import order
 
-from providers.adapter import Steps
 from providers.http.http1.transport import Http1Transport
-from providers.http.transport import Body, Response
+from providers.http.transport import RequestStream, StreamedResponse
 from providers.registry import load, load_sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.saga import Steps
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 CALLS = {
     # a token, three uploads and their names, the collection, the native sessions at once
@@ -61,8 +61,8 @@ class Traced(Http1Transport):
         self.trace = trace
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Response:
+        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+    ) -> StreamedResponse:
         trace = self.trace
         trace.turn += 1
         begun = trace.turn
@@ -82,7 +82,7 @@ class Traced(Http1Transport):
 
 
 @pytest.mark.parametrize("kind", CALLS)
-async def test_nothing_waits_that_need_not(kind: str, authority: Authority, record_property: Any) -> None:
+async def test_nothing_waits_that_need_not(kind: str, authority: CertificateAuthority, record_property: Any) -> None:
     provider, sandbox, trace = load(kind), load_sandbox(kind)(authority=authority), Trace()
     async with sandbox.serving() as url:
         settings = provider.settings(**sandbox.settings(url))

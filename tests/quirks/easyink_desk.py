@@ -13,24 +13,25 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from providers.adapter import Adapter, Steps
+from providers.adapter import Adapter
 from providers.clock import Clock
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
 from providers.easyink.sandbox import SANDBOX, EasyInkSandbox
 from providers.http.http1.transport import Http1Transport
-from providers.http.transport import Body, Response
+from providers.http.transport import RequestStream, StreamedResponse
 from providers.model import Document, DocumentRole, Session
 from providers.orders import DocumentOrder, Order, ParticipantOrder
+from providers.saga import Steps
 from providers.sandbox.app import Message, Receive, Scope, Send
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 from providers.sandbox.server import serving
 
 PDF = sample_pdf("Lease", 2)
 ADA = ParticipantOrder(first_name="Ada", last_name="Lovelace", email="ada@example.com")
 BOB = ParticipantOrder(first_name="Bob", middle_name="J", last_name="Byte", phone="5551234567", language="es")
 DRAFTS, SESSIONS = "/api/signingSessionDrafts", "/api/signingSessions"
-AUTHORITY = Authority()
+AUTHORITY = CertificateAuthority()
 
 
 class Time(Clock):
@@ -73,8 +74,8 @@ class Wiretap(Http1Transport):
         self.sent: list[tuple[str, object]] = []
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Response:
+        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+    ) -> StreamedResponse:
         kind, noted = headers.get("content-type", ""), None
         if kind == "application/json":
             noted = json.loads(body)

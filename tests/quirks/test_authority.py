@@ -20,24 +20,24 @@ from pyhanko_certvalidator import ValidationContext
 from signxml.exceptions import InvalidDigest
 from signxml.xades import XAdESVerifier
 
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 
 
 @pytest.fixture
-def authority() -> Authority:
-    return Authority()
+def authority() -> CertificateAuthority:
+    return CertificateAuthority()
 
 
 @pytest.fixture
-def root_file(authority: Authority, tmp_path: Path) -> str:
+def root_file(authority: CertificateAuthority, tmp_path: Path) -> str:
     file = tmp_path / "root.pem"
     file.write_bytes(authority.certificate)
     return str(file)
 
 
-def trust(authority: Authority) -> ValidationContext:
+def trust(authority: CertificateAuthority) -> ValidationContext:
     _, _, der = pem.unarmor(authority.certificate)
     return ValidationContext(trust_roots=[asn1_x509.Certificate.load(der)], allow_fetching=False)
 
@@ -46,7 +46,7 @@ def changed(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
 
 
-async def test_a_signed_pdf_verifies_against_the_root(authority: Authority) -> None:
+async def test_a_signed_pdf_verifies_against_the_root(authority: CertificateAuthority) -> None:
     signed = await authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"], "I agree")
     (signature,) = PdfFileReader(BytesIO(signed)).embedded_signatures
     status = await async_validate_pdf_signature(signature, trust(authority))
@@ -56,7 +56,7 @@ async def test_a_signed_pdf_verifies_against_the_root(authority: Authority) -> N
     assert signature.sig_object["/Reason"] == "I agree"
 
 
-async def test_every_signer_adds_an_update_and_all_signatures_stay_valid(authority: Authority) -> None:
+async def test_every_signer_adds_an_update_and_all_signatures_stay_valid(authority: CertificateAuthority) -> None:
     original = sample_pdf("Contract", pages=3)
     once = await authority.sign_pdf(original, ["Ada Lovelace", "Alan Turing"])
     signed = await authority.sign_pdf(once, ["Ada Lovelace"])
@@ -70,7 +70,7 @@ async def test_every_signer_adds_an_update_and_all_signatures_stay_valid(authori
     assert names == ["Ada Lovelace", "Alan Turing", "Ada Lovelace"]
 
 
-async def test_a_changed_byte_breaks_a_signed_pdf(authority: Authority) -> None:
+async def test_a_changed_byte_breaks_a_signed_pdf(authority: CertificateAuthority) -> None:
     signed = await authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
     position = signed.index(b"(Contract)") + 1
     (signature,) = PdfFileReader(BytesIO(changed(signed, position))).embedded_signatures
@@ -79,16 +79,16 @@ async def test_a_changed_byte_breaks_a_signed_pdf(authority: Authority) -> None:
     assert not status.bottom_line
 
 
-async def test_another_authority_does_not_vouch_for_it(authority: Authority) -> None:
+async def test_another_authority_does_not_vouch_for_it(authority: CertificateAuthority) -> None:
     signed = await authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
     (signature,) = PdfFileReader(BytesIO(signed)).embedded_signatures
-    status = await async_validate_pdf_signature(signature, trust(Authority()))
+    status = await async_validate_pdf_signature(signature, trust(CertificateAuthority()))
     assert status.intact
     assert not status.trusted
 
 
 @pytest.mark.parametrize("content", [b"", b"no PDF at all", b"%PDF-1.7\n", sample_pdf("Contract")[:300]])
-async def test_what_is_no_pdf_is_refused(authority: Authority, content: bytes) -> None:
+async def test_what_is_no_pdf_is_refused(authority: CertificateAuthority, content: bytes) -> None:
     with pytest.raises(ValueError, match="no PDF"):
         await authority.sign_pdf(content, ["Ada Lovelace"])
 
@@ -99,7 +99,7 @@ def signed_data(der: bytes) -> cms.SignedData:
     return info["content"]
 
 
-async def test_an_attached_cms_verifies_and_is_cades(authority: Authority) -> None:
+async def test_an_attached_cms_verifies_and_is_cades(authority: CertificateAuthority) -> None:
     der = await authority.sign_cms(b"what was agreed", "Ada Lovelace")
     data = signed_data(der)
     assert data["encap_content_info"]["content"].native == b"what was agreed"
@@ -110,7 +110,7 @@ async def test_an_attached_cms_verifies_and_is_cades(authority: Authority) -> No
     assert {"signing_certificate_v2", "signing_time", "message_digest"} <= attributes
 
 
-async def test_a_detached_cms_verifies_with_its_content_only(authority: Authority) -> None:
+async def test_a_detached_cms_verifies_with_its_content_only(authority: CertificateAuthority) -> None:
     der = await authority.sign_cms(b"what was agreed", "Ada Lovelace", detached=True)
     data = signed_data(der)
     assert data["encap_content_info"]["content"].native is None
@@ -121,7 +121,7 @@ async def test_a_detached_cms_verifies_with_its_content_only(authority: Authorit
     assert not bad.intact
 
 
-async def test_a_changed_byte_breaks_an_attached_cms(authority: Authority) -> None:
+async def test_a_changed_byte_breaks_an_attached_cms(authority: CertificateAuthority) -> None:
     der = await authority.sign_cms(b"what was agreed", "Ada Lovelace")
     broken = changed(der, der.index(b"what was agreed"))
     status = await async_validate_cms_signature(signed_data(broken), validation_context=trust(authority))
@@ -129,7 +129,7 @@ async def test_a_changed_byte_breaks_an_attached_cms(authority: Authority) -> No
 
 
 @pytest.mark.parametrize("content", [b"<order><line>1</line></order>", b"\x00\xff no XML", b""])
-async def test_signed_xml_verifies_against_the_root(authority: Authority, content: bytes, root_file: str) -> None:
+async def test_signed_xml_verifies_against_the_root(authority: CertificateAuthority, content: bytes, root_file: str) -> None:
     signed = await authority.sign_xml(content, "Ada Lovelace")
     results = XAdESVerifier().verify(signed, ca_pem_file=root_file)
     assert etree.fromstring(signed).tag == f"{DS}Signature"
@@ -143,13 +143,13 @@ async def test_signed_xml_verifies_against_the_root(authority: Authority, conten
     )
 
 
-async def test_a_changed_byte_breaks_signed_xml(authority: Authority, root_file: str) -> None:
+async def test_a_changed_byte_breaks_signed_xml(authority: CertificateAuthority, root_file: str) -> None:
     signed = await authority.sign_xml(b"<order><line>1</line></order>", "Ada Lovelace")
     with pytest.raises(InvalidDigest):
         XAdESVerifier().verify(signed.replace(b"<line>1</line>", b"<line>2</line>"), ca_pem_file=root_file)
 
 
-async def test_a_timestamp_holds_the_hash_and_is_signed_by_the_authority(authority: Authority) -> None:
+async def test_a_timestamp_holds_the_hash_and_is_signed_by_the_authority(authority: CertificateAuthority) -> None:
     digest = hashlib.sha256(b"what was agreed").digest()
     request = tsp.TimeStampReq(
         {
@@ -167,12 +167,12 @@ async def test_a_timestamp_holds_the_hash_and_is_signed_by_the_authority(authori
     assert data["encap_content_info"]["content"].parsed["message_imprint"]["hashed_message"].native == digest
 
 
-async def test_what_is_no_timestamp_request_is_refused(authority: Authority) -> None:
+async def test_what_is_no_timestamp_request_is_refused(authority: CertificateAuthority) -> None:
     with pytest.raises(ValueError, match="request"):
         await authority.timestamp(b"no request")
 
 
-async def test_a_name_keeps_its_certificate_and_each_name_has_its_own(authority: Authority) -> None:
+async def test_a_name_keeps_its_certificate_and_each_name_has_its_own(authority: CertificateAuthority) -> None:
     names = ["Ada Lovelace", "Alan Turing", "Ada Lovelace"]
     signed = await asyncio.gather(*(authority.sign_cms(b"content", name) for name in names))
     serials = [signed_data(der)["signer_infos"][0]["sid"].native["serial_number"] for der in signed]
@@ -181,13 +181,13 @@ async def test_a_name_keeps_its_certificate_and_each_name_has_its_own(authority:
 
 
 @pytest.mark.parametrize("name", ["", "ü" * 200, "x" * 65])
-async def test_any_name_can_sign(authority: Authority, name: str) -> None:
+async def test_any_name_can_sign(authority: CertificateAuthority, name: str) -> None:
     data = signed_data(await authority.sign_cms(b"content", name))
     status = await async_validate_cms_signature(data, validation_context=trust(authority))
     assert status.valid
 
 
-def test_the_root_is_one_certificate_and_no_key(authority: Authority) -> None:
+def test_the_root_is_one_certificate_and_no_key(authority: CertificateAuthority) -> None:
     first, second = authority.certificate, authority.certificate
     assert first == second
     assert b"PRIVATE" not in first

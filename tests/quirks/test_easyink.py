@@ -35,7 +35,6 @@ from pydantic import ValidationError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from withheld import withheld
 
-from providers.adapter import CredentialState, Steps
 from providers.capability import Operation, Support
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
@@ -53,6 +52,7 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
+from providers.http.credentials import CredentialState
 from providers.http.deadline import deadline
 from providers.model import (
     DeliveryMethod,
@@ -66,7 +66,8 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.orders import FieldOrder, Order, Step
+from providers.orders import FieldOrder, Order
+from providers.saga import Step, Steps
 from providers.sandbox.app import Fault, Receive, Scope, Send
 from providers.sandbox.certificate_authority import sample_pdf
 from providers.sandbox.server import serving
@@ -110,7 +111,7 @@ async def test_an_order_becomes_a_started_session_with_everything_in_it(desk: De
         reminder_frequency=ReminderFrequency.WEEKLY,
         reference="crm-17",
     )
-    assert list(desk.adapter.check(asked)) == []
+    assert list(desk.adapter.validate_order(asked)) == []
     session = await desk.create(asked)
 
     assert (session.status, session.provider_status, session.title) == (SessionStatus.PENDING, "Pending", "Flat 4")
@@ -173,10 +174,10 @@ async def test_documents_that_are_never_ready_make_it_busy_and_leave_one_step_to
     steps = Steps()
     with pytest.raises(Busy):
         await desk.adapter.create_session(order(), steps)
-    (step,) = steps.made
+    (step,) = steps.entries
     assert step == Step("draft", next(iter(desk.sandbox.office.dossiers)))
     assert 10 < sum(desk.patience.slept) < 60
-    await desk.adapter.undo(step)
+    await desk.adapter.compensate(step)
     assert desk.sandbox.office.dossiers == {}
 
 
@@ -259,8 +260,8 @@ async def test_an_upload_states_its_length_and_is_never_in_memory_as_a_whole() -
 async def test_undoing_a_draft_twice_is_fine_and_a_converted_one_is_voided(desk: Desk) -> None:
     draft, session = await desk.create(order(start=False)), await desk.create(order())
     for made in (draft, session):
-        await desk.adapter.undo(Step("draft", made.key))
-        await desk.adapter.undo(Step("draft", made.key))
+        await desk.adapter.compensate(Step("draft", made.key))
+        await desk.adapter.compensate(Step("draft", made.key))
     assert draft.key not in desk.sandbox.office.dossiers
     assert desk.dossier(session).status == "Voided"
 
@@ -269,7 +270,7 @@ async def test_undoing_does_not_hide_that_it_failed(desk: Desk) -> None:
     session = await desk.create(order())
     await desk.sandbox.sign(session.key)
     with pytest.raises(SigningError):
-        await desk.adapter.undo(Step("draft", session.key))
+        await desk.adapter.compensate(Step("draft", session.key))
 
 
 async def test_a_failure_halfway_leaves_the_draft_to_the_gateway(desk: Desk) -> None:
@@ -277,7 +278,7 @@ async def test_a_failure_halfway_leaves_the_draft_to_the_gateway(desk: Desk) -> 
     steps = Steps()
     with pytest.raises(Unavailable):
         await desk.adapter.create_session(order(), steps)
-    assert [step.key for step in steps.made] == list(desk.sandbox.office.dossiers)
+    assert [step.key for step in steps.entries] == list(desk.sandbox.office.dossiers)
 
 
 # Checking
@@ -303,7 +304,7 @@ OBJECTIONS = [
 
 @pytest.mark.parametrize(("asked", "path", "says"), OBJECTIONS, ids=[path for _, path, _ in OBJECTIONS])
 def test_what_it_would_refuse_is_said_before_it_is_asked(asked: Order, path: str, says: str) -> None:
-    (objection,) = EasyInkAdapter(PROVIDER.settings(**SANDBOX().settings("http://127.0.0.1:1"))).check(asked)
+    (objection,) = EasyInkAdapter(PROVIDER.settings(**SANDBOX().settings("http://127.0.0.1:1"))).validate_order(asked)
     assert ".".join(objection.path) == f"input.{path}"
     assert says in objection.message
 
@@ -314,21 +315,21 @@ def test_what_it_would_refuse_is_said_before_it_is_asked(asked: Order, path: str
 )
 async def test_a_field_that_lies_outside_is_said_before_it_is_asked(desk: Desk, change: dict[str, float], name: str) -> None:
     placed = FieldOrder(document=0, participant=0, type="Signature", page=1, x=0, y=0, width=10, height=10)
-    assert list(desk.adapter.check(order(fields=(placed,)))) == []
-    (objection,) = desk.adapter.check(order(fields=(replace(placed, **change),)))
+    assert list(desk.adapter.validate_order(order(fields=(placed,)))) == []
+    (objection,) = desk.adapter.validate_order(order(fields=(replace(placed, **change),)))
     assert objection.path == ("input", "fields", "0", name)
 
 
 async def test_a_field_on_an_attachment_is_said_before_it_is_asked(desk: Desk) -> None:
     placed = FieldOrder(document=1, participant=0, type="Signature", page=1, x=0, y=0, width=10, height=10)
-    (objection,) = desk.adapter.check(
+    (objection,) = desk.adapter.validate_order(
         order(documents=(document(), document(role=DocumentRole.ATTACHMENT)), fields=(placed,)),
     )
     assert objection.path == ("input", "fields", "0", "documentIndex")
 
 
 async def test_a_draft_may_be_incomplete_and_keeps_a_reference(desk: Desk) -> None:
-    assert list(desk.adapter.check(Order(title="Later", start=False, reference="mine"))) == []
+    assert list(desk.adapter.validate_order(Order(title="Later", start=False, reference="mine"))) == []
     assert (await desk.create(Order(title="Later", start=False, reference="mine"))).reference == "mine"
 
 
@@ -774,7 +775,7 @@ async def test_a_document_is_added_to_a_draft(desk: Desk) -> None:
     after = await desk.adapter.add_document(draft, document(title="Annex", role=DocumentRole.ATTACHMENT), steps)
     added = only(after, DocumentRole.ATTACHMENT)
     assert (added.title, added.filename) == ("Annex", "lease.pdf")
-    assert steps.made == [Step("attachment", f"{draft.key}/{added.key}")]
+    assert steps.entries == [Step("attachment", f"{draft.key}/{added.key}")]
     assert after.documents[0].sha256 == draft.documents[0].sha256
 
 
@@ -784,8 +785,8 @@ async def test_a_document_that_was_added_is_removed_again_and_twice_is_fine(desk
     desk.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="GET", kind="html"))
     with pytest.raises(Misbehaved):
         await desk.adapter.add_document(draft, document(role=role), steps)
-    for step in (*steps.made, *steps.made):
-        await desk.adapter.undo(step)
+    for step in (*steps.entries, *steps.entries):
+        await desk.adapter.compensate(step)
     left = (await desk.adapter.fetch_session(draft.key, draft)).documents
     assert [item.key for item in left] == [item.key for item in draft.documents]
 

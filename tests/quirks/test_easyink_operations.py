@@ -16,7 +16,6 @@ from easyink_desk import ADA, BOB, DRAFTS, SESSIONS, Desk, Wiretap, document, on
 from pydantic import SecretStr
 from withheld import withheld
 
-from providers.adapter import CredentialState, Steps
 from providers.capability import Operation, Support
 from providers.easyink import PROVIDER
 from providers.easyink.adapter import EasyInkAdapter
@@ -35,7 +34,7 @@ from providers.errors import (
     Unsupported,
     WrongState,
 )
-from providers.http.credentials import Token
+from providers.http.credentials import CredentialState, Token
 from providers.model import (
     DeliveryMethod,
     DocumentRole,
@@ -47,7 +46,8 @@ from providers.model import (
     SessionStatus,
     SigningOrder,
 )
-from providers.orders import FieldChange, FieldOrder, FieldPlacement, ParticipantChange, SessionChange, Step
+from providers.orders import FieldChange, FieldOrder, FieldPlacement, ParticipantChange, SessionChange
+from providers.saga import Step, Steps
 from providers.sandbox.app import Fault
 
 MARKER = "c0ffee123456"
@@ -143,7 +143,7 @@ def test_every_operation_on_a_session_says_when_it_can_be_done() -> None:
     can = EasyInkAdapter.capabilities
     supported = {each for each in Operation if can.support(each) is not Support.UNSUPPORTED}
     assert {each for each in supported if can.operations[each].when is not None} == supported - WITHOUT_SESSION == set(ACTS)
-    assert not any(can.possible(each, SessionStatus.DELETED) for each in ACTS)
+    assert not any(can.allows(each, SessionStatus.DELETED) for each in ACTS)
 
 
 @pytest.mark.parametrize("operation", ACTS, ids=str.lower)
@@ -153,7 +153,7 @@ async def test_an_operation_succeeds_when_it_is_said_to_and_is_in_the_wrong_stat
     for status, make in STATES.items():
         session = await make(desk)
         assert session.status is status
-        if EasyInkAdapter.capabilities.possible(operation, status):
+        if EasyInkAdapter.capabilities.allows(operation, status):
             await ACTS[operation](desk.adapter, session)
         elif (operation, status) == (Operation.CANCEL_SESSION, SessionStatus.CANCELED):
             assert await desk.adapter.cancel_session(session, "again") is not None
@@ -257,7 +257,7 @@ async def test_statistics_leave_out_what_is_not_counted() -> None:
 async def test_a_duplicate_is_a_new_draft_and_the_original_stays(desk: Desk) -> None:
     session, steps = await begun(desk, signing_order=SigningOrder.SEQUENTIAL), Steps()
     copy = await desk.adapter.duplicate_session(session, "Flat 6", MARKER, steps)
-    assert steps.made == [Step("draft", copy.key)]
+    assert steps.entries == [Step("draft", copy.key)]
     assert (copy.status, copy.title, copy.signing_order) == (SessionStatus.DRAFT, "Flat 6", SigningOrder.SEQUENTIAL)
     assert [each.last_name for each in copy.participants] == [each.last_name for each in session.participants]
     assert {each.key for each in copy.documents}.isdisjoint(each.key for each in session.documents)
@@ -269,7 +269,7 @@ async def test_a_duplicate_is_a_new_draft_and_the_original_stays(desk: Desk) -> 
     (body,) = desk.sent(f"POST {SESSIONS}/{session.key}/duplicated")
     assert body == {"subject": f"Flat 6 [{MARKER}]"}
     assert desk.sent(f"PATCH {DRAFTS}/{copy.key}") == [{"subject": "Flat 6"}]
-    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
+    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
 
 
 @pytest.mark.parametrize("viewed", [True, False])
@@ -291,7 +291,7 @@ async def test_a_copy_of_what_has_no_title_has_none(desk: Desk) -> None:
 async def test_recreating_voids_the_original_and_gives_the_new_draft(desk: Desk) -> None:
     session, steps = await begun(desk), Steps()
     copy = await desk.adapter.recreate_session(session, None, "typo", MARKER, steps)
-    assert (steps.made, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
+    assert (steps.entries, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
     assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
     old = await desk.adapter.fetch_session(session.key, session)
     assert (old.status, desk.dossier(session).reason) == (SessionStatus.CANCELED, "typo")
@@ -769,15 +769,15 @@ async def test_a_draft_whose_making_was_not_answered_is_found_and_removed(desk: 
     steps, begun_at = Steps(), desk.time.now()
     with pytest.raises(InDoubt):
         await desk.adapter.create_session(order(marker=MARKER), steps)
-    assert steps.made == []
-    (step,) = await desk.adapter.trace(MARKER, begun_at)
+    assert steps.entries == []
+    (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
     assert (step.name, desk.sandbox.office.dossiers[step.key].subject) == ("draft", f"Flat 4 [{MARKER}]")
     assert f"HEAD {DRAFTS}/{step.key}" in desk.asked()
-    await desk.adapter.undo(step)
+    await desk.adapter.compensate(step)
     assert step.key not in desk.sandbox.office.dossiers
     assert len(desk.sandbox.office.dossiers) == 1
-    assert await desk.adapter.trace(MARKER, begun_at) == ()
-    await desk.adapter.undo(step)
+    assert await desk.adapter.find_by_marker(MARKER, begun_at) == ()
+    await desk.adapter.compensate(step)
 
 
 async def test_a_duplicate_whose_making_was_not_answered_is_found_and_removed(desk: Desk) -> None:
@@ -785,8 +785,8 @@ async def test_a_duplicate_whose_making_was_not_answered_is_found_and_removed(de
     await lost(desk, "*/duplicated")
     with pytest.raises(InDoubt):
         await desk.adapter.duplicate_session(session, None, MARKER, Steps())
-    (step,) = await desk.adapter.trace(MARKER, begun_at)
-    await desk.adapter.undo(step)
+    (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
+    await desk.adapter.compensate(step)
     assert list(desk.sandbox.office.dossiers) == [session.key]
 
 
@@ -795,8 +795,8 @@ async def test_a_duplicate_that_fails_afterwards_is_a_step_to_undo(desk: Desk) -
     desk.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="PATCH", status=400))
     with pytest.raises(Refused):
         await desk.adapter.duplicate_session(session, None, MARKER, steps)
-    for step in steps.made:
-        await desk.adapter.undo(step)
+    for step in steps.entries:
+        await desk.adapter.compensate(step)
     assert list(desk.sandbox.office.dossiers) == [session.key]
 
 
@@ -805,7 +805,7 @@ async def test_recreating_goes_on_where_its_answer_is_lost(desk: Desk) -> None:
     await lost(desk, "*/recreated")
     copy = await desk.adapter.recreate_session(session, None, "typo", MARKER, steps)
     assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
-    assert (steps.made, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
+    assert (steps.entries, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
     assert sorted(desk.sandbox.office.dossiers) == sorted([session.key, copy.key])
 
 
@@ -814,7 +814,7 @@ async def test_recreating_that_never_arrived_stays_in_doubt_and_left_nothing(des
     desk.sandbox.faults.append(Fault(path="*/recreated", kind="reset"))
     with pytest.raises(InDoubt):
         await desk.adapter.recreate_session(session, None, "typo", MARKER, Steps())
-    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
+    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
     assert desk.dossier(session).status == "Pending"
 
 
@@ -824,7 +824,7 @@ async def test_recreating_whose_effect_cannot_be_looked_for_stays_in_doubt(desk:
     desk.sandbox.faults.append(Fault(path=SESSIONS, status=500, count=3))
     with pytest.raises(InDoubt, match="recreated"):
         await desk.adapter.recreate_session(session, None, "typo", MARKER, Steps())
-    (step,) = await desk.adapter.trace(MARKER, begun_at)
+    (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
     assert step.name == "replacement"
 
 
@@ -835,8 +835,8 @@ async def test_recreating_is_finished_where_it_fails_afterwards(desk: Desk) -> N
         await desk.adapter.recreate_session(session, "Flat 6", "typo", MARKER, steps)
     assert steps.result is not None
     assert (steps.result.title, steps.result.status, steps.result.partial) == ("Flat 6", SessionStatus.DRAFT, True)
-    for step in (*steps.made, *steps.made):
-        await desk.adapter.undo(step)
+    for step in (*steps.entries, *steps.entries):
+        await desk.adapter.compensate(step)
     assert desk.sandbox.office.dossiers[steps.result.key].subject == "Flat 6"
     assert (await desk.adapter.fetch_session(steps.result.key, steps.result)).partial is False
 
@@ -845,20 +845,20 @@ async def test_what_took_the_place_of_a_voided_session_is_never_deleted(desk: De
     session, began_at = await begun(desk), desk.time.now()
     subject = {"subject": f"Flat 6 [replacement {MARKER}]", "voidReason": "a gateway that was killed"}
     key = await desk.ask("POST", f"{SESSIONS}/{session.key}/recreated", 200, json=subject)
-    (step,) = await desk.adapter.trace(MARKER, began_at)
+    (step,) = await desk.adapter.find_by_marker(MARKER, began_at)
     assert step == Step("replacement", key)
     for _ in range(2):
         with pytest.raises(Unsupported, match=key):
-            await desk.adapter.undo(step)
+            await desk.adapter.compensate(step)
     assert desk.sandbox.office.dossiers[key].subject == "Flat 6"
-    assert await desk.adapter.trace(MARKER, began_at) == ()
+    assert await desk.adapter.find_by_marker(MARKER, began_at) == ()
     desk.sandbox.office.dossiers[key].subject = "Flat 6 [replacement x]"
     await desk.ask("GET", f"{DRAFTS}/{key}", 200)
     await desk.ask("POST", f"{DRAFTS}/{key}/converted", 204)
     with pytest.raises(Unsupported, match=key):
-        await desk.adapter.undo(step)
+        await desk.adapter.compensate(step)
     del desk.sandbox.office.dossiers[key]
-    await desk.adapter.undo(step)
+    await desk.adapter.compensate(step)
 
 
 async def test_a_trace_ends_where_everything_is_older(desk: Desk) -> None:
@@ -870,7 +870,7 @@ async def test_a_trace_ends_where_everything_is_older(desk: Desk) -> None:
     for number in range(99):
         await desk.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
     desk.sandbox.calls.clear()
-    assert len(await desk.adapter.trace(MARKER, since)) == 1
+    assert len(await desk.adapter.find_by_marker(MARKER, since)) == 1
     searches = [call for call in desk.asked() if call == f"GET {SESSIONS}"]
     assert len(searches) == 2
 
@@ -879,7 +879,7 @@ async def test_a_trace_allows_for_clocks_that_are_apart(desk: Desk) -> None:
     await desk.ask("POST", DRAFTS, 200, json={"subject": f"Flat 4 [{MARKER}]"})
     for number in range(100):
         await desk.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
-    assert len(await desk.adapter.trace(MARKER, desk.time.now() + timedelta(minutes=4))) == 1
+    assert len(await desk.adapter.find_by_marker(MARKER, desk.time.now() + timedelta(minutes=4))) == 1
 
 
 async def test_a_trace_finds_only_its_own_and_what_can_still_be_undone(desk: Desk) -> None:
@@ -887,8 +887,8 @@ async def test_a_trace_finds_only_its_own_and_what_can_still_be_undone(desk: Des
     voided = await begun(desk)
     await desk.adapter.cancel_session(voided, "x")
     desk.dossier(voided).subject = f"Flat 4 [{MARKER}]"
-    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
-    (step,) = await desk.adapter.trace("other", desk.time.now())
+    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
+    (step,) = await desk.adapter.find_by_marker("other", desk.time.now())
     assert step.key == other
 
 
@@ -896,7 +896,7 @@ async def test_a_trace_believes_the_draft_and_not_the_search() -> None:
     rows = {"items": [{"id": key, "subject": f"x [{MARKER}]", "status": "Draft"} for key in ("gone", "moved")]}
     answers = {f"GET {SESSIONS}": (200, rows), f"HEAD {SESSIONS}/moved": (200, b"")}
     async with scripted(answers) as adapter:
-        steps = await adapter.trace(MARKER, adapter.clock.now())
+        steps = await adapter.find_by_marker(MARKER, adapter.clock.now())
     assert [step.key for step in steps] == ["moved"]
 
 
@@ -930,11 +930,11 @@ async def test_a_start_whose_answer_is_lost_is_voided_when_undone(desk: Desk) ->
     steps = Steps()
     with pytest.raises(InDoubt):
         await desk.adapter.create_session(order(marker=MARKER), steps)
-    (step,) = steps.made
+    (step,) = steps.entries
     assert desk.sandbox.office.dossiers[step.key].status == "Pending"
-    await desk.adapter.undo(step)
+    await desk.adapter.compensate(step)
     assert desk.sandbox.office.dossiers[step.key].status == "Voided"
-    assert await desk.adapter.trace(MARKER, desk.time.now()) == ()
+    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
 
 
 async def test_a_draft_whose_deletion_was_not_answered_is_asked_for(desk: Desk) -> None:
@@ -1229,8 +1229,8 @@ async def test_every_row_of_the_vendors_table_is_reached_by_a_verb(desk: Desk) -
     await lost(desk, DRAFTS, "POST")
     with pytest.raises(InDoubt):
         await at.create_session(order(marker=MARKER), Steps())
-    for step in await at.trace(MARKER, desk.time.now()):
-        await at.undo(step)
+    for step in await at.find_by_marker(MARKER, desk.time.now()):
+        await at.compensate(step)
     asked = {f"{call.method} {_shape(call.path)}" for call in desk.sandbox.calls}
     assert [number for number, row in ROWS.items() if row not in asked] == []
     assert list(ROWS) == list(range(1, 37))

@@ -36,10 +36,10 @@ from providers.persist import PROVIDER
 from providers.persist.adapter import PersistAdapter
 from providers.persist.sandbox import SANDBOX, PersistSandbox
 from providers.sandbox.app import Fault
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.sandbox.server import serving
 
-AUTHORITY = Authority()
+AUTHORITY = CertificateAuthority()
 KEYS = [
     *("id", "document", "thread", "version", "version_comment", "version_created_at", "version_created_by"),
     *("cms", "tags", "created_at", "updated_at"),

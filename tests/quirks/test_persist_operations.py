@@ -143,7 +143,7 @@ async def test_a_stored_record_can_be_deleted_by_itself_and_by_its_signature() -
     async with open_store(PersistSandbox(clock=dial, authority=AUTHORITY), dial) as store:
         for delete in (by_itself, by_its_signature):
             session = await store.save()
-            assert PROVIDER.capabilities.possible(Operation.DELETE_SESSION, session.status)
+            assert PROVIDER.capabilities.allows(Operation.DELETE_SESSION, session.status)
             await delete(store, session)
             assert store.sandbox.sessions() == []
 

@@ -24,10 +24,10 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
-from providers.adapter import Adapter, Steps
+from providers.adapter import Adapter
 from providers.capability import Operation, Support
 from providers.clock import Clock
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -49,7 +49,8 @@ from providers.model import (
     SessionStatus,
     SignatureFormat,
 )
-from providers.orders import DocumentOrder, Order, Step
+from providers.orders import DocumentOrder, Order
+from providers.saga import Step, Steps
 from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import sample_pdf
 from providers.sandbox.server import serving
@@ -346,14 +347,14 @@ async def test_a_failed_upload_leaves_a_step_that_can_be_undone(seal: Place) -> 
     steps = Steps()
     with pytest.raises(Refused):
         await seal.adapter.create_session(Order(title="x", documents=(ordered("a.pdf"),)), steps)
-    (step,) = steps.made
+    (step,) = steps.entries
     assert step == Step("batch", str(max(seal.sandbox.batches)))
-    await seal.adapter.undo(step)
+    await seal.adapter.compensate(step)
     assert seal.sandbox.batches[int(step.key)].status == "DELETED"
 
 
 async def test_what_is_gone_counts_as_undone(seal: Place) -> None:
-    await seal.adapter.undo(Step("batch", "1"))
+    await seal.adapter.compensate(Step("batch", "1"))
 
 
 async def test_a_document_that_cannot_be_read_is_noticed_before_there_is_a_batch(seal: Place) -> None:
@@ -419,11 +420,11 @@ async def test_an_empty_batch_cannot_be_started(seal: Place, api: httpx.AsyncCli
 def test_an_order_that_seal_would_refuse_is_told_before_any_call() -> None:
     settings = PROVIDER.settings(**SANDBOX().settings("http://127.0.0.1:9"))
     adapter = PROVIDER.adapter(settings)
-    assert [problem.path for problem in adapter.check(Order(title="x"))] == [("input", "documents")]
+    assert [problem.path for problem in adapter.validate_order(Order(title="x"))] == [("input", "documents")]
     attachment = replace(ordered("b.pdf"), role=DocumentRole.ATTACHMENT)
-    problems = list(adapter.check(Order(title="x", documents=(ordered("a.pdf"), attachment), message="Please sign")))
+    problems = list(adapter.validate_order(Order(title="x", documents=(ordered("a.pdf"), attachment), message="Please sign")))
     assert [problem.path for problem in problems] == [("input", "documents", "1", "role"), ("input", "message")]
-    assert list(adapter.check(Order(title="x", documents=(ordered("a.pdf"),)))) == []
+    assert list(adapter.validate_order(Order(title="x", documents=(ordered("a.pdf"),)))) == []
 
 
 # Reading
@@ -523,7 +524,7 @@ async def test_a_batch_of_somebody_else_shows_what_seal_knows(seal: Place) -> No
 
 async def test_the_first_of_two_times_for_one_instant_stays(seal: Place) -> None:
     session = await seal.create("a.pdf")
-    told = instant(msgspec.json.decode(session.native)["creationDate"])
+    told = parse_instant(msgspec.json.decode(session.native)["creationDate"])
     assert session.created_at == seal.sandbox.clock.now() != told
     assert (await seal.adapter.fetch_session(session.key, session)).created_at == session.created_at
 
@@ -607,9 +608,9 @@ def test_booleans_are_read_however_they_are_printed() -> None:
 
 
 def test_times_without_a_zone_are_utc() -> None:
-    assert instant("2023-07-05 10:20:30") == datetime(2023, 7, 5, 10, 20, 30, tzinfo=UTC)
-    assert instant("2023-07-05T12:20:30+02:00") == instant("2023-07-05 10:20:30")
-    assert [instant(value) for value in ("yesterday", "", None, 1690000000)] == [None] * 4
+    assert parse_instant("2023-07-05 10:20:30") == datetime(2023, 7, 5, 10, 20, 30, tzinfo=UTC)
+    assert parse_instant("2023-07-05T12:20:30+02:00") == parse_instant("2023-07-05 10:20:30")
+    assert [parse_instant(value) for value in ("yesterday", "", None, 1690000000)] == [None] * 4
 
 
 @pytest.mark.parametrize("kind", ["html", "empty", "truncate"])

@@ -18,11 +18,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from test_seal import PDF, Place, ordered, place
 
-from providers.adapter import Steps
 from providers.capability import Operation
 from providers.errors import AuthorizationRequired, InDoubt, Misbehaved, NotFound, Refused, Unsupported, WrongState
 from providers.model import Document, DocumentRole, DocumentStatus, Session, SessionStatus
 from providers.orders import Order
+from providers.saga import Steps
 from providers.sandbox.app import Fault
 from providers.sandbox.server import serving
 from providers.seal import PROVIDER
@@ -197,12 +197,12 @@ async def test_a_batch_whose_creation_was_not_answered_is_empty_and_named_as_lef
     seal.sandbox.faults.append(Fault(path="/api/CreateBatch/*", kind="lost"))
     with pytest.raises(InDoubt):
         await seal.adapter.create_session(Order(title="x", documents=(ordered("a.pdf"),), marker="0123456789ab"), steps)
-    assert steps.made == []
+    assert steps.entries == []
     (batch,) = seal.sandbox.batches.values()
     assert (batch.status, batch.documents) == ("NEW", [])
     heard = len(seal.calls())
     with pytest.raises(Unsupported, match="an empty one, in which nothing is ever sealed, may be left"):
-        await seal.adapter.trace("0123456789ab", since)
+        await seal.adapter.find_by_marker("0123456789ab", since)
     assert len(seal.calls()) == heard
 
 
@@ -215,8 +215,8 @@ async def test_the_steps_undo_everything_after_that(seal: Place, lost: str) -> N
     ]
     with pytest.raises(InDoubt):
         await seal.adapter.create_session(Order(title="x", documents=(ordered("a.pdf"),)), steps)
-    for step in reversed(steps.made):
-        await seal.adapter.undo(step)
+    for step in reversed(steps.entries):
+        await seal.adapter.compensate(step)
     assert [batch.status for batch in seal.sandbox.batches.values()] == ["DELETED"]
 
 
@@ -259,7 +259,7 @@ def test_every_operation_on_a_batch_says_when_it_can_be_done() -> None:
 @pytest.mark.parametrize("operation", CHANGES)
 async def test_what_can_be_done_in_a_status_is_done_and_nothing_else(seal: Place, operation: Operation, status: str) -> None:
     session = await in_status(seal, SessionStatus(status))
-    if PROVIDER.capabilities.possible(operation, session.status):
+    if PROVIDER.capabilities.allows(operation, session.status):
         await CHANGES[operation](seal, session)
     elif operation is Operation.START_SESSION:
         with pytest.raises(WrongState):

@@ -27,7 +27,6 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from withheld import withheld
 
-from providers.adapter import CredentialState, Steps
 from providers.capability import Operation, Support
 from providers.clock import Clock
 from providers.errors import (
@@ -39,7 +38,8 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
-from providers.http.message.response import Reply
+from providers.http.credentials import CredentialState
+from providers.http.message.response import Response as ProviderResponse
 from providers.model import (
     DocumentRole,
     DocumentStatus,
@@ -49,16 +49,17 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.orders import DocumentOrder, Order, ParticipantOrder, Step
+from providers.orders import DocumentOrder, Order, ParticipantOrder
+from providers.saga import Step, Steps
 from providers.sandbox.app import Fault
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 from providers.sandbox.server import serving
 from providers.signicat import PROVIDER
 from providers.signicat.adapter import SignicatAdapter
 from providers.signicat.sandbox import CLIENT_ID, CLIENT_SECRET, SignicatSandbox
 from providers.signicat.sandbox.store import PEOPLE
 
-AUTHORITY = Authority()
+AUTHORITY = CertificateAuthority()
 PDF = sample_pdf("Lease")
 
 
@@ -291,7 +292,7 @@ async def test_sessions_that_cannot_be_told_apart_are_not_given_to_the_wrong_peo
         steps = Steps()
         with pytest.raises(Misbehaved, match="2 sessions for 2 participants"):
             await adapter.create_session(order, steps)
-        assert [step.key for step in steps.made] == ["d1", "c1", "n1", "n2"]
+        assert [step.key for step in steps.entries] == ["d1", "c1", "n1", "n2"]
     rows = [native(), {**native(), "id": "n2"}]
     async with answering(answers | {"POST /sign/signing-sessions": rows}) as adapter:
         session = await adapter.create_session(order, Steps())
@@ -302,11 +303,11 @@ async def test_every_step_is_recorded_and_undone_in_reverse(house: House) -> Non
     steps = Steps()
     order = Order(title="Lease", documents=(document(), text()), participants=(KARI, OLA))
     await house.adapter.create_session(order, steps)
-    names = [step.name for step in steps.made]
+    names = [step.name for step in steps.entries]
     assert names == ["document", "document", "document_collection", "signing_session", "signing_session"]
-    for step in reversed(steps.made):
-        await house.adapter.undo(step)
-        await house.adapter.undo(step)
+    for step in reversed(steps.entries):
+        await house.adapter.compensate(step)
+        await house.adapter.compensate(step)
     shelf = house.sandbox.shelf
     assert (shelf.sessions, shelf.collections, shelf.documents) == ({}, {}, {})
 
@@ -316,7 +317,7 @@ async def test_what_was_made_before_a_refusal_is_known(house: House) -> None:
     steps = Steps()
     with pytest.raises(Refused):
         await house.adapter.create_session(Order(title="t", documents=(document(),), participants=(KARI,)), steps)
-    assert [step.name for step in steps.made] == ["document", "document_collection"]
+    assert [step.name for step in steps.entries] == ["document", "document_collection"]
     assert house.sandbox.shelf.sessions == {}
 
 
@@ -401,8 +402,8 @@ async def test_an_order_that_signicat_would_refuse_is_refused_before_any_call(
     house: House, what: str, change: dict[str, Any], path: tuple[str, ...]
 ) -> None:
     good = Order(title="t", documents=(document(),), participants=(KARI,))
-    assert list(house.adapter.check(good)) == []
-    assert [problem.path for problem in house.adapter.check(replace(good, **change))] == [("input", *path)]
+    assert list(house.adapter.validate_order(good)) == []
+    assert [problem.path for problem in house.adapter.validate_order(replace(good, **change))] == [("input", *path)]
     assert house.sandbox.calls[-1].path.endswith("/token")
 
 
@@ -877,7 +878,7 @@ FAULTS = [
 @pytest.mark.parametrize(("body", "expected"), FAULTS)
 async def test_errors_of_every_shape_are_read(house: House, body: Any, expected: tuple[str | None, str | None]) -> None:
     raw = b"" if body == "" else json.dumps(body).encode()
-    fault = house.adapter.fault(Reply(400, {}, raw))
+    fault = house.adapter.parse_error(ProviderResponse(400, {}, raw))
     assert (fault.code, fault.detail) == expected
 
 
@@ -907,7 +908,7 @@ async def test_an_archived_session_says_so(house: House) -> None:
 
 async def test_undoing_what_is_gone_is_fine(house: House) -> None:
     for name in ("document", "document_collection", "signing_session"):
-        await house.adapter.undo(Step(name, "gone"))
+        await house.adapter.compensate(Step(name, "gone"))
 
 
 # The sandbox itself
@@ -1144,5 +1145,5 @@ async def test_an_upload_that_fails_leaves_no_sibling_unrecorded(house: House) -
     order = Order(title="Lease", documents=(document(), document(), document()), participants=(ParticipantOrder(),))
     with pytest.raises(Refused):
         await house.adapter.create_session(order, steps)
-    assert {step.key for step in steps.made} == set(house.sandbox.shelf.documents)
-    assert len(steps.made) == 2
+    assert {step.key for step in steps.entries} == set(house.sandbox.shelf.documents)
+    assert len(steps.entries) == 2

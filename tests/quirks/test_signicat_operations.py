@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 from test_signicat import ANNA, KARI, OLA, PDF, House, answering, document, native, open_house, text
 from withheld import withheld
 
-from providers.adapter import Steps
 from providers.capability import Operation
 from providers.errors import InDoubt, Invalid, Misbehaved, NotFound, Refused, SigningError, Unavailable, WrongState
 from providers.model import DocumentRole, ParticipantStatus, Session, SessionStatus, SigningOrder
 from providers.orders import DocumentChange, Order, ParticipantOrder
+from providers.saga import Steps
 from providers.sandbox.app import Fault
 from providers.signicat import PROVIDER
 from providers.signicat.client import Search
@@ -67,8 +67,8 @@ async def bytes_of(house: House, session: Session, key: str) -> bytes:
 
 
 async def undo(house: House, steps: Steps) -> None:
-    for step in reversed(steps.made):
-        await house.adapter.undo(step)
+    for step in reversed(steps.entries):
+        await house.adapter.compensate(step)
 
 
 # Markers, and what carries them
@@ -120,13 +120,13 @@ async def test_what_an_unanswered_opening_made_is_traced_and_undone(house: House
         await house.adapter.create_session(asked, steps)
     made = [key for key in house.sandbox.shelf.sessions if key not in before[0]]
     assert len(made) == (lost if order == "SEQUENTIAL" else people)
-    unknown = set(made) - {step.key for step in steps.made}
+    unknown = set(made) - {step.key for step in steps.entries}
     assert unknown, "its answer was lost"
-    traced = await house.adapter.trace(MARKER, since)
+    traced = await house.adapter.find_by_marker(MARKER, since)
     assert {step.key for step in traced if step.name == "signing_session"} == set(made)
     assert [step.name for step in traced] == ["signing_session"] * len(made) + ["document_collection"]
     for step in traced:
-        await house.adapter.undo(step)
+        await house.adapter.compensate(step)
     await undo(house, steps)
     assert left(house) == before
     assert (await house.adapter.fetch_session(other.key, other)).status is SessionStatus.PENDING
@@ -138,14 +138,14 @@ async def test_traces_are_newest_first_and_only_of_the_time_since(house: House) 
         keys.append((await house.create(KARI, marker=MARKER)).key)
         house.watch.ahead += timedelta(minutes=20)
     now = house.watch.now()
-    traced = {minutes: await house.adapter.trace(MARKER, now - timedelta(minutes=minutes)) for minutes in (70, 30, 10)}
+    traced = {minutes: await house.adapter.find_by_marker(MARKER, now - timedelta(minutes=minutes)) for minutes in (70, 30, 10)}
     found = {minutes: [step.key for step in steps if step.name == "signing_session"] for minutes, steps in traced.items()}
     assert found == {70: keys[::-1], 30: [keys[2]], 10: []}
 
 
 async def test_clocks_that_differ_by_minutes_lose_no_trace(house: House) -> None:
     session = await house.create(KARI, marker=MARKER)
-    assert (await house.adapter.trace(MARKER, house.watch.now() + timedelta(minutes=4)))[0].key == session.key
+    assert (await house.adapter.find_by_marker(MARKER, house.watch.now() + timedelta(minutes=4)))[0].key == session.key
 
 
 async def test_a_trace_is_found_behind_a_thousand_newer_sessions(house: House) -> None:
@@ -158,7 +158,7 @@ async def test_a_trace_is_found_behind_a_thousand_newer_sessions(house: House) -
     for _ in range(10):
         assert (await house.client.post("/signing-sessions", json=[one] * 100)).status_code == 201
     heard = house.calls("GET", "/signing-sessions")
-    assert (await house.adapter.trace(MARKER, since))[0].key == session.key
+    assert (await house.adapter.find_by_marker(MARKER, since))[0].key == session.key
     assert house.calls("GET", "/signing-sessions") == heard + 2
 
 
@@ -168,7 +168,7 @@ async def test_what_cannot_be_traced_asks_nobody_to_sign(house: House, path: str
     house.sandbox.faults.append(Fault(path=path, method="POST", kind="lost", count=3))
     with pytest.raises(SigningError):
         await house.create(KARI, marker=MARKER)
-    assert await house.adapter.trace(MARKER, since) == ()
+    assert await house.adapter.find_by_marker(MARKER, since) == ()
     assert house.sandbox.shelf.sessions == {}
     house.watch.ahead += timedelta(minutes=31)
     for key in house.sandbox.shelf.documents:
@@ -293,7 +293,7 @@ def test_what_an_eid_signs_is_packaged_nowhere() -> None:
     pki = Order(title="t", documents=(document(),), participants=(KARI,), options=asked | {"signingFlow": "PKISIGNING"})
     plain = Order(title="t", documents=(text(),), participants=(KARI,), options=asked)
     for order in (pki, plain):
-        assert [problem.path for problem in adapter.check(order)] == [("input", "options", "packageSessionsTo")]
+        assert [problem.path for problem in adapter.validate_order(order)] == [("input", "options", "packageSessionsTo")]
 
 
 # Documents that Signicat drops
@@ -311,7 +311,7 @@ async def test_a_document_that_was_dropped_meanwhile_is_uploaded_again(call: str
         assert house.calls("POST", "/documents") == 3
         assert list(house.sandbox.shelf.collections) == [session.key], "the first collection is of no use"
         await undo(house, steps)
-        alive = {key for key in house.sandbox.shelf.documents if key not in {step.key for step in steps.made}}
+        alive = {key for key in house.sandbox.shelf.documents if key not in {step.key for step in steps.entries}}
         assert (alive, house.sandbox.shelf.sessions, house.sandbox.shelf.collections) == (set(), {}, {})
 
 
@@ -353,7 +353,7 @@ async def test_a_document_that_goes_after_the_first_session_opens_no_other_twice
         order = Order(title="t", documents=(text(),), participants=(KARI, OLA), signing_order=SigningOrder.SEQUENTIAL)
         with pytest.raises(Refused, match="HTTP 400", check=withheld("documentId")):
             await house.adapter.create_session(order, steps)
-        assert [step.name for step in steps.made] == ["document", "document_collection", "signing_session"]
+        assert [step.name for step in steps.entries] == ["document", "document_collection", "signing_session"]
 
 
 # Names of documents
@@ -560,10 +560,10 @@ async def test_a_copy_that_fails_or_goes_unanswered_can_be_unmade(house: House) 
         with pytest.raises(SigningError) as caught:
             await house.adapter.duplicate_session(original, None, MARKER, steps)
         house.sandbox.faults.clear()
-        traced = await house.adapter.trace(MARKER, since)
+        traced = await house.adapter.find_by_marker(MARKER, since)
         assert bool(traced) == isinstance(caught.value, InDoubt)
         for step in traced:
-            await house.adapter.undo(step)
+            await house.adapter.compensate(step)
         await undo(house, steps)
         assert left(house) == before
         house.watch.ahead += timedelta(minutes=2)
@@ -608,7 +608,7 @@ async def test_a_session_that_everyone_has_signed_is_not_replaced(house: House) 
     done, steps = await house.sign_all(original), Steps()
     with pytest.raises(WrongState, match="PROCESSING"):
         await house.adapter.recreate_session(original, None, "too late", MARKER, steps)
-    assert (steps.made, house.calls("POST", "/documents")) == ([], 1)
+    assert (steps.entries, house.calls("POST", "/documents")) == ([], 1)
     house.watch.ahead += timedelta(seconds=1)
     assert (await house.adapter.fetch_session(original.key, done)).status is SessionStatus.COMPLETED
 
@@ -713,7 +713,7 @@ def test_every_operation_on_a_session_says_when_it_can_be_done() -> None:
 async def test_what_can_be_done_in_a_status_is_done_and_nothing_else(house: House, operation: Operation, status: str) -> None:
     session = await in_status(house, SessionStatus(status))
     before = left(house)
-    if PROVIDER.capabilities.possible(operation, session.status):
+    if PROVIDER.capabilities.allows(operation, session.status):
         await CHANGES[operation](house, session)
     else:
         with pytest.raises((WrongState, NotFound)):

@@ -26,11 +26,11 @@ from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMeth
 from signxml.signer import XMLSigner
 
 from providers.model import SignatureFormat
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 from providers.verification import SignatureReport, VerificationStatus, inspect, unwrap
 from providers.verification.report import describe
 
-AUTHORITY, STRANGER = Authority(), Authority()
+AUTHORITY, STRANGER = CertificateAuthority(), CertificateAuthority()
 ROOTS = [AUTHORITY.certificate]
 NOW = datetime.now(UTC)
 SHA256 = bytes.fromhex("608648016503040201")

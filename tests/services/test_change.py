@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from stage import START, paper, session, sessions, signature, signer
 
-from providers.change import Change, ChangeType, changes, same
+from providers.change import Change, ChangeType, changes, is_unchanged
 from providers.model import ChangeSource, DocumentStatus, ParticipantStatus, Session, SessionStatus
 
 REF = session().ref
@@ -28,7 +28,7 @@ def test_a_first_sight_is_a_creation() -> None:
 @given(sessions())
 def test_nothing_has_happened_between_a_state_and_itself(seen: Session) -> None:
     later = replace(seen, observed_at=START, source=ChangeSource.WEBHOOK, stale=True)
-    assert same(seen, later)
+    assert is_unchanged(seen, later)
     assert changes(seen, later) == ()
 
 

@@ -13,11 +13,12 @@ from stage import START
 
 from gateway.directory import Connected
 from gateway.signing.eligibility import document_problems, participant_problems, problems, validated
-from providers.adapter import Adapter, Provider
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.errors import Invalid, ProblemCode, SigningError
 from providers.model import DeliveryMethod, DocumentRole, ReminderFrequency, SessionKind
 from providers.orders import DocumentOrder, FieldOrder, Order, ParticipantOrder
+from providers.registry import Provider
 from providers.settings import ProviderSettings
 
 EMAIL, SMS = DeliveryMethod.EMAIL, DeliveryMethod.SMS
@@ -56,7 +57,7 @@ class Able(Adapter):
         limits=Limits(documents=2, document_bytes=1000, participants=2, title=10, message=20, reference=5, due_in=30),
     )
 
-    def check(self, order: Order) -> Iterator[Invalid]:
+    def validate_order(self, order: Order) -> Iterator[Invalid]:
         if order.title == "own":
             yield Invalid(f"No: {order.options} {[dict(each.options) for each in order.participants]}", path=("input", "title"))
         if order.title == " ":

@@ -25,7 +25,7 @@ from gateway.signing import Signing
 from gateway.store import SessionFilter, SessionOrder, Slice, State, Store
 from gateway.sync.list_freshness import SourceOutcome, SourceReport
 from gateway.web.uploads import Uploads
-from providers.adapter import Adapter, Provider
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.change import changes
 from providers.errors import (
@@ -40,8 +40,9 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
-from providers.http.deadline import deadline, time_left
-from providers.model import Listed, Page, Session, SessionKind, SessionRef, SessionStatus
+from providers.http.deadline import deadline, remaining_time
+from providers.model import ListRow, Page, Session, SessionKind, SessionRef, SessionStatus
+from providers.registry import Provider
 from providers.settings import ProviderSettings
 
 Edit = Callable[[list["Item"]], None]
@@ -96,7 +97,7 @@ class Shelf(Adapter):
 
     async def list_sessions(self, offset: int, limit: int) -> Page:
         self.listed.append(offset)
-        self.left.append(time_left(self.clock))
+        self.left.append(remaining_time(self.clock))
         await self.go.wait()
         if self.failures and (failure := self.failures.pop(0)):
             raise failure
@@ -107,7 +108,7 @@ class Shelf(Adapter):
         if not self.counted:
             following = begin + len(rows) if len(rows) == size else None
         page = Page(
-            rows=tuple(Listed.of(self._session(item, partial=True)) for item in rows),
+            rows=tuple(ListRow.of(self._session(item, partial=True)) for item in rows),
             total=total if self.counted else None,
             next_offset=following,
         )

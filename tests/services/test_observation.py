@@ -17,7 +17,7 @@ from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
 from gateway.signing.observe import Observation
 from gateway.store import Store
-from providers.change import same
+from providers.change import is_unchanged
 from providers.model import ChangeSource, Session, SessionStatus
 
 POLL, READ, MUTATION = ChangeSource.POLL, ChangeSource.READ, ChangeSource.MUTATION
@@ -114,10 +114,10 @@ async def test_a_full_read_replaces_all_but_the_date_of_creation(observation: Ob
 @pytest.mark.parametrize("created_at", [None, START])
 async def test_what_is_known_already_lasts_when_it_is_seen_again(observation: Observation, created_at: datetime | None) -> None:
     known = await observation.observe(full(created_at=created_at), READ)
-    lasting = known.lasting
+    lasting = known.content_identity
     again = await observation.observe(known, READ)
     assert again is not known
-    assert again.lasting is lasting
+    assert again.content_identity is lasting
 
 
 @examples(40)
@@ -133,7 +133,7 @@ async def test_whatever_is_seen_what_is_known_follows(template: Template, known:
         kept = await store.sessions.get(known.ref)
         assert cache.get(known.ref) == after
         assert kept is not None
-        assert same(kept, after), "an unchanged state is not written again, and so tells when it was first seen"
+        assert is_unchanged(kept, after), "an unchanged state is not written again, and so tells when it was first seen"
         assert (after.observed_at, after.source, after.stale) == (START, POLL, False)
         if partial:
             assert after.final or not before.final
@@ -165,7 +165,7 @@ async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache:
         assert found.documents == full().documents
         held = cache.get(REF)
         assert held is not None
-        assert same(held, found)
+        assert is_unchanged(held, found)
 
 
 async def test_those_who_see_different_sessions_do_not_wait_for_each_other(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.http.response_memo import Repeated
+from providers.http.response_memo import ResponseMemo
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([b"", b"a", b"b"])), max_size=20))
 def test_it_is_what_would_be_made_anew(asked: list[tuple[int, bytes]]) -> None:
-    repeated: Repeated[tuple[int, bytes]] = Repeated()
+    repeated: ResponseMemo[tuple[int, bytes]] = ResponseMemo()
     made, last, changes = [], None, 0
     for question, answer in asked:
 
@@ -18,18 +18,18 @@ def test_it_is_what_would_be_made_anew(asked: list[tuple[int, bytes]]) -> None:
             made.append(question)
             return question, answer
 
-        assert repeated.made(question, answer, make) == (question, answer)
+        assert repeated.get_or_make(question, answer, make) == (question, answer)
         changes += (question, answer) != last
         last = question, answer
     assert len(made) == changes
 
 
 def test_what_cannot_be_made_is_tried_again() -> None:
-    repeated: Repeated[int] = Repeated()
+    repeated: ResponseMemo[int] = ResponseMemo()
     for _ in range(2):
         try:
-            repeated.made(0, b"x", lambda: int("x"))
+            repeated.get_or_make(0, b"x", lambda: int("x"))
         except ValueError:
             continue
         raise AssertionError("it was made")
-    assert repeated.made(0, b"x", lambda: 1) == 1
+    assert repeated.get_or_make(0, b"x", lambda: 1) == 1

@@ -19,12 +19,13 @@ from gateway.signing import Signing
 from gateway.store import Store
 from gateway.sync.poller import Poller
 from gateway.web.uploads import Uploads
-from providers.adapter import Adapter, Steps
+from providers.adapter import Adapter
 from providers.clock import Clock
 from providers.model import ChangeSource, Session, SessionRef
 from providers.registry import load, load_sandbox
+from providers.saga import Steps
 from providers.sandbox.app import Sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from tests.servers import create_database
 
 sys.path.append(str(Path(__file__).parents[1] / "contract"))
@@ -136,7 +137,7 @@ def configured(folder: Path, tables: list[dict[str, Any]], **sections: Mapping[s
 
 @asynccontextmanager
 async def sandboxes_of(
-    kinds: tuple[str, ...], authority: Authority, clock: Clock, changes: Mapping[str, Any]
+    kinds: tuple[str, ...], authority: CertificateAuthority, clock: Clock, changes: Mapping[str, Any]
 ) -> AsyncIterator[tuple[dict[str, Sandbox], list[dict[str, Any]]]]:
     async with AsyncExitStack() as stack:
         running = {kind: load_sandbox(kind)(clock=Shown(clock), authority=authority) for kind in kinds}
@@ -162,7 +163,7 @@ async def gateway_of(settings: Settings, clock: Clock, *, running: bool) -> Asyn
 @asynccontextmanager
 async def lookout(
     folder: Path,
-    authority: Authority,
+    authority: CertificateAuthority,
     *kinds: str,
     clock: Clock | None = None,
     sections: Mapping[str, Mapping[str, Any]] | None = None,

@@ -9,8 +9,8 @@ from lookout import Leap
 
 from gateway.sync.backoff import Backoff
 from gateway.sync.budget import Budget, Rank
-from providers.adapter import Credentials, CredentialState
 from providers.errors import AuthorizationRequired, Busy, Unavailable
+from providers.http.credentials import Credentials, CredentialState
 
 FOREVER = 1e9
 UP = Credentials(CredentialState.CONNECTED)

@@ -11,11 +11,11 @@ from lookout import lookout
 from gateway.store import EventFilter
 from gateway.sync.interest import Interest
 from providers.model import SessionRef
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 
 async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_backoff(
-    tmp_path: Path, authority: Authority
+    tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal") as out:
         refs = frozenset(SessionRef("seal", f"nobody-{place}") for place in range(1_000))
@@ -34,7 +34,7 @@ async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_bac
             await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def test_a_session_that_comes_into_being_is_followed_soon(tmp_path: Path, authority: Authority) -> None:
+async def test_a_session_that_comes_into_being_is_followed_soon(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal") as out:
         unseen = await out.make("seal", known=False)
         async with aclosing(await out.signing.events(EventFilter(sessions=frozenset({unseen.ref})))) as events:

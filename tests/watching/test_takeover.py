@@ -12,7 +12,7 @@ import pytest
 from apart import Gateway, Guarded, Nursery, gateway, nursery, order
 
 from providers.registry import load_sandbox
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 LEASE = 2.0
 INTERVAL = 0.3
@@ -44,7 +44,7 @@ async def moved(gateway: Gateway, former: str | None) -> float:
 
 @pytest.mark.parametrize(("how", "within"), [(signal.SIGKILL, LEASE + 1), (signal.SIGTERM, 2)])
 async def test_another_gateway_takes_over(
-    tmp_path: Path, authority: Authority, ours: Nursery, how: signal.Signals, within: float
+    tmp_path: Path, authority: CertificateAuthority, ours: Nursery, how: signal.Signals, within: float
 ) -> None:
     seal = Guarded(load_sandbox("seal")(authority=authority))
     watch = {"enabled": True, "lease": LEASE}

@@ -17,7 +17,7 @@ from providers.change import ChangeType
 from providers.clock import Clock
 from providers.model import ChangeSource, Session, SessionStatus
 from providers.sandbox.app import Fault
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 KINDS = ("signicat", "seal", "easyink", "persist")
 FAST = {"poll_interval": 0.4, "poll_interval_watched": 0.2, "poll_budget": 100_000}
@@ -71,7 +71,7 @@ async def told(follower: Lookout, session: Session, happen: Callable[[], Awaitab
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_who_follows_a_session_hears_of_a_change_within_the_interval(
-    tmp_path: Path, authority: Authority, kind: str
+    tmp_path: Path, authority: CertificateAuthority, kind: str
 ) -> None:
     changes = FAST | {"poll_interval": 60}
     async with lookout(tmp_path, authority, kind, clock=Clock(), **changes) as out:
@@ -81,7 +81,7 @@ async def test_who_follows_a_session_hears_of_a_change_within_the_interval(
         assert took < FAST["poll_interval_watched"] + SLACK
 
 
-async def test_who_follows_at_another_gateway_hears_of_it_as_soon(tmp_path: Path, authority: Authority) -> None:
+async def test_who_follows_at_another_gateway_hears_of_it_as_soon(tmp_path: Path, authority: CertificateAuthority) -> None:
     changes = FAST | {"poll_interval": 60}
     async with lookout(tmp_path, authority, "seal", clock=Clock(), **changes) as out:
         await watched(out)
@@ -94,7 +94,7 @@ async def test_who_follows_at_another_gateway_hears_of_it_as_soon(tmp_path: Path
 
 
 async def test_a_session_that_becomes_known_while_it_is_followed_is_watched_as_closely(
-    tmp_path: Path, authority: Authority
+    tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", clock=Clock(), **(FAST | {"poll_interval": 60})) as out:
         await watched(out)
@@ -111,7 +111,7 @@ async def test_a_session_that_becomes_known_while_it_is_followed_is_watched_as_c
 
 
 @pytest.mark.parametrize("kind", ["seal", "easyink"])
-async def test_what_nobody_follows_is_found_too(tmp_path: Path, authority: Authority, kind: str) -> None:
+async def test_what_nobody_follows_is_found_too(tmp_path: Path, authority: CertificateAuthority, kind: str) -> None:
     async with lookout(tmp_path, authority, kind, clock=Clock(), **FAST) as out:
         await watched(out)
         session = await out.make(kind)
@@ -124,7 +124,9 @@ async def test_what_nobody_follows_is_found_too(tmp_path: Path, authority: Autho
         assert await until(known) < FAST["poll_interval"] + SLACK
 
 
-async def test_a_gateway_that_stops_leaves_its_providers_to_another_at_once(tmp_path: Path, authority: Authority) -> None:
+async def test_a_gateway_that_stops_leaves_its_providers_to_another_at_once(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
     async with lookout(tmp_path, authority, "seal", clock=Clock(), sections={"watch": {"lease": 30}}, **FAST) as out:
         await watched(out)
         async with another(out, tmp_path) as other:
@@ -136,7 +138,9 @@ async def test_a_gateway_that_stops_leaves_its_providers_to_another_at_once(tmp_
             assert time.monotonic() - begun < 3
 
 
-async def test_who_cannot_reach_the_database_stops_before_the_lease_ends(tmp_path: Path, authority: Authority) -> None:
+async def test_who_cannot_reach_the_database_stops_before_the_lease_ends(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
     async with lookout(tmp_path, authority, "seal", clock=Clock(), sections={"watch": {"lease": 2}}, **FAST) as out:
         await watched(out)
         async with out.store._engine.connect() as connection:
@@ -155,7 +159,7 @@ async def test_who_cannot_reach_the_database_stops_before_the_lease_ends(tmp_pat
         assert out.count("seal") == before
 
 
-async def test_one_provider_in_trouble_delays_no_other(tmp_path: Path, authority: Authority) -> None:
+async def test_one_provider_in_trouble_delays_no_other(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", "easyink", clock=Clock(), **(FAST | {"timeout": 5})) as out:
         await watched(out)
         stuck, session = await out.make("easyink"), await out.make("seal")
@@ -170,7 +174,7 @@ async def test_one_provider_in_trouble_delays_no_other(tmp_path: Path, authority
         out.sandboxes["easyink"].faults.clear()
 
 
-async def test_where_watching_is_off_nobody_is_asked(tmp_path: Path, authority: Authority) -> None:
+async def test_where_watching_is_off_nobody_is_asked(tmp_path: Path, authority: CertificateAuthority) -> None:
     sections = {"watch": {"enabled": False}}
     async with lookout(tmp_path, authority, "seal", clock=Clock(), sections=sections, **FAST) as out:
         await out.make("seal")
@@ -180,7 +184,7 @@ async def test_where_watching_is_off_nobody_is_asked(tmp_path: Path, authority: 
         assert (await out.signing.sync("seal")).strategy == "NONE"
 
 
-async def test_nothing_is_left_running(tmp_path: Path, authority: Authority) -> None:
+async def test_nothing_is_left_running(tmp_path: Path, authority: CertificateAuthority) -> None:
     before = asyncio.all_tasks()
     async with lookout(tmp_path, authority, *KINDS, clock=Clock(), **FAST) as out:
         await watched(out)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 sys.path.append(str(Path(__file__).parents[1] / "graphql"))
 sys.path.append(str(Path(__file__).parents[1] / "distributed"))
@@ -32,7 +32,7 @@ def relayed() -> tuple[str, ...]:
 
 @pytest.fixture
 async def scene(
-    tmp_path: Path, authority: Authority, changes: dict[str, object], relayed: tuple[str, ...]
+    tmp_path: Path, authority: CertificateAuthority, changes: dict[str, object], relayed: tuple[str, ...]
 ) -> AsyncIterator[Scene]:
     """One whose Signicat calls nobody back yet."""
     providers = {"signicat": {"webhook": {"secrets": [SECRET]}}}

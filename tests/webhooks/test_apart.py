@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.clock import Clock
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.sandbox.server import serving
 from providers.signicat.sandbox import SignicatSandbox
 
@@ -58,7 +58,7 @@ def ours() -> Iterator[Nursery]:
 
 
 @pytest.fixture
-async def front(authority: Authority) -> AsyncIterator[Front]:
+async def front(authority: CertificateAuthority) -> AsyncIterator[Front]:
     sandbox = SignicatSandbox(authority=authority)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(sandbox.serving())

@@ -17,9 +17,9 @@ from scene import Hurry, Patience, Scene, pdf
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.adapter import Steps
 from providers.orders import DocumentOrder, Order, ParticipantOrder
-from providers.sandbox.certificate_authority import Authority
+from providers.saga import Steps
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.sandbox.server import serving
 from providers.signicat import PROVIDER
 from providers.signicat.adapter import SignicatAdapter
@@ -40,7 +40,7 @@ class Receiver:
             return
         request = Request(scope, receive)
         body = await request.body()
-        assert self.adapter.webhook.genuine(request.headers.items(), body)
+        assert self.adapter.webhook.is_authentic(request.headers.items(), body)
         self.tries += 1
         status = self.statuses.pop(0) if self.statuses else 202
         if status == 202:
@@ -56,7 +56,7 @@ class Receiver:
 
 
 @pytest.fixture
-async def receiver(authority: Authority) -> AsyncIterator[tuple[SignicatSandbox, Receiver]]:
+async def receiver(authority: CertificateAuthority) -> AsyncIterator[tuple[SignicatSandbox, Receiver]]:
     clock = Hurry()
     sandbox = SignicatSandbox(clock=Patience(clock), authority=authority)
     sandbox.packaging_delay = 0.05
@@ -104,7 +104,7 @@ async def test_every_change_is_told_in_the_nine_fields_of_an_envelope(receiver: 
     for each in called.heard:
         assert set(each) == fields
         assert len(each["timestamp"]) == len("2026-01-01T00:00:10.7302363Z")
-        hint = called.adapter.read_webhook(json.dumps(each).encode())
+        hint = called.adapter.parse_webhook(json.dumps(each).encode())
         assert hint.timestamp is not None
         assert hint.expires_at == hint.timestamp + timedelta(seconds=30)
     assert [each["eventData"].get("id") for each in called.heard] == [first, second, None]
@@ -150,7 +150,7 @@ async def test_what_is_not_taken_is_sent_again_in_order_and_not_after_it_has_exp
         return sandbox.outbox.lost == 1
 
     await until("given up", lost)
-    assert (sandbox.outbox.taken, len(called.heard)) == (2, 2)
+    assert (sandbox.outbox.delivered, len(called.heard)) == (2, 2)
 
 
 async def test_the_gateway_follows_what_the_sandbox_tells_without_being_asked(calling: Scene) -> None:
@@ -177,4 +177,4 @@ async def test_the_sandbox_stops_calling_when_told_so(calling: Scene) -> None:
         assert (await client.delete(f"{calling.urls['signicat']}/_sandbox/callback")).status_code == 204
     await calling.sandboxes["signicat"].sign(session["participants"][0]["key"])
     await asyncio.sleep(0.1)
-    assert calling.sandboxes["signicat"].outbox.taken == 0
+    assert calling.sandboxes["signicat"].outbox.delivered == 0

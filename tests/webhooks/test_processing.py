@@ -16,7 +16,7 @@ from scene import scene as running
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 SESSIONS = "/sign/signing-sessions"
 
@@ -159,7 +159,7 @@ async def test_what_fails_is_tried_again_until_the_provider_answers(scene: Scene
 
 
 async def test_after_so_many_attempts_it_has_failed_says_why_and_can_be_processed_by_hand(
-    tmp_path: Path, authority: Authority
+    tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     changes = {"inbox": {"attempts": 3}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}
     async with running(tmp_path, authority, changes) as scene:
@@ -209,7 +209,9 @@ async def test_a_delivery_in_the_midst_of_a_session_being_made_makes_no_other_se
     assert rows(scene, "select key from session") == [(payload["session"]["key"],)], "also where its answer was lost"
 
 
-async def test_what_is_old_is_forgotten_but_not_while_it_could_be_sent_again(tmp_path: Path, authority: Authority) -> None:
+async def test_what_is_old_is_forgotten_but_not_while_it_could_be_sent_again(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
     changes = {"inbox": {"keep": 1}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}
     async with running(tmp_path, authority, changes) as scene:
         session = await scene.create("signicat")

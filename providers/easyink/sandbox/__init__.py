@@ -19,7 +19,7 @@ from providers.easyink.sandbox.draft import Drafts, Endpoint
 from providers.easyink.sandbox.identity import CLIENT_ID, CLIENT_SECRET, Identity
 from providers.easyink.sandbox.session import ACTIVE, STARTED, Dossier, Json, Person
 from providers.sandbox.app import Sandbox, SandboxSession
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 
 _PREFIX = "/api/signingSessions"
 _DEMO_LIFE = timedelta(days=365)
@@ -36,8 +36,8 @@ class EasyInkSandbox(Sandbox):
 
     kind = "easyink"
 
-    def __init__(self, *, clock: Clock | None = None, authority: Authority | None = None) -> None:
-        self.office = Office(clock or Clock(), authority or Authority())
+    def __init__(self, *, clock: Clock | None = None, authority: CertificateAuthority | None = None) -> None:
+        self.office = Office(clock or Clock(), authority or CertificateAuthority())
         self.identity = Identity(self.office.clock)
         super().__init__(clock=self.office.clock, authority=self.office.authority)
 

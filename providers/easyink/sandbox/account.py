@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from providers.clock import Clock
 from providers.easyink.sandbox.session import STARTED, Dossier, Json, Paper, Person, new_id
-from providers.sandbox.certificate_authority import Authority, sample_pdf
+from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 
 ORGANIZATION = "0b5f8f3e-6d0c-4f0e-9d52-6f6d1f0e5a01"
 USER = "3c1d7c52-8a53-4a6d-8f6e-1d1f6a1f7b02"
@@ -75,7 +75,7 @@ class Office:
     """
 
     clock: Clock
-    authority: Authority
+    authority: CertificateAuthority
     dossiers: dict[str, Dossier] = field(default_factory=dict)
     processing_reads: int = 1
     processing_delay: float = 0.0

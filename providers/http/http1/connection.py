@@ -10,7 +10,7 @@ from typing import Final, cast
 import httptools
 
 from providers.http.http1.repair import HeadRepair, is_plain_coding
-from providers.http.http1.response import Incoming
+from providers.http.http1.response import Http1Response
 from providers.http.transport import TimeoutException, TransportError
 
 _HEAD_BYTES: Final = 262_144
@@ -19,19 +19,19 @@ _HEADERS: Final = 1_000
 _CODING: Final = b"transfer-encoding"
 
 
-class Connection(asyncio.Protocol):
+class Http1Connection(asyncio.Protocol):
     """Carries one call at a time. ``freed`` is told when it may carry another, ``lost`` when it can carry none any more."""
 
     transport: asyncio.Transport
 
-    def __init__(self, freed: Callable[[Connection], None], lost: Callable[[Connection], None]) -> None:
+    def __init__(self, freed: Callable[[Http1Connection], None], lost: Callable[[Http1Connection], None]) -> None:
         self.idle_since = 0.0
         """When it was last freed, by the clock of the event loop."""
         self._freed = freed
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._parser = self._made_parser()
-        self._nothing = Incoming(self, self._loop, headless=True)
+        self._nothing = Http1Response(self, self._loop, headless=True)
         self._nothing.ended = True
         self._answer = self._nothing
         """The one that is owed, ``_nothing`` where none is."""
@@ -50,9 +50,9 @@ class Connection(asyncio.Protocol):
         self._repair: HeadRepair | None = None
         """There while a head comes in that the parser cannot read as it is."""
 
-    async def ask(self, request: bytes, patience: float | None, *, headless: bool = False) -> Incoming:
+    async def ask(self, request: bytes, patience: float | None, *, headless: bool = False) -> Http1Response:
         """Sends a request and waits so many seconds for the head of its answer, which is all of it where it is ``headless``."""
-        answer = self._answer = Incoming(self, self._loop, headless=headless)
+        answer = self._answer = Http1Response(self, self._loop, headless=headless)
         self.transport.write(request)
         if patience is not None:
             self._expect(patience)
@@ -63,12 +63,12 @@ class Connection(asyncio.Protocol):
             raise
         return answer
 
-    async def stream(self, head: bytes, body: AsyncIterator[bytes], length: int | None, stall: float) -> Incoming:
+    async def stream(self, head: bytes, body: AsyncIterator[bytes], length: int | None, stall: float) -> Http1Response:
         """Sends a request piece by piece, each of which may take ``stall`` seconds, and so may the answer's head after that.
 
         An answer that comes before the body is whole is one too. Raises what ``body`` raises.
         """
-        answer = self._answer = Incoming(self, self._loop, headless=False)
+        answer = self._answer = Http1Response(self, self._loop, headless=False)
         upload = self._upload = self._loop.create_task(self._sent(head, body, length, stall))
         upload.add_done_callback(lambda upload: self._uploaded(upload, stall))
         try:
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def leave(self, answer: Incoming) -> None:
+    def leave(self, answer: Http1Response) -> None:
         """Nobody reads on: what is still coming in, or going out, ends the connection."""
         if self._answer is answer:
             self.abort()

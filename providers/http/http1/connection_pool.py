@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from providers.http.http1.connection import Connection
+from providers.http.http1.connection import Http1Connection
 from providers.http.http1.route import Route
 from providers.http.transport import ConnectError, TransportError
 
 
-class Pool:
+class ConnectionPool:
     """Has as many connections as calls were under way at once.
 
     Making one may take ``patience`` seconds; one that is used by nobody is ended after ``idle``.
@@ -19,13 +19,13 @@ class Pool:
         self.route = route
         self._patience = patience
         self._keep = idle
-        self._open: set[Connection] = set()
-        self._idle: list[Connection] = []
+        self._open: set[Http1Connection] = set()
+        self._idle: list[Http1Connection] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
         self._emptied: asyncio.Future[None] | None = None
 
-    def kept(self) -> Connection | None:
+    def kept(self) -> Http1Connection | None:
         """A connection that waits for a call, where there is one."""
         while self._idle:
             connection = self._idle.pop()
@@ -34,7 +34,7 @@ class Pool:
             connection.abort()
         return None
 
-    async def opened(self, patience: float | None) -> Connection:
+    async def opened(self, patience: float | None) -> Http1Connection:
         """A new connection. Raises ``ConnectError``."""
         limit = self._patience if patience is None else min(self._patience, patience)
         try:
@@ -61,15 +61,15 @@ class Pool:
             self._emptied = asyncio.get_running_loop().create_future()
             await self._emptied
 
-    def _made(self) -> Connection:
-        return Connection(self._freed, self._lost)
+    def _made(self) -> Http1Connection:
+        return Http1Connection(self._freed, self._lost)
 
-    def _lost(self, connection: Connection) -> None:
+    def _lost(self, connection: Http1Connection) -> None:
         self._open.discard(connection)
         if self._emptied is not None and not self._open and not self._emptied.done():
             self._emptied.set_result(None)
 
-    def _freed(self, connection: Connection) -> None:
+    def _freed(self, connection: Http1Connection) -> None:
         self._idle.append(connection)
         if self._sweeper is None:
             self._sweep_later()

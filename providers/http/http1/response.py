@@ -19,11 +19,11 @@ class Source(Protocol):
     def resume(self) -> None:
         """There is room for more of it."""
 
-    def leave(self, answer: Incoming) -> None:
+    def leave(self, answer: Http1Response) -> None:
         """Nobody reads on."""
 
 
-class Incoming:
+class Http1Response:
     """An answer that is coming in: its connection puts in what its reader takes."""
 
     __slots__ = (
@@ -44,7 +44,7 @@ class Incoming:
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop, *, headless: bool) -> None:
         self.status_code = 0
         self.raw: list[tuple[bytes, bytes]] = []
-        self.headers: Mapping[str, str] = Headers(self.raw)
+        self.headers: Mapping[str, str] = ResponseHeaders(self.raw)
         self.ended = False
         """Whether all of it is here."""
         self.headless = headless
@@ -144,7 +144,7 @@ class Incoming:
         return self._waiter
 
 
-class Headers(Mapping[str, str]):
+class ResponseHeaders(Mapping[str, str]):
     """Names match in any case. A header that came more than once has all its values, with commas between them."""
 
     __slots__ = ("_made", "_raw")

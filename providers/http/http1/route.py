@@ -13,11 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from providers.http.http1.connection import Connection
-from providers.http.http1.request_head import head
+from providers.http.http1.connection import Http1Connection
+from providers.http.message.request import encode_head
 from providers.http.proxies import Proxies
-from providers.http.tls import client_context
-from providers.http.transport import ConnectError
+from providers.http.transport import ConnectError, client_context
 
 _PORTS: Final = {"http": 80, "https": 443}
 _EYEBALLS_SECONDS: Final = 0.25
@@ -34,7 +33,7 @@ class Route:
     before: str
     headers: Mapping[str, str]
 
-    async def open(self, made: Callable[[], Connection]) -> Connection:
+    async def open(self, made: Callable[[], Http1Connection]) -> Http1Connection:
         """A connection that calls can be sent through. Raises ``OSError``, ``ValueError`` or ``TransportError``."""
         host, port = _host(self.scheme, self.authority)
         if self.proxy is None:
@@ -58,7 +57,7 @@ def route(scheme: str, authority: str, proxies: Proxies) -> Route:
     return Route(scheme, authority, proxy, f"http://{authority}", _proof(proxy))
 
 
-async def _connected(made: Callable[[], Connection], host: str, port: int, *, tls: bool) -> Connection:
+async def _connected(made: Callable[[], Http1Connection], host: str, port: int, *, tls: bool) -> Http1Connection:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     reached = await start_connection(found, happy_eyeballs_delay=_EYEBALLS_SECONDS, interleave=1)
@@ -70,11 +69,11 @@ async def _connected(made: Callable[[], Connection], host: str, port: int, *, tl
 
 
 async def _tunnelled(
-    made: Callable[[], Connection], proxy: Connection, host: str, port: int, proof: Mapping[str, str]
-) -> Connection:
+    made: Callable[[], Http1Connection], proxy: Http1Connection, host: str, port: int, proof: Mapping[str, str]
+) -> Http1Connection:
     """A connection within one to a proxy, who sees nothing of it but where it leads."""
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    answer = await proxy.ask(head("CONNECT", where, {"host": where, **proof}), None, headless=True)
+    answer = await proxy.ask(encode_head("CONNECT", where, {"host": where, **proof}), None, headless=True)
     if not 200 <= answer.status_code < 300:
         proxy.abort()
         raise ConnectError(f"The proxy refused to connect (HTTP {answer.status_code}).")

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from providers.http.http1.connection_pool import Pool
-from providers.http.http1.request_head import head
+from providers.http.http1.connection_pool import ConnectionPool
 from providers.http.http1.route import route
 from providers.http.message.content_coding import ACCEPTED
+from providers.http.message.request import encode_head
 from providers.http.proxies import Proxies
-from providers.http.transport import Body, ConnectError, Response, TimeoutException
+from providers.http.transport import ConnectError, RequestStream, StreamedResponse, TimeoutException
 
 _BODILESS: Final = frozenset({"GET", "HEAD"})
 _ADDRESS: Final = re.compile(r"(https?)://([^/?#]+)([^#]*)")
@@ -34,13 +34,13 @@ class Http1Transport:
         self._idle = idle
         self._stall = stall
         self._proxies = Proxies()
-        self._pools: dict[tuple[str, str], Pool] = {}
+        self._pools: dict[tuple[str, str], ConnectionPool] = {}
         self._asked = lru_cache(_REMEMBERED)(self._asking)
         self._closed = False
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | None, patience: float | None = None
-    ) -> Coroutine[Any, Any, Response]:
+        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+    ) -> Coroutine[Any, Any, StreamedResponse]:
         """The beginning of the answer, to be closed. Raises ``TransportError``, or what ``body`` raises."""
         if self._closed:
             raise ConnectError("Connections are no longer made.")
@@ -52,7 +52,7 @@ class Http1Transport:
             if body is not None and not isinstance(body, bytes):
                 return self._streamed(pool, method, target, said, body, patience)
             said["content-length"] = str(len(body or b""))
-            request = head(method, target, said) + (body or b"")
+            request = encode_head(method, target, said) + (body or b"")
         connection = pool.kept()
         if connection is None:
             return _answered(pool, request, patience, headless=headless)
@@ -64,12 +64,12 @@ class Http1Transport:
         for pool in self._pools.values():
             await pool.close()
 
-    def _asking(self, method: str, url: str, headers: Iterable[tuple[str, str]]) -> tuple[Pool, bytes]:
+    def _asking(self, method: str, url: str, headers: Iterable[tuple[str, str]]) -> tuple[ConnectionPool, bytes]:
         """What is sent to ask for something, and whom. The same is asked for again and again."""
         pool, target, said = self._addressed(url, dict(headers))
-        return pool, head(method, target, said)
+        return pool, encode_head(method, target, said)
 
-    def _addressed(self, url: str, headers: Mapping[str, str]) -> tuple[Pool, str, dict[str, str]]:
+    def _addressed(self, url: str, headers: Mapping[str, str]) -> tuple[ConnectionPool, str, dict[str, str]]:
         """Whom a call is sent to, what it names there, and its headers."""
         scheme, authority, target = _parts(url)
         pool = self._pools.get((scheme, authority)) or self._pool(scheme, authority)
@@ -78,12 +78,18 @@ class Http1Transport:
         return pool, pool.route.before + target, said
 
     async def _streamed(
-        self, pool: Pool, method: str, target: str, said: dict[str, str], body: AsyncIterator[bytes], patience: float | None
-    ) -> Response:
+        self,
+        pool: ConnectionPool,
+        method: str,
+        target: str,
+        said: dict[str, str],
+        body: AsyncIterator[bytes],
+        patience: float | None,
+    ) -> StreamedResponse:
         length = int(said["content-length"]) if "content-length" in said else None
         if length is None:
             said["transfer-encoding"] = "chunked"
-        request = head(method, target, said)
+        request = encode_head(method, target, said)
         try:
             async with asyncio.timeout(patience):
                 connection = pool.kept() or await pool.opened(None)
@@ -91,14 +97,14 @@ class Http1Transport:
         except TimeoutError as error:
             raise TimeoutException("The answer took too long.") from error
 
-    def _pool(self, scheme: str, authority: str) -> Pool:
-        made = self._pools[scheme, authority] = Pool(
+    def _pool(self, scheme: str, authority: str) -> ConnectionPool:
+        made = self._pools[scheme, authority] = ConnectionPool(
             route(scheme, authority, self._proxies), patience=self._connect, idle=self._idle
         )
         return made
 
 
-async def _answered(pool: Pool, request: bytes, patience: float | None, *, headless: bool) -> Response:
+async def _answered(pool: ConnectionPool, request: bytes, patience: float | None, *, headless: bool) -> StreamedResponse:
     """By a connection that is still to be made, which takes of the patience."""
     loop = asyncio.get_running_loop()
     begun = loop.time()

@@ -20,7 +20,7 @@ _CHARSETS: Final = frozenset({"", "utf-8", "utf8", "iso-8859-1", "latin1", "us-a
 """Character sets that names are read in. The codecs of Python are more, and some are no character sets."""
 
 
-def filename(header: str) -> str | None:
+def suggested_filename(header: str) -> str | None:
     """The last part of the path that a header of this value names, without what is not printable; None where it names none."""
     if len(header) > _MOST_CHARACTERS:
         return None

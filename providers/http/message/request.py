@@ -10,13 +10,13 @@ import msgspec
 
 from providers.decoding.json import mismatch
 from providers.errors import InDoubt, Misbehaved, SigningError, TimedOut, Unavailable
-from providers.http.message.response import Reply
-from providers.http.transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
+from providers.http.message.response import Response
+from providers.http.transport import ConnectError, DecodingError, StreamedResponse, TimeoutException, TransportError
 
-Query = Mapping[str, str | int | Sequence[str]]
-Body = bytes | Callable[[], AsyncIterator[bytes]]
+QueryParams = Mapping[str, str | int | Sequence[str]]
+RequestContent = bytes | Callable[[], AsyncIterator[bytes]]
 
-READS = frozenset({"GET", "HEAD"})
+SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 _TYPES = frozenset(
     {"application/json", "application/problem+json", "text/html", "text/plain", "application/xml", "text/xml"}
@@ -26,7 +26,7 @@ _TYPES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Request:
     """What is asked of a provider. ``repeatable`` says that it may be sent twice."""
 
     provider: str
@@ -34,7 +34,7 @@ class Call:
     path: str
     url: str
     headers: Mapping[str, str]
-    body: Body | None
+    body: RequestContent | None
     repeatable: bool
 
     @property
@@ -42,7 +42,7 @@ class Call:
         """The body to send, read anew from its beginning."""
         return self.body() if callable(self.body) else self.body
 
-    async def chunks(self, answer: Response, patience: float) -> AsyncIterator[bytes]:
+    async def chunks(self, answer: StreamedResponse, patience: float) -> AsyncIterator[bytes]:
         """The body of an answer as it comes; raises as ``silence`` says where it breaks off.
 
         Each piece may take ``patience`` seconds.
@@ -80,12 +80,22 @@ class Call:
         return InDoubt(f"{what} It may have happened all the same.", provider=self.provider)
 
 
-def unreadable(provider: str, method: str, path: str, reply: Reply, cause: Exception | None) -> SigningError:
+def unreadable_response(provider: str, method: str, path: str, reply: Response, cause: Exception | None) -> SigningError:
     """The error for an answer that should have been readable and is not; shows nothing of its body."""
     kind = reply.headers.get("content-type", "no content type").partition(";")[0].strip().lower()
     at = f" ({mismatch(cause)})" if isinstance(cause, msgspec.ValidationError) else ""
     kind = kind if kind in _TYPES else "another content type"
     what = f"{provider} answered {method} {path} with {len(reply.body)} bytes of {kind} that cannot be read{at}."
-    if method in READS:
+    if method in SAFE_METHODS:
         return Misbehaved(what, provider=provider, status=reply.status)
     return InDoubt(f"{what} It may have happened all the same.", provider=provider, status=reply.status)
+
+
+def encode_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    """As it is sent. Raises ``ValueError`` where a header has lines of its own."""
+    said = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    text = f"{method} {target} HTTP/1.1\r\n{said}\r\n"
+    lines = len(headers) + 2
+    if text.count("\n") != lines or text.count("\r") != lines or "\0" in text:
+        raise ValueError("A header may not have lines of its own.")
+    return text.encode()

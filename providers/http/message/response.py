@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from providers.decoding.coercion import count, instant, seconds
+from providers.decoding.coercion import parse_count, parse_instant, parse_seconds
 from providers.decoding.json import decode, decode_page
 from providers.errors import (
     AuthorizationRequired,
@@ -25,7 +25,7 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
-from providers.http.message.content_disposition import filename
+from providers.http.message.content_disposition import suggested_filename
 from providers.model import Content
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ _PHRASE: Mapping[type[SigningError], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """A whole answer. Header names match in any case."""
 
     status: int
@@ -77,7 +77,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ErrorDetail:
     """What a provider says of a failure: its code, and its own words, which tell adapters apart what no code does.
 
     Words are never shown: they may name people. ``hint`` is ours, and says what to do.
@@ -88,7 +88,7 @@ class Fault:
     hint: str | None = None
 
 
-def utf8(body: bytes) -> bytes:
+def to_utf8(body: bytes) -> bytes:
     """Text as UTF-8 without a byte order mark, where it begins with one of UTF-8 or UTF-16; anything else as it is.
 
     JSON has none (RFC 8259, 8.1), but libraries of Windows write it, and readers may overlook it.
@@ -105,13 +105,13 @@ def utf8(body: bytes) -> bytes:
     return body
 
 
-def content(headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> Content:
+def content_from_headers(headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> Content:
     """What the headers say of bytes that are still on their way."""
     return Content(
         chunks=chunks,
         media_type=_media_type(headers.get("content-type", "")),
-        filename=filename(headers.get("content-disposition", "")),
-        size_bytes=None if "content-encoding" in headers else count(headers.get("content-length", "")),
+        filename=suggested_filename(headers.get("content-disposition", "")),
+        size_bytes=None if "content-encoding" in headers else parse_count(headers.get("content-length", "")),
     )
 
 
@@ -123,8 +123,8 @@ def _media_type(value: str) -> str:
     return kind if good else "application/octet-stream"
 
 
-def refusal(
-    provider: str, reply: Reply, fault: Fault, *, repeatable: bool, secrets: Iterable[str], now: datetime
+def error_for_status(
+    provider: str, reply: Response, fault: ErrorDetail, *, repeatable: bool, secrets: Iterable[str], now: datetime
 ) -> SigningError:
     """The error for an answer that is no success. Its message is ours; ``secrets`` are kept out of the provider's words."""
     kind = _kind(reply, repeatable=repeatable)
@@ -150,7 +150,7 @@ def safe_code(code: str | None) -> str | None:
     return code
 
 
-def _kind(reply: Reply, *, repeatable: bool) -> type[SigningError]:
+def _kind(reply: Response, *, repeatable: bool) -> type[SigningError]:
     if reply.status == 503 and "retry-after" in reply.headers:
         return Busy
     if reply.status in {502, 504} and not repeatable:
@@ -171,14 +171,14 @@ def _clean(words: str | None, secrets: Iterable[str]) -> str | None:
     return "".join(char if char.isprintable() else " " for char in words)[:_DETAIL_LENGTH]
 
 
-def _retry_after(reply: Reply, now: datetime) -> float | None:
+def _retry_after(reply: Response, now: datetime) -> float | None:
     """The seconds to wait: as a number or a date, and where the header came several times, the longest of all."""
     value = reply.headers.get("retry-after", "")[:_RETRY_AFTER_CHARACTERS].strip()
-    stated = [seconds(each) for each in value.split(",")]
+    stated = [parse_seconds(each) for each in value.split(",")]
     if None not in stated:
         return max(filter(None, stated), default=stated[0])
-    until = instant(value) or _date(value)
-    return None if until is None else seconds(max(0.0, (until - now).total_seconds()))
+    until = parse_instant(value) or _date(value)
+    return None if until is None else parse_seconds(max(0.0, (until - now).total_seconds()))
 
 
 def _date(value: str) -> datetime | None:

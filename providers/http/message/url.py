@@ -23,12 +23,15 @@ _LONGEST_ADDRESS: Final = 4_096
 _BEHIND_BRACKET: Final = re.compile(r"\][^:]").search
 """What ``urlsplit`` overlooks between an IPv6 address and its port."""
 _PLAIN_KEY: Final = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
+_TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,254}").fullmatch
+_LONGEST_NUMBER: Final = 20
+_ODD: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]").search
 _PLAIN: Final = re.compile(rf"[\w.{re.escape(_SAFE)}-]*", re.ASCII).fullmatch
 """To see that nothing has to be quoted, as most often, costs a quarter of quoting."""
 
 
 @lru_cache(maxsize=1_024)
-def located(base_url: str, text: str) -> str:
+def build_url(base_url: str, text: str) -> str:
     """The address of a path with its query at an API. What is quoted already stays so."""
     return _spelled(base_url) + (text if _PLAIN(text) else quote(text, safe=_SAFE))
 
@@ -39,18 +42,18 @@ def _spelled(base_url: str) -> str:
     return str(httpx.URL(base_url)).rstrip("/")
 
 
-def base_address(value: str) -> str:
+def validate_base_url(value: str) -> str:
     """An address of HTTP that paths are put behind: with neither query nor fragment. Raises ``ValueError``."""
     if "?" in value:
         raise ValueError("must not have a query (?): write the address alone")
-    return whole_address(value).rstrip("/")
+    return validate_url(value).rstrip("/")
 
 
-def whole_address(value: str) -> str:
+def validate_url(value: str) -> str:
     """An address of HTTP that is called as it is. Raises ``ValueError`` that says what to write instead."""
     if not value.lower().startswith(("http://", "https://")):
         raise ValueError(_BEGINNING)
-    parts = split_address(value)
+    parts = split_url(value)
     if not parts.hostname:
         raise ValueError(_BEGINNING)
     if "@" in parts.netloc:
@@ -64,7 +67,7 @@ def whole_address(value: str) -> str:
     return value
 
 
-def split_address(value: str) -> SplitResult:
+def split_url(value: str) -> SplitResult:
     """The parts of an address of any scheme, its host and its port checked. Raises ``ValueError``."""
     if any(char.isspace() or not char.isprintable() or char == "\\" for char in value):
         raise ValueError("must not hold blanks, control characters or backslashes")
@@ -87,7 +90,7 @@ def split_address(value: str) -> SplitResult:
     return parts
 
 
-def path_template(template: str, default: str) -> Iterator[str]:
+def path_template_errors(template: str, default: str) -> Iterator[str]:
     """The mistakes in a path that takes the place of a default one: it may name the keys that this has, in braces."""
     if not template.startswith("/"):
         yield "must begin with /"
@@ -120,6 +123,21 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
     return len(name) <= _LONGEST_NAME and all(map(_LABEL, name.removesuffix(".").split(".")))
 
 
-def segment(key: str) -> str:
+def quote_segment(key: str) -> str:
     """A key as one part of a path."""
     return key if _PLAIN_KEY(key) else quote(key, safe="")
+
+
+def is_safe_segment(key: str) -> bool:
+    """Whether a key stays one segment of a path, also where something on the way decodes the path before it is parsed."""
+    return key not in {"", ".", ".."} and _ODD(key) is None
+
+
+def is_token(key: str) -> bool:
+    """Whether a key is a word of unreserved characters (RFC 3986) that begins with a letter or a digit, as UUIDs do."""
+    return _TOKEN(key) is not None
+
+
+def is_number(key: str) -> bool:
+    """Whether a key is a number as it is counted: ASCII digits, no sign, no zero before others."""
+    return key.isascii() and key.isdigit() and len(key) <= _LONGEST_NUMBER and (key[0] != "0" or key == "0")

@@ -21,7 +21,7 @@ from providers.persist.sandbox import php
 from providers.persist.sandbox.tables import Collision, Row, Tables
 from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT, RecordKey
 from providers.sandbox.app import Sandbox, SandboxSession
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.verification import VerificationStatus, inspect
 
 _LARGEST_BODY = 30 * 2**20
@@ -58,7 +58,7 @@ class PersistSandbox(Sandbox):
 
     kind = "persist"
 
-    def __init__(self, *, clock: Clock | None = None, authority: Authority | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, authority: CertificateAuthority | None = None) -> None:
         self._tables = Tables()
         super().__init__(clock=clock, authority=authority)
 

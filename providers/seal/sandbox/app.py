@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 from providers.clock import Clock
 from providers.sandbox.app import Sandbox, SandboxSession
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.seal.sandbox.batch import SandboxBatch, SandboxDocument, pack, unpack
 
 API_KEY = "sandbox-seal-api-key"
@@ -49,7 +49,7 @@ class SealSandbox(Sandbox):
 
     kind: ClassVar[str] = "seal"
 
-    def __init__(self, *, clock: Clock | None = None, authority: Authority | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, authority: CertificateAuthority | None = None) -> None:
         self.generation: Literal["current", "old"] = "current"
         self.forgets = False
         self.stuck = False

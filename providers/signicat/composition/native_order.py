@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.model import (
     Document,
     DocumentRole,
@@ -106,7 +106,7 @@ class Demand:
                 media_type=document.media_type,
                 size_bytes=document.size_bytes,
                 sha256=document.sha256,
-                created_at=instant(upload.created_at),
+                created_at=parse_instant(upload.created_at),
             )
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.model import ParticipantStatus
 from providers.signicat.wire import PARTICIPANT_STATUS, DocumentUse, Output, SigningSession
 
@@ -34,7 +34,7 @@ class Part:
         status, due_at = ParticipantStatus.FAILED, None
         if self.wire is not None:
             status = PARTICIPANT_STATUS.get((self.word or "").upper(), ParticipantStatus.UNKNOWN)
-            due_at = instant(self.wire.due_date)
+            due_at = parse_instant(self.wire.due_date)
         object.__setattr__(self, "status", status)
         object.__setattr__(self, "due_at", due_at)
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
 
-from providers.adapter import Steps
 from providers.clock import Clock
 from providers.errors import Irreversible, Misbehaved, NotFound, Refused, Unavailable
-from providers.http.task_group import together
+from providers.http.task_group import task_group
 from providers.model import Session, SessionRef
-from providers.orders import DocumentOrder, Pivot
+from providers.orders import DocumentOrder
+from providers.saga import Pivot, Steps
 from providers.signicat.client import COLLECTION, DOCUMENT, SESSION, SignApi
 from providers.signicat.composition.native_order import Demand
 from providers.signicat.composition.native_session import Part
@@ -53,7 +53,7 @@ class Opening:
         try:
             opened = await self._open(demand, uploads, steps, original)
         except (Refused, NotFound) as error:
-            if error.status not in _WANTING or any(step.name == SESSION for step in steps.made):
+            if error.status not in _WANTING or any(step.name == SESSION for step in steps.entries):
                 raise
             renewed = await self._renewed(demand, uploads, steps)
             if renewed is None:
@@ -97,7 +97,7 @@ class Opening:
 
     async def _upload(self, document: DocumentOrder, steps: Steps) -> Metadata:
         upload = await self._api.upload(document)
-        await steps.did(DOCUMENT, upload.document_id)
+        await steps.record(DOCUMENT, upload.document_id)
         names = {"filename": document.filename, "title": document.title, "description": document.description}
         if names := {name: value for name, value in names.items() if value}:
             await self._api.name_document(upload.document_id, names)
@@ -105,11 +105,11 @@ class Opening:
 
     async def _renewed(self, demand: Demand, uploads: Sequence[Metadata], steps: Steps) -> Sequence[Metadata] | None:
         """The uploads, those that Signicat has dropped made again; None where it has all of them."""
-        async with together() as tasks:
+        async with task_group() as tasks:
             found = [tasks.create_task(self._api.find_metadata(upload.document_id)) for upload in uploads]
         if all(task.result() for task in found):
             return None
-        for step in [step for step in steps.made if step.name == COLLECTION and step.key]:
+        for step in [step for step in steps.entries if step.name == COLLECTION and step.key]:
             await self._api.delete(COLLECTION, step.key)
         return [
             upload if task.result() else await self._upload(document, steps)
@@ -117,9 +117,9 @@ class Opening:
         ]
 
     async def _open(self, demand: Demand, uploads: Sequence[Metadata], steps: Steps, original: Session | None) -> _Opened:
-        await steps.will(COLLECTION)
+        await steps.record_intent(COLLECTION)
         collection, raw = await self._api.create_collection(demand.collection(uploads))
-        await steps.did(COLLECTION, collection.id)
+        await steps.record(COLLECTION, collection.id)
         await steps.pass_pivot(Plan.of(demand, uploads, raw).pivot(demand.draft, original))
         return _Opened(collection, raw, await self._sessions(demand, collection.id, uploads, {}, list(demand.places), steps))
 
@@ -172,7 +172,7 @@ async def _record(parts: Sequence[Part], steps: Steps) -> None:
     failed: Exception | None = None
     for part in parts:
         try:
-            await steps.did(SESSION, part.key)
+            await steps.record(SESSION, part.key)
         except Exception as error:
             failed = failed or error
     if failed is not None:

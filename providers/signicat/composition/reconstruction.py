@@ -13,9 +13,9 @@ from typing import IO, Any
 import msgspec
 from anyio import CancelScope, to_thread
 
-from providers.decoding.coercion import instant
+from providers.decoding.coercion import parse_instant
 from providers.errors import Misbehaved, NotFound, WrongState
-from providers.http.task_group import together
+from providers.http.task_group import task_group
 from providers.model import Archive, Document, Participant, ParticipantStatus, Session
 from providers.orders import DocumentOrder
 from providers.signicat.client import SignApi
@@ -37,7 +37,7 @@ async def copied(api: SignApi, documents: Sequence[Document]) -> AsyncIterator[t
     """
     async with AsyncExitStack() as stack:
         files = [await stack.enter_async_context(_temporary()) for _ in documents]
-        async with together() as tasks:
+        async with task_group() as tasks:
             copies = [tasks.create_task(_copy(api, *pair)) for pair in zip(documents, files, strict=True)]
         yield tuple(copy.result() for copy in copies)
 
@@ -70,7 +70,7 @@ def repeated(
 
 def _native(part: Part, own: frozenset[str], now: datetime) -> Mapping[str, object]:
     said: dict[str, Any] = msgspec.json.decode(part.raw)
-    due_at = instant(said.get("dueDate"))
+    due_at = parse_instant(said.get("dueDate"))
     archive = said.get("archive") or {}
     return {name: said[name] for name in _KEPT if said.get(name)} | given(
         dueDate=said["dueDate"] if due_at and due_at > now else None,

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import msgspec
 
-from providers.adapter import Steps
 from providers.errors import NotFound, SigningError
 from providers.model import Session, SessionStatus
-from providers.orders import Pivot, Step
+from providers.saga import Pivot, Step, Steps
 from providers.signicat.client import COLLECTION, SESSION, SignApi
 from providers.signicat.composition.reading import Reader
 
@@ -62,7 +61,7 @@ class Removal:
                 deleted |= await self._api.delete(left[-1].name, left[-1].key)
             except SigningError:
                 if len(left) < len(pieces):
-                    await steps.replaced(result, left)
+                    await steps.record_replacement(result, left)
                 raise
             left.pop()
         return deleted

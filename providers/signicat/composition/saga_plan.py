@@ -8,7 +8,8 @@ from typing import Any, Self
 import msgspec
 
 from providers.model import DocumentRole, Session
-from providers.orders import DocumentOrder, Pivot
+from providers.orders import DocumentOrder
+from providers.saga import Pivot
 from providers.signicat.composition.native_order import Demand
 from providers.signicat.wire import Collection, Metadata
 

@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from providers.clock import Clock
 from providers.sandbox.app import Sandbox, SandboxSession
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.signicat.sandbox.events import COMPLETED, PACKAGED, REJECTED, envelope
 from providers.signicat.sandbox.rules import (
     MEDIA_TYPES,
@@ -56,7 +56,7 @@ class SignicatSandbox(Sandbox):
     kind = "signicat"
     signature_header = "X-Signicat-Signature"
 
-    def __init__(self, *, clock: Clock | None = None, authority: Authority | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, authority: CertificateAuthority | None = None) -> None:
         self.shuffle_replies = False
         self.permitted = True
         self.archive_enabled = True

@@ -17,7 +17,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 
 from providers.clock import Clock
-from providers.sandbox.certificate_authority import Authority
+from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.signicat.sandbox.rules import CollectionOrder, SessionOrder, Use
 from providers.signicat.wire import instant_text
 
@@ -127,7 +127,7 @@ class Shelf:
     ``packed`` hears of a session whose package, or that of its collection, was made; ``signed`` is set with a signature.
     """
 
-    def __init__(self, clock: Clock, authority: Authority, packed: Callable[[StoredSession], None]) -> None:
+    def __init__(self, clock: Clock, authority: CertificateAuthority, packed: Callable[[StoredSession], None]) -> None:
         self.packaging_delay = 0.5
         self.documents: dict[str, StoredDocument] = {}
         self.collections: dict[str, StoredCollection] = {}

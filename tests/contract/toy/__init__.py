@@ -5,7 +5,7 @@ People sign PDFs in turn or side by side. Nothing is composed, nothing is odd.
 
 from __future__ import annotations
 
-from providers.adapter import Provider
+from providers.registry import Provider
 from providers.toy.adapter import ToyAdapter
 from providers.toy.wire import Options, ParticipantOptions, ToySettings
 

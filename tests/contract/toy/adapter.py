@@ -9,17 +9,17 @@ from typing import ClassVar
 
 import msgspec
 
-from providers.adapter import Adapter, Steps
+from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Operation, Support, operations
 from providers.errors import Conflict, NotFound, WrongState
-from providers.http.credentials import Headers
-from providers.http.message.response import Fault, Reply
+from providers.http.credentials import HeaderAuth
+from providers.http.message.response import ErrorDetail, Response
 from providers.model import (
     Content,
     Document,
     DocumentRole,
     DocumentStatus,
-    Listed,
+    ListRow,
     Page,
     Participant,
     ParticipantRole,
@@ -32,8 +32,9 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.orders import Order, Step
+from providers.orders import Order
 from providers.provenance import Rule
+from providers.saga import Step, Steps
 from providers.toy.provenance import RULES
 from providers.toy.wire import PARTICIPANT_STATUS, STATUS, Made, Rows, ToySession, ToySettings, Trouble
 
@@ -58,17 +59,17 @@ class ToyAdapter(Adapter):
         media_types=frozenset({"application/pdf"}),
     )
 
-    def authorization(self) -> Headers:
+    def authorization(self) -> HeaderAuth:
         """A key in a header."""
-        return Headers({"x-toy-key": self.settings.api_key})
+        return HeaderAuth({"x-toy-key": self.settings.api_key})
 
-    def fault(self, reply: Reply) -> Fault:
+    def parse_error(self, reply: Response) -> ErrorDetail:
         """Toy says a code and some words."""
         try:
             trouble = reply.json(Trouble)
         except msgspec.DecodeError:
-            return Fault()
-        return Fault(trouble.code, trouble.words)
+            return ErrorDetail()
+        return ErrorDetail(trouble.code, trouble.words)
 
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
         """Reads a session."""
@@ -82,7 +83,7 @@ class ToyAdapter(Adapter):
         end = offset + len(page.rows)
         sessions = tuple(self._session(bytes(row), "GET", partial=True) for row in page.rows)
         return Page(
-            rows=tuple(map(Listed.of, sessions)), total=page.total, next_offset=end if page.rows and end < page.total else None
+            rows=tuple(map(ListRow.of, sessions)), total=page.total, next_offset=end if page.rows and end < page.total else None
         )
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
@@ -91,7 +92,7 @@ class ToyAdapter(Adapter):
         in_turn = order.signing_order is SigningOrder.SEQUENTIAL
         draft = {"title": order.title, "reference": order.reference, "in_turn": in_turn, "people": people}
         key = (await self.http.fetch(Made, "POST", self.settings.path("sessions"), json=draft)).id
-        await steps.did("session", key)
+        await steps.record("session", key)
         for document in order.documents:
             headers = {"x-title": document.title or document.filename}
             path = self.settings.path("files", session=key)
@@ -111,7 +112,7 @@ class ToyAdapter(Adapter):
         """Removes it."""
         await self.http.request("DELETE", self.settings.path("session", session=session.key))
 
-    async def undo(self, step: Step) -> None:
+    async def compensate(self, step: Step) -> None:
         """Removes a session that was made in vain, with its files."""
         try:
             await self.http.request("DELETE", self.settings.path("session", session=step.key))
@@ -137,7 +138,7 @@ class ToyAdapter(Adapter):
         try:
             told = msgspec.json.decode(raw, type=ToySession)
         except msgspec.DecodeError as error:
-            raise self.http.unreadable(method, self.settings.path("sessions"), Reply(200, {}, raw), error) from error
+            raise self.http.unreadable(method, self.settings.path("sessions"), Response(200, {}, raw), error) from error
         ref = SessionRef(self.settings.name, told.id)
         status = STATUS.get(told.state, SessionStatus.UNKNOWN)
         documents = _documents(ref, told, done=status is SessionStatus.COMPLETED)

@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from upstream import Scripted, Settings, Watch
 
-from providers.http.client import Http
+from providers.http.client import HttpClient
 from providers.http.http1.transport import Http1Transport
 from providers.http.httpx_transport import HttpxTransport
 from providers.http.transport import Transport
@@ -46,17 +46,17 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-async def connect(watch: Watch, transport: str) -> AsyncIterator[Callable[..., Awaitable[Http]]]:
+async def connect(watch: Watch, transport: str) -> AsyncIterator[Callable[..., Awaitable[HttpClient]]]:
     """Serves an application, or takes the address of one, and connects to it."""
     async with AsyncExitStack() as stack:
 
-        async def connect(target: Scripted | Starlette | str, **options: object) -> Http:
+        async def connect(target: Scripted | Starlette | str, **options: object) -> HttpClient:
             if isinstance(target, str):
                 url = target
             else:
                 url = await stack.enter_async_context(serving(target.app if isinstance(target, Scripted) else target))
             keys = {key: options.pop(key) for key in ("timeout", "max_concurrency", "max_answer_bytes") if key in options}
-            http = Http(Settings(name="acme", base_url=url, transport=transport, **keys), **{"clock": watch, **options})
+            http = HttpClient(Settings(name="acme", base_url=url, transport=transport, **keys), **{"clock": watch, **options})
             stack.push_async_callback(http.close)
             return http
 

@@ -20,7 +20,7 @@ from upstream import KEY, Scripted, peer, request_head, self_signed
 
 from providers.clock import Clock
 from providers.errors import InDoubt, Invalid, Misbehaved, TimedOut, Unavailable
-from providers.http.credentials import Headers
+from providers.http.credentials import HeaderAuth
 from providers.http.deadline import deadline
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -61,10 +61,10 @@ async def test_a_call_that_may_not_be_repeated_is_sent_once(connect, method, hel
         http = await connect(url)
         if held:
             await http.request("GET", "/things")
-        before = http.sent
+        before = http.requests_sent
         with pytest.raises(InDoubt):
             await http.request(method, "/things/1", repeatable=False)
-        assert (arrived, http.sent) == (1 + held, before + 1)
+        assert (arrived, http.requests_sent) == (1 + held, before + 1)
 
 
 async def test_one_connection_carries_calls_in_a_row(connect):
@@ -432,7 +432,7 @@ async def test_no_error_nor_its_cause_shows_what_was_sent(connect):
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
 
     async with peer(hang_up) as url:
-        http = await connect(url, authorization=Headers({"authorization": SecretStr(f"Bearer {KEY}")}))
+        http = await connect(url, authorization=HeaderAuth({"authorization": SecretStr(f"Bearer {KEY}")}))
         for method in ("GET", "POST"):
             with pytest.raises((Unavailable, InDoubt)) as caught:
                 await http.request(method, "/things", query={"token": KEY})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.http.message.content_disposition import filename
+from providers.http.message.content_disposition import suggested_filename
 
 NAMED = {
     'attachment; filename="a b.pdf"': "a b.pdf",
@@ -45,7 +45,7 @@ NAMED = {
 
 @pytest.mark.parametrize("header", NAMED, ids=lambda header: header[:60])
 def test_the_name_is_read_in_every_spelling(header):
-    assert filename(header) == NAMED[header]
+    assert suggested_filename(header) == NAMED[header]
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_the_name_is_read_in_every_spelling(header):
     ids=lambda header: header[:40],
 )
 def test_a_header_without_a_name_has_none(header):
-    assert filename(header) is None
+    assert suggested_filename(header) is None
 
 
 @given(st.text(alphabet=" ;=*\"'\\%?0123abf/.\u00e9\u202e\ud800", max_size=200))
 def test_any_header_ends_in_a_printable_last_part_or_in_none(header):
-    found = filename("attachment; filename" + header)
+    found = suggested_filename("attachment; filename" + header)
     assert found is None or (found.isprintable() and "/" not in found and found not in {".", ".."})
 
 
@@ -81,7 +81,7 @@ def test_time_grows_with_the_length_only(piece):
         header = (piece * characters)[:characters]
         begun = time.process_time()
         for _ in range(20):
-            filename(header)
+            suggested_filename(header)
         return time.process_time() - begun
 
     assert cost(16_000) < 0.5

@@ -15,8 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upstream import peer, request_head, self_signed
 
-from providers.http.tls import client_context
-from providers.http.transport import ConnectError, DecodingError, Response, TimeoutException, TransportError
+from providers.http.transport import (
+    ConnectError,
+    DecodingError,
+    StreamedResponse,
+    TimeoutException,
+    TransportError,
+    client_context,
+)
 
 SAID = b"Two parts, and no more. " * 400
 
@@ -47,7 +53,7 @@ def always(*pieces: bytes, then: str = "stay") -> Callable:
     return answer
 
 
-async def read(answer: Response) -> bytes:
+async def read(answer: StreamedResponse) -> bytes:
     try:
         said = bytearray()
         while piece := await answer.read():

@@ -14,8 +14,8 @@ from h2.events import DataReceived, RequestReceived, StreamEnded
 from upstream import self_signed
 
 from providers.errors import TimedOut
-from providers.http.client import Http
-from providers.http.tls import client_context
+from providers.http.client import HttpClient
+from providers.http.transport import client_context
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 SAID = b'{"name": "mine"}'
@@ -86,7 +86,7 @@ def transport() -> str:
 
 
 @asynccontextmanager
-async def reached(connect: Callable, url: str, **options: object) -> AsyncIterator[Http]:
+async def reached(connect: Callable, url: str, **options: object) -> AsyncIterator[HttpClient]:
     http = await connect(url, **options)
     try:
         yield http

@@ -20,8 +20,9 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http.client import ATTEMPTS
-from providers.http.credentials import Headers, Token
-from providers.http.message.response import Fault, Reply
+from providers.http.credentials import HeaderAuth, Token
+from providers.http.message.response import ErrorDetail
+from providers.http.message.response import Response as ProviderResponse
 from providers.sandbox.server import serving
 
 
@@ -127,10 +128,10 @@ async def test_an_unreadable_answer_misbehaves_to_a_read_and_leaves_a_write_in_d
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("status", [200, 400])
 async def test_a_byte_order_mark_before_json_is_passed_over(connect, encoding, status):
-    def fault(reply: Reply) -> Fault:
-        return Fault(reply.json(Thing).name)
+    def fault(reply: ProviderResponse) -> ErrorDetail:
+        return ErrorDetail(reply.json(Thing).name)
 
-    http = await connect(Scripted(Response('{"name": "Gr\u00fc\u00dfe"}'.encode(encoding), status)), fault=fault)
+    http = await connect(Scripted(Response('{"name": "Gr\u00fc\u00dfe"}'.encode(encoding), status)), parse_error=fault)
     if status == 200:
         assert await http.fetch(Thing, "GET", "/things/1") == Thing("Gr\u00fc\u00dfe")
         assert (await http.request("GET", "/things/1")).body == '{"name": "Gr\u00fc\u00dfe"}'.encode()
@@ -160,7 +161,7 @@ async def test_a_broken_encoding_misbehaves(connect):
 @pytest.mark.parametrize("status", [301, 307])
 async def test_no_redirect_is_followed(connect, where, status):
     provider = Scripted(RedirectResponse(where, status))
-    http = await connect(provider, authorization=Headers({"x-key": SecretStr(KEY)}))
+    http = await connect(provider, authorization=HeaderAuth({"x-key": SecretStr(KEY)}))
     with pytest.raises(Misbehaved):
         await http.request("GET", "/things")
     assert [path for _, path, _ in provider.received] == ["/things"]
@@ -180,16 +181,16 @@ async def test_cookies_are_not_carried_from_one_call_to_the_next(connect):
 
 
 async def test_credentials_that_a_provider_echoes_are_blotted_out(connect):
-    def fault(reply: Reply) -> Fault:
+    def fault(reply: ProviderResponse) -> ErrorDetail:
         words = reply.json(dict[str, str])
-        return Fault(words["code"], words["detail"])
+        return ErrorDetail(words["code"], words["detail"])
 
     token = "eyJhbGciOi.secret.token"
     echo = {"code": f"bad:{KEY}", "detail": f"key {KEY} and Bearer {token}\r\nrefused " + "z" * 900}
     http = await connect(
         Scripted(JSONResponse(echo, 400)),
-        fault=fault,
-        authorization=Headers({"authorization": SecretStr(f"Bearer {token}")}),
+        parse_error=fault,
+        authorization=HeaderAuth({"authorization": SecretStr(f"Bearer {token}")}),
     )
     with pytest.raises(Refused) as caught:
         await http.request("GET", "/things")
@@ -201,12 +202,12 @@ async def test_credentials_that_a_provider_echoes_are_blotted_out(connect):
 
 
 async def test_a_secret_that_begins_with_another_is_blotted_out_whole(connect):
-    def fault(reply: Reply) -> Fault:
-        return Fault(detail=reply.body.decode())
+    def fault(reply: ProviderResponse) -> ErrorDetail:
+        return ErrorDetail(detail=reply.body.decode())
 
     longer = f"{KEY}-and-more"
     http = await connect(
-        Scripted(Response(f"<{longer}>", 400)), fault=fault, authorization=Headers({"x-key": SecretStr(longer)})
+        Scripted(Response(f"<{longer}>", 400)), parse_error=fault, authorization=HeaderAuth({"x-key": SecretStr(longer)})
     )
     with pytest.raises(Refused) as caught:
         await http.request("GET", "/things")

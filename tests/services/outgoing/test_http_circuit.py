@@ -15,10 +15,10 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http.circuit_breaker import CircuitState
-from providers.http.client import Http
+from providers.http.client import HttpClient
 
 
-async def trip(http: Http) -> None:
+async def trip(http: HttpClient) -> None:
     """Fails until the circuit is open."""
     for _ in range(8):
         with pytest.raises(Unavailable):

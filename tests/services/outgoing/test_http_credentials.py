@@ -19,8 +19,8 @@ from providers.errors import (
     AuthorizationRequired,
     TimedOut,
 )
-from providers.http.client import Http
-from providers.http.credentials import Bearer, Headers, Token
+from providers.http.client import HttpClient
+from providers.http.credentials import BearerAuth, HeaderAuth, Token
 from providers.http.deadline import deadline
 
 
@@ -44,12 +44,12 @@ class Office:
         good = self.tokens >= self.good_from and request.headers.get("authorization") == f"Bearer token-{self.tokens}"
         return JSONResponse({"name": "ok"}, 200 if good else 401)
 
-    async def connect(self, connect: Callable[..., Awaitable[Http]], clock: Clock, **settings: object) -> Http:
+    async def connect(self, connect: Callable[..., Awaitable[HttpClient]], clock: Clock, **settings: object) -> HttpClient:
         async def fetch() -> Token:
             reply = await http.request("POST", "/token", authorized=False, repeatable=True)
             return Token(SecretStr(reply.json(Thing).name), self.expires_in)
 
-        http: Http = await connect(self.app, authorization=Bearer(fetch, clock), clock=clock, **settings)
+        http: HttpClient = await connect(self.app, authorization=BearerAuth(fetch, clock), clock=clock, **settings)
         return http
 
 
@@ -130,7 +130,7 @@ async def test_whoever_gives_up_while_fetching_a_token_leaves_it_to_the_next(con
 
 async def test_fixed_headers_are_sent_and_a_refusal_of_them_stays(connect):
     provider = Scripted(Response(status_code=401))
-    http = await connect(provider, authorization=Headers({"x-key": SecretStr(KEY)}))
+    http = await connect(provider, authorization=HeaderAuth({"x-key": SecretStr(KEY)}))
     with pytest.raises(AuthorizationRequired):
         await http.request("GET", "/things")
     assert provider.calls == 1
@@ -141,7 +141,7 @@ async def test_what_proves_who_we_are_is_shown_to_nobody(watch):
     async def fetch() -> Token:
         return Token(SecretStr("token-1"))
 
-    bearer = Bearer(fetch, watch)
-    for proof in (await bearer.renew(None), bearer.headers(), Headers({"x-key": SecretStr("token-1")}).headers()):
+    bearer = BearerAuth(fetch, watch)
+    for proof in (await bearer.renew(None), bearer.headers(), HeaderAuth({"x-key": SecretStr("token-1")}).headers()):
         assert "token-1" in "".join(proof.values())
         assert "token-1" not in f"{proof} {proof!r} {[proof]}"

@@ -1,0 +1,58 @@
+"""Document of a session, and the stream of its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from providers.model.reference import SessionRef
+
+
+class DocumentRole(StrEnum):
+    """What a document is for within its session."""
+
+    TO_SIGN = "TO_SIGN"
+    ATTACHMENT = "ATTACHMENT"
+    SIGNED = "SIGNED"
+    EVIDENCE = "EVIDENCE"
+
+
+class DocumentStatus(StrEnum):
+    """Whether a document's bytes can be had, and whether it was signed."""
+
+    PROCESSING = "PROCESSING"
+    READY = "READY"
+    SIGNED = "SIGNED"
+    FAILED = "FAILED"
+    DELETED = "DELETED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file of a session: what is to be signed, what goes along, or what came out."""
+
+    session: SessionRef
+    key: str
+    role: DocumentRole
+    status: DocumentStatus
+    title: str | None = None
+    filename: str | None = None
+    description: str | None = None
+    provider_status: str | None = None
+    media_type: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Bytes on their way: read once, by the one who asked for them."""
+
+    chunks: AsyncIterator[bytes]
+    media_type: str
+    filename: str | None = None
+    size_bytes: int | None = None
