@@ -26,8 +26,8 @@ from gateway.directory import Directory
 from gateway.signing import Signing, admit
 from gateway.store import Store
 from gateway.store.tokens import cipher
-from gateway.task import end
-from gateway.telemetry.log_once import Trouble
+from gateway.task import cancel_and_wait
+from gateway.telemetry.log_once import OutageLog
 from gateway.web import files
 from gateway.web.cors import Cors, CorsDoors
 from gateway.web.error_masking import Masking
@@ -123,15 +123,15 @@ async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Sign
     stack.push_async_callback(signing.close)
     await signing.open()
     sweeper = asyncio.create_task(_sweep(uploads, store, settings.events, clock), name="sweeper")
-    stack.push_async_callback(end, sweeper)
+    stack.push_async_callback(cancel_and_wait, sweeper)
     return signing
 
 
 async def _sweep(uploads: Uploads, store: Store, events: EventSettings, clock: Clock) -> None:
     """Removes what is past its time: staged files, and events."""
-    trouble = Trouble(_log, "what is past its time could not be removed")
+    outage = OutageLog(_log, "what is past its time could not be removed")
     while True:
-        with trouble.survived():
+        with outage.log_and_continue():
             await uploads.sweep()
             await store.events.trim(clock.now() - timedelta(seconds=events.keep), events.keep_count)
         await clock.sleep(_SWEEP_SECONDS)

@@ -1,21 +1,24 @@
-"""How a task ends that somebody owns."""
+"""Task cancellation: ends background tasks, and waits until they have ended."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-_PATIENCE = 1.0
+_RETRY_SECONDS = 1.0
 
 
-async def end(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancels tasks and waits until they have ended.
+async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancels tasks until all have ended; None and ended tasks are skipped.
 
-    One cancellation may not be enough: a database driver can make an error of its own of it, which a loop that goes on
-    after errors takes for one of those.
+    One cancellation may not be enough: a database driver can turn it into an error of its own, which a loop that survives
+    errors then survives.
     """
     pending = {task for task in tasks if task is not None and not task.done()}
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_PATIENCE)
+        _, pending = await asyncio.wait(pending, timeout=_RETRY_SECONDS)
+
+
+end = cancel_and_wait

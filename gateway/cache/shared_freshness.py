@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from gateway.cache.redis import FAILURES
 from gateway.store import Stored
-from gateway.task import end
+from gateway.task import cancel_and_wait
 from providers.clock import Clock
 from providers.model import SessionRef
 
@@ -44,7 +44,7 @@ class SharedFreshness:
 
     async def close(self) -> None:
         """Stops."""
-        await end(self._task)
+        await cancel_and_wait(self._task)
 
     def confirm(self, stored: Stored) -> None:
         """Queues that a state was seen at its provider. Never waits; where the queue is full, the oldest is dropped."""

@@ -1,6 +1,6 @@
-"""Says that the log has grown: to this gateway at once, to the others by Redis where there is one.
+"""Log notifier: wakes the readers of the event log, here at once, and at other gateways by Redis publish/subscribe.
 
-Nothing depends on its being heard. Whoever waits looks into the log by themselves after a while.
+Nothing depends on a notification arriving: a reader that gets none polls the log after a while.
 """
 
 from __future__ import annotations
@@ -12,70 +12,75 @@ from contextlib import suppress
 from redis.asyncio import Redis
 
 from gateway.cache.redis import FAILURES
-from gateway.task import end
+from gateway.task import cancel_and_wait
 from providers.clock import Clock
 
 _CHANNEL = "countersign:log"
-_PAUSE = 0.5
-_SAFETY = 8
+_RECONNECT_SECONDS = 0.5
+_SUBSCRIBED_FACTOR = 8
 _log = logging.getLogger("countersign.wake")
 
 
-class Wake:
-    """A bell. ``ring`` never waits; between two rings that nobody has heard yet there is no difference."""
+class LogNotifier:
+    """Notifications that the log has grown. ``notify`` never waits, and those that nobody has read yet are one."""
 
     def __init__(self, redis: Redis | None, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
-        self._heard = asyncio.Event()
-        self._rung = asyncio.Event()
-        self._listening = False
+        self._notified = asyncio.Event()
+        self._unpublished = asyncio.Event()
+        self._subscribed = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Begins to listen to the other gateways, and to be heard by them."""
+        """Subscribes to other gateways, and starts to publish to them."""
         if self._redis is not None:
             self._tasks = [
-                asyncio.create_task(self._listen(self._redis), name="listener to other gateways"),
-                asyncio.create_task(self._pass_on(self._redis), name="bell for other gateways"),
+                asyncio.create_task(self._subscribe(self._redis), name="subscriber to other gateways"),
+                asyncio.create_task(self._publish(self._redis), name="publisher to other gateways"),
             ]
 
     async def close(self) -> None:
-        """Ends."""
-        await end(*self._tasks)
+        """Ends both."""
+        await cancel_and_wait(*self._tasks)
 
-    def ring(self) -> None:
-        """The log has grown."""
-        self._heard.set()
-        self._rung.set()
+    def notify(self) -> None:
+        """Wakes everybody: the log has grown."""
+        self._notified.set()
+        self._unpublished.set()
+
+    ring = notify
 
     async def wait(self, seconds: float) -> None:
-        """Waits until somebody rings, but no longer than that; where Redis would tell us, up to eight times as long."""
+        """Waits for a notification, at most so long; up to eight times as long while Redis would bring those of others."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds * _SAFETY if self._listening else seconds):
-                await self._heard.wait()
-        self._heard.clear()
+            async with asyncio.timeout(seconds * _SUBSCRIBED_FACTOR if self._subscribed else seconds):
+                await self._notified.wait()
+        self._notified.clear()
 
-    async def _listen(self, redis: Redis) -> None:
+    async def _subscribe(self, redis: Redis) -> None:
         while True:
             try:
                 async with redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(_CHANNEL)
-                    self._listening = True
-                    self._heard.set()  # somebody may have rung while nobody listened
+                    self._subscribed = True
+                    self._notified.set()  # what was published before the subscription is lost
                     while True:
                         if await channel.get_message(timeout=1.0) is not None:
-                            self._heard.set()
+                            self._notified.set()
             except FAILURES as error:
-                if self._listening:
+                if self._subscribed:
                     _log.warning("Redis does not answer (%s): until it does, the log is polled", type(error).__name__)
             finally:
-                self._listening = False
-            await self._clock.sleep(_PAUSE)
+                self._subscribed = False
+            await self._clock.sleep(_RECONNECT_SECONDS)
 
-    async def _pass_on(self, redis: Redis) -> None:
+    async def _publish(self, redis: Redis) -> None:
         while True:
-            await self._rung.wait()
-            self._rung.clear()
+            await self._unpublished.wait()
+            self._unpublished.clear()
             with suppress(*FAILURES):
                 await redis.publish(_CHANNEL, b"")
+
+
+Wake = LogNotifier

@@ -21,8 +21,8 @@ from gateway.metrics.change import count
 from gateway.metrics.tally import Tally, sum_of
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE, MetricRow, begin_of
-from gateway.task import end
-from gateway.telemetry.log_once import Trouble
+from gateway.task import cancel_and_wait
+from gateway.telemetry.log_once import OutageLog
 from providers.change import Change
 from providers.clock import Clock
 from providers.http.metering import UNREADABLE, Meter
@@ -62,7 +62,7 @@ class Metrics:
 
     async def close(self) -> None:
         """Ends, and keeps what is left, for which it takes a bounded time."""
-        await end(self._task)
+        await cancel_and_wait(self._task)
         try:
             async with asyncio.timeout(_LAST_SECONDS):
                 await self.flush()
@@ -134,11 +134,11 @@ class Metrics:
             self._dirty.discard(key)
 
     async def _keep(self) -> None:
-        trouble = Trouble(_log, "figures could not be kept")
+        outage = OutageLog(_log, "figures could not be kept")
         while True:
             # By the machine's own time: how soon figures are kept is nothing that anybody sees.
             await asyncio.sleep(self._settings.flush)
-            with trouble.survived():
+            with outage.log_and_continue():
                 await self.flush()
                 if self._tidied_at is None or self._clock.now() - self._tidied_at >= _TIDYING:
                     await self.tidy()

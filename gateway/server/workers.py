@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config import Settings
-from gateway.task import end
+from gateway.task import cancel_and_wait
 
 _GRACE: Final = 8.0
 """Seconds that a worker has beside its drain to say farewell: more than it takes."""
@@ -64,7 +64,7 @@ async def _run(config: Path, settings: Settings) -> int:
         ]
         stopping = asyncio.create_task(told.wait())
         done, _ = await asyncio.wait((*keepers, stopping), return_when=asyncio.FIRST_COMPLETED)
-        await end(stopping)
+        await cancel_and_wait(stopping)
         # Cancelled once: each then waits until its worker has drained.
         for keeper in keepers:
             keeper.cancel()

@@ -1,4 +1,4 @@
-"""How long a provider in trouble is left alone."""
+"""Exponential backoff with full jitter: how long a provider in trouble is not polled."""
 
 from __future__ import annotations
 
@@ -10,44 +10,46 @@ from providers.errors import AuthorizationRequired, SigningError
 from providers.http.credentials import Credentials
 
 _FIRST_SECONDS = 1.0
-_LONGEST_SECONDS = 300.0
-_LONGEST_ASKED = 3600.0
+_MAX_SECONDS = 300.0
+_MAX_RETRY_AFTER = 3600.0
+_MAX_DOUBLINGS = 16
 
 
 class Backoff:
-    """Twice as long after each failure, with full jitter, or as long as the provider asks; nothing after a success.
+    """Doubles the wait after each failure, heeds ``Retry-After``, and resets after a success.
 
-    Credentials that are not accepted will hardly be in a minute, so that is asked rarely, unless others have come.
+    Refused credentials are hardly good a minute later: the wait is the longest at once, and ends as soon as there are others.
     """
 
-    def __init__(self, clock: Clock, credentials: Callable[[], Credentials], luck: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, clock: Clock, credentials: Callable[[], Credentials], jitter: Callable[[], float] = random.random
+    ) -> None:
         self._clock = clock
         self._credentials = credentials
-        self._luck = luck
+        self._jitter = jitter
         self._failures = 0
         self._until = 0.0
         self._refused: Credentials | None = None
 
-    def left(self) -> float:
-        """Seconds until the provider is asked again; 0 where it may be now."""
+    def remaining(self) -> float:
+        """Seconds until the provider may be called again; 0 where it may be now."""
         if self._refused is not None and self._credentials() != self._refused:
-            self.succeeded()
+            self.record_success()
         return max(0.0, self._until - self._clock.monotonic())
 
-    def failed(self, error: SigningError) -> None:
-        """The provider had trouble. Several failures at once are one."""
-        if self.left() > 0:
+    def record_failure(self, error: SigningError) -> None:
+        """Begins or extends the wait. Failures of concurrent calls count as one."""
+        if self.remaining() > 0:
             return
         if isinstance(error, AuthorizationRequired):
             self._refused = self._credentials()
-            wait = _LONGEST_SECONDS * (1 + self._luck()) / 2
+            wait = _MAX_SECONDS * (1 + self._jitter()) / 2
         else:
-            # The exponent is bounded, as a float's is.
-            wait = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2 ** min(self._failures, 16)) * self._luck()
+            wait = min(_MAX_SECONDS, _FIRST_SECONDS * 2 ** min(self._failures, _MAX_DOUBLINGS)) * self._jitter()
         self._failures += 1
-        asked = min(error.retry_after or 0.0, _LONGEST_ASKED)
-        self._until = self._clock.monotonic() + max(wait, asked)
+        retry_after = min(error.retry_after or 0.0, _MAX_RETRY_AFTER)
+        self._until = self._clock.monotonic() + max(wait, retry_after)
 
-    def succeeded(self) -> None:
-        """The provider answers."""
+    def record_success(self) -> None:
+        """Ends the wait: the provider answers."""
         self._failures, self._until, self._refused = 0, 0.0, None

@@ -1,4 +1,4 @@
-"""How many calls the watcher may make at a provider, and who comes first where they are short."""
+"""Call budget: a token bucket that bounds the poller's calls at a provider, with priorities where they are short."""
 
 from __future__ import annotations
 
@@ -9,68 +9,68 @@ from enum import IntEnum
 from providers.clock import Clock
 
 _BURST_SHARE = 0.25
-_SHORTEST_WAIT = 0.001
+_MIN_WAIT = 0.001
 
 
-class Rank(IntEnum):
-    """What a call is for, the most urgent first."""
+class Priority(IntEnum):
+    """Purpose of a call, the most urgent first."""
 
     FOLLOWED = 0
     LIST = 1
     REST = 2
 
 
-_RESERVED = {Rank.FOLLOWED: 0.0, Rank.LIST: 2.0, Rank.REST: 6.0}
-"""The calls that are left to those who are more urgent, at most half of a burst."""
+_RESERVED = {Priority.FOLLOWED: 0.0, Priority.LIST: 2.0, Priority.REST: 6.0}
+"""Calls that are left to those of a higher priority, at most half of a burst."""
 
 
-class Budget:
-    """So many calls in any minute. All that this gateway makes count, so that the watcher gives way to its users.
+class CallBudget:
+    """So many calls in any minute. All calls of this gateway count (``sent``), so that polling gives way to its users.
 
-    ``sent`` tells how many have gone out by now. Whatever else happens, each rank gets one call in ``patience`` seconds:
-    a provider that users keep busy is still watched. It begins empty, so that gateways that restart do not exceed it.
+    Each priority gets one call in ``max_wait`` seconds all the same: a provider that users keep busy is still polled. The
+    bucket begins empty, so that gateways that restart do not exceed it.
     """
 
-    def __init__(self, per_minute: int, sent: Callable[[], int], clock: Clock, patience: float) -> None:
+    def __init__(self, per_minute: int, sent: Callable[[], int], clock: Clock, max_wait: float) -> None:
         self._burst = max(1.0, per_minute * _BURST_SHARE)
         self._rate = per_minute * (1 - _BURST_SHARE) / 60
-        self._debt = -float(per_minute)
+        self._max_debt = -float(per_minute)
         self._sent = sent
         self._clock = clock
-        self._patience = patience
+        self._max_wait = max_wait
         self._counted = sent()
         self._at = clock.monotonic()
-        self._left = 0.0
-        self._under_way = 0
-        self._granted = dict.fromkeys(Rank, self._at)
+        self._tokens = 0.0
+        self._in_flight = 0
+        self._granted_at = dict.fromkeys(Priority, self._at)
 
-    def wait(self, rank: Rank) -> float:
-        """Seconds until a call may go out; 0 where it may now."""
-        self._settle()
-        needed = 1 + min(_RESERVED[rank], (self._burst - 1) * rank / 4) + self._under_way
-        if self._left >= needed:
+    def wait(self, priority: Priority) -> float:
+        """Seconds until a call may be made; 0 where it may be now."""
+        self._refill()
+        needed = 1 + min(_RESERVED[priority], (self._burst - 1) * priority / 4) + self._in_flight
+        if self._tokens >= needed:
             return 0
-        patience = self._granted[rank] + self._patience - self._at
-        return max(0.0, min((needed - self._left) / self._rate, patience))
+        max_wait = self._granted_at[priority] + self._max_wait - self._at
+        return max(0.0, min((needed - self._tokens) / self._rate, max_wait))
 
-    async def ready(self, rank: Rank) -> None:
-        """Waits until a call may go out."""
-        while (wait := self.wait(rank)) > 0:
-            await self._clock.sleep(max(wait, _SHORTEST_WAIT))
-        self._granted[rank] = self._at
+    async def acquire(self, priority: Priority) -> None:
+        """Waits until a call may be made."""
+        while (wait := self.wait(priority)) > 0:
+            await self._clock.sleep(max(wait, _MIN_WAIT))
+        self._granted_at[priority] = self._at
 
     @asynccontextmanager
-    async def look(self, rank: Rank) -> AsyncIterator[None]:
-        """Waits for a call, and holds it back from others until it is counted."""
-        await self.ready(rank)
-        self._under_way += 1
+    async def reserve(self, priority: Priority) -> AsyncIterator[None]:
+        """Waits for a call, and holds its token back from others until the call is counted as sent."""
+        await self.acquire(priority)
+        self._in_flight += 1
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
 
-    def _settle(self) -> None:
+    def _refill(self) -> None:
         now, sent = self._clock.monotonic(), self._sent()
-        grown = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._left = max(self._debt, grown - (sent - self._counted))
+        refilled = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._tokens = max(self._max_debt, refilled - (sent - self._counted))
         self._at, self._counted = now, sent

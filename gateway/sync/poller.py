@@ -1,4 +1,4 @@
-"""Looks after one provider: who is followed, its list or what no list shows, and once in a while all of it."""
+"""Poller of one provider: polls followed sessions, the list (or what no list shows), and sweeps the whole list once an hour."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ from datetime import datetime, timedelta
 from gateway.directory import Connected
 from gateway.store import Store, Sync
 from gateway.sync.backoff import Backoff
-from gateway.sync.budget import Budget, Rank
+from gateway.sync.budget import CallBudget, Priority
 from gateway.sync.list_rows import Fetch, Manner, concerns_one_session
 from gateway.sync.list_sync import Listing
-from gateway.sync.polling_interval import Cadence
-from gateway.sync.schedule import Schedule
+from gateway.sync.schedule import PollingInterval, Schedule
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError, expected_errors
 from providers.http.deadline import deadline
 from providers.model import ChangeSource, SessionRef
 
-_AT_ONCE = {Rank.FOLLOWED: 8, Rank.LIST: 4, Rank.REST: 4}
-_ROUND = 32
-_SWEEP_EVERY = timedelta(hours=1)
-_LOOK_SECONDS = 60.0
-_SHORTEST_PAUSE = 0.01
-_LONGEST_PAUSE = 60.0
-_PATIENCE_INTERVALS = 4
+_CONCURRENT_READS = {Priority.FOLLOWED: 8, Priority.LIST: 4, Priority.REST: 4}
+_BATCH = 32
+_SWEEP_INTERVAL = timedelta(hours=1)
+_READ_SECONDS = 60.0
+_MIN_PAUSE = 0.01
+_MAX_PAUSE = 60.0
+_MAX_WAIT_INTERVALS = 4
 _log = logging.getLogger("countersign.watcher")
 
 Turn = Callable[[], Awaitable[float]]
 
 
 class Poller:
-    """One provider, for as long as ``run`` runs. Each of its turns gives the seconds until the next one.
+    """Polls one provider for as long as ``run`` runs. Each turn gives the seconds until the next one.
 
     A signature store orders its list by when a record was made, and shows none without tags: the new version of an old
     record is found by the sweep, once an hour, and that of a record without tags only while it is followed.
@@ -52,137 +51,137 @@ class Poller:
         self._listing = listing
         self._fetch = fetch
         self._clock = clock
-        self._followed_seconds = Cadence.of(settings).followed
-        patience = _PATIENCE_INTERVALS * settings.poll_interval
-        self._budget = Budget(settings.poll_budget, lambda: http.requests_sent, clock, patience)
+        self._followed_seconds = PollingInterval.of(settings).followed
+        max_wait = _MAX_WAIT_INTERVALS * settings.poll_interval
+        self._budget = CallBudget(settings.poll_budget, lambda: http.requests_sent, clock, max_wait)
         self._backoff = Backoff(clock, lambda: provider.adapter.credentials)
-        self._news = asyncio.Event()
-        self._unexpected: set[type[Exception]] = set()
+        self._woken = asyncio.Event()
+        self._logged: set[type[Exception]] = set()
 
     def wake(self) -> None:
-        """Others are followed than before."""
-        self._news.set()
+        """Begins the next turn of the followed sessions: others are followed than before."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Takes turns until it is cancelled. Nothing that a turn raises ends it."""
-        lists = self._provider.can(Operation.LIST_SESSIONS)
+        has_list = self._provider.can(Operation.LIST_SESSIONS)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(self.look_at_followed, self._news), name=f"poll of {self._name}, followed")
-            tasks.create_task(self._repeat(self.look_at_list if lists else self.look_at_rest), name=f"poll of {self._name}")
-            if lists:
+            tasks.create_task(self._repeat(self.poll_followed, self._woken), name=f"poll of {self._name}, followed")
+            tasks.create_task(self._repeat(self.poll_list if has_list else self.poll_rest), name=f"poll of {self._name}")
+            if has_list:
                 tasks.create_task(self._repeat(self.sweep), name=f"sweep of {self._name}")
 
-    async def look_at_followed(self) -> float:
-        """Reads those that somebody follows and that are due."""
-        while (wait := self._backoff.left()) == 0:
-            if not (keys := await self._schedule.followed(self._name, _ROUND)):
+    async def poll_followed(self) -> float:
+        """Reads the followed sessions that are due."""
+        while (wait := self._backoff.remaining()) == 0:
+            if not (keys := await self._schedule.followed(self._name, _BATCH)):
                 next_at = await self._schedule.next_followed(self._name)
                 left = (next_at - self._clock.now()).total_seconds() if next_at else self._followed_seconds
                 return min(left, self._followed_seconds)
-            await self._read(keys, Rank.FOLLOWED)
+            await self._read(keys, Priority.FOLLOWED)
         return wait
 
-    async def look_at_list(self) -> float:
-        """Reads the list for what is new and what is due, and by itself what is due and was not on it."""
+    async def poll_list(self) -> float:
+        """Reads the list for what is new and what is due, and the due sessions that were not on it by themselves."""
         sync = await self._store.syncs.get(self._name)
-        if sync and sync.looked_at and (wait := self._until_next(sync)) > 0:
+        if sync and sync.looked_at and (wait := self._until_next_list(sync)) > 0:
             return wait
         next_at = self._schedule.soon(self._name)
-        manner = Manner(lambda: self._budget.ready(Rank.LIST), _AT_ONCE[Rank.LIST])
+        manner = Manner(lambda: self._budget.acquire(Priority.LIST), _CONCURRENT_READS[Priority.LIST])
         hidden = await self._listing.look(self._provider, manner)
-        self._backoff.succeeded()
-        await self._read(hidden, Rank.REST)
+        self._backoff.record_success()
+        await self._read(hidden, Priority.REST)
         return (next_at - self._clock.now()).total_seconds()
 
-    async def look_at_rest(self) -> float:
-        """Reads those that nobody follows and that are due, where there is no list."""
+    async def poll_rest(self) -> float:
+        """Reads the sessions without a follower that are due, where there is no list."""
         next_at = self._schedule.soon(self._name)
-        while (wait := self._backoff.left()) == 0:
+        while (wait := self._backoff.remaining()) == 0:
             begun = self._clock.now()
-            keys = await self._schedule.due(self._name, _ROUND)
-            await self._read(keys, Rank.REST)
-            if len(keys) < _ROUND and self._backoff.left() == 0:
+            keys = await self._schedule.due(self._name, _BATCH)
+            await self._read(keys, Priority.REST)
+            if len(keys) < _BATCH and self._backoff.remaining() == 0:
                 await self._store.syncs.looked(self._name, begun)
                 due_at = await self._schedule.next_due(self._name)
                 return ((min(next_at, due_at) if due_at else next_at) - self._clock.now()).total_seconds()
         return wait
 
     async def sweep(self) -> float:
-        """Reads the list from end to end where that is an hour ago, or news may have been missed since."""
+        """Reads the list from end to end, where the last sweep is an hour ago or changes may have been missed since."""
         sync = await self._store.syncs.get(self._name) or Sync()
         if sync.complete and sync.sweep is None and sync.swept_at is not None:
-            wait = (sync.swept_at + _SWEEP_EVERY - self._clock.now()).total_seconds()
+            wait = (sync.swept_at + _SWEEP_INTERVAL - self._clock.now()).total_seconds()
             if wait > 0:
                 return wait
-        manner = Manner(lambda: self._budget.ready(Rank.REST), _AT_ONCE[Rank.REST])
+        manner = Manner(lambda: self._budget.acquire(Priority.REST), _CONCURRENT_READS[Priority.REST])
         await self._listing.sweep(self._provider, manner)
-        self._backoff.succeeded()
-        return _SWEEP_EVERY.total_seconds()
+        self._backoff.record_success()
+        return _SWEEP_INTERVAL.total_seconds()
 
-    def _until_next(self, sync: Sync) -> float:
-        """Seconds until the list is due, where it was read lately, by this gateway or another."""
+    def _until_next_list(self, sync: Sync) -> float:
+        """Seconds until the list is due, where this gateway or another has read it lately."""
         now = self._clock.now()
         return ((sync.looked_at or now) - now + (self._schedule.soon(self._name) - now)).total_seconds()
 
-    async def _read(self, keys: Collection[str], rank: Rank) -> None:
-        """Reads sessions side by side. Where the provider has trouble, those that it was not asked for stay due."""
-        turn = asyncio.Semaphore(_AT_ONCE[rank])
+    async def _read(self, keys: Collection[str], priority: Priority) -> None:
+        """Reads sessions concurrently. Where the provider has trouble, those that were not asked for stay due."""
+        slots = asyncio.Semaphore(_CONCURRENT_READS[priority])
         begun: dict[str, datetime] = {}
 
         async def read(key: str) -> None:
-            async with turn, self._budget.look(rank):
-                if self._backoff.left() == 0:
+            async with slots, self._budget.reserve(priority):
+                if self._backoff.remaining() == 0:
                     begun[key] = self._clock.now()
-                    await self._look(key, rank)
+                    await self._read_one(key, priority)
 
         try:
             async with asyncio.TaskGroup() as tasks:
                 for key in keys:
                     tasks.create_task(read(key))
         finally:
-            await self._schedule.looked(self._name, begun)
+            await self._schedule.record_polls(self._name, begun)
 
-    async def _look(self, key: str, rank: Rank) -> None:
-        # One that does not answer must not keep the others that are followed waiting for all that it is tried.
-        patience = self._provider.settings.timeout if rank is Rank.FOLLOWED else _LOOK_SECONDS
+    async def _read_one(self, key: str, priority: Priority) -> None:
+        # One that does not answer must not keep the other followed sessions waiting through all of its retries.
+        timeout = self._provider.settings.timeout if priority is Priority.FOLLOWED else _READ_SECONDS
         try:
-            with deadline(self._clock, patience), suppress(NotFound):
+            with deadline(self._clock, timeout), suppress(NotFound):
                 await self._fetch(SessionRef(self._name, key), ChangeSource.POLL, {})
         except SigningError as error:
             if not concerns_one_session(error):
-                self._backoff.failed(error)
+                self._backoff.record_failure(error)
         else:
-            self._backoff.succeeded()
+            self._backoff.record_success()
 
-    async def _repeat(self, turn: Turn, news: asyncio.Event | None = None) -> None:
+    async def _repeat(self, turn: Turn, woken: asyncio.Event | None = None) -> None:
         while True:
-            wait = self._backoff.left()
+            wait = self._backoff.remaining()
             if wait == 0:
-                wait = await self._took(turn)
-            await self._pause(min(max(wait, _SHORTEST_PAUSE), _LONGEST_PAUSE), news)
+                wait = await self._take_turn(turn)
+            await self._pause(min(max(wait, _MIN_PAUSE), _MAX_PAUSE), woken)
 
-    async def _took(self, turn: Turn) -> float:
+    async def _take_turn(self, turn: Turn) -> float:
+        """Takes a turn; gives the seconds until the next, also where it fails. An unexpected error is logged once."""
         try:
-            wait = await turn()
+            return await turn()
         except Exception as error:
             if failures := expected_errors(error):
-                self._backoff.failed(failures[0])
-                return self._backoff.left()
-            if type(error) not in self._unexpected:
-                self._unexpected.add(type(error))
+                self._backoff.record_failure(failures[0])
+                return self._backoff.remaining()
+            if type(error) not in self._logged:
+                self._logged.add(type(error))
                 _log.exception("%s could not be watched; it is tried again, and this is said once", self._name)
             return self._provider.settings.poll_interval
-        return wait
 
-    async def _pause(self, seconds: float, news: asyncio.Event | None) -> None:
-        if news is None:
+    async def _pause(self, seconds: float, woken: asyncio.Event | None) -> None:
+        if woken is None:
             await self._clock.sleep(seconds)
             return
-        waits = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(news.wait())]
+        waits = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(woken.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waits:
                 each.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-        news.clear()
+        woken.clear()

@@ -1,85 +1,133 @@
-"""When each session is looked at again: the cadence of its provider, kept in the store for all gateways."""
+"""Adaptive polling: when each session is due again, kept in the store for all gateways."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.directory import Directory
 from gateway.store import Store
 from gateway.store.session_state.polls import Course, Times
-from gateway.sync.polling_interval import Cadence
 from providers.clock import Clock
 from providers.model import SessionRef
+from providers.settings import ProviderSettings
+
+_MIN_JITTER_SHARE = 0.8
+_FOLLOWED_SHARE = 0.9
+_UNCHANGED_SHARE = 0.1
+_MAX_INTERVALS = 20
+_AFTER_DUE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PollingInterval:
+    """Seconds between two polls: ``interval`` of a session that has changed lately, ``followed`` of one with a follower.
+
+    A session that has not changed for long is polled after a tenth of that time, at most twenty intervals. Both are upper
+    bounds: ``jitter``, from 0 to 1, only ever shortens them, by up to a fifth, so that polls do not come all at once. A
+    follower hears of a change within its interval, so a tenth of that is left for the poll itself.
+    """
+
+    interval: float
+    followed: float
+
+    @classmethod
+    def of(cls, settings: ProviderSettings) -> PollingInterval:
+        """As a provider is configured. No follower waits longer than the others."""
+        return cls(settings.poll_interval, min(settings.poll_interval_watched, settings.poll_interval))
+
+    def after_change(self, now: datetime, jitter: float) -> datetime:
+        """When to poll after a change, and when to read a list again."""
+        return now + _jittered(self.interval, jitter)
+
+    def next_followed_at(self, now: datetime, jitter: float) -> datetime:
+        """When to poll a session with a follower."""
+        return now + _jittered(self.followed * _FOLLOWED_SHARE, jitter)
+
+    def next_at(self, now: datetime, changed_at: datetime, due_at: datetime | None, jitter: float) -> datetime:
+        """When to poll a session without: also right after its due date, which counts as a change."""
+        if due_at is not None and changed_at < due_at <= now:
+            changed_at = due_at
+        unchanged = (now - changed_at).total_seconds() * _UNCHANGED_SHARE
+        regular = now + _jittered(min(max(unchanged, self.interval), self.interval * _MAX_INTERVALS), jitter)
+        return regular if due_at is None or due_at <= now else min(regular, due_at + _AFTER_DUE)
+
+
+def _jittered(seconds: float, jitter: float) -> timedelta:
+    return timedelta(seconds=seconds * (_MIN_JITTER_SHARE + (1 - _MIN_JITTER_SHARE) * jitter))
 
 
 class Schedule:
-    """What is due. ``luck`` spreads what would otherwise come all at once."""
+    """Reads and writes the due times of sessions. ``jitter`` spreads polls that would otherwise come all at once."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock, luck: Callable[[], float] = random.random) -> None:
+    def __init__(self, store: Store, directory: Directory, clock: Clock, jitter: Callable[[], float] = random.random) -> None:
         self._polls = store.polls
         self._directory = directory
         self._clock = clock
-        self._luck = luck
+        self._jitter = jitter
 
     def soon(self, provider: str) -> datetime:
-        """When to look after a change, or at the list again."""
-        return self._cadence(provider).soon(self._clock.now(), self._luck())
+        """When to poll after a change, and when to read the list again."""
+        return self._interval(provider).after_change(self._clock.now(), self._jitter())
 
     async def followed(self, provider: str, limit: int) -> list[str]:
-        """Sessions that somebody follows and that are due, most overdue first."""
+        """Sessions with a follower that are due, the most overdue first."""
         return await self._polls.followed(provider, self._clock.now(), limit)
 
     async def due(self, provider: str, limit: int) -> list[str]:
-        """Sessions that nobody follows and that are due, most overdue first."""
+        """Sessions without a follower that are due, the most overdue first."""
         return await self._polls.due(provider, self._clock.now(), limit)
 
     async def due_rows(self, provider: str, limit: int) -> Mapping[str, str]:
-        """The same as rows of the provider's list, and the session each belongs to."""
+        """The same as rows of the provider's list, and the session that each row belongs to."""
         return await self._polls.due_rows(provider, self._clock.now(), limit)
 
     async def awaiting(self, provider: str, limit: int) -> list[str]:
-        """Sessions that are due and whose results are still being made, which no list need show."""
+        """Due sessions whose results are still being made, which no list need show."""
         return await self._polls.awaiting(provider, self._clock.now(), limit)
 
     async def next_followed(self, provider: str) -> datetime | None:
-        """When the next of those that somebody follows is due."""
+        """When the next session with a follower is due."""
         return await self._polls.next_followed(provider, self._clock.now())
 
     async def next_due(self, provider: str) -> datetime | None:
-        """When the next of those that nobody follows is due."""
+        """When the next session without a follower is due."""
         return await self._polls.next_due(provider, self._clock.now())
 
-    async def looked(self, provider: str, at: Mapping[str, datetime]) -> None:
-        """Sessions, by their keys, have been looked at, each at its time: each is due again after as long as it takes."""
+    async def record_polls(self, provider: str, at: Mapping[str, datetime]) -> None:
+        """Reschedules sessions that were polled, by their keys, each at its time."""
         if at:
             now = self._clock.now()
             await self._polls.reschedule(provider, at, now, lambda course: self._times(provider, course, at[course.key]))
 
-    async def listed(self, provider: str, rows: Collection[str]) -> None:
-        """Rows of the provider's list have been looked at. What was due only later than half of its time stays as it is."""
+    async def record_rows(self, provider: str, rows: Collection[str]) -> None:
+        """Reschedules sessions whose rows of the list were read, but for those that are due after half of their interval."""
         now = self._clock.now()
 
-        def plan(course: Course) -> Times | None:
+        def reschedule(course: Course) -> Times | None:
             times = self._times(provider, course, now)
             near = times.alone is None or course.poll_at is None or course.poll_at <= now + (times.alone - now) / 2
             return times if near else None
 
         if keys := await self._polls.of_rows(provider, rows):
-            await self._polls.reschedule(provider, keys, now, plan)
+            await self._polls.reschedule(provider, keys, now, reschedule)
 
-    async def follow(self, refs: Iterable[SessionRef], lasting: timedelta) -> set[SessionRef]:
-        """Somebody follows sessions for a while from now; gives those that are known."""
-        now, known = self._clock.now(), [ref for ref in refs if ref.provider in self._directory]
-        names = {ref.provider for ref in known}
-        soon = {name: self._cadence(name).followed_at(now, self._luck()) for name in names}
-        return await self._polls.follow(known, now + lasting, soon)
+    looked = record_polls
+    listed = record_rows
+
+    async def follow(self, refs: Iterable[SessionRef], lease: timedelta) -> set[SessionRef]:
+        """Registers followers of sessions for so long; gives the sessions that the store knows."""
+        now, configured = self._clock.now(), [ref for ref in refs if ref.provider in self._directory]
+        names = {ref.provider for ref in configured}
+        due = {name: self._interval(name).next_followed_at(now, self._jitter()) for name in names}
+        return await self._polls.follow(configured, now + lease, due)
 
     def _times(self, provider: str, course: Course, now: datetime) -> Times:
-        cadence = self._cadence(provider)
-        alone = cadence.next_at(now, course.changed_at, course.due_at, self._luck())
-        return Times(None if course.settled else alone, cadence.followed_at(now, self._luck()))
+        interval = self._interval(provider)
+        alone = interval.next_at(now, course.changed_at, course.due_at, self._jitter())
+        return Times(None if course.settled else alone, interval.next_followed_at(now, self._jitter()))
 
-    def _cadence(self, provider: str) -> Cadence:
-        return Cadence.of(self._directory.get(provider).settings)
+    def _interval(self, provider: str) -> PollingInterval:
+        return PollingInterval.of(self._directory.get(provider).settings)

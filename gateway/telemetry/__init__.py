@@ -1,1 +1,1 @@
-"""Telemetry: logging, outage logs, provider health, and the lifetime of background tasks."""
+"""Telemetry: logging, outage logs, and the health of providers."""

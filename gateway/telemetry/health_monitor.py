@@ -1,4 +1,4 @@
-"""Watches how providers are: their health, circuits and credentials. Keeps watch only while somebody wants to know."""
+"""Health monitor: streams each change of a provider's health, circuit or credentials. Runs only while somebody subscribes."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from contextlib import ExitStack
 from typing import Final
 
 from gateway.directory import Connected, Directory
-from gateway.task import end
+from gateway.task import cancel_and_wait
 from providers.clock import Clock
 from providers.http.circuit_breaker import CircuitState
 from providers.http.credentials import CredentialState
 from providers.http.health import HealthState
 
-_LONGEST: Final = 60.0
+_MAX_WAIT_SECONDS: Final = 60.0
 
-_Standing = tuple[HealthState, CircuitState, CredentialState]
+_Status = tuple[HealthState, CircuitState, CredentialState]
 
 
-class _Watcher:
-    """Somebody who wants to know; holds no more than the names of what changed since they last looked."""
+class _Subscriber:
+    """A conflating buffer: the names of providers that have changed since they were last read, each once."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = frozenset(names)
         self.changed = dict.fromkeys(names)
-        self.woken = asyncio.Event()
+        self.has_changes = asyncio.Event()
 
-    def tell(self, name: str) -> None:
+    def notify(self, name: str) -> None:
         if name in self.names:
             self.changed[name] = None
-            self.woken.set()
+            self.has_changes.set()
 
 
-class Vigil:
-    """Tells everybody who watches when the state of a provider changes, also where it does so by time alone."""
+class HealthMonitor:
+    """Notifies subscribers when the status of a provider changes, also where it does so by time alone."""
 
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
-        self._watchers: set[_Watcher] = set()
-        self._stirred = asyncio.Event()
+        self._subscribers: set[_Subscriber] = set()
+        self._reported = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def watch(self, names: Sequence[str] | None = None, path: Sequence[str] = ()) -> AsyncIterator[Connected]:
-        """Each of the providers as it is now, then again at every change; who looks seldom sees the newest state.
+        """Each of the providers as it is now, then again at every change; a slow reader sees the newest status (conflation).
 
         Raises ``NotFound``, with ``path`` as the input it is about.
         """
@@ -52,62 +52,62 @@ class Vigil:
         return self._watch([each.name for each in watched])
 
     async def close(self) -> None:
-        """Ends the watch."""
+        """Stops the monitor."""
         task, self._task = self._task, None
-        await end(task)
+        await cancel_and_wait(task)
 
     async def _watch(self, names: Sequence[str]) -> AsyncIterator[Connected]:
-        watcher = _Watcher(names)
-        self._watchers.add(watcher)
-        shown: dict[str, _Standing] = {}
+        subscriber = _Subscriber(names)
+        self._subscribers.add(subscriber)
+        shown: dict[str, _Status] = {}
         if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="vigil over providers")
+            self._task = asyncio.create_task(self._monitor(), name="health monitor")
         try:
             while True:
-                watcher.woken.clear()
-                while watcher.changed:
-                    name = next(iter(watcher.changed))
-                    del watcher.changed[name]
+                subscriber.has_changes.clear()
+                while subscriber.changed:
+                    name = next(iter(subscriber.changed))
+                    del subscriber.changed[name]
                     provider = self._directory.get(name)
-                    # What changed and changed back before anybody looked is no news.
-                    if (now := _standing(provider)) != shown.get(name):
-                        shown[name] = now
+                    # A status that changed and changed back before it was read is not shown again.
+                    if (status := _status(provider)) != shown.get(name):
+                        shown[name] = status
                         yield provider
-                await watcher.woken.wait()
+                await subscriber.has_changes.wait()
         finally:
-            self._watchers.discard(watcher)
-            if not self._watchers:
+            self._subscribers.discard(subscriber)
+            if not self._subscribers:
                 await self.close()
 
-    async def _keep(self) -> None:
-        with ExitStack() as hearing:
+    async def _monitor(self) -> None:
+        with ExitStack() as listeners:
             for each in self._directory:
-                hearing.enter_context(each.adapter.subscribe_health(self._stirred.set))
-            known = {each.name: _standing(each) for each in self._directory}
+                listeners.enter_context(each.adapter.subscribe_health(self._reported.set))
+            last = {each.name: _status(each) for each in self._directory}
             while True:
-                await self._rest()
+                await self._wait_for_change()
                 for each in self._directory:
-                    now = _standing(each)
-                    if now != known[each.name]:
-                        known[each.name] = now
-                        for watcher in self._watchers:
-                            watcher.tell(each.name)
+                    status = _status(each)
+                    if status != last[each.name]:
+                        last[each.name] = status
+                        for subscriber in self._subscribers:
+                            subscriber.notify(each.name)
 
-    async def _rest(self) -> None:
-        """Until something stirs, or is due to change by itself."""
-        stirred = asyncio.create_task(self._stirred.wait())
-        due = asyncio.create_task(self._clock.sleep(min(self._dues())))
+    async def _wait_for_change(self) -> None:
+        """Waits until an adapter reports a change, or one is due by time."""
+        reported = asyncio.create_task(self._reported.wait())
+        due = asyncio.create_task(self._clock.sleep(min(self._timeouts())))
         try:
-            await asyncio.wait((stirred, due), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((reported, due), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (stirred, due):
+            for task in (reported, due):
                 task.cancel()
-            await asyncio.gather(stirred, due, return_exceptions=True)
-        self._stirred.clear()
+            await asyncio.gather(reported, due, return_exceptions=True)
+        self._reported.clear()
 
-    def _dues(self) -> Iterator[float]:
-        """Seconds until a circuit lets a call try, or a token ends; a machine's clock may be set in the meantime."""
-        yield _LONGEST
+    def _timeouts(self) -> Iterator[float]:
+        """Seconds until a circuit half-opens or a token expires, and a bound, as the machine's clock may be set meanwhile."""
+        yield _MAX_WAIT_SECONDS
         for each in self._directory:
             if (wait := each.adapter.health.wait) > 0:
                 yield wait
@@ -116,6 +116,9 @@ class Vigil:
                 yield left
 
 
-def _standing(provider: Connected) -> _Standing:
+def _status(provider: Connected) -> _Status:
     health = provider.adapter.health
     return health.state, health.circuit, provider.adapter.credentials.state
+
+
+Vigil = HealthMonitor

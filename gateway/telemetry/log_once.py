@@ -1,4 +1,4 @@
-"""Trouble that passes: a loop that goes on says once that something fails, and once that it works again."""
+"""Outage log: logs a background loop's first failure and its recovery, not every retry between."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Trouble:
-    """What may fail again and again while a database, say, is away. ``what`` reads on from the logger's name."""
+class OutageLog:
+    """State of one outage, such as a database that is away. ``message`` completes a sentence after the logger's name."""
 
-    def __init__(self, log: logging.Logger, what: str) -> None:
+    def __init__(self, log: logging.Logger, message: str) -> None:
         self._log = log
-        self._what = what
-        self._lasts = False
+        self._message = message
+        self._failing = False
 
     @contextmanager
-    def survived(self) -> Iterator[None]:
-        """Goes on behind what fails within."""
+    def log_and_continue(self) -> Iterator[None]:
+        """Suppresses any ``Exception`` of the block; the first one is logged, and so is the first success after it."""
         try:
             yield
         except Exception:
-            if not self._lasts:
-                self._log.exception("%s; it is tried again, and this is said once", self._what)
-            self._lasts = True
+            if not self._failing:
+                self._log.exception("%s; it is tried again, and this is said once", self._message)
+            self._failing = True
         else:
-            if self._lasts:
-                self._log.warning("that is over: %s", self._what)
-            self._lasts = False
+            if self._failing:
+                self._log.warning("that is over: %s", self._message)
+            self._failing = False
+
+    survived = log_and_continue
+
+
+Trouble = OutageLog

@@ -1,10 +1,13 @@
-"""What is logged, and how. Libraries of HTTP log addresses, which may hold tokens: they are silenced."""
+"""Logging set-up: one line an event on standard error, bounded records, and silent HTTP libraries.
+
+Those log addresses, which may hold tokens.
+"""
 
 from __future__ import annotations
 
 import logging
 
-_TOO_TALKATIVE = (
+_SILENCED = (
     "httpx",
     "httpcore",
     "aiocache",
@@ -16,26 +19,25 @@ _TOO_TALKATIVE = (
     "asyncio",
     "uvicorn.error",
 )
-
-
-_LONGEST = 16_000
+_MAX_CHARACTERS = 16_000
 
 
 class BoundedFormatter(logging.Formatter):
-    """Cuts a record that is too long in its middle: drivers of databases repeat all parameters of a statement."""
+    """Cuts a long record in its middle: database drivers repeat all parameters of a statement."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, both its ends where it is too long."""
+        """Formats the record, and keeps both ends of one that is too long."""
         text = super().format(record)
-        if len(text) <= _LONGEST:
+        if len(text) <= _MAX_CHARACTERS:
             return text
-        return f"{text[: _LONGEST // 2]} … {len(text) - _LONGEST:,} characters … {text[-_LONGEST // 2 :]}"
+        half = _MAX_CHARACTERS // 2
+        return f"{text[:half]} … {len(text) - _MAX_CHARACTERS:,} characters … {text[-half:]}"
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Logs to standard error, one line an event."""
+    """Configures the root logger, and silences the libraries below warnings."""
     handler = logging.StreamHandler()
     handler.setFormatter(BoundedFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
-    for name in _TOO_TALKATIVE:
+    for name in _SILENCED:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from gateway.task import end
+from gateway.task import cancel_and_wait
 
 _BATCH = 200
 
@@ -43,7 +43,7 @@ class Connections:
     async def close(self) -> None:
         """Dismisses everybody, all at once; nobody is let in afterwards. Does nothing the second time."""
         self.closing = True
-        await end(self._task)
+        await cancel_and_wait(self._task)
         await asyncio.gather(*(each.dismiss() for each in self._live), return_exceptions=True)
 
     @contextmanager

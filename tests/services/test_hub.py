@@ -19,7 +19,7 @@ from gateway.cache.session_cache import SessionCache
 from gateway.config import EventSettings, FreshnessSettings
 from gateway.events import hub as module
 from gateway.events.hub import Hub
-from gateway.events.notifier import Wake
+from gateway.events.notifier import LogNotifier
 from gateway.store import ALL, Event, EventCursor, EventFilter, State, Store, Stored, parse_event_cursor
 from providers.change import Change, ChangeType
 from providers.clock import Clock
@@ -37,7 +37,7 @@ class Desk:
 
     store: Store
     cache: SessionCache
-    wake: Wake
+    notifier: LogNotifier
     hub: Hub
 
     async def append(self, key: str, *changes: Change) -> None:
@@ -45,7 +45,7 @@ class Desk:
         stored = await self.store.sessions.stored(session(key).ref)
         state = State(seen_at=START, replaces=stored.version if stored else None, changes=changes)
         assert await self.store.sessions.save(session(key), state)
-        self.wake.ring()
+        self.notifier.notify()
 
     async def cursor(self, seq: int) -> EventCursor:
         """The cursor of an event, as clients get it."""
@@ -75,13 +75,13 @@ async def desk(url: str, redis: str | None = None, poll: float = 60.0) -> AsyncI
         client = connect(SecretStr(redis) if redis else None)
         if client is not None:
             stack.push_async_callback(client.aclose)
-        wake = Wake(client, Clock())
-        await wake.open()
-        stack.push_async_callback(wake.close)
-        hub = Hub(store.events, cache, wake, EventSettings(poll=poll), Clock())
+        notifier = LogNotifier(client, Clock())
+        await notifier.open()
+        stack.push_async_callback(notifier.close)
+        hub = Hub(store.events, cache, notifier, EventSettings(poll=poll), Clock())
         await hub.open()
         stack.push_async_callback(hub.close)
-        yield Desk(store, cache, wake, hub)
+        yield Desk(store, cache, notifier, hub)
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ async def test_what_retention_took_from_this_gateway_does_not_end_who_is_past_it
         await mine.store.events.trim(START - timedelta(days=1), most=10)
         async with aclosing(behind.hub.follow(after=last_removed)) as late:
             next_one = await began(late)
-            behind.wake.ring()
+            behind.notifier.notify()
             assert (await next_one).seq == 11
             assert await take(late, 9) == list(range(12, 21))
         with pytest.raises(CursorExpired):
@@ -162,11 +162,11 @@ async def test_what_retention_took_from_this_gateway_does_not_end_who_is_past_it
 
 
 async def test_a_follower_that_rests_for_long_reads_on_from_the_log(mine: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert module._RECENT == 2_048
+    assert module._MAX_RECENT == 2_048
     async with aclosing(mine.hub.follow()) as events:
         first = await began(events)
         total = 0
-        while total < module._RECENT + 500:
+        while total < module._MAX_RECENT + 500:
             await mine.append(f"s{total}", *[CREATED] * 100)
             total += 100
         assert (await first).seq == 1
@@ -177,7 +177,7 @@ async def test_one_that_was_left_behind_by_retention_is_told_so(mine: Desk) -> N
     async with aclosing(mine.hub.follow()) as events:
         first = await began(events)
         total = 0
-        while total < module._RECENT + 500:
+        while total < module._MAX_RECENT + 500:
             await mine.append(f"s{total}", *[CREATED] * 100)
             total += 100
         await first

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lookout import Leap
 
 from gateway.sync.backoff import Backoff
-from gateway.sync.budget import Budget, Rank
+from gateway.sync.budget import CallBudget, Priority
 from providers.errors import AuthorizationRequired, Busy, Unavailable
 from providers.http.credentials import Credentials, CredentialState
 
@@ -23,10 +23,10 @@ class Meter:
         self.clock = Leap()
         self.calls: list[float] = []
         self.others = 0
-        self.budget = Budget(per_minute, lambda: len(self.calls) + self.others, self.clock, patience)
+        self.budget = CallBudget(per_minute, lambda: len(self.calls) + self.others, self.clock, patience)
 
-    async def call(self, rank: Rank) -> None:
-        async with self.budget.look(rank):
+    async def call(self, priority: Priority) -> None:
+        async with self.budget.reserve(priority):
             self.calls.append(self.clock.at)
 
     def busiest_minute(self) -> int:
@@ -36,29 +36,29 @@ class Meter:
 @settings(max_examples=40, deadline=None)
 @given(
     per_minute=st.integers(1, 300),
-    pauses=st.lists(st.tuples(st.floats(0, 90), st.sampled_from(Rank), st.integers(1, 40)), max_size=20),
+    pauses=st.lists(st.tuples(st.floats(0, 90), st.sampled_from(Priority), st.integers(1, 40)), max_size=20),
 )
-async def test_no_minute_has_more_calls_than_are_allowed(per_minute: int, pauses: list[tuple[float, Rank, int]]) -> None:
+async def test_no_minute_has_more_calls_than_are_allowed(per_minute: int, pauses: list[tuple[float, Priority, int]]) -> None:
     meter = Meter(per_minute)
-    for pause, rank, calls in pauses:
+    for pause, priority, calls in pauses:
         meter.clock.at += pause
         for _ in range(calls):
-            await meter.call(rank)
+            await meter.call(priority)
     assert meter.busiest_minute() <= max(per_minute, 1) + 1
 
 
 async def test_nearly_all_that_is_allowed_is_used_where_it_is_needed() -> None:
     meter = Meter(240)
     while meter.clock.at < 600:
-        await meter.call(Rank.FOLLOWED)
+        await meter.call(Priority.FOLLOWED)
     assert 0.7 * 240 * 10 < len(meter.calls) <= 240 * 10
 
 
 async def test_the_more_urgent_come_first_when_calls_are_short() -> None:
     meter = Meter(60)
     for _ in range(5):
-        await meter.call(Rank.FOLLOWED)
-    waits = [meter.budget.wait(rank) for rank in Rank]
+        await meter.call(Priority.FOLLOWED)
+    waits = [meter.budget.wait(priority) for priority in Priority]
     assert waits == sorted(waits)
     assert waits[0] < waits[1] < waits[2]
 
@@ -68,38 +68,38 @@ async def test_what_users_call_counts_but_the_watcher_is_never_silenced() -> Non
     while meter.clock.at < 600:
         meter.others += 10
         meter.clock.at += 1
-        for rank in Rank:
-            if meter.budget.wait(rank) == 0:
-                await meter.call(rank)
-    assert len(meter.calls) == len(Rank) * 5
+        for priority in Priority:
+            if meter.budget.wait(priority) == 0:
+                await meter.call(priority)
+    assert len(meter.calls) == len(Priority) * 5
 
 
 async def test_a_failing_provider_is_asked_ever_more_seldom_and_at_once_after_a_success() -> None:
     clock = Leap()
-    backoff = Backoff(clock, lambda: UP, luck=lambda: 1.0)
+    backoff = Backoff(clock, lambda: UP, jitter=lambda: 1.0)
     waits = []
     for _ in range(12):
-        backoff.failed(Unavailable("no"))
-        backoff.failed(Unavailable("no"))  # at the same time
-        waits.append(backoff.left())
-        clock.at += backoff.left()
+        backoff.record_failure(Unavailable("no"))
+        backoff.record_failure(Unavailable("no"))  # at the same time
+        waits.append(backoff.remaining())
+        clock.at += backoff.remaining()
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
-    backoff.failed(Unavailable("no"))
-    backoff.succeeded()
-    assert backoff.left() == 0
+    backoff.record_failure(Unavailable("no"))
+    backoff.record_success()
+    assert backoff.remaining() == 0
 
 
-@given(luck=st.floats(0, 1), asked=st.floats(0, 3000))
-def test_a_provider_is_left_alone_for_as_long_as_it_asks(luck: float, asked: float) -> None:
-    backoff = Backoff(Leap(), lambda: UP, luck=lambda: luck)
-    backoff.failed(Busy("later", retry_after=asked))
-    assert backoff.left() >= asked
+@given(jitter=st.floats(0, 1), asked=st.floats(0, 3000))
+def test_a_provider_is_left_alone_for_as_long_as_it_asks(jitter: float, asked: float) -> None:
+    backoff = Backoff(Leap(), lambda: UP, jitter=lambda: jitter)
+    backoff.record_failure(Busy("later", retry_after=asked))
+    assert backoff.remaining() >= asked
 
 
 def test_refused_credentials_are_tried_rarely_until_there_are_others() -> None:
     clock, now = Leap(), [Credentials(CredentialState.REFUSED)]
-    backoff = Backoff(clock, lambda: now[0], luck=lambda: 0.0)
-    backoff.failed(AuthorizationRequired("no"))
-    assert backoff.left() >= 150
+    backoff = Backoff(clock, lambda: now[0], jitter=lambda: 0.0)
+    backoff.record_failure(AuthorizationRequired("no"))
+    assert backoff.remaining() >= 150
     now[0] = UP
-    assert backoff.left() == pytest.approx(0)
+    assert backoff.remaining() == pytest.approx(0)

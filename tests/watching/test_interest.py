@@ -25,7 +25,7 @@ async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_bac
             interest = Interest(out.signing._hub, out.signing._schedule, out.clock, lambda: None)
             waits = []
             for _ in range(40):
-                wait = await interest.write()
+                wait = await interest.register()
                 waits.append(wait)
                 out.clock.at += wait
             assert waits[:3] == [1.0, 2.0, 4.0]
@@ -41,10 +41,10 @@ async def test_a_session_that_comes_into_being_is_followed_soon(tmp_path: Path, 
             waiting = asyncio.create_task(anext(events))
             await asyncio.sleep(0)
             interest = Interest(out.signing._hub, out.signing._schedule, out.clock, lambda: None)
-            assert await interest.write() == 1.0
+            assert await interest.register() == 1.0
             await out.signing.session(unseen.ref)
             out.clock.at += 1.0
-            assert await interest.write() > 5.0
+            assert await interest.register() > 5.0
             assert await out.signing._schedule.next_followed("seal") is not None
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)

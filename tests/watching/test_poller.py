@@ -30,7 +30,7 @@ async def test_a_followed_session_is_looked_at_more_often_than_others(tmp_path: 
         poller, before = out.poller("seal"), out.count("seal")
         for _ in range(12):
             await out.follow(followed)
-            await through(out.clock, 10, poller.look_at_followed, poller.look_at_rest)
+            await through(out.clock, 10, poller.poll_followed, poller.poll_rest)
         looks = [out.reads("seal", each, before) for each in (followed, other)]
         assert 60 <= looks[0] <= 90, "every two seconds at the latest, for two minutes"
         assert 4 <= looks[1] <= 6, "every half minute at the latest"
@@ -42,10 +42,10 @@ async def test_a_change_that_others_have_told_of_does_not_make_a_followed_sessio
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         session, poller = await out.make("seal"), out.poller("seal")
         await out.follow(session)
-        await through(out.clock, 5, poller.look_at_followed)
+        await through(out.clock, 5, poller.poll_followed)
         await out.signing.observe(replace(session, title="Another"), ChangeSource.MUTATION)
         before = out.count("seal")
-        await through(out.clock, 2, poller.look_at_followed)
+        await through(out.clock, 2, poller.poll_followed)
         assert out.reads("seal", session, before) >= 1
 
 
@@ -53,9 +53,9 @@ async def test_whom_nobody_follows_any_more_is_looked_at_as_others_are(tmp_path:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         session, poller = await out.make("seal"), out.poller("seal")
         await out.follow(session)
-        await through(out.clock, 40, poller.look_at_followed, poller.look_at_rest)
+        await through(out.clock, 40, poller.poll_followed, poller.poll_rest)
         before = out.count("seal")
-        await through(out.clock, 60, poller.look_at_followed, poller.look_at_rest)
+        await through(out.clock, 60, poller.poll_followed, poller.poll_rest)
         assert 1 <= out.reads("seal", session, before) <= 3
 
 
@@ -64,11 +64,11 @@ async def test_what_is_settled_is_not_looked_at(tmp_path: Path, authority: Certi
         session, poller = await out.make("seal"), out.poller("seal")
         await out.happen(session)
         await out.follow(session)
-        await through(out.clock, 35, poller.look_at_followed, poller.look_at_rest)
+        await through(out.clock, 35, poller.poll_followed, poller.poll_rest)
         assert (await out.known(session.ref)).settled
         before = out.count("seal")
         await out.follow(session)
-        await through(out.clock, HOUR, poller.look_at_followed, poller.look_at_rest)
+        await through(out.clock, HOUR, poller.poll_followed, poller.poll_rest)
         assert out.calls("seal", before) == []
 
 
@@ -78,7 +78,7 @@ async def test_a_quiet_session_is_looked_at_ever_more_seldom(tmp_path: Path, aut
         looks = []
         for _ in range(3):
             before = out.count("seal")
-            await through(out.clock, HOUR, poller.look_at_rest)
+            await through(out.clock, HOUR, poller.poll_rest)
             looks.append(out.reads("seal", session, before))
         assert looks[0] > looks[1] >= looks[2]
         assert 6 <= looks[2] <= 8, "every ten minutes at the latest"
@@ -91,11 +91,11 @@ async def test_where_there_is_a_list_nobody_is_read_by_themselves_but_who_is_fol
     async with lookout(tmp_path, authority, kind, poll_budget=PLENTY) as out:
         followed, other = await out.make(kind), await out.make(kind)
         poller = out.poller(kind)
-        await through(out.clock, MINUTE, poller.look_at_list)
+        await through(out.clock, MINUTE, poller.poll_list)
         before = out.count(kind)
         for _ in range(6):
             await out.follow(followed)
-            await through(out.clock, 10, poller.look_at_followed, poller.look_at_list)
+            await through(out.clock, 10, poller.poll_followed, poller.poll_list)
         key = {"signicat": lambda each: each.parts[0], "persist": lambda each: "document"}.get(kind, lambda each: each.key)
         alone = [path for path in out.calls(kind, before) if key(other) in path]
         lists = [
@@ -116,7 +116,7 @@ async def test_what_happened_while_the_gateway_was_down_is_found(
         new = await out.make(kind, known=False)
         await pass_(out.clock, HOUR)
         poller = out.poller(kind)
-        turn = poller.look_at_rest if kind == "seal" else poller.look_at_list
+        turn = poller.poll_rest if kind == "seal" else poller.poll_list
         await through(out.clock, MINUTE, turn, *([] if kind == "seal" else [poller.sweep]))
         events = [event async for event in _events(out, session)]
         assert events, "the change is told"
@@ -137,13 +137,13 @@ async def test_after_a_restart_not_everything_is_looked_at_at_once(tmp_path: Pat
         sessions = [await out.make("seal") for _ in range(30)]
         await pass_(out.clock, HOUR)
         poller, before, begun = out.poller("seal"), out.count("seal"), out.clock.monotonic()
-        await through(out.clock, 10, poller.look_at_rest)
+        await through(out.clock, 10, poller.poll_rest)
         assert out.clock.monotonic() - begun > 30, "a round of thirty took its time"
         assert len(out.calls("seal", before)) <= 60
         assert all(out.reads("seal", each, before) == 1 for each in sessions)
         before = out.count("seal")
         poller = out.poller("seal")
-        await through(out.clock, 5, poller.look_at_rest)
+        await through(out.clock, 5, poller.poll_rest)
         assert out.calls("seal", before) == [], "after another restart it goes on where it stood"
 
 
@@ -155,8 +155,8 @@ async def test_the_budget_holds_at_the_provider_and_the_followed_go_first(
         poller, before, begun = out.poller("seal"), out.count("seal"), out.clock.monotonic()
         while out.clock.monotonic() - begun < 300:
             await out.follow(*followed)
-            await through(out.clock, 5, poller.look_at_followed)
-            await through(out.clock, 1, poller.look_at_followed)
+            await through(out.clock, 5, poller.poll_followed)
+            await through(out.clock, 1, poller.poll_followed)
         calls = len(out.calls("seal", before))
         minutes = (out.clock.monotonic() - begun) / 60
         assert 0.6 * 60 * minutes < calls <= 60 * (minutes + 1)
@@ -169,7 +169,7 @@ async def test_all_are_looked_at_in_turn_where_calls_are_short(tmp_path: Path, a
     async with lookout(tmp_path, authority, "seal", poll_budget=30, poll_interval=1) as out:
         sessions = [await out.make("seal") for _ in range(40)]
         poller, before = out.poller("seal"), out.count("seal")
-        await through(out.clock, 600, poller.look_at_rest)
+        await through(out.clock, 600, poller.poll_rest)
         looks = [out.reads("seal", each, before) for each in sessions]
         assert min(looks) >= 1
         assert max(looks) - min(looks) <= 2
@@ -184,14 +184,14 @@ async def test_a_provider_in_trouble_is_asked_ever_more_seldom_and_nothing_is_mi
         before = out.count("seal")
         for _ in range(60):
             await out.follow(session)
-            await through(out.clock, 20, poller.look_at_followed, poller.look_at_rest)
+            await through(out.clock, 20, poller.poll_followed, poller.poll_rest)
         failed = len(out.calls("seal", before))
         assert 3 <= failed <= 60, "where 600 looks were due in twenty minutes"
         out.sandboxes["seal"].faults.clear()
         await out.happen(session)
         for _ in range(30):
             await out.follow(session)
-            await through(out.clock, 10, poller.look_at_followed, poller.look_at_rest)
+            await through(out.clock, 10, poller.poll_followed, poller.poll_rest)
         assert (await out.known(session.ref)).status is SessionStatus.COMPLETED
 
 
@@ -204,7 +204,7 @@ async def test_a_session_that_cannot_be_read_does_not_stand_in_the_way_of_others
         await out.happen(good)
         poller = out.poller("seal")
         await out.follow(bad, good)
-        await through(out.clock, 10, poller.look_at_followed)
+        await through(out.clock, 10, poller.poll_followed)
         assert (await out.known(good.ref)).status is SessionStatus.COMPLETED
 
 
@@ -215,11 +215,11 @@ async def test_a_new_version_of_an_old_record_is_found_by_a_sweep(tmp_path: Path
             await pass_(out.clock, 1)
             await out.make("persist", known=False)
         poller = out.poller("persist")
-        await through(out.clock, 30, poller.sweep, poller.look_at_list)
+        await through(out.clock, 30, poller.sweep, poller.poll_list)
         await out.happen(old)
-        await through(out.clock, 30 * MINUTE, poller.look_at_list)
+        await through(out.clock, 30 * MINUTE, poller.poll_list)
         assert (await out.known(old.ref)).signatures[0].version == 1, "no walk goes so far"
-        await through(out.clock, HOUR, poller.look_at_list, poller.sweep)
+        await through(out.clock, HOUR, poller.poll_list, poller.sweep)
         assert (await out.known(old.ref)).signatures[0].version == 2
         sync = await out.store.syncs.get("persist")
         assert sync is not None
@@ -275,7 +275,7 @@ async def test_how_far_the_gateway_is_behind_is_told(tmp_path: Path, authority: 
     async with lookout(tmp_path, authority, "seal", "signicat") as out:
         await out.make("seal")
         assert (await out.signing.sync("seal")).last_sync_at is None
-        await out.poller("seal").look_at_rest()
+        await out.poller("seal").poll_rest()
         await pass_(out.clock, 5)
         state = await out.signing.sync("seal")
         assert (state.strategy, state.open_sessions, state.lag) == ("POLL", 1, timedelta(seconds=5))

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from gateway.telemetry.log_once import Trouble
+from gateway.telemetry.log_once import OutageLog
 
 LOG = logging.getLogger("countersign.test")
 
@@ -16,21 +16,21 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_it_is_said_once_while_it_lasts_and_once_that_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
-    trouble = Trouble(LOG, "the log could not be read")
+    outage = OutageLog(LOG, "the log could not be read")
     for _ in range(3):
-        with trouble.survived():
+        with outage.log_and_continue():
             raise OSError
     assert told(caplog) == ["the log could not be read; it is tried again, and this is said once"]
     for _ in range(3):
-        with trouble.survived():
+        with outage.log_and_continue():
             pass
     assert told(caplog)[1:] == ["that is over: the log could not be read"]
-    with trouble.survived():
+    with outage.log_and_continue():
         raise OSError
     assert len(told(caplog)) == 3
 
 
 def test_a_loop_that_is_ended_ends(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(KeyboardInterrupt), Trouble(LOG, "nothing").survived():
+    with pytest.raises(KeyboardInterrupt), OutageLog(LOG, "nothing").log_and_continue():
         raise KeyboardInterrupt
     assert told(caplog) == []
