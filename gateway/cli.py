@@ -20,7 +20,8 @@ from gateway.demo import run
 from gateway.demo.client import Surprise
 from gateway.demo.world import PORTS, sandboxes
 from gateway.metrics import compare as comparison
-from gateway.server import server, workers
+from gateway.server import workers
+from gateway.server.run import run_gateway
 from gateway.store import Store
 from gateway.telemetry import logs
 from providers import registry
@@ -50,13 +51,13 @@ def serve(config: ConfigFile, listener: Annotated[int | None, typer.Option(hidde
     settings = load(config)
     logs.configure()
     if listener is not None:
-        workers.end_with_parent()
-        server.run(create_app(settings), settings, listener)
+        workers.exit_with_parent()
+        run_gateway(create_app(settings), settings, listener)
         return
     err.print(f"Countersign at http://{settings.server.host}:{settings.server.port}/graphql. Ctrl+C ends.", markup=False)
     if workers.count(settings) > 1:
         raise typer.Exit(workers.run(config, settings))
-    server.run(create_app(settings), settings)
+    run_gateway(create_app(settings), settings)
 
 
 @app.command()

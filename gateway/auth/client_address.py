@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
-from gateway.server.admission import network
+from gateway.server.admission import client_network
 
 _FORWARDED: Final = b"x-forwarded-for"
 
@@ -33,7 +33,7 @@ class Addresses:
                 address = hop.strip()
                 if not self._trusts(address):
                     break
-        return network(address)
+        return client_network(address)
 
     def _trusts(self, address: str) -> bool:
         return bool(self._proxies) and _readable(address) and any(ip_address(address) in each for each in self._proxies)

@@ -11,11 +11,11 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from gateway.auth.viewer import SCOPES
 from gateway.config.section import LISTED, File, Section
-from gateway.server.admission import Bounds
+from gateway.server.admission import ConnectionLimits
 from providers.http.message.url import validate_url
 from providers.settings import HttpQueryUrl
 
-_USUAL: Final = Bounds()
+_USUAL: Final = ConnectionLimits()
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9._~\[\]:-]+")
 
 
@@ -110,16 +110,16 @@ class ConnectionSettings(Section):
     as long. ``shared`` are addresses that stand for many clients, as that of a proxy: ``per_address`` is not for them.
     """
 
-    head: float = Field(default=_USUAL.head, gt=0)
-    idle: float = Field(default=_USUAL.idle, gt=0)
-    pace: int = Field(default=_USUAL.pace, ge=0)
+    head: float = Field(default=_USUAL.head_timeout, gt=0)
+    idle: float = Field(default=_USUAL.keep_alive_timeout, gt=0)
+    pace: int = Field(default=_USUAL.min_body_rate, ge=0)
     line_bytes: int = Field(default=_USUAL.line_bytes, ge=1)
     header_bytes: int = Field(default=_USUAL.header_bytes, ge=1)
     headers: int = Field(default=_USUAL.headers, ge=1)
     message_bytes: int = Field(default=_USUAL.message_bytes, ge=1)
     most: int = Field(default=_USUAL.connections, ge=1)
     per_address: int = Field(default=_USUAL.per_address, ge=1)
-    shared: Annotated[tuple[str, ...], LISTED] = tuple(sorted(_USUAL.shared))
+    shared: Annotated[tuple[str, ...], LISTED] = tuple(sorted(_USUAL.shared_addresses))
 
 
 class CorsSettings(Section):

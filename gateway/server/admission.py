@@ -1,4 +1,4 @@
-"""How much of a server one client may take: connections, and the size and the pace of what it sends."""
+"""Admission control: limits on what one client may take of the server, and the count of open connections."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ipaddress import IPv6Address, ip_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """Sizes are in bytes, times in seconds; ``shared`` are addresses that many clients come from, as that of a proxy."""
+class ConnectionLimits:
+    """Limits on connections, request heads, bodies and messages. Sizes are in bytes, times in seconds."""
 
-    head: float = 10.0
-    """Within which a request line and headers are here, and over which the pace of a body is measured."""
-    idle: float = 5.0
-    """How long a connection is kept for the next request."""
-    pace: int = 500
-    """Bytes a second of a body, at least."""
+    head_timeout: float = 10.0
+    """For the request line and the headers; the rate of a body is measured over the same time."""
+    keep_alive_timeout: float = 5.0
+    """How long an idle connection is kept for the next request."""
+    min_body_rate: int = 500
+    """Bytes of a body that have to arrive each second."""
     line_bytes: int = 16_384
     header_bytes: int = 32_768
     """All headers together."""
@@ -25,44 +25,45 @@ class Bounds:
     """One WebSocket message."""
     connections: int = 20_000
     per_address: int = 500
-    shared: frozenset[str] = frozenset({"127.0.0.1", "::1"})
+    shared_addresses: frozenset[str] = frozenset({"127.0.0.1", "::1"})
+    """Addresses that many clients share, as that of a proxy: ``per_address`` is not applied to them."""
 
 
 class Admission:
-    """Counts connections, in all and by address."""
+    """Counts open connections, in all and by client, and refuses those beyond the limits."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self._limits = limits
         self._open: Counter[str] = Counter()
-        self._all = 0
+        self._total = 0
 
-    def enter(self, address: str) -> bool:
-        """Whether one more connection from there may stay; it counts from now on if so."""
-        place = network(address)
-        full = self._open[place] >= self._bounds.per_address and address not in self._bounds.shared
-        if full or self._all >= self._bounds.connections:
+    def admit(self, address: str) -> bool:
+        """Counts one more connection from this address; False where the limits refuse it."""
+        client = client_network(address)
+        full = self._open[client] >= self._limits.per_address and address not in self._limits.shared_addresses
+        if full or self._total >= self._limits.connections:
             return False
-        self._open[place] += 1
-        self._all += 1
+        self._open[client] += 1
+        self._total += 1
         return True
 
-    def leave(self, address: str) -> None:
-        """One that was let in has gone."""
-        place = network(address)
-        self._all -= 1
-        self._open[place] -= 1
-        if not self._open[place]:
-            del self._open[place]
+    def release(self, address: str) -> None:
+        """Uncounts an admitted connection that has closed."""
+        client = client_network(address)
+        self._total -= 1
+        self._open[client] -= 1
+        if not self._open[client]:
+            del self._open[client]
 
 
-def network(address: str) -> str:
-    """Whom an address belongs to: one client has a whole network of IPv6."""
+def client_network(address: str) -> str:
+    """The network that one client is taken to own: its IPv4 address, or the /64 of its IPv6 address."""
     if ":" not in address:
         return address
     try:
-        found = ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return found.packed[:8].hex()
-    return str(found.ipv4_mapped if isinstance(found, IPv6Address) else found)
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return parsed.packed[:8].hex()
+    return str(parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else parsed)

@@ -1,4 +1,4 @@
-"""Several gateways behind one port of one machine: a process for each, which share nothing but the port and the store."""
+"""Worker processes: gateways behind one port of one machine, which share nothing but the port and the store."""
 
 from __future__ import annotations
 
@@ -18,57 +18,57 @@ from typing import Final
 from gateway.config import Settings
 from gateway.task import cancel_and_wait
 
-_GRACE: Final = 8.0
-"""Seconds that a worker has beside its drain to say farewell: more than it takes."""
-_PAUSE: Final = 1.0
-_YOUNG: Final = 5.0
-"""A worker that ends within so many seconds has not started: what is wrong would be wrong again."""
+_STOP_SECONDS: Final = 8.0
+"""Time beyond its drain for a worker to close: more than it takes."""
+_RESTART_SECONDS: Final = 1.0
+_START_SECONDS: Final = 5.0
+"""A worker that exits sooner has failed to start, and would fail again."""
 _log = logging.getLogger("countersign.workers")
 
 
 def count(settings: Settings) -> int:
-    """How many workers the settings ask for."""
+    """The number of workers that the settings ask for."""
     return (os.cpu_count() or 1) if settings.server.workers == "cores" else settings.server.workers
 
 
 def run(config: Path, settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT; gives the status to exit with."""
+    """Runs the workers until SIGTERM or SIGINT; returns the exit status."""
     return asyncio.run(_run(config, settings))
 
 
-def end_with_parent() -> None:
-    """Ends this worker as SIGTERM does, when whoever looks after it is gone."""
+def exit_with_parent() -> None:
+    """Sends this worker SIGTERM once its parent process has died."""
 
-    def watch() -> None:
+    def wait_for_parent() -> None:
         os.read(0, 1)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, name="end with the parent", daemon=True).start()
+    threading.Thread(target=wait_for_parent, name="exit with parent", daemon=True).start()
 
 
 async def _run(config: Path, settings: Settings) -> int:
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop.set)
     family = socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET
     with socket.create_server((settings.server.host, settings.server.port), family=family, backlog=2_048) as listener:
         shared = dict(os.environ)
-        # Links that one of them makes are opened by another.
+        # A link that one worker signs is verified by another.
         shared.setdefault("COUNTERSIGN_SERVER_SECRET", _secret(settings))
         command = (sys.executable, "-m", "gateway", "serve", "--config", str(config), "--listener", str(listener.fileno()))
-        keepers = [
+        supervisors = [
             asyncio.create_task(
-                _keep(command, shared, listener.fileno(), settings.server.drain + _GRACE), name=f"worker {number}"
+                _supervise(command, shared, listener.fileno(), settings.server.drain + _STOP_SECONDS), name=f"worker {number}"
             )
             for number in range(count(settings))
         ]
-        stopping = asyncio.create_task(told.wait())
-        done, _ = await asyncio.wait((*keepers, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait((*supervisors, stopping), return_when=asyncio.FIRST_COMPLETED)
         await cancel_and_wait(stopping)
-        # Cancelled once: each then waits until its worker has drained.
-        for keeper in keepers:
-            keeper.cancel()
-        await asyncio.wait(keepers)
+        # Each then waits until its worker has drained; a second cancellation would end that wait.
+        for supervisor in supervisors:
+            supervisor.cancel()
+        await asyncio.wait(supervisors)
     return next((each.result() for each in done if each is not stopping and not each.cancelled()), 0)
 
 
@@ -76,32 +76,32 @@ def _secret(settings: Settings) -> str:
     return settings.server.secret.get_secret_value() if settings.server.secret else secrets.token_urlsafe(32)
 
 
-async def _keep(command: tuple[str, ...], environment: dict[str, str], listener: int, patience: float) -> int:
-    """Has one worker run, and another in its place when it dies; gives the status of one that could not start."""
+async def _supervise(command: tuple[str, ...], environment: dict[str, str], listener: int, stop_seconds: float) -> int:
+    """Runs one worker, and restarts it when it dies; returns the exit status of one that fails to start."""
     loop = asyncio.get_running_loop()
     while True:
         begun = loop.time()
-        # Nothing is ever written: a worker that reads the end has been left alone.
+        # Nothing is written to the pipe: a worker reads its end when the parent is gone.
         worker = await asyncio.create_subprocess_exec(
             *command, env=environment, stdin=asyncio.subprocess.PIPE, pass_fds=(listener,), start_new_session=True
         )
         try:
             status = await worker.wait()
         finally:
-            await _dismiss(worker, patience)
-        if loop.time() - begun < _YOUNG:
+            await _terminate(worker, stop_seconds)
+        if loop.time() - begun < _START_SECONDS:
             return status or 1
         _log.error("a worker ended with status %d, and another takes its place", status)
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_RESTART_SECONDS)
 
 
-async def _dismiss(worker: Process, patience: float) -> None:
+async def _terminate(worker: Process, stop_seconds: float) -> None:
     if worker.returncode is not None:
         return
     with suppress(ProcessLookupError):
         worker.terminate()
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(stop_seconds):
             await worker.wait()
     except TimeoutError:
         worker.kill()

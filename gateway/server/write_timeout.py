@@ -1,4 +1,4 @@
-"""A connection whose client does not read is broken off, and what was not read is forgotten."""
+"""Write timeout: resets a connection whose client does not read, and drops what it has not read."""
 
 from __future__ import annotations
 
@@ -9,64 +9,65 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.server.http_protocol import Config
+    from gateway.server.config import Config
 
 
-def break_off(transport: asyncio.Transport) -> None:
-    """Ends a connection and forgets what was not read of it, also in the kernel, which would keep megabytes for minutes."""
-    held = transport.get_extra_info("socket")
-    if held is not None:
+def reset_connection(transport: asyncio.Transport) -> None:
+    """Ends a connection by RST, which drops the kernel's send buffer too: it would keep megabytes for minutes."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
         with suppress(OSError):
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
 
-class Watched(asyncio.Protocol):
-    """Breaks a connection off when hardly anything of what was written to it is read within ``limit`` seconds."""
+class WriteTimeout(asyncio.Protocol):
+    """Mixin of protocols: resets the connection when hardly anything of the write buffer drains within ``write_timeout``."""
 
     config: Config
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     client: tuple[str, int] | None
-    _unread: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
-        """More is written than is read."""
+        """Starts the timer: more is written than is read."""
         super().pause_writing()
-        self.look_later()
+        self.start_write_timer()
 
     def resume_writing(self) -> None:
-        """The client has caught up."""
+        """Stops the timer: the client has caught up."""
         super().resume_writing()
-        self._let_be()
+        self._stop_write_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """There is nobody left to wait for."""
-        self._let_be()
-        self._leave()
+        """Stops the timer, and releases the connection's place."""
+        self._stop_write_timer()
+        self._release_place()
         super().connection_lost(exc)
 
-    def _leave(self) -> None:
-        self.config.admission.leave(self.client[0] if self.client else "")
+    def _release_place(self) -> None:
+        self.config.admission.release(self.client[0] if self.client else "")
 
     @property
-    def looking(self) -> bool:
-        """Whether it is looked whether more has been read."""
-        return self._unread is not None
+    def write_timer_is_running(self) -> bool:
+        """Whether the write buffer is being checked."""
+        return self._write_timer is not None
 
-    def look_later(self) -> None:
-        """Looks after ``limit`` seconds whether more has been read."""
-        self._let_be()
-        waiting = self.transport.get_write_buffer_size()
-        self._unread = self.loop.call_later(self.config.limit, self._look, waiting)
+    def start_write_timer(self) -> None:
+        """Checks after ``write_timeout`` seconds how much of the write buffer has drained."""
+        self._stop_write_timer()
+        buffered = self.transport.get_write_buffer_size()
+        self._write_timer = self.loop.call_later(self.config.write_timeout, self._check_drained, buffered)
 
-    def _look(self, waiting: int) -> None:
-        if waiting - self.transport.get_write_buffer_size() < self.config.bounds.pace * self.config.limit:
-            break_off(self.transport)
+    def _check_drained(self, buffered: int) -> None:
+        drained = buffered - self.transport.get_write_buffer_size()
+        if drained < self.config.limits.min_body_rate * self.config.write_timeout:
+            reset_connection(self.transport)
         else:
-            self.look_later()
+            self.start_write_timer()
 
-    def _let_be(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None

@@ -13,7 +13,7 @@ import httpx
 from scene import Hurry, Scene, configuration, free_port
 
 from gateway.app import create_app
-from gateway.server.server import serving
+from gateway.server.run import serve_gateway
 from providers.http.metering import UNREADABLE, Meter
 from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Fault, RecordedCall, Sandbox
@@ -58,7 +58,7 @@ class Race:
         settings = configuration(folder, free_port(), self.authority, tables, wanted)
         self.running[name] = stack = AsyncExitStack()
         app = create_app(settings)
-        address = await stack.enter_async_context(serving(app, settings))
+        address = await stack.enter_async_context(serve_gateway(app, settings))
         for provider in app.state.signing.directory:
             provider.adapter.http.meter = self._beside(provider.name, provider.adapter.http.meter)
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))

@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.config import parse
-from gateway.server import uvicorn_server
+from gateway.server.server import serve_app
 from providers.clock import Clock
 from providers.sandbox.app import Fault, Sandbox
 from providers.sandbox.certificate_authority import sample_pdf
@@ -286,7 +286,7 @@ async def inside(
     port = free_port()
     settings = parse(configuration(folder, port, providers, sections), {})
     async with (
-        uvicorn_server.serving(create_app(settings, clock), port=port) as address,
+        serve_app(create_app(settings, clock), port=port) as address,
         httpx.AsyncClient(base_url=address, timeout=60) as client,
     ):
         yield Client(folder, client)

@@ -15,7 +15,7 @@ import uvicorn
 import gateway.cli
 from gateway.app import create_app
 from gateway.config import parse
-from gateway.server.uvicorn_server import serving
+from gateway.server.server import serve_app
 from providers.registry import NAMES, load_sandbox
 
 
@@ -28,7 +28,7 @@ async def warm(folder: str) -> None:
     }
     app = create_app(parse(table, {}))
     uvicorn.Config(app).load()
-    async with serving(app) as address, httpx.AsyncClient(base_url=address) as client:
+    async with serve_app(app) as address, httpx.AsyncClient(base_url=address) as client:
         (await client.put("/uploads", content=b"%PDF-1.7\nstartxref\n0\n%%EOF")).raise_for_status()
         (await client.post("/graphql", json={"query": "{ providers { name } }"})).raise_for_status()
 

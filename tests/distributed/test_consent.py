@@ -15,7 +15,7 @@ import pytest
 from apart import Ahead, Client, inside, order
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.server.uvicorn_server import serving
+from gateway.server.server import serve_app
 from providers.registry import load_sandbox
 from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
@@ -92,7 +92,7 @@ class Person:
 @asynccontextmanager
 async def easyink(clock: Ahead, authority: CertificateAuthority) -> AsyncIterator[Ear]:
     ear = Ear(load_sandbox("easyink")(clock=clock, authority=authority))
-    async with serving(ear) as ear.address:
+    async with serve_app(ear) as ear.address:
         yield ear
 
 

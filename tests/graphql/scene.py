@@ -19,7 +19,7 @@ from relay import Relay
 
 from gateway.app import create_app
 from gateway.config import Settings, parse
-from gateway.server.server import serving as serving_gateway
+from gateway.server.run import serve_gateway
 from providers.clock import Clock
 from providers.registry import NAMES, load_sandbox
 from providers.sandbox.app import Sandbox
@@ -341,6 +341,6 @@ async def scene(
         port = free_port()
         create_database(folder / "countersign.db")
         settings = configuration(folder, port, authority, tables, changes or {})
-        address = await stack.enter_async_context(serving_gateway(create_app(settings, clock), settings))
+        address = await stack.enter_async_context(serve_gateway(create_app(settings, clock), settings))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=address, timeout=30))
         yield Scene(address, client, sandboxes, urls, relays, clock, authority, folder, settings, stops=stops)

@@ -176,9 +176,9 @@ async def test_a_link_of_a_configured_secret_holds_at_another_gateway(scene, tmp
     document = await first_document(scene, "easyink")
     token = document["download"]["url"].rsplit("/", 1)[-1]
     from gateway.app import create_app
-    from gateway.server.uvicorn_server import serving
+    from gateway.server.server import serve_app
 
-    async with serving(create_app(scene.settings, scene.clock)) as address, httpx.AsyncClient(base_url=address) as client:
+    async with serve_app(create_app(scene.settings, scene.clock)) as address, httpx.AsyncClient(base_url=address) as client:
         assert (await client.get(f"/documents/{token}")).status_code == 200
 
 

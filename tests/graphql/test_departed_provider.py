@@ -9,7 +9,7 @@ import httpx
 from scene import free_port
 
 from gateway.app import create_app
-from gateway.server.server import serving
+from gateway.server.run import serve_gateway
 from providers.registry import NAMES
 
 LISTS = """
@@ -52,7 +52,7 @@ async def test_sessions_of_departed_provider_are_hidden_and_all_others_are_there
     server = scene.settings.server.model_copy(update={"port": port})
     settings = scene.settings.model_copy(update={"providers": tuple(kept), "server": server})
     async with (
-        serving(create_app(settings, scene.clock), settings) as address,
+        serve_gateway(create_app(settings, scene.clock), settings) as address,
         httpx.AsyncClient(base_url=address, timeout=30) as client,
     ):
 
@@ -86,7 +86,7 @@ async def test_provider_that_only_another_gateway_has_is_hidden_once_its_session
     server = scene.settings.server.model_copy(update={"port": free_port()})
     settings = scene.settings.model_copy(update={"providers": tuple(kept), "server": server})
     async with (
-        serving(create_app(settings, scene.clock), settings) as address,
+        serve_gateway(create_app(settings, scene.clock), settings) as address,
         httpx.AsyncClient(base_url=address, timeout=30) as client,
     ):
         for kind in NAMES:

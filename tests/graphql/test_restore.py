@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from scene import Scene, free_port
 
 from gateway.app import create_app
-from gateway.server.server import serving
+from gateway.server.run import serve_gateway
 from tests.liveclient import Failed, live
 
 EVENTS = "subscription E($after: String) { sessionEvents(after: $after) { cursor session { key } } }"
@@ -36,7 +36,7 @@ async def restored(scene: Scene, backup: Path) -> AsyncIterator[Scene]:
     database = scene.settings.database.model_copy(update={"url": SecretStr(f"sqlite:///{copy}")})
     settings = scene.settings.model_copy(update={"server": server, "database": database})
     async with (
-        serving(create_app(settings, scene.clock), settings) as address,
+        serve_gateway(create_app(settings, scene.clock), settings) as address,
         httpx.AsyncClient(base_url=address, timeout=30) as client,
     ):
         yield replace(scene, address=address, client=client, settings=settings)

@@ -15,7 +15,7 @@ from scene import Scene, free_port
 from sqlalchemy import LargeBinary, insert, select, text, update
 
 from gateway.app import create_app
-from gateway.server.server import serving
+from gateway.server.run import serve_gateway
 from gateway.store import Saga, SagaState, Store, tables
 from gateway.store.session_state.body import VERSION
 
@@ -35,7 +35,7 @@ async def beside(scene: Scene) -> AsyncIterator[Scene]:
     server = scene.settings.server.model_copy(update={"port": port, "public_url": f"http://127.0.0.1:{port}"})
     settings = scene.settings.model_copy(update={"server": server})
     async with (
-        serving(create_app(settings, scene.clock), settings) as address,
+        serve_gateway(create_app(settings, scene.clock), settings) as address,
         httpx.AsyncClient(base_url=address, timeout=30) as client,
     ):
         yield replace(scene, address=address, client=client, settings=settings)

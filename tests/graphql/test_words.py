@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from gateway.app import create_app
 from gateway.config import parse
-from gateway.server.server import serving as serving_gateway
+from gateway.server.run import serve_gateway
 from providers.sandbox.server import serving
 
 MAIL, BIRTH, NAME = "ada.lovelace@people.example", "010190-12345", "Ada Lovelace"
@@ -64,7 +64,7 @@ async def failing(folder: Path, status: int, body: object, headers: dict[str, st
         }
         settings = parse(table, {})
         async with (
-            serving_gateway(create_app(settings), settings) as address,
+            serve_gateway(create_app(settings), settings) as address,
             httpx.AsyncClient(base_url=address, timeout=60) as client,
         ):
             yield client

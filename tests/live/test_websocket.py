@@ -10,7 +10,7 @@ from theatre import Theatre
 from theatre import theatre as playing
 from websockets.exceptions import InvalidStatus
 
-from gateway.server.admission import Bounds
+from gateway.server.admission import ConnectionLimits
 from tests.liveclient import PROTOCOL, Failed, live
 
 SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": "subscription { idle }"}}
@@ -127,7 +127,7 @@ async def test_greeting_twice_closes_with_4429(theatre: Theatre) -> None:
 
 async def test_a_message_beyond_the_bound_closes_with_1009(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
-        await client.say({"type": "ping", "payload": {"text": "x" * Bounds().message_bytes}})
+        await client.say({"type": "ping", "payload": {"text": "x" * ConnectionLimits().message_bytes}})
         assert (await client.end())[0] == 1009
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from gateway.auth.authentication import Authentication
 from gateway.config import Settings, parse
-from gateway.server.uvicorn_server import serving
+from gateway.server.server import serve_app
 from providers.clock import Clock
 from providers.errors import NotFound
 from schema.context import Context, Info
@@ -213,5 +213,5 @@ async def theatre(**changes: float) -> AsyncIterator[Theatre]:
         SCHEMA, lambda viewer: Context(ledger, viewer, clock, 100), authentication, connections, settings, clock
     )
     app = Starlette(routes=[Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)], lifespan=lifespan)
-    async with serving(app, limit=2 * settings.live.patience, farewell=connections.close) as address:
+    async with serve_app(app, write_timeout=2 * settings.live.patience, on_shutdown=connections.close) as address:
         yield Theatre(address, ledger, connections, settings)

@@ -26,19 +26,19 @@ DS = "{http://www.w3.org/2000/09/xmldsig#}"
 
 
 @pytest.fixture
-def authority() -> CertificateAuthority:
+def own_authority() -> CertificateAuthority:
     return CertificateAuthority()
 
 
 @pytest.fixture
-def root_file(authority: CertificateAuthority, tmp_path: Path) -> str:
+def root_file(own_authority: CertificateAuthority, tmp_path: Path) -> str:
     file = tmp_path / "root.pem"
-    file.write_bytes(authority.certificate)
+    file.write_bytes(own_authority.certificate)
     return str(file)
 
 
-def trust(authority: CertificateAuthority) -> ValidationContext:
-    _, _, der = pem.unarmor(authority.certificate)
+def trust(own_authority: CertificateAuthority) -> ValidationContext:
+    _, _, der = pem.unarmor(own_authority.certificate)
     return ValidationContext(trust_roots=[asn1_x509.Certificate.load(der)], allow_fetching=False)
 
 
@@ -46,41 +46,41 @@ def changed(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
 
 
-async def test_a_signed_pdf_verifies_against_the_root(authority: CertificateAuthority) -> None:
-    signed = await authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"], "I agree")
+async def test_a_signed_pdf_verifies_against_the_root(own_authority: CertificateAuthority) -> None:
+    signed = await own_authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"], "I agree")
     (signature,) = PdfFileReader(BytesIO(signed)).embedded_signatures
-    status = await async_validate_pdf_signature(signature, trust(authority))
+    status = await async_validate_pdf_signature(signature, trust(own_authority))
     assert status.bottom_line
     assert status.signing_cert.subject.native["common_name"] == "Ada Lovelace"
     assert signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
     assert signature.sig_object["/Reason"] == "I agree"
 
 
-async def test_every_signer_adds_an_update_and_all_signatures_stay_valid(authority: CertificateAuthority) -> None:
+async def test_every_signer_adds_an_update_and_all_signatures_stay_valid(own_authority: CertificateAuthority) -> None:
     original = sample_pdf("Contract", pages=3)
-    once = await authority.sign_pdf(original, ["Ada Lovelace", "Alan Turing"])
-    signed = await authority.sign_pdf(once, ["Ada Lovelace"])
+    once = await own_authority.sign_pdf(original, ["Ada Lovelace", "Alan Turing"])
+    signed = await own_authority.sign_pdf(once, ["Ada Lovelace"])
     assert signed.startswith(once)
     assert once.startswith(original)
     signatures = PdfFileReader(BytesIO(signed)).embedded_signatures
     assert len({signature.field_name for signature in signatures}) == 3
-    statuses = [await async_validate_pdf_signature(signature, trust(authority)) for signature in signatures]
+    statuses = [await async_validate_pdf_signature(signature, trust(own_authority)) for signature in signatures]
     assert all(status.bottom_line for status in statuses)
     names = [status.signing_cert.subject.native["common_name"] for status in statuses]
     assert names == ["Ada Lovelace", "Alan Turing", "Ada Lovelace"]
 
 
-async def test_a_changed_byte_breaks_a_signed_pdf(authority: CertificateAuthority) -> None:
-    signed = await authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
+async def test_a_changed_byte_breaks_a_signed_pdf(own_authority: CertificateAuthority) -> None:
+    signed = await own_authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
     position = signed.index(b"(Contract)") + 1
     (signature,) = PdfFileReader(BytesIO(changed(signed, position))).embedded_signatures
-    status = await async_validate_pdf_signature(signature, trust(authority))
+    status = await async_validate_pdf_signature(signature, trust(own_authority))
     assert not status.intact
     assert not status.bottom_line
 
 
-async def test_another_authority_does_not_vouch_for_it(authority: CertificateAuthority) -> None:
-    signed = await authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
+async def test_another_authority_does_not_vouch_for_it(own_authority: CertificateAuthority) -> None:
+    signed = await own_authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
     (signature,) = PdfFileReader(BytesIO(signed)).embedded_signatures
     status = await async_validate_pdf_signature(signature, trust(CertificateAuthority()))
     assert status.intact
@@ -88,9 +88,9 @@ async def test_another_authority_does_not_vouch_for_it(authority: CertificateAut
 
 
 @pytest.mark.parametrize("content", [b"", b"no PDF at all", b"%PDF-1.7\n", sample_pdf("Contract")[:300]])
-async def test_what_is_no_pdf_is_refused(authority: CertificateAuthority, content: bytes) -> None:
+async def test_what_is_no_pdf_is_refused(own_authority: CertificateAuthority, content: bytes) -> None:
     with pytest.raises(ValueError, match="no PDF"):
-        await authority.sign_pdf(content, ["Ada Lovelace"])
+        await own_authority.sign_pdf(content, ["Ada Lovelace"])
 
 
 def signed_data(der: bytes) -> cms.SignedData:
@@ -99,38 +99,40 @@ def signed_data(der: bytes) -> cms.SignedData:
     return info["content"]
 
 
-async def test_an_attached_cms_verifies_and_is_cades(authority: CertificateAuthority) -> None:
-    der = await authority.sign_cms(b"what was agreed", "Ada Lovelace")
+async def test_an_attached_cms_verifies_and_is_cades(own_authority: CertificateAuthority) -> None:
+    der = await own_authority.sign_cms(b"what was agreed", "Ada Lovelace")
     data = signed_data(der)
     assert data["encap_content_info"]["content"].native == b"what was agreed"
-    status = await async_validate_cms_signature(data, validation_context=trust(authority))
+    status = await async_validate_cms_signature(data, validation_context=trust(own_authority))
     assert status.valid
     assert status.trusted
     attributes = {attribute["type"].native for attribute in data["signer_infos"][0]["signed_attrs"]}
     assert {"signing_certificate_v2", "signing_time", "message_digest"} <= attributes
 
 
-async def test_a_detached_cms_verifies_with_its_content_only(authority: CertificateAuthority) -> None:
-    der = await authority.sign_cms(b"what was agreed", "Ada Lovelace", detached=True)
+async def test_a_detached_cms_verifies_with_its_content_only(own_authority: CertificateAuthority) -> None:
+    der = await own_authority.sign_cms(b"what was agreed", "Ada Lovelace", detached=True)
     data = signed_data(der)
     assert data["encap_content_info"]["content"].native is None
-    good = await async_validate_detached_cms(b"what was agreed", data, signer_validation_context=trust(authority))
-    bad = await async_validate_detached_cms(b"what was agreeD", data, signer_validation_context=trust(authority))
+    good = await async_validate_detached_cms(b"what was agreed", data, signer_validation_context=trust(own_authority))
+    bad = await async_validate_detached_cms(b"what was agreeD", data, signer_validation_context=trust(own_authority))
     assert good.valid
     assert good.trusted
     assert not bad.intact
 
 
-async def test_a_changed_byte_breaks_an_attached_cms(authority: CertificateAuthority) -> None:
-    der = await authority.sign_cms(b"what was agreed", "Ada Lovelace")
+async def test_a_changed_byte_breaks_an_attached_cms(own_authority: CertificateAuthority) -> None:
+    der = await own_authority.sign_cms(b"what was agreed", "Ada Lovelace")
     broken = changed(der, der.index(b"what was agreed"))
-    status = await async_validate_cms_signature(signed_data(broken), validation_context=trust(authority))
+    status = await async_validate_cms_signature(signed_data(broken), validation_context=trust(own_authority))
     assert not status.intact
 
 
 @pytest.mark.parametrize("content", [b"<order><line>1</line></order>", b"\x00\xff no XML", b""])
-async def test_signed_xml_verifies_against_the_root(authority: CertificateAuthority, content: bytes, root_file: str) -> None:
-    signed = await authority.sign_xml(content, "Ada Lovelace")
+async def test_signed_xml_verifies_against_the_root(
+    own_authority: CertificateAuthority, content: bytes, root_file: str
+) -> None:
+    signed = await own_authority.sign_xml(content, "Ada Lovelace")
     results = XAdESVerifier().verify(signed, ca_pem_file=root_file)
     assert etree.fromstring(signed).tag == f"{DS}Signature"
     (payload,) = etree.fromstring(signed).iterfind(f"{DS}Object[@Id]/*")
@@ -143,13 +145,13 @@ async def test_signed_xml_verifies_against_the_root(authority: CertificateAuthor
     )
 
 
-async def test_a_changed_byte_breaks_signed_xml(authority: CertificateAuthority, root_file: str) -> None:
-    signed = await authority.sign_xml(b"<order><line>1</line></order>", "Ada Lovelace")
+async def test_a_changed_byte_breaks_signed_xml(own_authority: CertificateAuthority, root_file: str) -> None:
+    signed = await own_authority.sign_xml(b"<order><line>1</line></order>", "Ada Lovelace")
     with pytest.raises(InvalidDigest):
         XAdESVerifier().verify(signed.replace(b"<line>1</line>", b"<line>2</line>"), ca_pem_file=root_file)
 
 
-async def test_a_timestamp_holds_the_hash_and_is_signed_by_the_authority(authority: CertificateAuthority) -> None:
+async def test_a_timestamp_holds_the_hash_and_is_signed_by_the_authority(own_authority: CertificateAuthority) -> None:
     digest = hashlib.sha256(b"what was agreed").digest()
     request = tsp.TimeStampReq(
         {
@@ -159,36 +161,36 @@ async def test_a_timestamp_holds_the_hash_and_is_signed_by_the_authority(authori
             "cert_req": True,
         }
     )
-    reply = tsp.TimeStampResp.load(await authority.timestamp(request.dump()))
+    reply = tsp.TimeStampResp.load(await own_authority.timestamp(request.dump()))
     assert reply["status"]["status"].native == "granted"
     data = reply["time_stamp_token"]["content"]
-    status = await async_validate_cms_signature(data, validation_context=trust(authority))
+    status = await async_validate_cms_signature(data, validation_context=trust(own_authority))
     assert status.intact
     assert data["encap_content_info"]["content"].parsed["message_imprint"]["hashed_message"].native == digest
 
 
-async def test_what_is_no_timestamp_request_is_refused(authority: CertificateAuthority) -> None:
+async def test_what_is_no_timestamp_request_is_refused(own_authority: CertificateAuthority) -> None:
     with pytest.raises(ValueError, match="request"):
-        await authority.timestamp(b"no request")
+        await own_authority.timestamp(b"no request")
 
 
-async def test_a_name_keeps_its_certificate_and_each_name_has_its_own(authority: CertificateAuthority) -> None:
+async def test_a_name_keeps_its_certificate_and_each_name_has_its_own(own_authority: CertificateAuthority) -> None:
     names = ["Ada Lovelace", "Alan Turing", "Ada Lovelace"]
-    signed = await asyncio.gather(*(authority.sign_cms(b"content", name) for name in names))
+    signed = await asyncio.gather(*(own_authority.sign_cms(b"content", name) for name in names))
     serials = [signed_data(der)["signer_infos"][0]["sid"].native["serial_number"] for der in signed]
     assert serials[0] == serials[2]
     assert serials[0] != serials[1]
 
 
 @pytest.mark.parametrize("name", ["", "ü" * 200, "x" * 65])
-async def test_any_name_can_sign(authority: CertificateAuthority, name: str) -> None:
-    data = signed_data(await authority.sign_cms(b"content", name))
-    status = await async_validate_cms_signature(data, validation_context=trust(authority))
+async def test_any_name_can_sign(own_authority: CertificateAuthority, name: str) -> None:
+    data = signed_data(await own_authority.sign_cms(b"content", name))
+    status = await async_validate_cms_signature(data, validation_context=trust(own_authority))
     assert status.valid
 
 
-def test_the_root_is_one_certificate_and_no_key(authority: CertificateAuthority) -> None:
-    first, second = authority.certificate, authority.certificate
+def test_the_root_is_one_certificate_and_no_key(own_authority: CertificateAuthority) -> None:
+    first, second = own_authority.certificate, own_authority.certificate
     assert first == second
     assert b"PRIVATE" not in first
     root = x509.load_pem_x509_certificate(first)

@@ -15,7 +15,7 @@ from graphql import NoUnusedFragmentsRule, build_schema, parse, specified_rules,
 from gateway.app import create_app
 from gateway.config import parse as configured
 from gateway.console import BUILT, OPERATIONS
-from gateway.server.uvicorn_server import serving
+from gateway.server.server import serve_app
 
 SOURCES = BUILT.parent
 PARTS = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "public", "src")
@@ -80,7 +80,7 @@ def test_the_page_names_no_other_host() -> None:
 @pytest.mark.parametrize("path", ["/console", "/console/", "/console/index.html"])
 async def test_the_page_runs_nothing_but_its_own_files(tmp_path: Path, path: str) -> None:
     settings = configured({"database": {"url": f"sqlite:///{tmp_path}/c.db"}, "uploads": {"folder": str(tmp_path)}}, {})
-    async with serving(create_app(settings)) as address, httpx.AsyncClient(base_url=address) as client:
+    async with serve_app(create_app(settings)) as address, httpx.AsyncClient(base_url=address) as client:
         page = await client.get(path)
         assert page.status_code == 200
         assert page.headers["cache-control"] == "no-cache"
