@@ -29,10 +29,10 @@ from gateway.store.tokens import cipher
 from gateway.task import cancel_and_wait
 from gateway.telemetry.log_once import OutageLog
 from gateway.web import files
-from gateway.web.cors import Cors, CorsDoors
-from gateway.web.error_masking import Masking
+from gateway.web.cors import CorsMiddleware, CorsPolicy
+from gateway.web.error_masking import ErrorMasking
 from gateway.web.problem_details import unrouted, unvalidated
-from gateway.web.security_headers import Headers
+from gateway.web.security_headers import SecurityHeaders
 from gateway.web.uploads import Uploads
 from gateway.webhooks import api
 from providers.clock import Clock
@@ -52,7 +52,7 @@ _GRAPHIQL = Path(__file__).parent / "graphiql"
 class _Gateway(FastAPI):
     """Hands GraphQL to its endpoint at once: a way through every middleware costs more than many an answer."""
 
-    endpoint: Masking
+    endpoint: ErrorMasking
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         graphql = scope["type"] != "lifespan" and scope["path"] == "/graphql"
@@ -89,14 +89,14 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         return Context(admitted(viewer), viewer, time, settings.limits.first)
 
     app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
-    app.add_middleware(Masking)
-    app.add_middleware(CorsDoors, cors=Cors(settings))
-    app.add_middleware(Headers)
+    app.add_middleware(ErrorMasking)
+    app.add_middleware(CorsMiddleware, cors=CorsPolicy(settings))
+    app.add_middleware(SecurityHeaders)
     app.state.connections = connections
     app.state.refusal = None
     app.state.authentication = authentication
     app.state.admitted = admitted
-    app.endpoint = Masking(Endpoint(schema, context, authentication, connections, settings, time))
+    app.endpoint = ErrorMasking(Endpoint(schema, context, authentication, connections, settings, time))
     _add_routes(app, settings)
     return app
 

@@ -102,7 +102,7 @@ def key(
     """Make a key for a program. It is shown once; the configuration holds its digest."""
     if wrong := [each for each in scopes or () if each not in SCOPES]:
         _fail(f"There is no scope {wrong[0]!r}. There are: {', '.join(SCOPES)}.")
-    made = api_key.made()
+    made = api_key.generate()
     err.print("The key, which is not shown again:", style="bold")
     typer.echo(made)
     err.print("For the configuration:", style="bold")

@@ -1,4 +1,6 @@
-"""Authentication: the viewer behind a JSON Web Token or an API key.
+"""Authentication: the viewer of a request, by a JSON Web Token or an API key, and the quota of that viewer."""
 
-It imports nothing, as the configuration needs the names of the scopes, and authentication the configuration.
-"""
+from gateway.auth.authentication import Authentication
+from gateway.auth.refusal import CREDENTIALS_EXPIRED, Unauthenticated
+
+__all__ = ["CREDENTIALS_EXPIRED", "Authentication", "Unauthenticated"]

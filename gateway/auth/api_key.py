@@ -1,4 +1,4 @@
-"""Keys of programs: random, so that a plain digest of one is as good as the key is long."""
+"""API keys: 256 random bits, looked up by their SHA-256, so that the configuration holds no key."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from gateway.auth.viewer import Viewer
 from gateway.config import ApiKeySettings
 
 PREFIX: Final = "csk_"
-"""How every key begins, for scanners of secrets to find."""
+"""The first characters of every key, for secret scanners to find."""
 
 
-def made() -> str:
-    """A new key, of 256 random bits."""
+def generate() -> str:
+    """A new key, of 256 random bits: a plain digest of so many is as good as a slow one."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest(key: str) -> str:
-    """What the configuration holds in a key's place."""
+    """SHA-256 of a key, in hexadecimal, as the configuration has it."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 class ApiKeys:
-    """The keys of the configuration, by their digests: how long a look takes says nothing about any key."""
+    """The viewers of the configured keys, by digest: the time that a lookup takes says nothing about any key."""
 
     def __init__(self, keys: Sequence[ApiKeySettings]) -> None:
         self._viewers = {
@@ -40,5 +40,5 @@ class ApiKeys:
         }
 
     def viewer(self, credentials: str) -> Viewer | None:
-        """Whose key this is, if it is one."""
+        """The viewer of a key; None where it is none of these."""
         return self._viewers.get(digest(credentials)) if credentials.startswith(PREFIX) else None

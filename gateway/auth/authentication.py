@@ -1,4 +1,4 @@
-"""From credentials to a viewer. What was found to hold is remembered until it ends: a request costs a look."""
+"""Authentication: from an ``Authorization`` header to a viewer. Verified credentials are cached until they expire."""
 
 from __future__ import annotations
 
@@ -7,103 +7,104 @@ from typing import Any, Final
 
 from gateway.auth.api_key import ApiKeys
 from gateway.auth.client_address import Addresses
-from gateway.auth.quota import Allowance
+from gateway.auth.quota import Quota
 from gateway.auth.refusal import Unauthenticated, expired
-from gateway.auth.token import Tokens
+from gateway.auth.token import AccessTokens
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import Settings
 from providers.clock import Clock
 from providers.lru import LruCache
 
 _SCHEME: Final = "bearer "
-_LONGEST: Final = 8_192
-_REMEMBERED: Final = 10_000
+_MAX_HEADER: Final = 8_192
+_MAX_CACHED: Final = 10_000
 _MISSING: Final = "Send credentials: Authorization: Bearer, with a token or a key of this gateway."
 _ENDED: Final = "These credentials have ended. Send new ones."
 
 
 class Authentication:
-    """Says who somebody is. Without any configuration everybody is nobody, who may do everything.
+    """Authenticates requests, and spends one operation of the viewer's ``quota``. Unconfigured, everybody is ``NOBODY``.
 
-    Whoever it is spends one operation of their ``allowance``. An address that fails too often is not listened to, but for
-    what is known already and for keys, which nobody guesses: whoever shares it with somebody bad goes on.
+    An address that fails too often is blocked, but not for cached credentials and for keys, which nobody guesses: a viewer
+    that shares the address with an attacker goes on.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.required = settings.authentication.configured
-        self.allowance = Allowance(settings.rates, clock)
+        self.quota = Quota(settings.rates, clock)
+        self.allowance = self.quota
         self._addresses = Addresses(settings.server.trusted_proxies)
         self._keys = ApiKeys(settings.authentication.keys)
-        self._tokens = Tokens(settings.authentication, clock)
+        self._tokens = AccessTokens(settings.authentication, clock)
         self._clock = clock
-        self._known: LruCache[str, Viewer] = LruCache(_REMEMBERED)
+        self._viewers: LruCache[str, Viewer] = LruCache(_MAX_CACHED)
 
-    def recognized(self, authorization: str | None) -> Viewer | None:
-        """Who sends this header, as far as that is known without asking anybody; None where ``viewer`` has to say.
+    def cached_viewer(self, authorization: str | None) -> Viewer | None:
+        """The viewer of this header, where its credentials are cached; None where ``authenticate`` has to verify them.
 
         Raises ``TooMany``.
         """
         if not self.required:
             return NOBODY
-        found = self._known.get(authorization or "")
-        if found is None or found.expired(self._clock.now()):
+        viewer = self._viewers.get(authorization or "")
+        if viewer is None or viewer.expired(self._clock.now()):
             return None
-        self.allowance.spend(found)
-        return found
+        self.quota.spend(viewer)
+        return viewer
 
-    async def viewer(self, authorization: str | None, whence: Callable[[], str]) -> Viewer:
-        """Who sends this header, from an address that is only asked for where it matters.
+    async def authenticate(self, authorization: str | None, address: Callable[[], str]) -> Viewer:
+        """The viewer of this header. ``address`` gives the client's, which is only needed where credentials are not cached.
 
         Raises ``Unauthenticated`` and ``TooMany``.
         """
-        if (known := self.recognized(authorization)) is not None:
-            return known
-        found = self._known.get(authorization or "") or await self._met(authorization, whence)
-        if found.expired(self._clock.now()):
-            self._known.discard(authorization or "")
+        if (cached := self.cached_viewer(authorization)) is not None:
+            return cached
+        viewer = self._viewers.get(authorization or "") or await self._verify(authorization, address)
+        if viewer.expired(self._clock.now()):
+            self._viewers.discard(authorization or "")
             raise expired(_ENDED)
-        self.allowance.spend(found)
-        return found
+        self.quota.spend(viewer)
+        return viewer
 
     def spend(self, viewer: Viewer) -> None:
-        """One more operation of somebody who was let in. Raises ``TooMany``."""
+        """Spends one more operation of a viewer. Raises ``TooMany``."""
         if self.required:
-            self.allowance.spend(viewer)
+            self.quota.spend(viewer)
 
-    def hold(self, viewer: Viewer, size: int) -> None:
-        """Counts the characters of an operation that a live connection of somebody carries. Raises ``TooMany``."""
+    def reserve(self, viewer: Viewer, size: int) -> None:
+        """Reserves the characters of an operation on a live connection. Raises ``TooMany``."""
         if self.required:
-            self.allowance.hold(viewer, size)
+            self.quota.reserve(viewer, size)
 
-    def let_go(self, viewer: Viewer, size: int) -> None:
-        """That operation has ended."""
+    def release(self, viewer: Viewer, size: int) -> None:
+        """Releases the characters of an operation that has ended."""
         if self.required:
-            self.allowance.let_go(viewer, size)
+            self.quota.release(viewer, size)
 
     def address(self, scope: Mapping[str, Any]) -> str:
-        """Whom a request comes from."""
+        """The client's address of an ASGI scope."""
         return self._addresses.of(scope) if self.required else ""
 
     async def close(self) -> None:
-        """Closes the connection to whoever says which keys are good."""
+        """Closes the connection to the token issuer."""
         await self._tokens.close()
 
-    async def _met(self, authorization: str | None, whence: Callable[[], str]) -> Viewer:
-        """Somebody who was not here before, or whose credentials were forgotten."""
+    async def _verify(self, authorization: str | None, address: Callable[[], str]) -> Viewer:
+        """Verifies credentials that are not cached, and caches their viewer. A failure counts against the address."""
         try:
             credentials = _credentials(authorization)
-            found = self._keys.viewer(credentials)
-            if found is None:
-                self.allowance.heed(whence())
-                found = await self._tokens.viewer(credentials)
+            viewer = self._keys.viewer(credentials)
+            if viewer is None:
+                self.quota.require_not_blocked(address())
+                viewer = await self._tokens.viewer(credentials)
         except Unauthenticated:
-            self.allowance.fail(whence())
+            self.quota.record_failure(address())
             raise
-        self._known.put(authorization or "", found)
-        return found
+        self._viewers.put(authorization or "", viewer)
+        return viewer
 
 
 def _credentials(authorization: str | None) -> str:
-    if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME or len(authorization) > _LONGEST:
+    if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME or len(authorization) > _MAX_HEADER:
         raise Unauthenticated(_MISSING)
     return authorization[len(_SCHEME) :].strip()

@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as that can be believed."""
+"""Client address: that of the connection, or the one that trusted proxies name in ``X-Forwarded-For``."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ _FORWARDED: Final = b"x-forwarded-for"
 
 
 class Addresses:
-    """Finds the client's address: that of the connection, or what the ``proxies`` in front of us say of it."""
+    """Finds a client's address behind the trusted ``proxies``, which are addresses or networks."""
 
     def __init__(self, proxies: Sequence[str]) -> None:
         self._proxies = tuple(map(ip_network, proxies))
 
     def of(self, scope: Mapping[str, Any]) -> str:
-        """Whom a request comes from; the whole of a client's network, where that is of IPv6.
+        """The client's address of an ASGI scope; the network of an IPv6 client.
 
-        Each proxy adds whom it has heard to the end of the header: the last who is none of ours is the client, and what
-        stands before it may be anything.
+        Each proxy appends the peer that it saw: the last one that is no trusted proxy is the client, and anybody may have
+        written what stands before it.
         """
         client = scope.get("client")
         address = str(client[0]) if client else ""
-        if self._trusts(address):
-            told = b",".join(value for name, value in scope["headers"] if name == _FORWARDED).decode("latin-1")
-            for hop in reversed(told.split(",")):
-                if not _readable(hop.strip()):
+        if self._is_trusted(address):
+            forwarded = b",".join(value for name, value in scope["headers"] if name == _FORWARDED).decode("latin-1")
+            for hop in reversed(forwarded.split(",")):
+                if not _is_address(hop.strip()):
                     break
                 address = hop.strip()
-                if not self._trusts(address):
+                if not self._is_trusted(address):
                     break
         return client_network(address)
 
-    def _trusts(self, address: str) -> bool:
-        return bool(self._proxies) and _readable(address) and any(ip_address(address) in each for each in self._proxies)
+    def _is_trusted(self, address: str) -> bool:
+        return bool(self._proxies) and _is_address(address) and any(ip_address(address) in each for each in self._proxies)
 
 
-def _readable(address: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
-        ip_address(address)
+        ip_address(text)
     except ValueError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Public keys that tokens may be checked with: which algorithm each is for."""
+"""Public keys for token verification: RS256 or ES256, by the type and size of the key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PublicKey = RSAPublicKey | EllipticCurvePublicKey
 
 
 def algorithm_of(key: object) -> str | None:
-    """The algorithm that a public key is for, by its type; None for one that no token may be checked with."""
+    """The signature algorithm of a public key, by its type; None for a key that tokens may not be verified with."""
     if isinstance(key, RSAPublicKey):
         return "RS256" if key.key_size in RSA_BITS else None
     if isinstance(key, EllipticCurvePublicKey):
@@ -28,7 +28,7 @@ def algorithm_of(key: object) -> str | None:
 
 
 def read_public_key(path: Path, algorithms: Collection[str]) -> tuple[str, PublicKey]:
-    """The key in a PEM file, and its algorithm, which is one of those. Raises ``ConfigurationError`` for anything else."""
+    """The algorithm and key of a PEM file. Raises ``ConfigurationError`` where it is none of the ``algorithms``."""
     try:
         key = load_pem_public_key(path.read_bytes())
     except Exception:

@@ -1,4 +1,4 @@
-"""How much one viewer may ask for at a time, and how often one address may fail to say who it is."""
+"""Rate limits: token buckets for operations and failures, and bounds on what one viewer keeps open at a time."""
 
 from __future__ import annotations
 
@@ -15,114 +15,115 @@ from providers.lru import LruCache
 
 T = TypeVar("T")
 
-_REMEMBERED: Final = 10_000
-_MOST_HELD: Final = 16 * 2**20
+_MAX_BUCKETS: Final = 10_000
+_MAX_RESERVED: Final = 16 * 2**20
 """Characters of all operations that one viewer has under way on live connections: what they declare is kept for as long."""
-_NOTHING: Final = 1e-6
-"""Seconds that are none: sums of them are not exact."""
+_ROUNDING_SECONDS: Final = 1e-6
+"""A wait below this is an error of rounding in sums of floats."""
 
 
-class Buckets:
-    """Token buckets by their keys, each kept as the one number that says when it will be full again.
+class TokenBuckets:
+    """Token buckets by key, each kept as one number: when it will be full again.
 
-    ``rate`` flows back in a second, up to ``burst``; a rate of 0 knows no bounds. A bucket that was not used for long, and
-    so is full, may be forgotten.
+    ``rate`` tokens flow back in a second, up to ``burst``; a rate of 0 has no bounds. A bucket that was not used for long is
+    full, and may be evicted.
     """
 
     def __init__(self, rate: float, burst: int) -> None:
-        self._each = 1 / rate if rate else 0.0
-        self._depth = burst * self._each
-        self._full_at: LruCache[str, float] = LruCache(_REMEMBERED)
+        self._seconds_per_token = 1 / rate if rate else 0.0
+        self._depth = burst * self._seconds_per_token
+        self._full_at: LruCache[str, float] = LruCache(_MAX_BUCKETS)
 
     def __len__(self) -> int:
         return len(self._full_at)
 
     def wait(self, key: str, now: float) -> float:
-        """Seconds until there is something in a bucket; 0 where there is."""
+        """Seconds until there is a token in a bucket; 0 where there is one."""
         full_at = self._full_at.peek(key)
-        wait = (now if full_at is None else full_at) + self._each - now - self._depth
-        return wait if wait > _NOTHING else 0.0
+        wait = (now if full_at is None else full_at) + self._seconds_per_token - now - self._depth
+        return wait if wait > _ROUNDING_SECONDS else 0.0
 
     def take(self, key: str, now: float) -> float:
-        """Takes one out of a bucket; where there is none, the seconds until there is."""
-        if not self._each:
+        """Takes a token out of a bucket; where there is none, the seconds until there is."""
+        if not self._seconds_per_token:
             return 0.0
         full_at = self._full_at.peek(key)
         if full_at is None or full_at < now:
             full_at = now
-        full_at += self._each
+        full_at += self._seconds_per_token
         wait = full_at - now - self._depth
-        if wait > _NOTHING:
+        if wait > _ROUNDING_SECONDS:
             return wait
         self._full_at.put(key, full_at)
         return 0.0
 
 
-class Allowance:
-    """What is granted to each viewer, and to each address that nobody is known to come from."""
+class Quota:
+    """Bounds of each viewer, and of each address whose credentials fail."""
 
     def __init__(self, settings: RateSettings, clock: Clock) -> None:
         self._clock = clock
-        self._asked = Buckets(settings.per_second, settings.burst)
-        self._failed = Buckets(settings.failures_per_second, settings.failures_burst)
-        self._most = settings.subscriptions
-        self._followed: Counter[str] = Counter()
-        self._held: Counter[str] = Counter()
+        self._operations = TokenBuckets(settings.per_second, settings.burst)
+        self._failures = TokenBuckets(settings.failures_per_second, settings.failures_burst)
+        self._max_subscriptions = settings.subscriptions
+        self._subscriptions: Counter[str] = Counter()
+        self._reserved: Counter[str] = Counter()
 
     def spend(self, viewer: Viewer) -> None:
-        """One operation of a viewer. Raises ``TooMany``."""
-        wait = self._asked.take(viewer.id, self._clock.monotonic())
+        """Takes one operation of a viewer. Raises ``TooMany``."""
+        wait = self._operations.take(viewer.id, self._clock.monotonic())
         if wait:
             raise TooMany("You ask more often than you may here. Wait, then ask again.", retry_after=wait)
 
-    def heed(self, address: str) -> None:
-        """Raises ``TooMany`` where an address has failed too often of late to be listened to."""
-        self._refuse(self._failed.wait(address, self._clock.monotonic()))
+    def require_not_blocked(self, address: str) -> None:
+        """Raises ``TooMany`` where the credentials of an address have failed too often of late."""
+        self._refuse(self._failures.wait(address, self._clock.monotonic()))
 
-    def fail(self, address: str) -> None:
-        """One failure of an address to say who it is. Raises ``TooMany`` where there were too many."""
-        self._refuse(self._failed.take(address, self._clock.monotonic()))
+    def record_failure(self, address: str) -> None:
+        """Counts a failed authentication of an address. Raises ``TooMany`` where there were too many."""
+        self._refuse(self._failures.take(address, self._clock.monotonic()))
 
     def following(self, viewer: Viewer, source: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-        """What a viewer follows, counted until it is closed."""
-        self._followed[viewer.id] += 1
-        return _Followed(self, viewer.id, source)
+        """The source of a subscription, which counts as one of the viewer's until it is closed."""
+        self._subscriptions[viewer.id] += 1
+        return _CountedSource(self, viewer.id, source)
 
     def require_room(self, viewer: Viewer) -> None:
-        """Raises ``TooMany`` where a viewer follows as much as one may."""
-        if 0 < self._most <= self._followed[viewer.id]:
-            raise TooMany(f"You follow {self._most:,} subscriptions, which is the most that one may here. End some.")
+        """Raises ``TooMany`` where a viewer has as many subscriptions as one may."""
+        if 0 < self._max_subscriptions <= self._subscriptions[viewer.id]:
+            limit = self._max_subscriptions
+            raise TooMany(f"You follow {limit:,} subscriptions, which is the most that one may here. End some.")
 
-    def hold(self, viewer: Viewer, size: int) -> None:
-        """Counts what an operation of a live connection keeps until it is let go. Raises ``TooMany``."""
-        if self._held[viewer.id] + size > _MOST_HELD:
-            raise TooMany(f"Your live operations have at most {_MOST_HELD:,} characters in all here. End some.")
-        self._held[viewer.id] += size
+    def reserve(self, viewer: Viewer, size: int) -> None:
+        """Reserves the characters that an operation of a live connection keeps until it ends. Raises ``TooMany``."""
+        if self._reserved[viewer.id] + size > _MAX_RESERVED:
+            raise TooMany(f"Your live operations have at most {_MAX_RESERVED:,} characters in all here. End some.")
+        self._reserved[viewer.id] += size
 
-    def let_go(self, viewer: Viewer, size: int) -> None:
-        """An operation of a live connection has ended."""
-        self._held[viewer.id] -= size
-        if self._held[viewer.id] <= 0:
-            del self._held[viewer.id]
+    def release(self, viewer: Viewer, size: int) -> None:
+        """Releases the characters of an operation that has ended."""
+        self._reserved[viewer.id] -= size
+        if self._reserved[viewer.id] <= 0:
+            del self._reserved[viewer.id]
 
-    def release(self, key: str) -> None:
-        """One viewer follows one thing less."""
-        self._followed[key] -= 1
-        if self._followed[key] <= 0:
-            del self._followed[key]
+    def end_subscription(self, key: str) -> None:
+        """Counts one subscription of a viewer less."""
+        self._subscriptions[key] -= 1
+        if self._subscriptions[key] <= 0:
+            del self._subscriptions[key]
 
     def _refuse(self, wait: float) -> None:
         if wait:
             raise TooMany("Too many requests from there failed to say who sends them. Wait.", retry_after=wait)
 
 
-class _Followed(AsyncGenerator[T, None]):
-    """A source that gives back its place once it is closed, or dropped by whoever should have closed it."""
+class _CountedSource(AsyncGenerator[T, None]):
+    """A source that ends its subscription in the quota once: when it is closed, or is dropped unclosed."""
 
-    __slots__ = ("_allowance", "_key", "_source")
+    __slots__ = ("_key", "_quota", "_source")
 
-    def __init__(self, allowance: Allowance, key: str, source: AsyncIterator[T]) -> None:
-        self._allowance: Allowance | None = allowance
+    def __init__(self, quota: Quota, key: str, source: AsyncIterator[T]) -> None:
+        self._quota: Quota | None = quota
         self._key = key
         self._source = source
 
@@ -130,7 +131,7 @@ class _Followed(AsyncGenerator[T, None]):
         return self._source.__anext__()
 
     def asend(self, value: None) -> Any:
-        """The next of the source, which takes nothing."""
+        """The next item of the source, which takes no value."""
         return self._source.__anext__()
 
     async def athrow(
@@ -139,22 +140,25 @@ class _Followed(AsyncGenerator[T, None]):
         val: BaseException | object = None,
         tb: TracebackType | None = None,
     ) -> T:
-        """Ends the source."""
+        """Closes the source, and raises."""
         await self.aclose()
         raise typ
 
     async def aclose(self) -> None:
-        """Ends the source and gives the place back."""
-        self._release()
+        """Closes the source, and ends its subscription."""
+        self._end_subscription()
         close: Any = getattr(self._source, "aclose", None)
         if close is not None:
             closing: Awaitable[None] = close()
             await closing
 
     def __del__(self) -> None:
-        self._release()
+        self._end_subscription()
 
-    def _release(self) -> None:
-        allowance, self._allowance = self._allowance, None
-        if allowance is not None:
-            allowance.release(self._key)
+    def _end_subscription(self) -> None:
+        quota, self._quota = self._quota, None
+        if quota is not None:
+            quota.end_subscription(self._key)
+
+
+Allowance = Quota

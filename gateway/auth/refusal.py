@@ -1,4 +1,4 @@
-"""Refusal of credentials, and whether newer ones would be accepted."""
+"""Authentication errors: refused credentials, and whether newer ones would be accepted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ CREDENTIALS_EXPIRED: Final = "CREDENTIALS_EXPIRED"
 
 
 class Unauthenticated(Exception):
-    """Credentials that are missing or do not hold. ``reason`` is fit to be shown: it says nothing of what was sent.
+    """Credentials are missing or invalid. ``reason`` is fit to be shown: it repeats nothing of what was sent.
 
-    ``code`` is the machine-readable form of it. ``curable`` says that a client which comes back, with credentials that it
-    asks for anew, may be let in: a client library must then retry, where otherwise it must give up.
+    ``code`` is machine-readable. ``curable`` says that a client may be let in once it comes back with fresh credentials: a
+    client library must then retry, where otherwise it must give up.
     """
 
     def __init__(self, reason: str, *, code: str = UNAUTHENTICATED, curable: bool = False) -> None:
@@ -23,5 +23,5 @@ class Unauthenticated(Exception):
 
 
 def expired(reason: str) -> Unauthenticated:
-    """The refusal of credentials that were good until they ended."""
+    """The refusal of credentials that were valid until they expired."""
     return Unauthenticated(reason, code=CREDENTIALS_EXPIRED, curable=True)

@@ -1,4 +1,4 @@
-"""Access tokens: JSON Web Tokens of a trusted issuer, made for this gateway (RFC 7519, RFC 8725, RFC 9068)."""
+"""Access tokens: JSON Web Tokens of a trusted issuer with this gateway as audience (RFC 7519, RFC 8725, RFC 9068)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 import jwt
 import msgspec
 
-from gateway.auth.jwks import FetchedKeys, GivenKey
+from gateway.auth.jwks import KeySet, StaticKey
 from gateway.auth.refusal import Unauthenticated, expired
 from gateway.auth.viewer import SCOPES, Viewer
 from gateway.config import AuthenticationSettings
@@ -21,18 +21,18 @@ _LEEWAY: Final = 30
 """Seconds by which clocks may differ."""
 _REFUSED: Final = "This token does not hold here. Send one that was made for this gateway and has not ended."
 _ENDED: Final = "This token has ended. Send a new one."
-_ACCESS: Final = frozenset({"at+jwt", "application/at+jwt"})
+_ACCESS_TYPES: Final = frozenset({"at+jwt", "application/at+jwt"})
 """``typ`` of an access token (RFC 9068, 2.1)."""
 _UNTYPED: Final = frozenset({"", "jwt", "application/jwt"})
-"""``typ`` of tokens that do not say what they are for."""
-_OF_ID_TOKENS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
+"""``typ`` of tokens that do not name their purpose."""
+_ID_TOKEN_CLAIMS: Final = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
 """Claims of ID tokens and logout tokens, which no access token has (OpenID Connect Core 1.0, 2 and 3.3.2.11)."""
-_OF_ACCESS: Final = frozenset({"scope", "scp"})
+_ACCESS_CLAIMS: Final = frozenset({"scope", "scp"})
 _log = logging.getLogger("countersign.authentication")
 
 
 class _Header(msgspec.Struct, frozen=True):
-    """A token's header. ``crit`` names extensions that have to be understood, and none is (RFC 7515, 4.1.11)."""
+    """JOSE header. ``crit`` names extensions that have to be understood, and none is (RFC 7515, 4.1.11)."""
 
     alg: str
     kid: str = ""
@@ -49,42 +49,42 @@ class _Claims(msgspec.Struct, frozen=True):
     providers: list[str] | None = None
 
 
-class Tokens:
-    """Checks access tokens. The algorithms are those of the configuration and of the key, whatever a token says of itself."""
+class AccessTokens:
+    """Verifies access tokens. A token's ``alg`` has to be one of the configuration, and that of the key."""
 
     def __init__(self, settings: AuthenticationSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._keys: FetchedKeys | GivenKey | None = None
+        self._keys: KeySet | StaticKey | None = None
         if settings.jwks_url is not None:
-            self._keys = FetchedKeys(settings.jwks_url, settings.algorithms, clock)
+            self._keys = KeySet(settings.jwks_url, settings.algorithms, clock)
         elif settings.public_key is not None:
-            self._keys = GivenKey(settings.public_key, settings.algorithms)
+            self._keys = StaticKey(settings.public_key, settings.algorithms)
 
     async def viewer(self, token: str) -> Viewer:
-        """Whose token this is. Raises ``Unauthenticated``, whatever is wrong with it."""
+        """The viewer of a token. Raises ``Unauthenticated``, whatever is wrong with it."""
         try:
             header = _header(token)
             if self._keys is None or header.alg not in self._settings.algorithms:
                 raise Unauthenticated(_REFUSED)
             key = await self._keys.key(header.kid, header.alg)
-            claims = self._read(token, key, header.alg)
+            claims = self._verify(token, key, header.alg)
             self._require_access(header.typ.lower(), claims)
             return self._viewer(msgspec.convert(claims, _Claims))
         except Unauthenticated:
             raise
-        except Exception as error:  # a token is its sender's to write: whatever it makes a library raise, it does not hold
+        except Exception as error:  # a token is its sender's to write: whatever it makes a library raise, it is invalid
             _log.debug("a token does not hold (%s)", type(error).__name__)
             raise Unauthenticated(_REFUSED) from None
 
     async def close(self) -> None:
-        """Closes connections."""
-        if isinstance(self._keys, FetchedKeys):
+        """Closes the connection to the issuer."""
+        if isinstance(self._keys, KeySet):
             await self._keys.close()
 
-    def _read(self, token: str, key: Any, algorithm: str) -> dict[str, Any]:
-        """The claims, which our clock judges rather than the machine's."""
-        found: dict[str, Any] = jwt.decode(
+    def _verify(self, token: str, key: Any, algorithm: str) -> dict[str, Any]:
+        """The claims of a token whose signature, issuer and audience are right; times are checked by our own clock."""
+        claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=[algorithm],
@@ -92,21 +92,21 @@ class Tokens:
             issuer=self._settings.issuer,
             options={"require": ["exp", "sub", "iss", "aud"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
         )
-        return found
+        return claims
 
     def _require_access(self, kind: str, claims: Mapping[str, Any]) -> None:
-        """Raises ``Unauthenticated`` for a token that was not made to call anybody with, as an ID token.
+        """Raises ``Unauthenticated`` for a token that is no access token, such as an ID token.
 
-        Many issuers call all of their tokens JWT. Such a one has to have what only access tokens have, a scope, and nothing
-        of the others; Keycloak's ``typ`` and Cognito's ``token_use`` are claims that tell them apart.
+        Many issuers type all of their tokens JWT. Such a token has to have a scope, which only access tokens have, and no
+        claim of the others; Keycloak's ``typ`` and Cognito's ``token_use`` are claims that tell them apart.
         """
         if self._settings.typ is not None:
             if kind != self._settings.typ.lower():
                 raise Unauthenticated(_REFUSED)
             return
-        if kind in _ACCESS:
+        if kind in _ACCESS_TYPES:
             return
-        access = not _OF_ACCESS.isdisjoint(claims) and _OF_ID_TOKENS.isdisjoint(claims)
+        access = not _ACCESS_CLAIMS.isdisjoint(claims) and _ID_TOKEN_CLAIMS.isdisjoint(claims)
         named = claims.get("typ", "Bearer") == "Bearer" and claims.get("token_use", "access") == "access"
         if kind not in _UNTYPED or not (access and named):
             raise Unauthenticated(_REFUSED)
@@ -114,19 +114,19 @@ class Tokens:
     def _viewer(self, claims: _Claims) -> Viewer:
         now = self._clock.now()
         until = datetime.fromtimestamp(claims.exp + _LEEWAY, UTC)
-        begun = claims.nbf <= now.timestamp() + _LEEWAY  # which nothing is that is no number
+        is_valid_yet = claims.nbf <= now.timestamp() + _LEEWAY  # False for NaN
         if not claims.sub:
             raise Unauthenticated(_REFUSED)
-        claims.sub.encode()  # half a character is in nobody's name
+        claims.sub.encode()  # raises on a lone surrogate
         if until <= now:
             raise expired(_ENDED)
-        if not begun:
+        if not is_valid_yet:
             raise Unauthenticated(_REFUSED, curable=True)
-        told = {*claims.scope.split(), *(claims.scp.split() if isinstance(claims.scp, str) else claims.scp)}
+        granted = {*claims.scope.split(), *(claims.scp.split() if isinstance(claims.scp, str) else claims.scp)}
         return Viewer(
             id=f"token:{claims.sub}",
             subject=claims.sub,
-            scopes=frozenset(told & set(SCOPES)),
+            scopes=frozenset(granted & set(SCOPES)),
             providers=None if claims.providers is None else frozenset(claims.providers),
             expires_at=until,
         )

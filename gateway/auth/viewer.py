@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Viewer: the authenticated subject of a request, with its scopes and providers."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ shows any of them, least of all ``providers:compare``."""
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody who asks; ``subject`` is their name in the credentials they gave, None without any.
+    """Authenticated subject: ``subject`` is its name in the credentials, None without any.
 
-    ``providers`` are the only ones that are there for them, all where it is None. ``expires_at`` is when their credentials
-    end.
+    ``providers`` are the only ones that exist for it, all where it is None. ``expires_at`` is when the credentials expire.
     """
 
     id: str
@@ -48,17 +47,17 @@ class Viewer:
     expires_at: datetime | None = None
 
     def __hash__(self) -> int:
-        """That of who it is and until when, which tells nearly all apart: all of it would be hashed anew each time."""
+        """Hash of the identity and expiry, which tell nearly all apart: all fields would be hashed anew on each lookup."""
         return hash((self.id, self.expires_at))
 
     def expired(self, now: datetime) -> bool:
-        """Whether their credentials have ended."""
+        """Whether the credentials have expired."""
         return self.expires_at is not None and self.expires_at <= now
 
     def renews(self, other: Viewer) -> bool:
-        """Whether these are the same viewer's credentials, and allow the same: what was begun with the others may go on."""
+        """Whether these are newer credentials of the same viewer with equal rights: what it has under way may go on."""
         return (self.id, self.scopes, self.providers) == (other.id, other.scopes, other.providers)
 
 
 NOBODY: Final = Viewer("anonymous", None, frozenset(SCOPES))
-"""Whoever reaches a gateway without authentication, which listens on loopback only: may do everything."""
+"""Viewer of a gateway without authentication, which listens on loopback only: has every scope."""

@@ -1,1 +1,1 @@
-"""Web endpoints beside GraphQL: uploads, downloads, CORS, security headers and error masking."""
+"""HTTP beside GraphQL: uploads, downloads, CORS, security headers and error masking."""

@@ -1,4 +1,4 @@
-"""What a file is, by its bytes: neither its name nor what its sender calls it is believed."""
+"""Content sniffing: the media type of a file by its first bytes; its name and declared type may narrow it, never change it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from providers.errors import Invalid
 
 PDF: Final = "application/pdf"
 HEAD: Final = 1024
-"""Bytes at the beginning of a file that are looked at."""
+"""Bytes at the beginning of a file that are sniffed."""
 TAIL: Final = 2048
-"""Bytes at its end."""
+"""Bytes at its end, where a PDF has its last cross-reference."""
 _UNKNOWN: Final = "application/octet-stream"
 _ZIP: Final = "application/zip"
 _XML: Final = "application/xml"
@@ -38,9 +38,9 @@ _MAGIC: Final = (
     (b"#!", _PROGRAM),
 )
 _MARKUP: Final = re.compile(rb"<(?:!doctype html|html|head|body|script|svg|iframe)[\s>]", re.IGNORECASE)
-_KNOWN: Final = frozenset(kind for _, kind in _MAGIC)
+_SNIFFED_TYPES: Final = frozenset(kind for _, kind in _MAGIC)
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
-_WITHIN: Final = {
+_CONTAINED: Final = {
     _ZIP: ("application/vnd.", "application/epub+zip"),
     "application/x-ole-storage": ("application/vnd.ms-", "application/msword"),
     "image/tiff": ("image/",),
@@ -48,45 +48,45 @@ _WITHIN: Final = {
     "application/rtf": ("text/rtf",),
     "application/gzip": ("application/x-gzip",),
 }
-"""How the types begin whose files are of another type within."""
+"""Prefixes of types whose files are containers of another type."""
 _BYTE_ORDER: Final = (b"\xff\xfe", b"\xfe\xff")
 _PADDING: Final = b" \t\r\n\f\0"
 _START_XREF: Final = re.compile(rb"startxref\s+(\d{1,15})\s+%%EOF")
 
 
 def sniff(head: bytes, filename: str | None, declared: str | None) -> str:
-    """What a file is that begins like this. Raises ``Invalid`` where it is called something else."""
-    said = (declared or "").partition(";")[0].strip().lower()
-    known = said if _MEDIA_TYPE.fullmatch(said) else _UNKNOWN
-    found = _found(head)
-    if found != PDF and ((filename or "").lower().endswith(".pdf") or known == PDF):
+    """The media type of a file with this head. Raises ``Invalid`` where its name or declared type is another one."""
+    media_type = (declared or "").partition(";")[0].strip().lower()
+    named = media_type if _MEDIA_TYPE.fullmatch(media_type) else _UNKNOWN
+    sniffed = _sniff_magic(head)
+    if sniffed != PDF and ((filename or "").lower().endswith(".pdf") or named == PDF):
         raise Invalid("The file is called a PDF but is none: it does not begin with %PDF-. Send the document itself.")
-    if found is None and known in _KNOWN:
-        raise Invalid(f"The file is called {known} but does not begin like one. Send it with the media type that it has.")
-    if found is None or known == _UNKNOWN:
-        if known.startswith("text/") and b"\x00" in head and not head.startswith(_BYTE_ORDER):
-            raise Invalid(f"The file is called {known} but is no text. Send it with the media type that it has.")
-        return found or known
-    if known == found:
-        return found
-    if known.startswith(_WITHIN.get(found, ())) or (found == _XML and known.endswith("+xml")):
-        return known
-    raise Invalid(f"The file is called {known} but is {found}. Send it with the media type that it has.")
+    if sniffed is None and named in _SNIFFED_TYPES:
+        raise Invalid(f"The file is called {named} but does not begin like one. Send it with the media type that it has.")
+    if sniffed is None or named == _UNKNOWN:
+        if named.startswith("text/") and b"\x00" in head and not head.startswith(_BYTE_ORDER):
+            raise Invalid(f"The file is called {named} but is no text. Send it with the media type that it has.")
+        return sniffed or named
+    if named == sniffed:
+        return sniffed
+    if named.startswith(_CONTAINED.get(sniffed, ())) or (sniffed == _XML and named.endswith("+xml")):
+        return named
+    raise Invalid(f"The file is called {named} but is {sniffed}. Send it with the media type that it has.")
 
 
-def ending(tail: bytes, chunk: bytes) -> bytes:
-    """How a file ends after one more piece; of what it may be padded with, one byte is enough."""
-    said = chunk.rstrip(_PADDING)
-    return (tail.rstrip(_PADDING) + chunk[: len(said) + 1] if not said else tail + chunk[: len(said) + 1])[-TAIL:]
+def append_tail(tail: bytes, chunk: bytes) -> bytes:
+    """The tail of a file after one more chunk; of padding behind the last content, one byte is kept."""
+    content = chunk.rstrip(_PADDING)
+    return (tail.rstrip(_PADDING) + chunk[: len(content) + 1] if not content else tail + chunk[: len(content) + 1])[-TAIL:]
 
 
-def check_pdf(tail: bytes) -> None:
-    """Raises ``Invalid`` where a file ends as no PDF does."""
+def require_whole_pdf(tail: bytes) -> None:
+    """Raises ``Invalid`` where a file does not end as a PDF: it is truncated."""
     if not _START_XREF.search(tail):
         raise Invalid("The file begins as a PDF but does not end as one: it is cut off. Send the whole document.")
 
 
-def _found(head: bytes) -> str | None:
+def _sniff_magic(head: bytes) -> str | None:
     plain = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
     for magic, kind in _MAGIC:
         if plain.startswith(magic):

@@ -1,4 +1,4 @@
-"""Bytes over plain HTTP: files in by PUT, documents out by link."""
+"""Uploads by PUT, and downloads by signed link, over plain HTTP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INLINE: Final = STRICT | {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
 _UNQUOTED: Final = str.maketrans('"?%\\', "____")
-"""What readers of a plain file name take for something else (RFC 6266, appendix D)."""
+"""Characters of a plain file name that clients misread (RFC 6266, appendix D)."""
 
 
 def _signing(request: Request) -> Signing:
@@ -34,11 +34,11 @@ def _signing(request: Request) -> Signing:
     return signing
 
 
-async def _admitted(request: Request) -> Signing:
-    """The gateway as whoever sends this may use it. Raises ``Unauthenticated`` and ``TooMany``."""
+async def _authenticated(request: Request) -> Signing:
+    """The use cases of the viewer who sends this. Raises ``Unauthenticated`` and ``TooMany``."""
     state = request.app.state
-    whence = partial(state.authentication.address, request.scope)
-    signing: Signing = state.admitted(await state.authentication.viewer(request.headers.get("authorization"), whence))
+    address = partial(state.authentication.address, request.scope)
+    signing: Signing = state.admitted(await state.authentication.authenticate(request.headers.get("authorization"), address))
     return signing
 
 
@@ -48,12 +48,12 @@ router: Final = APIRouter()
 
 @router.put("/uploads", status_code=201)
 async def upload(request: Request, filename: str | None = None) -> JSONResponse:
-    """Stages the body; its id is given to a mutation as ``upload``."""
+    """Stages the body; a mutation takes its id as ``upload``."""
     media_type = request.headers.get("content-type")
     try:
         if len(request.query_params.getlist("filename")) > 1:
             raise Invalid("The file has two names. Give it one.", path=("filename",))
-        signing = await _admitted(request)
+        signing = await _authenticated(request)
         file = await signing.upload(request.stream(), filename=filename, media_type=media_type)
     except Unauthenticated as error:
         return ProblemResponse(401, error.code, error.reason, headers={"www-authenticate": "Bearer"})
@@ -72,52 +72,52 @@ async def upload(request: Request, filename: str | None = None) -> JSONResponse:
 
 @router.api_route("/documents/{token}", methods=["GET", "HEAD"])
 async def download(request: Request, token: str, signing: Use) -> Response:
-    """Streams what a link leads to; to a HEAD, its headers alone."""
+    """Streams the target of a link; the response to HEAD has its headers alone."""
     stack = AsyncExitStack()
     try:
         content = await stack.enter_async_context(signing.download(token))
         if request.method == "HEAD":
             await stack.aclose()
-            return _Streamed(stack, content, b"")
-        # Only once bytes are here is it known that there are any: until then a failure can still be told.
+            return _StreamedDownload(stack, content, b"")
+        # Until the first bytes are here, a failure can still become a response of its own.
         first = await anext(aiter(content.chunks), b"")
     except SigningError as error:
-        await _closed(stack)
+        await _close(stack)
         return refusal(error)
     except BaseException:
-        await _closed(stack)
+        await _close(stack)
         raise
-    return _Streamed(stack, content, first)
+    return _StreamedDownload(stack, content, first)
 
 
-class _Streamed(StreamingResponse):
-    """A download that has begun. However it ends, and also where it is never sent, the provider's response is closed."""
+class _StreamedDownload(StreamingResponse):
+    """A download. However it ends, and also where it is never sent, the provider's response is closed."""
 
     def __init__(self, stack: AsyncExitStack, content: Content, first: bytes) -> None:
-        super().__init__(_pieces(first, content.chunks), headers=_headers(content))
+        super().__init__(_chunks(first, content.chunks), headers=_download_headers(content))
         self._stack = stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it. Raises where the rest fails to come, so that the server breaks the connection off."""
+        """Sends the response. Raises where the provider fails meanwhile, so that the server closes the connection."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await _closed(self._stack)
+            await _close(self._stack)
 
 
-async def _pieces(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chunks(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     if first:
         yield first
         async for chunk in rest:
             yield chunk
 
 
-async def _closed(stack: AsyncExitStack) -> None:
+async def _close(stack: AsyncExitStack) -> None:
     with anyio.CancelScope(shield=True):
         await stack.aclose()
 
 
-def _headers(content: Content) -> dict[str, str]:
+def _download_headers(content: Content) -> dict[str, str]:
     headers = _INLINE | {"content-type": content.media_type}
     name = safe_filename(content.filename) or "document"
     plain = name.encode("ascii", "replace").decode().translate(_UNQUOTED)

@@ -1,4 +1,4 @@
-"""Links to bytes that need no other credential and end soon: what is linked, signed by a key of ours."""
+"""Signed download links: target and expiry in the URL, under an HMAC of our own key. They need no other credential."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from gateway.config import ServerSettings
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound
 
-_SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=1)
+_MIN_TTL, _MAX_TTL = timedelta(seconds=1), timedelta(days=1)
 
 
 class Target(msgspec.Struct, frozen=True, array_like=True):
-    """What a link leads to, until ``until`` (seconds since 1970)."""
+    """Target of a link, valid until ``until`` (seconds since 1970)."""
 
     kind: Literal["document", "signature"]
     provider: str
@@ -33,14 +33,14 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An address that anyone who holds it can read from."""
+    """A URL that anyone who holds it can download from."""
 
     url: str
     expires_at: datetime
 
 
 class Links:
-    """Makes and checks links."""
+    """Signs and verifies links."""
 
     def __init__(self, settings: ServerSettings, clock: Clock) -> None:
         secret = settings.secret.get_secret_value().encode() if settings.secret else secrets.token_bytes(32)
@@ -48,20 +48,22 @@ class Links:
         self._url = settings.public_url
         self._clock = clock
 
-    def make(self, kind: Literal["document", "signature"], provider: str, session: str, key: str, lasting: timedelta) -> Link:
-        """A link that lasts so long. Raises ``Invalid`` for a time that is over or too far off."""
-        if not _SHORTEST <= lasting <= _LONGEST:
+    def make(self, kind: Literal["document", "signature"], provider: str, session: str, key: str, ttl: timedelta) -> Link:
+        """Signs a link. Raises ``Invalid`` for a TTL out of bounds."""
+        if not _MIN_TTL <= ttl <= _MAX_TTL:
             raise Invalid("A download link lasts between PT1S and P1D.", path=("expiresIn",))
-        until = ceil((self._clock.now() + lasting).timestamp())
+        until = ceil((self._clock.now() + ttl).timestamp())
         body = msgspec.msgpack.encode(Target(kind, provider, session, key, until))
-        return Link(f"{self._url}/documents/{_written(self._sign(body) + body)}", datetime.fromtimestamp(until, UTC))
+        return Link(f"{self._url}/documents/{_base64(self._sign(body) + body)}", datetime.fromtimestamp(until, UTC))
 
     def open(self, token: str) -> Target:
-        """What a link leads to. Raises ``NotFound`` for one that has ended or was never made here."""
+        """The target of a link. Raises ``NotFound`` for one that has expired, or has no signature of ours."""
         try:
             raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
             mac, body = raw[:32], raw[32:]
-            if not hmac.compare_digest(mac, self._sign(body)) or _written(raw) != token:  # base64 reads over what is odd
+            if (
+                not hmac.compare_digest(mac, self._sign(body)) or _base64(raw) != token
+            ):  # base64 decoding skips foreign characters
                 raise NotFound("There is no such link. Ask for a new one.")
             target = msgspec.msgpack.decode(body, type=Target)
         except (Base64Error, ValueError, msgspec.MsgspecError):
@@ -74,5 +76,5 @@ class Links:
         return hmac.digest(self._key, body, "sha256")
 
 
-def _written(raw: bytes) -> str:
+def _base64(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()

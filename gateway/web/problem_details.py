@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every failure over plain HTTP as ``application/problem+json``, with a code to act on.
+"""Problem details (RFC 9457): every failure over plain HTTP as ``application/problem+json``, with a machine-readable code.
 
 ``title``, ``status`` and ``detail`` are the standard's; ``code`` and ``retryable`` are those of GraphQL's problems. The member
 ``problem`` repeats them in the shape of a problem of GraphQL.
@@ -34,7 +34,7 @@ _METHOD_NOT_ALLOWED: Final = 405
 
 
 class ProblemResponse(JSONResponse):
-    """A failure as problem details. ``extensions`` are members of its own."""
+    """A failure as problem details. ``extensions`` are additional members."""
 
     media_type = "application/problem+json"
 
@@ -69,8 +69,8 @@ def _status(error: SigningError) -> int:
 
 
 def unrouted(request: Request, error: Exception) -> Response:
-    """The answer where no route takes a request: which methods there are, or that there is nothing."""
-    assert isinstance(error, HTTPException)  # noqa: S101 (what it is registered for)
+    """The response where no route takes a request: 404, or 405 with the allowed methods."""
+    assert isinstance(error, HTTPException)  # noqa: S101 (the class that it is registered for)
     headers = dict(error.headers or {})
     if error.status_code == _METHOD_NOT_ALLOWED:
         methods = {*map(str.strip, headers.get("Allow", "").split(",")), "OPTIONS"} - {""}
@@ -85,7 +85,7 @@ def unrouted(request: Request, error: Exception) -> Response:
 
 
 def unvalidated(request: Request, error: Exception) -> Response:
-    """The answer to parameters that cannot be read; says which, and repeats none of them."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 (what it is registered for)
+    """The response to parameters that cannot be read: names them, and repeats no value."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 (the class that it is registered for)
     names = ", ".join(sorted({str(each["loc"][-1])[:100] for each in error.errors()}))
     return ProblemResponse(400, ProblemCode.INVALID.value, f"These parameters cannot be read: {names}.")

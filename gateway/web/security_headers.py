@@ -1,4 +1,4 @@
-"""What every answer tells a browser: to take it for what it says it is, to keep it, and to load nothing for it."""
+"""Security headers: nosniff, content security policy, referrer and cache policy on every response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STRICT: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
 }
-"""For answers that are data: none of them is a page."""
+"""For responses that are data: none of them is a page."""
 STRICT_RAW: Final = [(name.encode(), value.encode()) for name, value in STRICT.items()]
 _PAGE: Final = STRICT | {
     "content-security-policy": (
@@ -23,53 +23,53 @@ _PAGE: Final = STRICT | {
     ),
     "cross-origin-opener-policy": "same-origin",
 }
-"""For pages of our own, which load what they need from here alone."""
+"""For our own pages, which load resources from this origin alone."""
 _PAGES: Final = ("/graphiql", "/console")
 
 _ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"last-event-id", b"origin"})
 
 
 class RepeatedHeader(ValueError):
-    """A header that has one value was sent with several: which of them is meant is nobody's to choose."""
+    """A header of a single value was sent twice: to choose one of them would open a way for request smuggling."""
 
 
-def collected(raw: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Headers by their names; what is sent several times is one list (RFC 9110, 5.3).
+def collect_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; those that are sent several times are joined into one list (RFC 9110, 5.3).
 
-    Raises ``RepeatedHeader`` where one of those is sent again that decide who asks, and how the request is read.
+    Raises ``RepeatedHeader`` for one that decides who is authenticated, or how the request is parsed.
     """
-    found = dict(raw)
-    if len(found) == len(raw):
-        return found
-    found = {}
+    headers = dict(raw)
+    if len(headers) == len(raw):
+        return headers
+    headers = {}
     for name, value in raw:
-        if name in found:
+        if name in headers:
             if name in _ONCE:
                 raise RepeatedHeader(f"The header {name.decode('latin-1')} is there twice.")
-            value = b"%s, %s" % (found[name], value)
-        found[name] = value
-    return found
+            value = b"%s, %s" % (headers[name], value)
+        headers[name] = value
+    return headers
 
 
-class Headers:
-    """ASGI middleware: adds what an answer does not say by itself. ``/graphql`` says all of it by itself."""
+class SecurityHeaders:
+    """ASGI middleware: adds the headers that a response does not have. ``/graphql`` sets all of them itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on what is asked, and adds to what is answered."""
+        """Passes the request on, and adds headers to the response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = _PAGE if scope["path"].startswith(_PAGES) else STRICT
+        defaults = _PAGE if scope["path"].startswith(_PAGES) else STRICT
 
-        async def telling(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                told = MutableHeaders(scope=message)
-                for name, value in wanted.items():
-                    told.setdefault(name, value)
-                told.setdefault("cache-control", "no-cache" if wanted is _PAGE else "no-store")
+                headers = MutableHeaders(scope=message)
+                for name, value in defaults.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", "no-cache" if defaults is _PAGE else "no-store")
             await send(message)
 
-        await self._app(scope, receive, telling)
+        await self._app(scope, receive, send_with_headers)

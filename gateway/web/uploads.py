@@ -1,4 +1,4 @@
-"""Files on their way in: streamed to disk, hashed on the way, and removed when used or too old."""
+"""Upload staging: files are streamed to disk and hashed on the way, and removed once they are used or expired."""
 
 from __future__ import annotations
 
@@ -20,61 +20,61 @@ from gateway import text_rules
 from gateway.config import UploadSettings
 from gateway.store import StagedFile, StagedFiles
 from gateway.web import pdf_admission
-from gateway.web.content_sniffing import HEAD, PDF, check_pdf, ending, sniff
+from gateway.web.content_sniffing import HEAD, PDF, append_tail, require_whole_pdf, sniff
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge, TooMany
 
 _CHUNK = 64 * 1024
-_PDFS_AT_ONCE = 2
+_CONCURRENT_PDF_CHECKS = 2
 _UNSAFE = re.compile(
     r'[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufff9-\ufffb\ufffe\uffff<>:"/\\|?*]+'
 )
-"""Beside separators: control characters, those that turn the direction of what is shown, and halves of characters."""
+"""Separators, control characters, bidirectional controls and lone surrogates."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """A file that is on the disk: its size, its hash, and how it begins and ends, and what was found in it."""
+class _WrittenFile:
+    """A file on the disk: its size, hash, head and tail, and the scan of its content."""
 
     size: int
     sha256: str
     head: bytes
     tail: bytes
-    search: pdf_admission.Search
+    scan: pdf_admission.StreamScan
 
 
 class Uploads:
-    """The staging area."""
+    """Staging area: files wait here to become documents, bounded per owner."""
 
     def __init__(self, settings: UploadSettings, files: StagedFiles, clock: Clock) -> None:
         self._settings = settings
         self._files = files
         self._clock = clock
-        self._arriving: Counter[str] = Counter()
-        # The tables of a PDF are read in Python, beside all who wait for an answer.
-        self._reading = anyio.CapacityLimiter(_PDFS_AT_ONCE)
+        self._receiving: Counter[str] = Counter()
+        # pyHanko reads the tables of a PDF in Python, under the interpreter's lock.
+        self._pdf_checks = anyio.CapacityLimiter(_CONCURRENT_PDF_CHECKS)
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def stage(
         self, chunks: AsyncIterator[bytes], *, filename: str | None, media_type: str | None, owner: str | None = None
     ) -> StagedFile:
-        """Keeps the bytes for a while. Raises ``TooLarge``, and ``Invalid`` for a file that is empty or not what it says.
+        """Stages a file. Raises ``TooLarge``, and ``Invalid`` for one that is empty, or is of another type than it claims.
 
-        Raises ``TooMany`` where as much of an ``owner`` waits as may; without one, nobody's share is counted.
+        Raises ``TooMany`` where an ``owner`` has as much staged as one may; without an owner nothing is counted.
         """
         key = secrets.token_urlsafe(24)
         path = self._settings.folder / key
         try:
             await self._require_room(owner)
-            async with aclosing(self._counted(chunks, owner)) as counted:
+            async with aclosing(self._count_received(chunks, owner)) as counted:
                 written = await self._write(path, counted)
             await self._require_room(owner, written.size)
-            pdf_admission.require_alone(written.head)
+            pdf_admission.require_no_polyglot_head(written.head)
             kind = sniff(written.head, filename, media_type)
             if kind == PDF:
-                check_pdf(written.tail)
-                await anyio.to_thread.run_sync(pdf_admission.check, path, written.search, limiter=self._reading)
+                require_whole_pdf(written.tail)
+                await anyio.to_thread.run_sync(pdf_admission.require_plain_pdf, path, written.scan, limiter=self._pdf_checks)
             file = StagedFile(
                 id=key,
                 filename=safe_filename(filename),
@@ -93,7 +93,7 @@ class Uploads:
         return file
 
     async def find(self, key: str, owner: str | None = None) -> StagedFile:
-        """A staged file of this ``owner`` that can still be used. Raises ``NotFound`` that says why it cannot."""
+        """A staged file of this ``owner`` that is still usable. Raises ``NotFound`` that says why it is not."""
         file = await self._files.get(key) if _ID.fullmatch(key) else None
         if file is None or file.owner != owner:
             raise NotFound(
@@ -109,12 +109,12 @@ class Uploads:
         return file
 
     async def use(self, file: StagedFile) -> None:
-        """The file has become a document: its id is spent and its bytes go."""
+        """Spends a file that has become a document, and removes its bytes."""
         await self._files.use(file.id, self._clock.now())
         await anyio.to_thread.run_sync(partial(Path(file.path).unlink, missing_ok=True))
 
     async def sweep(self) -> None:
-        """Removes what is used or too old."""
+        """Removes files that are used or expired."""
         for path in await self._files.expire(self._clock.now()):
             await anyio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
 
@@ -122,57 +122,57 @@ class Uploads:
         if owner is not None:
             files, staged = await self._files.waiting(owner, self._clock.now())
             if files >= self._settings.viewer_files or staged + size > self._settings.viewer_bytes:
-                raise self._full()
+                raise self._quota_exceeded()
 
-    async def _counted(self, chunks: AsyncIterator[bytes], owner: str | None) -> AsyncGenerator[bytes, None]:
-        """The chunks, as long as all that arrives for their owner at a time is no more than may wait."""
-        mine = 0
+    async def _count_received(self, chunks: AsyncIterator[bytes], owner: str | None) -> AsyncGenerator[bytes, None]:
+        """The chunks. Raises ``TooMany`` once all that is being received for an owner is more than one may stage."""
+        received = 0
         try:
             async for chunk in chunks:
                 if owner is not None:
-                    mine += len(chunk)
-                    self._arriving[owner] += len(chunk)
-                    if self._arriving[owner] > self._settings.viewer_bytes:
-                        raise self._full()
+                    received += len(chunk)
+                    self._receiving[owner] += len(chunk)
+                    if self._receiving[owner] > self._settings.viewer_bytes:
+                        raise self._quota_exceeded()
                 yield chunk
         finally:
             if owner is not None:
-                self._arriving[owner] -= mine
-                if self._arriving[owner] <= 0:
-                    del self._arriving[owner]
+                self._receiving[owner] -= received
+                if self._receiving[owner] <= 0:
+                    del self._receiving[owner]
 
-    def _full(self) -> TooMany:
+    def _quota_exceeded(self) -> TooMany:
         files, size = self._settings.viewer_files, self._settings.viewer_bytes
         return TooMany(f"At most {files:,} files of {size:,} bytes in all wait here for you. Use some, or let them expire.")
 
-    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> _Written:
-        size, digest, head, tail, search = 0, hashlib.sha256(), b"", b"", pdf_admission.Search()
+    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> _WrittenFile:
+        size, digest, head, tail, scan = 0, hashlib.sha256(), b"", b"", pdf_admission.StreamScan()
         async with await anyio.open_file(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > self._settings.max_bytes:
                     raise TooLarge(f"The file is larger than {self._settings.max_bytes} bytes, which is the limit here.")
                 head = (head + chunk)[:HEAD] if len(head) < HEAD else head
-                tail = ending(tail, chunk)
+                tail = append_tail(tail, chunk)
                 if head.startswith(pdf_admission.HEADER[: len(head)]):
-                    search.feed(chunk)
+                    scan.feed(chunk)
                 digest.update(chunk)
                 await file.write(chunk)
         if size == 0:
             raise Invalid("The file is empty.")
-        return _Written(size, digest.hexdigest(), head, tail, search)
+        return _WrittenFile(size, digest.hexdigest(), head, tail, scan)
 
 
 async def read(path: str | Path) -> AsyncIterator[bytes]:
-    """A file in pieces."""
-    # Opened without a thread: one that is opened while its reader is cancelled would belong to nobody.
+    """A file in chunks."""
+    # Opened without a thread: a file that a thread opens for a cancelled reader would never be closed.
     with open(path, "rb") as file:  # noqa: ASYNC230
         while chunk := await anyio.to_thread.run_sync(file.read, _CHUNK):
             yield chunk
 
 
 def safe_filename(name: str | None) -> str | None:
-    """A name that is safe to show, to store and to send on: no folders, no control characters, at most 255 bytes."""
+    """A file name without path traversal and control characters, at most 255 bytes; None where nothing visible is left."""
     if not name:
         return None
     plain = _UNSAFE.sub("_", text_rules.last_part(name)).strip(" .")

@@ -19,8 +19,8 @@ from gateway.auth.authentication import Authentication
 from gateway.auth.refusal import Unauthenticated
 from gateway.auth.viewer import Viewer
 from gateway.config import Settings
-from gateway.web.cors import UNKNOWN_HOST, Cors, answer_preflight
-from gateway.web.security_headers import STRICT_RAW, RepeatedHeader, collected
+from gateway.web.cors import UNKNOWN_HOST, CorsPolicy, answer_preflight
+from gateway.web.security_headers import STRICT_RAW, RepeatedHeader, collect_headers
 from providers.clock import Clock
 from providers.errors import TooMany
 from schema.context import Context
@@ -62,7 +62,7 @@ class Endpoint:
         self._connections = connections
         self._limits = settings.live
         self._origin = normalize_origin(settings.server.public_url)
-        self._cors = Cors(settings)
+        self._cors = CorsPolicy(settings)
         uploads, body = settings.uploads, settings.limits.body
         form = max(uploads.form_bytes, uploads.max_bytes) + body
         self._reader = Reader(body, FormBounds(fields=body, files=ITEMS["documents"], file=uploads.max_bytes, form=form))
@@ -77,24 +77,24 @@ class Endpoint:
             await socket.serve(scope["subprotocols"], address, allowed=allowed)
             return
         try:
-            headers = collected(scope["headers"])
+            headers = collect_headers(scope["headers"])
         except RepeatedHeader as error:
             await _send(send, _only("BAD_REQUEST", str(error)), 400, _JSON)
             return
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await answer_preflight(self._cors.preflight(headers, b"GET, POST"), send)
+            await answer_preflight(self._cors.preflight_headers(headers, b"GET, POST"), send)
             return
-        send = self._cors.telling(headers.get(b"origin"), send)
+        send = self._cors.with_headers(headers.get(b"origin"), send)
         kinds = accepted(headers.get(b"accept"))
         try:
-            if not self._cors.knows(headers.get(b"host")):
+            if not self._cors.accepts_host(headers.get(b"host")):
                 raise Unreadable(421, UNKNOWN_HOST)
             if not (kinds.events or kinds.json or kinds.graphql):
                 raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
             authorization = text(headers.get(b"authorization"))
-            viewer = self._authentication.recognized(authorization)
+            viewer = self._authentication.cached_viewer(authorization)
             if viewer is None:
-                viewer = await self._authentication.viewer(authorization, partial(self._authentication.address, scope))
+                viewer = await self._authentication.authenticate(authorization, partial(self._authentication.address, scope))
             request = await self._reader.read(
                 scope, receive, headers, lambda: viewer, partial(self._operations.declines, viewer=viewer)
             )
@@ -133,22 +133,22 @@ class Endpoint:
         if self._connections.closing:
             raise Unreadable(503, "This gateway stops. Subscribe again in a moment.")
         viewer, size = request.who(), request.size
-        self._authentication.hold(viewer, size)
+        self._authentication.reserve(viewer, size)
         try:
             answers = await self._operations.operate(request)
             await EventStream(answers, self._connections, self._limits)(scope, receive, send)
         except Refused as refused:
             await _send(send, encode({"errors": refused.shown()}), 400, _media_type(kinds))
         finally:
-            self._authentication.let_go(viewer, size)
+            self._authentication.release(viewer, size)
 
     def _from_here(self, scope: Scope) -> bool:
         """Whether no page of elsewhere opened this WebSocket: browsers let them, and send our cookies along."""
         headers = dict(scope["headers"])
         origin, host = headers.get(b"origin"), headers.get(b"host", b"")
-        if not self._cors.knows(host):
+        if not self._cors.accepts_host(host):
             return False
-        if origin is None or self._cors.allows(origin):
+        if origin is None or self._cors.allows_origin(origin):
             return True
         if not _ORIGIN.fullmatch(origin):
             return False

@@ -226,7 +226,7 @@ class Socket:
             raise _Close(4429, "Too many initialisation requests")
         given = next((payload[name] for name in _CREDENTIALS if isinstance(payload.get(name), str)), None)
         try:
-            viewer = await self._authentication.viewer(given, lambda: self._address)
+            viewer = await self._authentication.authenticate(given, lambda: self._address)
         except Unauthenticated as refusal:
             raise _Close(COME_BACK if refusal.curable else GIVE_UP, refusal.reason) from None
         except TooMany as error:
@@ -269,7 +269,7 @@ class Socket:
     def _forget(self, size: int, viewer: Viewer, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._held -= size
-        self._authentication.let_go(viewer, size)
+        self._authentication.release(viewer, size)
 
     def _require_room(self, size: int) -> None:
         most = self._limits.per_connection
@@ -278,7 +278,7 @@ class Socket:
         if len(self._tasks) >= most:
             raise TooLarge(f"One connection carries {most} operations. End one, or open another connection.")
         self._authentication.spend(self._viewer)
-        self._authentication.hold(self._viewer, size)
+        self._authentication.reserve(self._viewer, size)
 
     async def _run(self, key: str, request: Request) -> None:
         """Carries the answers of one operation; its id is free again once its last message is on its way."""

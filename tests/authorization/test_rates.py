@@ -22,7 +22,7 @@ from scene import scene as running
 from gateway.auth.api_key import digest
 from gateway.auth.authentication import Authentication
 from gateway.auth.client_address import Addresses
-from gateway.auth.quota import Buckets
+from gateway.auth.quota import TokenBuckets
 from gateway.config import parse
 from providers.clock import Clock
 from providers.errors import ConfigurationError
@@ -61,7 +61,7 @@ def status(replies: list[httpx.Response]) -> list[int]:
 
 @given(st.floats(0.5, 500), st.integers(1, 300), st.floats(0, 1e7))
 def test_a_bucket_gives_what_it_holds_then_what_flows_back(rate: float, burst: int, now: float) -> None:
-    buckets = Buckets(rate, burst)
+    buckets = TokenBuckets(rate, burst)
     assert all(buckets.take("x", now) == 0 for _ in range(burst))
     wait = buckets.take("x", now)
     assert 0 < wait <= 1 / rate + 1e-5
@@ -75,7 +75,7 @@ def test_a_bucket_gives_what_it_holds_then_what_flows_back(rate: float, burst: i
 
 
 def test_however_many_come_no_more_are_remembered() -> None:
-    buckets = Buckets(1, 2)
+    buckets = TokenBuckets(1, 2)
     for number in range(10_500):
         buckets.take(str(number), 0)
     assert len(buckets) == 10_000
@@ -248,7 +248,7 @@ async def test_whoever_is_known_costs_no_more_than_a_look(record_property: Any) 
 async def _microseconds(authentication: Authentication) -> float:
     begun = time.perf_counter()
     for _ in range(2_000):
-        await authentication.viewer(f"Bearer {READER}", str)
+        await authentication.authenticate(f"Bearer {READER}", str)
     return (time.perf_counter() - begun) / 2_000 * 1e6
 
 
