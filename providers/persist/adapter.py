@@ -12,16 +12,17 @@ from typing import ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
 from providers.adapter import Adapter
-from providers.capability import Capabilities, Capability, Operation, Support, operations
+from providers.capability import Capabilities
 from providers.clock import Clock
 from providers.decoding.coercion import parse_count
 from providers.decoding.json import MALFORMED, decode
 from providers.errors import InDoubt, NotFound, Refused, SigningError, Unavailable
 from providers.http.message.response import ErrorDetail, Response
 from providers.http.transport import Transport
-from providers.model import Content, Document, ListRow, Page, Session, SessionKind, SessionStatus, Signature, next_offset
+from providers.model import Content, Document, ListRow, Page, Session, Signature, next_offset
 from providers.orders import SignatureOrder
 from providers.persist import errors
+from providers.persist.capability import CAPABILITIES
 from providers.persist.client import PersistClient
 from providers.persist.orders import objections, save_body
 from providers.persist.provenance import RULES
@@ -33,12 +34,6 @@ from providers.saga import Steps
 
 T = TypeVar("T")
 
-_LIST_NOTE = (
-    "The provider never lists a signature without tags, repeats one for each of its tags, and counts the repetitions: "
-    "a page may hold fewer sessions than asked for, the total counts rows, and untagged signatures are found by key only."
-)
-_SAVE_NOTE = "Read back after writing, because the provider lets simultaneous writers overwrite each other."
-_STORED = frozenset({SessionStatus.COMPLETED})
 _CHUNK = 64 * 1024
 
 
@@ -47,23 +42,11 @@ class PersistAdapter(Adapter):
 
     settings: PersistSettings
     rules: ClassVar[tuple[Rule, ...]] = RULES
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        session_kind=SessionKind.RECORD,
-        operations=operations(
-            Capability(Operation.LIST_SESSIONS, Support.COMPOSED, _LIST_NOTE),
-            Capability(Operation.DELETE_SESSION, Support.NATIVE, "The same as deleting its signature.", _STORED),
-            Capability(Operation.DOWNLOAD_DOCUMENT, Support.NATIVE),
-            Capability(Operation.SAVE_SIGNATURE, Support.COMPOSED, _SAVE_NOTE),
-            Capability(Operation.DELETE_SIGNATURE, Support.NATIVE, "Removes every version.", _STORED),
-            Capability(Operation.LIST_SIGNATURES, Support.NATIVE),
-        ),
-        media_types=frozenset(),
-        participants=False,
-    )
+    capabilities: ClassVar[Capabilities] = CAPABILITIES
 
     def __init__(self, settings: PersistSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
         super().__init__(settings, transport=transport, clock=clock)
-        self._client = PersistClient(self.http, settings)
+        self.client = PersistClient(self.http, settings)
         self._locks: WeakValueDictionary[RecordKey, asyncio.Lock] = WeakValueDictionary()
 
     def parse_error(self, reply: Response) -> ErrorDetail:
@@ -77,11 +60,11 @@ class PersistAdapter(Adapter):
 
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
         """Reads a record by its key, ``document/thread`` with both percent-encoded."""
-        return await self._session(await self._client.fetch_signature(self._record_key(key)))
+        return await self._session(await self.client.fetch_signature(self._record_key(key)))
 
     async def list_sessions(self, offset: int, limit: int) -> Page:
         """A slice of the records that have tags, newest first; offset and total count the server's rows."""
-        content = await self._client.list_signatures(offset, limit)
+        content = await self.client.list_signatures(offset, limit)
         rows = [bytes(row) for row in content.signatures]
         listed, unreadable = await self._decode(lambda: sessions(self.settings.name, rows, self.clock.now()))
         total = parse_count(content.nb_results)
@@ -91,7 +74,7 @@ class PersistAdapter(Adapter):
     async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Deletes the record. Idempotent: one that is gone counts as deleted, as the call may have been repeated."""
         try:
-            await self._client.delete_signature(self._record_key(session.key))
+            await self.client.delete_signature(self._record_key(session.key))
         except NotFound:
             return
 
@@ -131,7 +114,7 @@ class PersistAdapter(Adapter):
     async def find_saved_signature(self, order: SignatureOrder) -> Session | None:
         """The record, where it has the version and the content that the order was to give it."""
         try:
-            raw = await self._client.fetch_signature(RecordKey.trimmed(order.document, order.thread))
+            raw = await self.client.fetch_signature(RecordKey.trimmed(order.document, order.thread))
         except NotFound:
             return None
         stored = await self._decode(lambda: decode(raw, StoredSignature))
@@ -146,7 +129,7 @@ class PersistAdapter(Adapter):
             raise errors.conflict(name, f"Version {order.version} is not the present one", stored)
         doubt: SigningError | None = None
         try:
-            await self._client.save_signature(save_body(order, key, stored))
+            await self.client.save_signature(save_body(order, key, stored))
         except Refused as refused:
             if not errors.version_refused(refused):
                 raise
@@ -162,7 +145,7 @@ class PersistAdapter(Adapter):
         """Reads a record after a write. Raises ``Conflict`` for another writer's, and ``doubt`` where nothing landed."""
         name = self.settings.name
         try:
-            raw = await self._client.fetch_signature(key)
+            raw = await self.client.fetch_signature(key)
         except NotFound as error:
             raise doubt or errors.conflict(name, "The signature was deleted as soon as it was stored", None) from error
         except SigningError as error:
@@ -183,7 +166,7 @@ class PersistAdapter(Adapter):
         return record
 
     async def _content(self, key: str) -> Content:
-        raw = await self._client.fetch_signature(self._record_key(key))
+        raw = await self.client.fetch_signature(self._record_key(key))
         file = await self._decode(lambda: signature_file(decode(raw, StoredSignature).text))
         return Content(
             chunks=_chunks(file.content),
@@ -194,7 +177,7 @@ class PersistAdapter(Adapter):
 
     async def _stored(self, key: RecordKey) -> StoredSignature | None:
         try:
-            raw = await self._client.fetch_signature(key)
+            raw = await self.client.fetch_signature(key)
         except NotFound:
             return None
         return await self._decode(lambda: decode(raw, StoredSignature))

@@ -12,32 +12,28 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from providers.adapter import Adapter
-from providers.capability import Capabilities, Capability, Operation, Support, operations
+from providers.capability import Capabilities
 from providers.clock import Clock
 from providers.errors import InDoubt, Invalid, NotFound, ProviderError, SigningError, Unavailable, Unsupported
 from providers.http.credentials import HeaderAuth
 from providers.http.message.url import is_number
 from providers.http.transport import Transport
-from providers.model import Content, Document, DocumentRole, Session, SessionKind, SessionRef, SessionStatus, Signature
+from providers.model import Content, Document, DocumentRole, Session, SessionRef, SessionStatus, Signature
 from providers.orders import Order
 from providers.provenance import Rule
 from providers.saga import Pivot, Step, Steps
 from providers.seal import errors
 from providers.seal.archive import BadArchive, Member, open_member, pack, receive, temporary_file
+from providers.seal.capability import CAPABILITIES
 from providers.seal.client import SealClient
 from providers.seal.orders import objections
 from providers.seal.provenance import RULES
 from providers.seal.sessions import deleted_session, draft_session, session, unread_session
 from providers.seal.settings import SealSettings
 from providers.seal.timestamp import fetch_timestamp
-from providers.seal.wire import CLOSED, PDF, STATUSES
+from providers.seal.wire import CLOSED, PDF
 
 _BATCH = "batch"
-_OUTCOMES = {SessionStatus.PARTIALLY_COMPLETED, SessionStatus.FAILED, SessionStatus.UNKNOWN}
-_STORED = frozenset(STATUSES.values()) - {SessionStatus.DELETED} | _OUTCOMES
-_DOWNLOAD_NOTE = (
-    "Sealed documents, out of the ZIP of all of them, and timestamps, made anew at each download. Originals are not given back."
-)
 
 
 class SealAdapter(Adapter):
@@ -45,28 +41,11 @@ class SealAdapter(Adapter):
 
     settings: SealSettings
     rules: ClassVar[tuple[Rule, ...]] = RULES
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        session_kind=SessionKind.SEALING,
-        operations=operations(
-            Capability(Operation.CREATE_SESSION, Support.COMPOSED, "A batch, one upload of all documents, and its acceptance."),
-            Capability(
-                Operation.START_SESSION,
-                Support.COMPOSED,
-                "A batch is looked at before it is accepted.",
-                frozenset({SessionStatus.DRAFT}),
-            ),
-            Capability(Operation.DELETE_SESSION, Support.NATIVE, "Removes the batch from the server's cache.", _STORED),
-            Capability(Operation.DOWNLOAD_DOCUMENT, Support.COMPOSED, _DOWNLOAD_NOTE),
-            Capability(Operation.LIST_SIGNATURES, Support.NATIVE, "One per sealed document."),
-        ),
-        media_types=frozenset({PDF}),
-        returns=frozenset({DocumentRole.SIGNED, DocumentRole.EVIDENCE}),
-        participants=False,
-    )
+    capabilities: ClassVar[Capabilities] = CAPABILITIES
 
     def __init__(self, settings: SealSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
         super().__init__(settings, transport=transport, clock=clock)
-        self._client = SealClient(self.http, settings)
+        self.client = SealClient(self.http, settings)
 
     def authorization(self) -> HeaderAuth | None:
         """The API key, else HTTP Basic, else None."""
@@ -89,7 +68,7 @@ class SealAdapter(Adapter):
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
         """Reads a batch. One that is gone after it was closed or deleted is DELETED."""
         try:
-            batch, native = await self._client.fetch_batch(key)
+            batch, native = await self.client.fetch_batch(key)
         except NotFound:
             if known is not None and (known.final or (known.provider_status or "").upper() == CLOSED):
                 return deleted_session(known)
@@ -100,10 +79,10 @@ class SealAdapter(Adapter):
         """Creates a batch, uploads all documents at once, and accepts it where the order says so."""
         async with pack(order.documents) as archive:
             await steps.record_intent(_BATCH)
-            created = await self._client.create_batch(order.options.get("processId", self.settings.process_id))
+            created = await self.client.create_batch(order.options.get("processId", self.settings.process_id))
             key = str(created.id)
             await steps.record(_BATCH, key)
-            await self._client.upload(key, archive.chunks, archive.size)
+            await self.client.upload(key, archive.chunks, archive.size)
         draft = draft_session(SessionRef(self.settings.name, key), order, created, archive.names)
         if not order.start:
             return await self._read_after_write(draft)
@@ -119,12 +98,12 @@ class SealAdapter(Adapter):
 
     async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Removes a batch, with its documents and results, from the server's cache."""
-        await self._client.delete_batch(session.key)
+        await self.client.delete_batch(session.key)
 
     async def compensate(self, step: Step) -> None:
         """Compensates the creation of a batch. Idempotent."""
         try:
-            await self._client.delete_batch(step.key)
+            await self.client.delete_batch(step.key)
         except NotFound:
             return
 
@@ -172,7 +151,7 @@ class SealAdapter(Adapter):
         Raises ``Unsupported`` for an original: SEAL gives none back.
         """
         if document.role is DocumentRole.EVIDENCE:
-            yield await fetch_timestamp(self._client, session, document)
+            yield await fetch_timestamp(self.client, session, document)
             return
         if document.role is not DocumentRole.SIGNED or document.filename is None:
             raise Unsupported("SEAL gives back no originals: download the sealed document, which has the role SIGNED.")
@@ -184,7 +163,7 @@ class SealAdapter(Adapter):
         limit = self.settings.max_batch_bytes
         async with temporary_file() as file, AsyncExitStack() as stack:
             try:
-                async with self._client.download_batch(key) as batch:
+                async with self.client.download_batch(key) as batch:
                     await receive(batch.chunks, file, limit)
                 member = await stack.enter_async_context(open_member(file, filename, limit))
             except errors.REFUSALS:
@@ -204,7 +183,7 @@ class SealAdapter(Adapter):
 
     async def _require_closed(self, key: str) -> None:
         """Raises where a batch is deleted or not closed yet: SEAL's answer to such a download is not public."""
-        batch, _ = await self._client.fetch_batch(key)
+        batch, _ = await self.client.fetch_batch(key)
         if batch.state is SessionStatus.DELETED:
             raise NotFound("The batch has been removed from the server's cache.", provider=self.settings.name)
         if batch.state is not SessionStatus.UNKNOWN and not batch.closed:
@@ -213,7 +192,7 @@ class SealAdapter(Adapter):
     async def _accept(self, session: Session) -> Session:
         started = replace(session, status=SessionStatus.PENDING, provider_status=None, started_at=self.clock.now())
         try:
-            await self._client.accept_batch(session.key)
+            await self.client.accept_batch(session.key)
         except (InDoubt, *errors.REFUSALS) as error:
             return await self._resolve_acceptance(started, error)
         return await self._read_after_write(started)

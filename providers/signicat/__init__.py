@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from providers.registry import Provider
 from providers.signicat.adapter import SignicatAdapter
-from providers.signicat.options import Options, ParticipantOptions
-from providers.signicat.wire import SignicatSettings
+from providers.signicat.options import SignicatOptions, SignicatParticipantOptions
+from providers.signicat.settings import SignicatSettings
 
 PROVIDER = Provider(
     kind="signicat",
     display_name="Signicat",
     adapter=SignicatAdapter,
     settings=SignicatSettings,
-    options=Options,
-    participant_options=ParticipantOptions,
+    options=SignicatOptions,
+    participant_options=SignicatParticipantOptions,
 )

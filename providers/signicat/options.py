@@ -1,4 +1,4 @@
-"""What an order may say that only Signicat understands; names and constraints are those of its API reference."""
+"""Options of an order that only Signicat has; names and constraints are those of its API reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Language = Literal["da", "de", "en", "fi", "nb", "nn", "sv"]
 
 
 class RedirectSettings(_Options):
-    """Where the signer's browser goes afterwards. Signicat appends the reference; none of them proves anything."""
+    """Addresses for the signer's browser afterwards. Signicat appends the reference; a visit proves nothing."""
 
     success: Word
     cancel: Word = Field(description="The signer pressed Cancel and may come back.")
@@ -30,21 +30,21 @@ class RedirectSettings(_Options):
 
 
 class PreAuthentication(_Options):
-    """Whether a signer proves who they are before seeing the documents."""
+    """Authentication of a signer before the documents are shown."""
 
     enabled: bool
     identity_providers: list[Word] | None = Field(default=None, description="Names such as nbid or sbid.")
 
 
 class Restriction(_Options):
-    """What Signicat must not do with a signer's national identification number."""
+    """A restriction on the use of a signer's national identification number."""
 
     parameter: Literal["NIN"]
     restriction: Literal["NO_USE"]
 
 
-class Options(_Options):
-    """What ``createSession`` takes under ``options`` for Signicat."""
+class SignicatOptions(_Options):
+    """Options of ``createSession``."""
 
     signing_flow: SigningFlow = Field(
         default="AUTHENTICATION_BASED",
@@ -77,8 +77,8 @@ class Options(_Options):
     pre_authentication: PreAuthentication | None = None
 
 
-class ParticipantOptions(_Options):
-    """What each participant takes under ``options`` for Signicat."""
+class SignicatParticipantOptions(_Options):
+    """Options of a participant."""
 
     national_identification_number: str | None = Field(default=None, min_length=1, repr=False)
     validations: list[Literal["NATIONAL_IDENTIFICATION_NUMBER"]] | None = Field(

@@ -1,4 +1,4 @@
-"""An order, checked for what Signicat would refuse, and put into its words."""
+"""Orders: translates an order into a native order, and validates it by the constraints of the API reference."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from dataclasses import replace
 from providers.errors import Invalid
 from providers.model import Archive, Participant, ParticipantRole, ParticipantStatus, Session, SigningOrder
 from providers.orders import DocumentChange, DocumentOrder, Order, ParticipantOrder
-from providers.signicat.composition.native_order import ACTION, Demand, blank, given
-from providers.signicat.options import Options, ParticipantOptions
+from providers.signicat.composition.native_order import ACTION, NativeOrder, empty_session, without_nulls
+from providers.signicat.options import SignicatOptions, SignicatParticipantOptions
 from providers.signicat.wire import LANGUAGES, duration, instant_text
 
 _PDF, _TEXT = "application/pdf", "text/plain"
 _LONGEST = {"title": 255, "filename": 255, "description": 1000}
 
 
-def options_of(order: Order) -> Options:
-    """The order's options."""
-    return Options.model_validate(dict(order.options))
+def _options(order: Order) -> SignicatOptions:
+    return SignicatOptions.model_validate(dict(order.options))
 
 
-def problems(order: Order) -> Iterator[Invalid]:
-    """What Signicat is known to refuse, or could never finish."""
+def objections(order: Order) -> Iterator[Invalid]:
+    """Validates an order: yields what Signicat refuses, or could never complete."""
     if not order.start:
         yield Invalid("Signicat has no drafts: leave start out, or say true.", path=("input", "start"))
     if not order.documents:
@@ -30,7 +29,7 @@ def problems(order: Order) -> Iterator[Invalid]:
     if not order.participants:
         yield Invalid("Signicat needs somebody who signs: give at least one participant.", path=("input", "participants"))
     for index, document in enumerate(order.documents):
-        yield from _document_problems(document, ("input", "documents", str(index)))
+        yield from _document_objections(document, ("input", "documents", str(index)))
     for index, person in enumerate(order.participants):
         if person.language and person.language not in LANGUAGES:
             what = f"Signicat speaks {', '.join(sorted(LANGUAGES))}: choose one of them."
@@ -38,29 +37,29 @@ def problems(order: Order) -> Iterator[Invalid]:
     if order.archive_for is not None and not duration(order.archive_for):
         what = "Signicat archives for a while: give a period of a second or more."
         yield Invalid(what, path=("input", "archive", "retentionPeriod"))
-    yield from _option_problems(order)
+    yield from _option_objections(order)
 
 
-def _document_problems(document: DocumentOrder, path: tuple[str, ...]) -> Iterator[Invalid]:
+def _document_objections(document: DocumentOrder, path: tuple[str, ...]) -> Iterator[Invalid]:
     if document.role not in ACTION:
         yield Invalid(
             "Signicat takes documents to sign and attachments: give the role TO_SIGN or ATTACHMENT.", path=(*path, "role")
         )
-    yield from name_problems(document, path)
+    yield from name_objections(document, path)
 
 
-def name_problems(names: DocumentOrder | DocumentChange, path: tuple[str, ...]) -> Iterator[Invalid]:
-    """What a document cannot be called."""
+def name_objections(names: DocumentOrder | DocumentChange, path: tuple[str, ...]) -> Iterator[Invalid]:
+    """Validates the names of a document by their length."""
     for name, longest in _LONGEST.items():
         if len(getattr(names, name) or "") > longest:
             yield Invalid(f"Signicat takes a {name} of up to {longest} characters: shorten it.", path=(*path, name))
 
 
-def _option_problems(order: Order) -> Iterator[Invalid]:
-    options = options_of(order)
+def _option_objections(order: Order) -> Iterator[Invalid]:
+    options = _options(order)
     media_types = {document.media_type for document in order.documents}
-    asked = {"packageTo": options.package_to, "packageSessionsTo": options.package_sessions_to}
-    for name in (name for name, kinds in asked.items() if kinds):
+    packages = {"packageTo": options.package_to, "packageSessionsTo": options.package_sessions_to}
+    for name in (name for name, kinds in packages.items() if kinds):
         path = ("input", "options", name)
         if options.signing_flow == "PKISIGNING":
             yield Invalid(f"Signicat packages nothing that an eID signs: leave {name} out.", path=path)
@@ -74,18 +73,18 @@ def _option_problems(order: Order) -> Iterator[Invalid]:
             yield Invalid("BankID by phone needs a text to agree to: give a message.", path=("input", "message"))
 
 
-def _wishes(person: ParticipantOrder) -> ParticipantOptions:
-    return ParticipantOptions.model_validate(dict(person.options))
+def _participant_options(person: ParticipantOrder) -> SignicatParticipantOptions:
+    return SignicatParticipantOptions.model_validate(dict(person.options))
 
 
-def _additional_parameters(options: Options, person: ParticipantOrder) -> Mapping[str, str]:
-    return {**(options.additional_parameters or {}), **(_wishes(person).additional_parameters or {})}
+def _additional_parameters(options: SignicatOptions, person: ParticipantOrder) -> Mapping[str, str]:
+    return {**(options.additional_parameters or {}), **(_participant_options(person).additional_parameters or {})}
 
 
-def demanded(order: Order) -> Demand:
-    """What to open for an order."""
-    options = options_of(order)
-    return Demand(
+def native_order(order: Order) -> NativeOrder:
+    """Translates an order; its options are validated already."""
+    options = _options(order)
+    return NativeOrder(
         documents=order.documents,
         natives=tuple(_native(order, options, place) for place in range(len(order.participants))),
         draft=_draft(order),
@@ -94,10 +93,10 @@ def demanded(order: Order) -> Demand:
     )
 
 
-def _native(order: Order, options: Options, place: int) -> Mapping[str, object]:
+def _native(order: Order, options: SignicatOptions, place: int) -> Mapping[str, object]:
     person = order.participants[place]
     language = person.language or options.language
-    return given(
+    return without_nulls(
         title=order.title,
         signText=order.message,
         dueDate=instant_text(order.due_at) if order.due_at else None,
@@ -113,47 +112,47 @@ def _native(order: Order, options: Options, place: int) -> Mapping[str, object]:
     )
 
 
-def _before(order: Order, options: Options, place: int) -> Sequence[str] | None:
-    """Sessions of others that come first. In a sequence only its first session waits for them."""
+def _before(order: Order, options: SignicatOptions, place: int) -> Sequence[str] | None:
+    """Keys of the sessions to be signed before; in a sequence only the first one waits for them."""
     waits = place == 0 or order.signing_order is SigningOrder.PARALLEL
     return [str(key) for key in options.subsequent_to] if options.subsequent_to and waits else None
 
 
-def _package_to(order: Order, options: Options) -> Sequence[str]:
+def _package_to(order: Order, options: SignicatOptions) -> Sequence[str]:
     if options.package_to is not None:
         return options.package_to
     pdfs = all(document.media_type == _PDF for document in order.documents)
     return ["PADES_CONTAINER"] if pdfs and options.signing_flow == "AUTHENTICATION_BASED" else []
 
 
-def _setup(options: Options, person: ParticipantOrder) -> Mapping[str, object]:
-    names = _wishes(person).identity_providers or options.identity_providers
-    return given(
+def _setup(options: SignicatOptions, person: ParticipantOrder) -> Mapping[str, object]:
+    names = _participant_options(person).identity_providers or options.identity_providers
+    return without_nulls(
         signingFlow=options.signing_flow,
-        identityProviders=_named(names),
+        identityProviders=_identity_providers(names),
         vendor=options.vendor,
         additionalParameters=_additional_parameters(options, person) or None,
     )
 
 
-def _pre_authentication(options: Options) -> Mapping[str, object] | None:
+def _pre_authentication(options: SignicatOptions) -> Mapping[str, object] | None:
     wish = options.pre_authentication
-    return given(enabled=wish.enabled, identityProviders=_named(wish.identity_providers)) if wish else None
+    return without_nulls(enabled=wish.enabled, identityProviders=_identity_providers(wish.identity_providers)) if wish else None
 
 
 def _signer(person: ParticipantOrder) -> Mapping[str, object]:
     own = {"national_identification_number", "validations", "restrict_use"}
-    return _wishes(person).model_dump(mode="json", by_alias=True, exclude_none=True, include=own)
+    return _participant_options(person).model_dump(mode="json", by_alias=True, exclude_none=True, include=own)
 
 
-def _named(names: Sequence[str] | None) -> Sequence[Mapping[str, str]] | None:
+def _identity_providers(names: Sequence[str] | None) -> Sequence[Mapping[str, str]] | None:
     return [{"idpName": name} for name in names] if names else None
 
 
 def _draft(order: Order) -> Session:
-    """The session as far as only the order tells: who the participants are, and what it refers to."""
+    """The fields of the session that Signicat does not return: reference, participants and their order."""
     return replace(
-        blank(),
+        empty_session(),
         title=order.title,
         reference=order.reference,
         due_at=order.due_at,
@@ -165,7 +164,7 @@ def _draft(order: Order) -> Session:
 
 def _participant(person: ParticipantOrder) -> Participant:
     return Participant(
-        session=blank().ref,
+        session=empty_session().ref,
         key="",
         role=ParticipantRole.SIGNER,
         status=ParticipantStatus.INVITED,

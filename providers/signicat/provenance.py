@@ -1,4 +1,4 @@
-"""What becomes of each field of Signicat's sessions and collections."""
+"""Provenance: rules that tell which field of Signicat's sessions and collections each field of a session comes from."""
 
 from __future__ import annotations
 

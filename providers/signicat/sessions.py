@@ -1,6 +1,6 @@
-"""What was read of Signicat, as one ``Session``: native sessions become participants, their results documents.
+"""Sessions: translates a snapshot of native sessions, collections and metadata into one session.
 
-Pure translation; the calls are in ``adapter``.
+A native session becomes a participant, its results become documents. Pure: the calls are in ``client``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from providers.model import (
     DocumentRole,
     DocumentStatus,
     Participant,
-    ParticipantRole,
     ParticipantStatus,
     Session,
     SessionKind,
@@ -28,7 +27,7 @@ from providers.model import (
     SignatureFormat,
     SigningOrder,
 )
-from providers.signicat.composition.native_session import Part, missing, reference_of
+from providers.signicat.composition.native_session import NativeSession, lacks_package, reference_of
 from providers.signicat.wire import SIGNATURE_FORMAT, Collection, Metadata, Output, SigningSession
 
 _PROCESSED = frozenset({ParticipantStatus.SIGNED, ParticipantStatus.DECLINED})
@@ -38,16 +37,16 @@ _GONE = "A signing session of it was deleted at Signicat."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """All that was read of one session, and what was known of it before.
+class Snapshot:
+    """Snapshot of all that was read of one session; ``known`` is the session as it was before.
 
-    ``parts`` are in signing order. ``collections`` are those read, ``collection_raw`` the one of a composed session.
-    ``metadata`` holds None for a document that Signicat no longer has. ``now`` decides what is overdue. ``statuses`` are
-    those of the participants.
+    ``parts`` are its native sessions in signing order, and ``statuses`` those of their signers at ``now``. ``collections``
+    are those read, ``collection_raw`` the JSON of a composed session's. ``metadata`` is by document, None for one that
+    Signicat no longer has.
     """
 
     ref: SessionRef
-    parts: tuple[Part, ...]
+    parts: tuple[NativeSession, ...]
     now: datetime
     composed: bool = False
     partial: bool = False
@@ -61,12 +60,12 @@ class Reading:
         object.__setattr__(self, "statuses", tuple(map(self._status_of, self.parts)))
 
     def session(self) -> Session:
-        """The session that all of it amounts to."""
+        """Translates the snapshot."""
         signatures = tuple(self._signatures())
         documents = self._documents(signatures)
         known = self.known
         status = self.status
-        made_at = self._created_at(documents)
+        created_at = self._created_at(documents)
         return Session(
             provider=self.ref.provider,
             key=self.ref.key,
@@ -76,8 +75,8 @@ class Reading:
             status_reason=_GONE if status is SessionStatus.CANCELED else None,
             title=self._first(lambda wire: wire.title) or (known.title if known else None),
             reference=self._reference(),
-            created_at=made_at,
-            started_at=made_at,
+            created_at=created_at,
+            started_at=created_at,
             due_at=min((part.due_at for part in self.parts if part.due_at), default=known.due_at if known else None),
             completed_at=self._completed_at(documents) if status is SessionStatus.COMPLETED else None,
             signing_order=self._signing_order(),
@@ -92,7 +91,7 @@ class Reading:
 
     @property
     def status(self) -> SessionStatus:
-        """Our status: who declines ends it, who is late too, and signed is not complete until packages are there."""
+        """The status: one refusal or a missed due date ends a session; a signed one is complete once its packages are there."""
         people = self.statuses
         if ParticipantStatus.DECLINED in people:
             return SessionStatus.DECLINED
@@ -108,19 +107,19 @@ class Reading:
 
     @property
     def all_signed(self) -> bool:
-        """Nobody's signature is missing; packages may be."""
+        """Whether every participant has signed; packages may be outstanding."""
         return all(status is ParticipantStatus.SIGNED for status in self.statuses)
 
-    def unread(self) -> set[str]:
-        """Keys of documents whose metadata nobody has read yet."""
-        there = {item.key: item for item in self.known.documents} if self.known else {}
+    def documents_without_metadata(self) -> set[str]:
+        """Keys of the documents whose metadata has not been read."""
+        known = {item.key: item for item in self.known.documents} if self.known else {}
         keys = {use.document_id for part in self.parts for use in part.documents if use.document_id}
         keys |= {item.key for item in self._signatures()}
         if any(part.wire is None for part in self.parts):
-            keys |= there.keys()
-        return {key for key in keys if (item := there.get(key)) is None or _undescribed(item)}
+            keys |= known.keys()
+        return {key for key in keys if (item := known.get(key)) is None or _lacks_metadata(item)}
 
-    def _status_of(self, part: Part) -> ParticipantStatus:
+    def _status_of(self, part: NativeSession) -> ParticipantStatus:
         known = self.known.participant(part.key) if self.known else None
         if part.wire is None and known and known.status in _PROCESSED:
             return known.status
@@ -128,19 +127,19 @@ class Reading:
         return ParticipantStatus.EXPIRED if waits and part.due_at and part.due_at < self.now else part.status
 
     def _outstanding(self) -> bool:
-        """Whether a package that was asked for is not there.
+        """Whether a requested package is not there yet.
 
-        Only a collection says what was asked of it. A signed row of a list has none beside it and counts as
-        outstanding, unless it shows a package or was signed by PKI, which is never packaged: it is better
-        said late than too early that a file is ready. Text is never packaged, whatever was asked.
+        Only a collection says which packages it is to have. A signed row of a list comes without its collection and
+        counts as outstanding, as a file that is reported too early cannot be downloaded; unless it has a package or was
+        signed by PKI, which is never packaged. Nor is text, whatever was requested.
         """
         documents = self._documents(self._signatures())
         originals = [item for item in documents if item.role is DocumentRole.TO_SIGN]
         if originals and all((item.media_type or "").startswith("text/") for item in originals):
             return False
-        asked = [(item.package_to, item.output) for item in self.collections]
-        asked += [(part.wire.package_to, part.wire.output) for part in self.parts if part.wire]
-        if any(missing(package_to, output) for package_to, output in asked):
+        requested = [(item.package_to, item.output) for item in self.collections]
+        requested += [(part.wire.package_to, part.wire.output) for part in self.parts if part.wire]
+        if any(lacks_package(package_to, output) for package_to, output in requested):
             return True
         return self.partial and not any(part.output.packages or part.by_pki for part in self.parts)
 
@@ -161,20 +160,20 @@ class Reading:
         return reference_of(self._first(lambda wire: wire.external_reference))
 
     def _created_at(self, documents: Iterable[Document]) -> datetime | None:
-        """Signicat does not say; a document is uploaded at most 30 minutes before the session that uses it."""
-        if said := parse_instant(self._first(lambda wire: wire.created_at)):
-            return said
+        """That of the earliest document: Signicat states none, and drops an upload that no session uses in 30 minutes."""
+        if stated := parse_instant(self._first(lambda wire: wire.created_at)):
+            return stated
         if self.known and self.known.created_at:
             return self.known.created_at
-        made = (item.created_at for item in documents if item.created_at and item.role in _ORIGINALS)
-        return min(made, default=None)
+        times = (item.created_at for item in documents if item.created_at and item.role in _ORIGINALS)
+        return min(times, default=None)
 
     def _completed_at(self, documents: Iterable[Document]) -> datetime | None:
-        """When the last result was made, as Signicat does not say when the session was complete."""
+        """That of the last result, as Signicat states none."""
         if self.known and self.known.completed_at:
             return self.known.completed_at
-        made = (item.created_at for item in documents if item.created_at and item.role in _RESULTS)
-        return max(made, default=None)
+        times = (item.created_at for item in documents if item.created_at and item.role in _RESULTS)
+        return max(times, default=None)
 
     def _signing_order(self) -> SigningOrder:
         if self.known and not self.known.partial:
@@ -186,72 +185,46 @@ class Reading:
         in_turn = self._signing_order() is SigningOrder.SEQUENTIAL
         for place, (part, status) in enumerate(zip(self.parts, self.statuses, strict=True), start=1):
             known = self.known.participant(part.key) if self.known else None
-            wire, order = part.wire, place if in_turn else None
-            language = wire.ui.language if wire and wire.ui else None
-            url = wire.signature_url if wire else None
-            until = parse_instant(wire.signature_url_expires_at) if wire else None
-            if known is None:
-                yield Participant(
-                    session=self.ref,
-                    key=part.key,
-                    role=ParticipantRole.SIGNER,
-                    order=order,
-                    status=status,
-                    provider_status=part.word,
-                    language=language,
-                    signing_url=url,
-                    signing_url_expires_at=until,
-                )
-            else:
-                yield replace(
-                    known,
-                    session=self.ref,
-                    order=order,
-                    status=status,
-                    provider_status=part.word,
-                    language=known.language or language,
-                    signing_url=url or known.signing_url,
-                    signing_url_expires_at=until or known.signing_url_expires_at,
-                )
+            yield part.participant(self.ref, place if in_turn else None, status, known)
 
     def _documents(self, signatures: Iterable[Signature]) -> tuple[Document, ...]:
-        there = {item.key: item for item in self.known.documents} if self.known else {}
-        found = {item.key: item for item in self._uses(there)}
-        found.update((item.key, item) for item in self._results(signatures, there))
+        known = {item.key: item for item in self.known.documents} if self.known else {}
+        documents = {item.key: item for item in self._originals(known)}
+        documents.update((item.key, item) for item in self._results(signatures, known))
         if any(part.wire is None for part in self.parts):
-            found = {key: item for key, item in there.items() if key not in found} | found
-        return tuple(map(self._described, found.values()) if self.metadata else found.values())
+            documents = {key: item for key, item in known.items() if key not in documents} | documents
+        return tuple(map(self._with_metadata, documents.values()) if self.metadata else documents.values())
 
-    def _uses(self, there: Mapping[str, Document]) -> Iterator[Document]:
+    def _originals(self, known: Mapping[str, Document]) -> Iterator[Document]:
         status = DocumentStatus.SIGNED if self.all_signed else DocumentStatus.READY
         for part in self.parts:
             for use in part.documents:
                 if use.document_id and (use.action or "").upper() == "VIEW":
-                    yield self._document(there, use.document_id, DocumentRole.ATTACHMENT, DocumentStatus.READY)
+                    yield self._document(known, use.document_id, DocumentRole.ATTACHMENT, DocumentStatus.READY)
                 elif use.document_id:
-                    yield self._document(there, use.document_id, DocumentRole.TO_SIGN, status)
+                    yield self._document(known, use.document_id, DocumentRole.TO_SIGN, status)
 
-    def _results(self, signatures: Iterable[Signature], there: Mapping[str, Document]) -> Iterator[Document]:
+    def _results(self, signatures: Iterable[Signature], known: Mapping[str, Document]) -> Iterator[Document]:
         for signature in signatures:
             pdf = signature.format is SignatureFormat.PADES
             role, status = (
                 (DocumentRole.SIGNED, DocumentStatus.SIGNED) if pdf else (DocumentRole.EVIDENCE, DocumentStatus.READY)
             )
-            item = self._document(there, signature.key, role, status)
+            item = self._document(known, signature.key, role, status)
             media_type = {SignatureFormat.PADES: "application/pdf", SignatureFormat.XADES: "application/xml"}
             yield replace(item, media_type=item.media_type or media_type.get(signature.format))
 
-    def _document(self, there: Mapping[str, Document], key: str, role: DocumentRole, status: DocumentStatus) -> Document:
-        known = there.get(key)
-        if known is None:
+    def _document(self, known: Mapping[str, Document], key: str, role: DocumentRole, status: DocumentStatus) -> Document:
+        before = known.get(key)
+        if before is None:
             return Document(session=self.ref, key=key, role=role, status=status)
-        if known.status is DocumentStatus.DELETED:
-            status = known.status
-        if known.role is role and known.status is status and known.session == self.ref:
-            return known
-        return replace(known, session=self.ref, role=role, status=status)
+        if before.status is DocumentStatus.DELETED:
+            status = before.status
+        if before.role is role and before.status is status and before.session == self.ref:
+            return before
+        return replace(before, session=self.ref, role=role, status=status)
 
-    def _described(self, item: Document) -> Document:
+    def _with_metadata(self, item: Document) -> Document:
         if item.key not in self.metadata:
             return item
         metadata = self.metadata[item.key]
@@ -271,11 +244,11 @@ class Reading:
         outputs = [(part.key, part.output) for part in self.parts]
         seen: set[str] = set()
         for participant, output in outputs:
-            for made in output.signatures or ():
-                if made.result_document_id and made.result_document_id not in seen:
-                    seen.add(made.result_document_id)
-                    kind = SIGNATURE_FORMAT.get((made.signature_type or "").upper(), SignatureFormat.UNKNOWN)
-                    yield self._signature(made.result_document_id, kind, participant)
+            for result in output.signatures or ():
+                if result.result_document_id and result.result_document_id not in seen:
+                    seen.add(result.result_document_id)
+                    kind = SIGNATURE_FORMAT.get((result.signature_type or "").upper(), SignatureFormat.UNKNOWN)
+                    yield self._signature(result.result_document_id, kind, participant)
         for output in [item.output or Output() for item in self.collections] + [output for _, output in outputs]:
             for package in output.packages or ():
                 if package.result_document_id and package.result_document_id not in seen:
@@ -300,12 +273,22 @@ class Reading:
         )
 
     def _native(self) -> bytes:
-        """The native session; of a composed one, all of them and the collection."""
+        """The JSON of the native session; of a composed one, that of all and of the collection."""
         parts = [msgspec.Raw(part.native) for part in self.parts]
         if not self.composed:
             return bytes(parts[0])
         return msgspec.json.encode({"signingSessions": parts, "documentCollection": msgspec.Raw(self.collection_raw)})
 
 
-def _undescribed(item: Document) -> bool:
+def _lacks_metadata(item: Document) -> bool:
     return item.created_at is None and item.status is not DocumentStatus.DELETED
+
+
+def expired_session(known: Session) -> Session:
+    """A session that is gone after its due date: participants who had not signed are EXPIRED, as it is itself."""
+    open_statuses = {ParticipantStatus.WAITING, ParticipantStatus.INVITED}
+    people = tuple(
+        replace(person, status=ParticipantStatus.EXPIRED) if person.status in open_statuses else person
+        for person in known.participants
+    )
+    return replace(known, status=SessionStatus.EXPIRED, participants=people)

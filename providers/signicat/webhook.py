@@ -1,4 +1,4 @@
-"""What Signicat Events posts: an envelope, of which we believe that something has happened to a session."""
+"""Webhook: decodes events of Signicat Events into hints that a session has changed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from providers.signicat.wire import Envelope, EventData
 from providers.webhook import Hint
 
 
-def hint(body: bytes) -> Hint:
-    """What an event says. Raises ``Invalid`` for a body that is no envelope."""
+def decode_hint(body: bytes) -> Hint:
+    """Decodes an event. Raises ``Invalid`` for a body that is no envelope."""
     try:
         envelope = decode(body, Envelope)
     except MALFORMED as error:
@@ -20,23 +20,23 @@ def hint(body: bytes) -> Hint:
             "This body is no event of Signicat: it should be a JSON object with id, timestamp and eventData."
         ) from error
     return Hint(
-        id=_word(envelope.id),
-        event_name=_word(envelope.event_name),
+        id=_text(envelope.id),
+        event_name=_text(envelope.event_name),
         session_key=_session_key(envelope.event_data),
         timestamp=parse_instant(envelope.timestamp),
         expires_at=parse_instant(envelope.expires_at),
     )
 
 
-def _word(value: object) -> str | None:
-    """A text that says something, also where it is written as a number."""
+def _text(value: object) -> str | None:
+    """A non-empty text, also where it is written as a number; None for anything else."""
     return str(value) if value and isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _session_key(data: msgspec.Raw) -> str | None:
-    """Events of the same account may be about anything, in any shape."""
+    """The key of the session, None where there is none: events of the account may have any subject, in any shape."""
     try:
-        found = decode(bytes(data), EventData)
+        subject = decode(bytes(data), EventData)
     except MALFORMED:
         return None
-    return found.id or found.capital_id or None
+    return subject.id or subject.capital_id or None

@@ -1,4 +1,4 @@
-"""What Signicat sends: its JSON, its settings, and the tables from its words to ours.
+"""Wire models: Signicat's JSON, and the tables from its words to those of the model.
 
 Everything but keys may be missing or null; unknown members are ignored.
 """
@@ -9,15 +9,11 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Literal
 
 import msgspec
-from pydantic import Field, SecretStr
 
 from providers.http.credentials import BearerToken
 from providers.model import ParticipantStatus, SignatureFormat
-from providers.settings import HttpUrl, ProviderSettings
-from providers.webhook import WebhookSettings
 
 PARTICIPANT_STATUS = {
     "BLOCKED": ParticipantStatus.WAITING,
@@ -30,56 +26,19 @@ LANGUAGES = frozenset({"da", "de", "en", "fi", "nb", "nn", "sv"})
 MOST_OFFSET, MOST_ROWS = 100_000, 1_000
 
 
-class SignicatWebhook(WebhookSettings):
-    """The vendor publishes neither header nor scheme: these are what its users' receivers agree on."""
-
-    header: str = "X-Signicat-Signature"
-
-
-class SignicatSettings(ProviderSettings):
-    """The ``[[providers]]`` table of a Signicat account.
-
-    ``base_url`` ends in ``/sign``. ``account_id`` goes along with every call where it is given; the token already
-    names the account for most.
-    """
-
-    PATHS: ClassVar[dict[str, str]] = {
-        "upload_document": "/documents",
-        "download_document": "/documents/{key}",
-        "delete_document": "/documents/{key}",
-        "fetch_metadata": "/documents/{key}/metadata",
-        "update_metadata": "/documents/{key}/metadata",
-        "create_collection": "/document-collections",
-        "fetch_collection": "/document-collections/{key}",
-        "delete_collection": "/document-collections/{key}",
-        "create_sessions": "/signing-sessions",
-        "list_sessions": "/signing-sessions",
-        "fetch_session": "/signing-sessions/{key}",
-        "delete_session": "/signing-sessions/{key}",
-    }
-
-    kind: Literal["signicat"] = "signicat"
-    base_url: HttpUrl = "https://api.signicat.com/sign"
-    token_url: HttpUrl = "https://api.signicat.com/auth/open/connect/token"  # noqa: S105
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr = Field(min_length=1)
-    account_id: str | None = None
-    webhook: SignicatWebhook = SignicatWebhook()
-
-
 class Wire(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """A JSON object of theirs."""
+    """Base of the wire models: names in camel case."""
 
 
 class Lifecycle(Wire, frozen=True):
-    """Where a session is. There is no state for expired or canceled."""
+    """State of a session. There is none for expired or canceled."""
 
     state: str | None = None
     state_is_final: bool | None = None
 
 
 class DocumentUse(Wire, frozen=True):
-    """A document's place in a session or a collection; ``action`` is SIGN or VIEW."""
+    """Use of a document in a session or a collection; ``action`` is SIGN or VIEW."""
 
     document_id: str | None = None
     document_collection_id: str | None = None
@@ -95,33 +54,33 @@ class SignatureResult(Wire, frozen=True):
 
 
 class Package(Wire, frozen=True):
-    """All of a collection, or of a session, in one signed file."""
+    """One signed file with all documents of a collection or of a session."""
 
     package_type: str | None = None
     result_document_id: str | None = None
 
 
 class Output(Wire, frozen=True):
-    """What came out. Packages come later than signatures."""
+    """Results. Packages are made later than signatures."""
 
     signatures: tuple[SignatureResult, ...] | None = None
     packages: tuple[Package, ...] | None = None
 
 
 class Ui(Wire, frozen=True):
-    """How the signing pages look."""
+    """Appearance of the signing pages."""
 
     language: str | None = None
 
 
 class SigningSetup(Wire, frozen=True):
-    """How the signer signs."""
+    """Signing method of the signer."""
 
     signing_flow: str | None = None
 
 
 class ArchiveOrder(Wire, frozen=True):
-    """What was asked of the archive. Where ``archiveId`` appears is not public; this is one likely place."""
+    """Archiving of the results. Where ``archiveId`` appears is not public; this is one likely place."""
 
     send_signature_results_to_archive: bool | None = None
     retention_period: str | None = None
@@ -129,7 +88,7 @@ class ArchiveOrder(Wire, frozen=True):
 
 
 class SigningSession(Wire, frozen=True):
-    """A native session: one signer. ``createdAt`` is in no published sample and read in case it is there."""
+    """A native session, of one signer. ``createdAt`` is in no published sample; it is read where it is sent."""
 
     id: str
     signature_url: str | None = None
@@ -149,19 +108,19 @@ class SigningSession(Wire, frozen=True):
     output: Output | None = None
 
     def __repr__(self) -> str:
-        """Names the session only: its link lets anyone sign."""
+        """The id only: with the signing link anyone can sign."""
         return f"SigningSession({self.id!r})"
 
 
 class SigningSessions(Wire, frozen=True):
-    """A slice of the list of sessions; ``total`` counts all of them."""
+    """A slice of the list of sessions, each row undecoded; ``total`` counts all of them."""
 
     data: tuple[msgspec.Raw, ...] | None = None
     total: object = None
 
 
 class Collection(Wire, frozen=True):
-    """Documents that belong together, and what they were packaged to."""
+    """A document collection, and the packages that it is to have."""
 
     id: str
     documents: tuple[DocumentUse, ...] | None = None
@@ -177,7 +136,7 @@ class DocumentHash(Wire, frozen=True):
 
     @property
     def sha256(self) -> str | None:
-        """In lower-case hexadecimal. The vendor does not say whether it is sent so or in base64."""
+        """In lower-case hexadecimal. Whether it is sent so or in base64 is not public: both are read."""
         if not self.hash or (self.hash_algorithm or "").upper().replace("-", "") != "SHA256":
             return None
         if re.fullmatch(r"[0-9a-fA-F]{64}", self.hash):
@@ -190,7 +149,7 @@ class DocumentHash(Wire, frozen=True):
 
 
 class Metadata(Wire, frozen=True):
-    """What is known of a document without its bytes."""
+    """Metadata of a document."""
 
     document_id: str
     mime_type: str | None = None
@@ -208,19 +167,19 @@ class AccessToken(Wire, frozen=True, rename=None):
     expires_in: object = None
 
     def __repr__(self) -> str:
-        """Shows no token."""
+        """Without the token."""
         return "AccessToken()"
 
 
 class EventData(Wire, frozen=True):
-    """What an event is about; the member is spelled both ways."""
+    """Subject of an event; the member is spelled both ways."""
 
     id: str | None = None
     capital_id: str | None = msgspec.field(name="Id", default=None)
 
 
 class Envelope(Wire, frozen=True):
-    """An event, as Signicat Events posts it. Any member may have any shape: the rest is a hint all the same."""
+    """An event, as Signicat Events posts it. Any member may have any shape, so that the others can be read all the same."""
 
     id: object = None
     timestamp: object = None
@@ -234,14 +193,14 @@ class Envelope(Wire, frozen=True):
 
 
 class InvalidParam(Wire, frozen=True):
-    """One input that was refused, and why."""
+    """One refused input, and the reason."""
 
     name: str | None = None
     reason: str | None = None
 
 
 class Problem(Wire, frozen=True):
-    """An error: problem+json, OAuth's shape (``error``), or that of an older product (``message``). Perhaps empty."""
+    """An error body: problem+json, OAuth's (``error``), or that of an older product (``message``); may be empty."""
 
     code: str | None = None
     title: str | None = None
@@ -253,7 +212,7 @@ class Problem(Wire, frozen=True):
 
 
 def instant_text(at: datetime) -> str:
-    """An instant as their own SDK writes it."""
+    """Formats an instant as the vendor's SDK does."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -264,7 +223,7 @@ _SECONDS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
 
 
 def duration(text: str | None) -> timedelta | None:
-    """An ISO 8601 duration, a year counted as 365 days and a month as 30; None where it is none."""
+    """Parses an ISO 8601 duration, with years of 365 days and months of 30; None where it is none."""
     match = _DURATION.fullmatch(text) if text else None
     if match is None:
         return None

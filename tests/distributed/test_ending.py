@@ -43,7 +43,7 @@ async def test_session_whose_end_was_broken_off_at_any_call_leaves_no_native_ses
         Guarded(load_sandbox("signicat")(authority=authority)).serving() as guarded,
         gateway(tmp_path, ours, [guarded.table], sagas={"lease": 0.6}) as running,
     ):
-        shelf = guarded.sandbox.shelf
+        store = guarded.sandbox.store
         prepared = await write.prepare(running)
         for number in range(1, write.lasting + 1):
             for at in SOONER_OR_LATER:
@@ -57,7 +57,7 @@ async def test_session_whose_end_was_broken_off_at_any_call_leaves_no_native_ses
                 if keyed:
                     await running.done(name, **asked)
                 where = f"{name}, deletion {number}, {at}"
-                assert (len(shelf.sessions), len(shelf.collections)) == (0, 0), where
+                assert (len(store.sessions), len(store.collections)) == (0, 0), where
                 assert await status(running, session) == expected, where
                 prepared = await write.prepare(running)
 
@@ -90,18 +90,18 @@ async def test_native_session_that_cannot_be_deleted_is_a_leftover(
     async with place(tmp_path, authority) as (sandbox, client):
         asked = await MADE["at once"].prepare(client)
         session = (await client.done("createSession", **asked))["session"]["id"]
-        first, second, _ = sandbox.shelf.sessions
+        first, second, _ = sandbox.store.sessions
         refused = Fault(path=f"*/signing-sessions/{second}", method="DELETE", kind="status", status=403, count=100)
         sandbox.faults.append(refused)
         await client.mutate(name, session=session, **more, idempotencyKey="a key")
-        assert set(sandbox.shelf.sessions) - {first} == {second}
+        assert set(sandbox.store.sessions) - {first} == {second}
         assert await status(client, session) == expected
         [leftover] = (await client.ask(LEFTOVERS))["leftovers"]["nodes"]
         assert any(second in each for each in leftover["what"])
         sandbox.faults.clear()
         told = await client.ask(RETRY, input={"leftover": leftover["id"], "action": "RETRY"})
         assert told["resolveLeftover"]["problems"] == []
-        assert not sandbox.shelf.sessions
+        assert not sandbox.store.sessions
         assert (await client.ask(LEFTOVERS))["leftovers"]["nodes"] == []
 
 
@@ -115,12 +115,12 @@ async def test_session_whose_end_is_refused_at_once_stays_as_it_is(
         sandbox.faults.append(Fault(method="DELETE", kind="status", status=403, count=100))
         [problem] = (await client.mutate(name, session=session, **more, idempotencyKey="a key"))["problems"]
         assert problem["code"] == "PROVIDER_REFUSED"
-        assert len(sandbox.shelf.sessions) == 3
+        assert len(sandbox.store.sessions) == 3
         assert await status(client, session) == "PENDING"
         assert (await client.ask(LEFTOVERS))["leftovers"]["nodes"] == []
         sandbox.faults.clear()
         await client.done(name, session=session, **more, idempotencyKey="a key")
-        assert not sandbox.shelf.sessions
+        assert not sandbox.store.sessions
 
 
 async def test_cancellation_that_was_broken_off_is_given_up_where_everyone_has_signed_meanwhile(
@@ -138,6 +138,6 @@ async def test_cancellation_that_was_broken_off_is_given_up_where_everyone_has_s
             await guarded.sandbox.sign(each.key)
         await running.start()
         assert await running.settled() == []
-        assert len(guarded.sandbox.shelf.sessions) == 3
+        assert len(guarded.sandbox.store.sessions) == 3
         [problem] = (await running.mutate("cancelSession", **asked))["problems"]
         assert problem["code"] == "WRONG_STATE"

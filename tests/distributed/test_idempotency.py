@@ -45,8 +45,8 @@ async def gateways(
 
 def made(guarded: Guarded) -> tuple[int, int]:
     """How many sessions and collections Signicat has."""
-    shelf = guarded.sandbox.shelf
-    return len(shelf.sessions), len(shelf.collections)
+    store = guarded.sandbox.store
+    return len(store.sessions), len(store.collections)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -167,7 +167,7 @@ async def test_the_key_of_a_killed_gateway_makes_one_session_elsewhere(
         payloads = await asyncio.gather(*(other.mutate("createSession", **asked) for _ in range(4)))
         assert [payload["problems"] for payload in payloads] == [[]] * 4
         assert len({payload["session"]["id"] for payload in payloads}) == 1
-        assert len(guarded.sandbox.shelf.sessions) == 2
+        assert len(guarded.sandbox.store.sessions) == 2
 
 
 @pytest.mark.parametrize("at", ["arrival", "answer"])

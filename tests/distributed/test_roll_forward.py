@@ -110,7 +110,7 @@ async def test_session_that_was_signed_before_the_others_were_refused_is_left_an
         await asyncio.wait_for(gate.reached.wait(), 20)
         there.guarded.sandbox.packaging_delay = 0
         await there.everybody_signs()
-        await there.guarded.sandbox.shelf.pack()
+        await there.guarded.sandbox.store.pack()
         [signed] = there.guarded.sandbox.sessions()
         gate.open.set()
         [problem] = (await asked)["problems"]

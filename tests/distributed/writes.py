@@ -19,14 +19,14 @@ def things(sandbox: Sandbox, clock: Ahead) -> set[str]:
     """What a sandbox holds that does not go away by itself."""
     match sandbox.kind:
         case "signicat":
-            shelf = sandbox.shelf
+            store = sandbox.store
             clock.by += LATER
-            documents = {f"document {key}" for key in shelf.documents if alive(shelf, key)}
+            documents = {f"document {key}" for key in store.documents if alive(store, key)}
             clock.by -= LATER
             return (
                 documents
-                | {f"session {key}" for key in shelf.sessions}
-                | {f"document_collection {key}" for key in shelf.collections}
+                | {f"session {key}" for key in store.sessions}
+                | {f"document_collection {key}" for key in store.collections}
             )
         case "easyink":
             return {f"draft {key}" for key, each in sandbox.office.dossiers.items() if each.status != "Voided"}
@@ -34,9 +34,9 @@ def things(sandbox: Sandbox, clock: Ahead) -> set[str]:
             return {f"batch {key}" for key, each in sandbox.batches.items() if each.status != "DELETED"}
 
 
-def alive(shelf: Any, key: str) -> bool:
+def alive(store: Any, key: str) -> bool:
     try:
-        shelf.document(key)
+        store.document(key)
     except KeyError:
         return False
     return True

@@ -76,7 +76,7 @@ async def test_an_upload_may_come_in_pieces_and_without_a_name(scene):
     assert (reply.status_code, reply.json()["filename"], reply.json()["sizeBytes"]) == (201, None, len(content))
     made = await scene.create("signicat", given=[{"upload": reply.json()["id"]}])
     assert made["documents"][0]["sha256"] == hashlib.sha256(content).hexdigest()
-    assert next(iter(scene.sandboxes["signicat"].shelf.documents.values())).content == content
+    assert next(iter(scene.sandboxes["signicat"].store.documents.values())).content == content
 
 
 @pytest.mark.parametrize("changes", [{"uploads": {"keep": 10, "max_bytes": 100_000}}])

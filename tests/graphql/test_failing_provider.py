@@ -102,7 +102,7 @@ async def test_a_session_that_is_gone_is_deleted_and_comes_back_if_the_provider_
 async def test_a_token_that_was_revoked_is_renewed_once_and_nobody_notices(scene):
     made = await scene.create("signicat")
     sandbox = scene.sandboxes["signicat"]
-    sandbox.revoke_tokens()
+    sandbox.tokens.revoke_all()
     before = len(sandbox.calls)
     assert (await scene.read(made["id"]))["freshness"]["stale"] is False
     tokens = [path for _, path in scene.calls_since("signicat", before) if path.endswith("/token")]
@@ -336,7 +336,7 @@ def left(scene, kind):
     """Keys of all that an order has made and that is still there."""
     sandbox = scene.sandboxes[kind]
     if kind == "signicat":
-        return {*sandbox.shelf.documents, *sandbox.shelf.collections, *sandbox.shelf.sessions}
+        return {*sandbox.store.documents, *sandbox.store.collections, *sandbox.store.sessions}
     if kind == "easyink":
         return {key for key, dossier in sandbox.office.dossiers.items() if dossier.status != "Voided"}
     return {str(key) for key, batch in sandbox.batches.items() if batch.status != "DELETED"}
@@ -359,7 +359,7 @@ async def count_writes(scene, kind):
     sandbox = scene.sandboxes[kind]
     if kind == "signicat":
         await scene.done("deleteSession", session=made["id"])
-        sandbox.shelf.documents.clear()
+        sandbox.store.documents.clear()
     elif kind == "easyink":
         sandbox.office.dossiers.clear()
     else:
@@ -415,8 +415,8 @@ async def test_an_answer_that_gets_lost_half_way_leaves_nothing_that_is_not_told
         remains = left(scene, kind) - before
         if kind == "signicat":
             # It drops by itself what no session uses, 30 minutes later.
-            shelf = scene.sandboxes[kind].shelf
-            remains -= {key for key, document in shelf.documents.items() if not document.assigned}
+            store = scene.sandboxes[kind].store
+            remains -= {key for key, document in store.documents.items() if not document.assigned}
         if payload["problems"]:
             [problem] = payload["problems"]
             told = problem["code"] == "IN_DOUBT" or "left" in problem["message"] or "keeps trying" in problem["message"]

@@ -73,12 +73,12 @@ async def test_somebody_who_declines_ends_the_session(scene, kind):
 async def test_three_participants_at_signicat_are_one_session_of_three_native_ones_in_a_chain(scene):
     made = await scene.create("signicat", people=3, signingOrder="SEQUENTIAL")
     sandbox = scene.sandboxes["signicat"]
-    [collection] = sandbox.shelf.collections
+    [collection] = sandbox.store.collections
     assert made["key"] == collection
     keys = [person["key"] for person in made["participants"]]
-    assert keys == list(sandbox.shelf.sessions)
-    assert [sandbox.shelf.sessions[key].order.subsequent_to or [] for key in keys] == [[], keys[:1], keys[1:2]]
-    assert {use.document_collection_id for each in sandbox.shelf.sessions.values() for use in each.order.documents} == {
+    assert keys == list(sandbox.store.sessions)
+    assert [sandbox.store.sessions[key].order.subsequent_to or [] for key in keys] == [[], keys[:1], keys[1:2]]
+    assert {use.document_collection_id for each in sandbox.store.sessions.values() for use in each.order.documents} == {
         collection
     }
     assert [person["firstName"] for person in made["participants"]] == ["Ada", "Grace", "Radia"]
@@ -105,7 +105,7 @@ async def test_three_participants_at_once_are_opened_by_one_call_and_in_no_chain
     made = await scene.create("signicat", people=3)
     opened = [call for call in scene.calls_since("signicat", before) if call == ("POST", "/sign/signing-sessions")]
     assert len(opened) == 1
-    assert [each.order.subsequent_to for each in scene.sandboxes["signicat"].shelf.sessions.values()] == [None] * 3
+    assert [each.order.subsequent_to for each in scene.sandboxes["signicat"].store.sessions.values()] == [None] * 3
     assert {person["status"] for person in made["participants"]} == {"INVITED"}
     assert made["signingOrder"] == "PARALLEL"
 
@@ -121,7 +121,7 @@ async def test_an_order_at_signicat_says_all_that_it_was_given(scene):
     )
     assert made["dueAt"] == due.isoformat().replace("+00:00", "Z")
     assert made["archive"]["requested"] is True
-    order = next(iter(scene.sandboxes["signicat"].shelf.sessions.values())).order
+    order = next(iter(scene.sandboxes["signicat"].store.sessions.values())).order
     assert (order.sign_text, order.ui.language) == ("Please sign.", "nb")
 
 

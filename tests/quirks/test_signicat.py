@@ -115,7 +115,7 @@ class House:
         return await self.adapter.fetch_session(session.key, session)
 
     def stored(self, key: str) -> Any:
-        return self.sandbox.shelf.sessions[key]
+        return self.sandbox.store.sessions[key]
 
     def calls(self, method: str, path: str) -> int:
         return sum(call.method == method and call.path.startswith(f"/sign{path}") for call in self.sandbox.calls)
@@ -221,7 +221,7 @@ def native(state: str | None = "READY", **members: Any) -> dict[str, Any]:
 async def test_one_participant_is_one_native_session_under_its_own_key(house: House) -> None:
     session = await house.create(KARI, reference="case 7")
     assert (session.key, session.parts) == (session.participants[0].key, ())
-    assert list(house.sandbox.shelf.sessions) == [session.key]
+    assert list(house.sandbox.store.sessions) == [session.key]
     assert house.stored(session.key).order.external_reference == session.reference == "case 7"
     assert session.status is SessionStatus.PENDING
     assert session.due_at == house.stored(session.key).due_at.replace(microsecond=0)
@@ -229,9 +229,9 @@ async def test_one_participant_is_one_native_session_under_its_own_key(house: Ho
 
 async def test_several_participants_are_one_session_under_the_key_of_their_collection(house: House) -> None:
     session = await house.create(KARI, OLA, ANNA)
-    assert list(house.sandbox.shelf.collections) == [session.key]
+    assert list(house.sandbox.store.collections) == [session.key]
     assert session.parts == tuple(person.key for person in session.participants)
-    assert set(session.parts) == set(house.sandbox.shelf.sessions)
+    assert set(session.parts) == set(house.sandbox.store.sessions)
     assert house.calls("POST", "/signing-sessions") == 1
 
 
@@ -308,8 +308,8 @@ async def test_every_step_is_recorded_and_undone_in_reverse(house: House) -> Non
     for step in reversed(steps.entries):
         await house.adapter.compensate(step)
         await house.adapter.compensate(step)
-    shelf = house.sandbox.shelf
-    assert (shelf.sessions, shelf.collections, shelf.documents) == ({}, {}, {})
+    store = house.sandbox.store
+    assert (store.sessions, store.collections, store.documents) == ({}, {}, {})
 
 
 async def test_what_was_made_before_a_refusal_is_known(house: House) -> None:
@@ -318,23 +318,23 @@ async def test_what_was_made_before_a_refusal_is_known(house: House) -> None:
     with pytest.raises(Refused):
         await house.adapter.create_session(Order(title="t", documents=(document(),), participants=(KARI,)), steps)
     assert [step.name for step in steps.entries] == ["document", "document_collection"]
-    assert house.sandbox.shelf.sessions == {}
+    assert house.sandbox.store.sessions == {}
 
 
 async def test_opening_sessions_without_an_answer_is_in_doubt_and_not_repeated(house: House) -> None:
     house.sandbox.faults.append(Fault(path="/sign/signing-sessions", method="POST", kind="lost"))
     with pytest.raises(InDoubt):
         await house.create(KARI)
-    assert len(house.sandbox.shelf.sessions) == 1
+    assert len(house.sandbox.store.sessions) == 1
 
 
 async def test_an_upload_without_an_answer_is_sent_again_as_the_first_one_disappears(house: House) -> None:
     house.sandbox.faults.append(Fault(path="/sign/documents", method="POST", kind="lost"))
     session = await house.create(KARI)
-    orphan = next(key for key in house.sandbox.shelf.documents if session.document(key) is None)
+    orphan = next(key for key in house.sandbox.store.documents if session.document(key) is None)
     house.watch.ahead += timedelta(minutes=31)
     with pytest.raises(KeyError):
-        house.sandbox.shelf.document(orphan)
+        house.sandbox.store.document(orphan)
 
 
 async def test_the_order_arrives_in_their_words(house: House) -> None:
@@ -376,7 +376,7 @@ async def test_the_order_arrives_in_their_words(house: House) -> None:
     assert session.due_at == due_at.replace(microsecond=0)
     assert session.archive is not None
     assert session.archive.retention_period == "P1Y"
-    names = house.sandbox.shelf.documents[session.documents[0].key].names
+    names = house.sandbox.store.documents[session.documents[0].key].names
     assert names == {"title": "The lease", "filename": "lease.pdf", "description": "of a flat"}
     assert [item.role for item in session.documents] == [DocumentRole.TO_SIGN, DocumentRole.ATTACHMENT]
 
@@ -517,7 +517,7 @@ async def test_a_foreign_session_has_one_participant_and_dates_from_its_first_do
     session = await house.adapter.fetch_session(key)
     assert [person.key for person in session.participants] == [key]
     assert (session.participants[0].language, session.reference, session.title) == ("fi", "theirs", "Foreign")
-    assert session.created_at == house.sandbox.shelf.documents[first].created_at
+    assert session.created_at == house.sandbox.store.documents[first].created_at
     item = session.document(first)
     assert item is not None
     assert (item.title, item.filename, item.media_type) == ("Foreign lease", "f.pdf", "application/pdf")
@@ -550,7 +550,7 @@ async def test_an_open_session_past_its_due_date_is_expired_though_signicat_says
 
 async def test_an_open_session_that_is_gone_after_its_due_date_has_expired(house: House) -> None:
     session = await house.create(KARI)
-    del house.sandbox.shelf.sessions[session.key]
+    del house.sandbox.store.sessions[session.key]
     with pytest.raises(NotFound):
         await house.adapter.fetch_session(session.key, session)
     house.watch.ahead += timedelta(days=31)
@@ -715,7 +715,7 @@ async def test_canceling_deletes_everything_and_keeps_the_reason(house: House) -
     assert (canceled.status, canceled.status_reason) == (SessionStatus.CANCELED, "changed our minds")
     assert [person.email for person in canceled.participants] == ["kari@example.org", "ola@example.org"]
     assert {person.signing_url for person in canceled.participants} == {None}
-    assert (house.sandbox.shelf.sessions, house.sandbox.shelf.collections) == ({}, {})
+    assert (house.sandbox.store.sessions, house.sandbox.store.collections) == ({}, {})
     deleted = [call.path.rpartition("/")[2] for call in house.sandbox.calls if call.method == "DELETE"]
     assert deleted == [*reversed(session.parts), session.key]
 
@@ -741,7 +741,7 @@ async def test_deleting_removes_what_is_left_and_is_not_found_where_nothing_is(h
         if session.parts:
             await house.client.delete(f"/signing-sessions/{session.parts[0]}")
         await house.adapter.delete_session(session)
-        assert (house.sandbox.shelf.sessions, house.sandbox.shelf.collections) == ({}, {})
+        assert (house.sandbox.store.sessions, house.sandbox.store.collections) == ({}, {})
         with pytest.raises(NotFound):
             await house.adapter.delete_session(session)
 
@@ -753,7 +753,7 @@ async def test_a_deletion_whose_answer_got_lost_is_done(house: House) -> None:
     session = await house.adapter.fetch_session(key)
     house.sandbox.faults.append(Fault(path=f"/sign/signing-sessions/{key}", method="DELETE", kind="lost"))
     await house.adapter.delete_session(session)
-    assert key not in house.sandbox.shelf.sessions
+    assert key not in house.sandbox.store.sessions
 
 
 async def test_deleting_a_foreign_session_leaves_a_collection_that_others_use(house: House) -> None:
@@ -761,7 +761,7 @@ async def test_deleting_a_foreign_session_leaves_a_collection_that_others_use(ho
     collection = await house.collect(mine, theirs)
     keys = [(await house.open(collection, item)).json()[0]["id"] for item in (mine, theirs)]
     await house.adapter.delete_session(await house.adapter.fetch_session(keys[0]))
-    assert list(house.sandbox.shelf.collections) == [collection]
+    assert list(house.sandbox.store.collections) == [collection]
     assert (await house.adapter.fetch_session(keys[1])).status is SessionStatus.PENDING
 
 
@@ -809,7 +809,7 @@ async def test_a_token_endpoint_that_is_down_is_unavailable() -> None:
 
 @pytest.mark.parametrize("life", [None, 600])
 async def test_a_token_is_used_until_shortly_before_it_ends(house: House, life: float | None) -> None:
-    house.sandbox.token_life = life
+    house.sandbox.tokens.lifetime = life
     async with house.another() as adapter:
         for _ in range(2):
             await adapter.list_sessions(0, 1)
@@ -821,7 +821,7 @@ async def test_a_token_is_used_until_shortly_before_it_ends(house: House, life: 
 
 async def test_a_token_that_is_refused_midway_is_replaced_once(house: House) -> None:
     session = await house.create(KARI, OLA)
-    house.sandbox.revoke_tokens()
+    house.sandbox.tokens.revoke_all()
     before = len(house.sandbox.calls)
     assert (await house.adapter.fetch_session(session.key, session)).status is SessionStatus.PENDING
     since = [call.path for call in list(house.sandbox.calls)[before:]]
@@ -1003,7 +1003,7 @@ async def test_a_session_that_breaks_a_documented_rule_is_refused_by_name(
     reply = await house.open(await house.collect(item), item, **change)
     assert reply.status_code == 400
     assert reply.json()["invalidParams"][0]["name"] == name
-    assert house.sandbox.shelf.sessions == {}
+    assert house.sandbox.store.sessions == {}
 
 
 async def test_documents_are_used_from_their_own_collection_only(house: House) -> None:
@@ -1145,5 +1145,5 @@ async def test_an_upload_that_fails_leaves_no_sibling_unrecorded(house: House) -
     order = Order(title="Lease", documents=(document(), document(), document()), participants=(ParticipantOrder(),))
     with pytest.raises(Refused):
         await house.adapter.create_session(order, steps)
-    assert {step.key for step in steps.entries} == set(house.sandbox.shelf.documents)
+    assert {step.key for step in steps.entries} == set(house.sandbox.store.documents)
     assert len(steps.entries) == 2

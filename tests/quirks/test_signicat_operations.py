@@ -25,7 +25,7 @@ from providers.sandbox.app import Fault
 from providers.signicat import PROVIDER
 from providers.signicat.client import Search
 from providers.signicat.sandbox import SignicatSandbox
-from providers.signicat.sandbox.rules import SessionOrder
+from providers.signicat.sandbox.requests import SessionOrder
 from providers.signicat.wire import instant_text
 
 MARKER = "0123456789ab"
@@ -51,8 +51,8 @@ class Interrupted(SignicatSandbox):
 
 def left(house: House) -> tuple[set[str], set[str], set[str]]:
     """Keys of everything that is there."""
-    shelf = house.sandbox.shelf
-    return set(shelf.sessions), set(shelf.collections), set(shelf.documents)
+    store = house.sandbox.store
+    return set(store.sessions), set(store.collections), set(store.documents)
 
 
 def references(house: House, session: Session) -> list[str | None]:
@@ -118,7 +118,7 @@ async def test_what_an_unanswered_opening_made_is_traced_and_undone(house: House
     ]
     with pytest.raises(InDoubt):
         await house.adapter.create_session(asked, steps)
-    made = [key for key in house.sandbox.shelf.sessions if key not in before[0]]
+    made = [key for key in house.sandbox.store.sessions if key not in before[0]]
     assert len(made) == (lost if order == "SEQUENTIAL" else people)
     unknown = set(made) - {step.key for step in steps.entries}
     assert unknown, "its answer was lost"
@@ -169,11 +169,11 @@ async def test_what_cannot_be_traced_asks_nobody_to_sign(house: House, path: str
     with pytest.raises(SigningError):
         await house.create(KARI, marker=MARKER)
     assert await house.adapter.find_by_marker(MARKER, since) == ()
-    assert house.sandbox.shelf.sessions == {}
+    assert house.sandbox.store.sessions == {}
     house.watch.ahead += timedelta(minutes=31)
-    for key in house.sandbox.shelf.documents:
+    for key in house.sandbox.store.documents:
         with pytest.raises(KeyError):
-            house.sandbox.shelf.document(key)
+            house.sandbox.store.document(key)
 
 
 # Lists
@@ -192,7 +192,7 @@ async def test_every_documented_filter_and_sort_arrives_encoded() -> None:
         title="a+b & c",
     )
     async with answering({"GET /sign/signing-sessions": {"data": [native()], "total": 9}}, asked) as adapter:
-        rows, total, following, _ = await adapter.api.list_sessions(3, 1, search)
+        rows, total, following, _ = await adapter.client.list_sessions(3, 1, search)
     assert ([row.key for row in rows], total, following) == (["n1"], 9, 4)
     sent = asked[-1]
     assert b"sort=%2BdueDate&sort=-createdAt" in sent.scope["query_string"]
@@ -225,7 +225,7 @@ async def test_signicat_filters_and_sorts_as_it_is_asked_to(house: House) -> Non
     await house.sandbox.sign(soon.key)
 
     async def found(**search: Any) -> list[str]:
-        return [part.key async for part in house.adapter.api.find_sessions(Search(**search))]
+        return [part.key async for part in house.adapter.client.find_sessions(Search(**search))]
 
     assert await found() == [soon.key, late.key]
     assert await found(sort=("+createdAt",)) == await found(sort=("-dueDate",)) == [late.key, soon.key]
@@ -309,15 +309,15 @@ async def test_a_document_that_was_dropped_meanwhile_is_uploaded_again(call: str
         assert [await bytes_of(house, session, item.key) for item in session.documents] == [b"first", b"second"]
         assert session.documents[1].filename == "terms.txt"
         assert house.calls("POST", "/documents") == 3
-        assert list(house.sandbox.shelf.collections) == [session.key], "the first collection is of no use"
+        assert list(house.sandbox.store.collections) == [session.key], "the first collection is of no use"
         await undo(house, steps)
-        alive = {key for key in house.sandbox.shelf.documents if key not in {step.key for step in steps.entries}}
-        assert (alive, house.sandbox.shelf.sessions, house.sandbox.shelf.collections) == (set(), {}, {})
+        alive = {key for key in house.sandbox.store.documents if key not in {step.key for step in steps.entries}}
+        assert (alive, house.sandbox.store.sessions, house.sandbox.store.collections) == (set(), {}, {})
 
 
 async def age(house: House, content: bytes) -> None:
     """Half an hour and more passes for the uploads of this content."""
-    for stored in house.sandbox.shelf.documents.values():
+    for stored in house.sandbox.store.documents.values():
         if stored.content == content:
             stored.created_at -= timedelta(minutes=31)
 
@@ -347,7 +347,7 @@ async def test_a_document_that_goes_after_the_first_session_opens_no_other_twice
             """The first is opened undisturbed."""
 
         async def drop() -> None:
-            house.sandbox.shelf.documents.clear()
+            house.sandbox.store.documents.clear()
 
         house.sandbox.interruptions = [nothing, drop]
         order = Order(title="t", documents=(text(),), participants=(KARI, OLA), signing_order=SigningOrder.SEQUENTIAL)
@@ -367,7 +367,7 @@ async def test_a_document_is_renamed_and_what_is_not_named_stays(house: House) -
     assert (first.title, first.filename, first.description) == ("The lease", "the-lease.pdf", "of a flat")
     assert second == session.documents[1]
     names = {"title": "The lease", "filename": "the-lease.pdf", "description": "of a flat"}
-    assert house.sandbox.shelf.documents[first.key].names == names
+    assert house.sandbox.store.documents[first.key].names == names
     assert (await house.adapter.fetch_session(session.key)).documents[0].title == "The lease"
     assert (await house.adapter.fetch_session(session.key, changed)) == changed
 
@@ -397,7 +397,7 @@ async def test_a_name_that_is_too_long_is_refused_before_any_call(house: House, 
 
 async def test_a_document_that_is_gone_cannot_be_renamed(house: House) -> None:
     session = await house.create(KARI)
-    del house.sandbox.shelf.documents[session.documents[0].key]
+    del house.sandbox.store.documents[session.documents[0].key]
     with pytest.raises(NotFound, match="dropped this document") as caught:
         await house.adapter.update_document(session, session.documents[0], DocumentChange(title="t"))
     assert caught.value.path == ("input", "document")
@@ -450,7 +450,7 @@ async def test_a_copy_asks_for_the_same_as_the_original_which_stays(house: House
     assert house.stored(copy.parts[0]).order.subsequent_to == house.stored(original.parts[0]).order.subsequent_to
     assert house.stored(copy.parts[1]).order.subsequent_to == [copy.parts[0]]
     assert references(house, copy) == [f"case 7#{MARKER}-1", f"case 7#{MARKER}-2"]
-    collections = [house.sandbox.shelf.collections[key].order for key in (original.key, copy.key)]
+    collections = [house.sandbox.store.collections[key].order for key in (original.key, copy.key)]
     assert collections[0].package_to == collections[1].package_to == ["PADES_CONTAINER"]
     assert [item.description for item in collections[1].documents] == ["of a flat", None]
     actions = [[use.action for use in house.stored(key).order.documents] for key in copy.parts]
@@ -471,8 +471,8 @@ async def test_a_copy_has_the_same_people_and_documents_under_keys_of_its_own(ho
     assert [(item.title, item.filename, item.description, item.role, item.sha256) for item in copy.documents] == named
     assert not {item.key for item in copy.documents} & {item.key for item in original.documents}
     assert [await bytes_of(house, copy, item.key) for item in copy.documents] == [PDF, PDF]
-    names = [house.sandbox.shelf.documents[item.key].names for item in copy.documents]
-    assert names == [house.sandbox.shelf.documents[item.key].names for item in original.documents]
+    names = [house.sandbox.store.documents[item.key].names for item in copy.documents]
+    assert names == [house.sandbox.store.documents[item.key].names for item in original.documents]
     again = await house.adapter.fetch_session(copy.key, copy)
     assert (again.participants, again.documents) == (copy.participants, copy.documents)
 
@@ -524,7 +524,7 @@ async def test_a_foreign_session_is_copied_as_far_as_signicat_tells(house: House
     assert (copy.reference, references(house, copy), len(copy.participants)) == (None, [None], 1)
     assert [await bytes_of(house, copy, item.key) for item in copy.documents] == [PDF, b"words"]
     assert [use.action for use in house.stored(copy.key).order.documents] == ["VIEW", "SIGN"]
-    (made,) = [item for name, item in house.sandbox.shelf.collections.items() if name != collection]
+    (made,) = [item for name, item in house.sandbox.store.collections.items() if name != collection]
     assert made.order.package_to == ["PADES_CONTAINER"]
 
 
@@ -571,7 +571,7 @@ async def test_a_copy_that_fails_or_goes_unanswered_can_be_unmade(house: House) 
 
 async def test_bytes_that_are_not_those_of_the_document_are_not_copied(house: House) -> None:
     original = await house.create(KARI)
-    house.sandbox.shelf.documents[original.documents[0].key].content = b"%PDF- of somebody else"
+    house.sandbox.store.documents[original.documents[0].key].content = b"%PDF- of somebody else"
     with pytest.raises(Misbehaved, match="not those of the document"):
         await house.adapter.duplicate_session(original, None, MARKER, Steps())
     assert house.calls("POST", "/documents") == 1
@@ -595,9 +595,9 @@ async def test_another_one_takes_the_place_of_the_original(house: House) -> None
     asked = [sent(house, key) for key in original.parts]
     made = await house.adapter.recreate_session(original, "Again", "a typo", MARKER, Steps())
     assert [sent(house, key) for key in made.parts] == [{**payload, "title": "Again"} for payload in asked]
-    assert set(house.sandbox.shelf.sessions) >= {*made.parts, other.key}
-    assert not set(house.sandbox.shelf.sessions) & set(original.parts)
-    assert original.key not in house.sandbox.shelf.collections
+    assert set(house.sandbox.store.sessions) >= {*made.parts, other.key}
+    assert not set(house.sandbox.store.sessions) & set(original.parts)
+    assert original.key not in house.sandbox.store.collections
     with pytest.raises(NotFound):
         await house.adapter.fetch_session(original.key, original)
     assert (await house.adapter.fetch_session(made.key, made)).title == "Again"
@@ -631,12 +631,12 @@ async def test_an_original_that_cannot_be_deleted_now_can_be_deleted_later_by_th
     house.sandbox.faults.append(Fault(path="/sign/signing-sessions/*", method="DELETE", status=500, count=3))
     with pytest.raises(Unavailable):
         await house.adapter.recreate_session(original, None, "a typo", MARKER, steps)
-    assert set(house.sandbox.shelf.sessions) >= set(original.parts)
+    assert set(house.sandbox.store.sessions) >= set(original.parts)
     house.watch.ahead += timedelta(minutes=2)
     await undo(house, steps)
     assert steps.result is not None
-    assert set(house.sandbox.shelf.sessions) == set(steps.result.parts)
-    assert set(house.sandbox.shelf.collections) == {steps.result.key}
+    assert set(house.sandbox.store.sessions) == set(steps.result.parts)
+    assert set(house.sandbox.store.collections) == {steps.result.key}
 
 
 async def test_another_one_that_cannot_be_made_leaves_the_original(house: House) -> None:
@@ -657,7 +657,7 @@ async def test_the_other_one_stays_once_the_original_can_no_longer_be_signed(hou
     path = f"/sign/signing-sessions/{original.parts[1]}"
     house.sandbox.faults.append(Fault(path=path, method="DELETE", status=500, count=3))
     made = await house.adapter.recreate_session(original, None, "a typo", MARKER, Steps())
-    assert set(made.parts) <= set(house.sandbox.shelf.sessions)
+    assert set(made.parts) <= set(house.sandbox.store.sessions)
     with pytest.raises(ValueError, match="gone"):
         await house.sandbox.sign(original.parts[0])
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from providers.signicat.wire import SignicatWebhook
+from providers.signicat.settings import SignicatWebhook
 from providers.webhook import Scheme, WebhookSettings, sign
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

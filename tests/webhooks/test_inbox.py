@@ -310,7 +310,7 @@ async def test_without_a_secret_nothing_is_taken_and_the_log_says_once_what_to_c
 async def test_a_session_that_nobody_knew_is_read_and_followed_from_then_on(scene: Scene) -> None:
     known = await scene.create("signicat")
     rows_before = await scene.list()
-    native = scene.sandboxes["signicat"].shelf
+    native = scene.sandboxes["signicat"].store
     order = native.sessions[key_of(known)].order.model_copy(update={"subsequent_to": None, "external_reference": "theirs"})
     strange = native.add_session(order, native.sessions[key_of(known)].due_at)
     assert (await post(scene, envelope(strange.key, scene.clock.now()))).status_code == 202

@@ -192,7 +192,7 @@ async def test_a_delivery_in_the_midst_of_a_session_being_made_makes_no_other_se
     hold.broken = not answered
     creating = asyncio.create_task(scene.mutate("createSession", **order))
     await hold.until_held(1)
-    first, second = scene.sandboxes["signicat"].shelf.sessions
+    first, second = scene.sandboxes["signicat"].store.sessions
     await scene.sandboxes["signicat"].sign(first)
     before = scene.calls()["signicat"]
     for key in (first, second):

@@ -1,4 +1,4 @@
-"""What to open at Signicat, in its words but without the keys that only it can give."""
+"""Native order: an order as payloads of one document collection and of native sessions, before Signicat assigns keys."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ACTION = {DocumentRole.TO_SIGN: "SIGN", DocumentRole.ATTACHMENT: "VIEW"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class NativeOrder:
     """Documents in one collection, and a native session for each participant.
 
-    ``natives`` are the payloads of the native sessions in signing order, without what names documents, collection
-    and each other. ``draft`` is the session as far as Signicat will not repeat it, without keys. ``uploads`` are in
-    the order of the documents.
+    ``natives`` are the payloads of the native sessions in signing order, without the keys of documents, of the
+    collection and of each other. ``draft`` has, without keys, the fields of the session that Signicat does not return.
+    ``uploads`` are in the order of the documents.
     """
 
     documents: tuple[DocumentOrder, ...]
@@ -40,12 +40,12 @@ class Demand:
 
     @property
     def composed(self) -> bool:
-        """Whether there are several participants."""
+        """Whether the session is composed of several native ones."""
         return len(self.natives) > 1
 
     @property
     def in_turn(self) -> bool:
-        """Whether one native session waits for the other."""
+        """Whether each native session waits for the one before it."""
         return self.composed and self.draft.signing_order is SigningOrder.SEQUENTIAL
 
     @property
@@ -54,20 +54,20 @@ class Demand:
         return range(1, len(self.natives) + 1)
 
     def collection(self, uploads: Sequence[Metadata]) -> Mapping[str, object]:
-        """The document collection to make."""
+        """The payload of the document collection."""
         documents = [
-            given(documentId=upload.document_id, description=document.description)
+            without_nulls(documentId=upload.document_id, description=document.description)
             for document, upload in zip(self.documents, uploads, strict=True)
         ]
-        return given(documents=documents, packageTo=list(self.package_to) or None)
+        return without_nulls(documents=documents, packageTo=list(self.package_to) or None)
 
     def signing_session(
         self, place: int, collection: str, uploads: Sequence[Metadata], after: str | None
     ) -> Mapping[str, object]:
-        """The native session of the participant at a place (from 1), to be signed after another one."""
+        """The payload of the native session at a place (from 1); ``after`` is the key of the one to be signed before it."""
         return {
             **self.natives[place - 1],
-            **given(
+            **without_nulls(
                 externalReference=self.external_reference(place),
                 documents=[
                     {"documentId": upload.document_id, "documentCollectionId": collection, "action": ACTION[document.role]}
@@ -78,12 +78,12 @@ class Demand:
         }
 
     def external_reference(self, place: int) -> str | None:
-        """What the native session at a place is called; one without a marker has no name but the client's reference."""
+        """The external reference of the native session at a place: the client's reference with any marker."""
         reference = self.draft.reference
         return external_reference(reference, self.marker, place) if self.marker else reference
 
     def known(self, ref: SessionRef, keys: Sequence[str], uploads: Sequence[Metadata]) -> Session:
-        """What Signicat will not repeat: who the participants are, and what the documents are called."""
+        """The session with the fields that Signicat does not return: names of participants and documents."""
         people = zip(keys, self.draft.participants, strict=True)
         return replace(
             self.draft,
@@ -110,11 +110,11 @@ class Demand:
             )
 
 
-def blank() -> Session:
-    """A session of which nothing is known yet."""
+def empty_session() -> Session:
+    """A session without any field, to be filled by ``replace``."""
     return Session(provider="", key="", kind=SessionKind.SIGNING, status=SessionStatus.PENDING)
 
 
-def given(**members: object) -> dict[str, object]:
-    """The members of a JSON object that there is something to say of."""
+def without_nulls(**members: object) -> dict[str, object]:
+    """A JSON object without the members that are None."""
     return {name: value for name, value in members.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Plan of a saga: what it takes to roll forward a write whose documents are uploaded and collected."""
+"""Saga plan: JSON in the pivot from which a creation is rolled forward once its documents are uploaded and collected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from providers.model import DocumentRole, Session
 from providers.orders import DocumentOrder
 from providers.saga import Pivot
-from providers.signicat.composition.native_order import Demand
+from providers.signicat.composition.native_order import NativeOrder
 from providers.signicat.wire import Collection, Metadata
 
 
@@ -31,8 +31,8 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True):
         return DocumentOrder(**msgspec.structs.asdict(self), open=_uploaded)
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A demand whose documents Signicat has, as JSON."""
+class SagaPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A native order with the uploads and the collection that Signicat has of it, as JSON."""
 
     natives: tuple[dict[str, Any], ...]
     package_to: tuple[str, ...]
@@ -42,33 +42,35 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     collection: str
 
     @classmethod
-    def of(cls, demand: Demand, uploads: Sequence[Metadata], collection: bytes) -> Self:
-        """The plan that finishes a demand; ``collection`` is the document collection as Signicat sent it."""
+    def of(cls, order: NativeOrder, uploads: Sequence[Metadata], collection: bytes) -> Self:
+        """The plan of a native order; ``collection`` is the JSON of its document collection."""
         return cls(
-            natives=tuple(dict(each) for each in demand.natives),
-            package_to=demand.package_to,
-            marker=demand.marker,
-            documents=tuple(map(_Document.of, demand.documents)),
+            natives=tuple(dict(each) for each in order.natives),
+            package_to=order.package_to,
+            marker=order.marker,
+            documents=tuple(map(_Document.of, order.documents)),
             uploads=tuple(uploads),
             collection=collection.decode(),
         )
 
     @classmethod
     def read(cls, pivot: Pivot) -> Self:
-        """The plan of a pivot."""
+        """Decodes the plan of a pivot."""
         return msgspec.convert(pivot.plan, cls)
 
     def pivot(self, draft: Session, original: Session | None) -> Pivot:
-        """The pivot that this plan belongs to."""
+        """The pivot with this plan."""
         return Pivot(session=draft, plan=msgspec.to_builtins(self), original=original)
 
-    def demand(self, draft: Session) -> Demand:
-        """The demand anew; its documents are not uploaded again."""
+    def native_order(self, draft: Session) -> NativeOrder:
+        """The native order; its documents are never uploaded again."""
         documents = tuple(each.order() for each in self.documents)
-        return Demand(documents=documents, natives=self.natives, draft=draft, package_to=self.package_to, marker=self.marker)
+        return NativeOrder(
+            documents=documents, natives=self.natives, draft=draft, package_to=self.package_to, marker=self.marker
+        )
 
-    def collected(self) -> tuple[Collection, bytes]:
-        """The document collection, and as it was sent."""
+    def decode_collection(self) -> tuple[Collection, bytes]:
+        """The document collection, and its JSON."""
         raw = self.collection.encode()
         return msgspec.json.decode(raw, type=Collection), raw
 

@@ -1,4 +1,4 @@
-"""The envelope in which Signicat Events tells what has happened. Where a field's content is not public, it is made up."""
+"""Events: the webhook envelope of Signicat Events. A field whose content is not public has an invented one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from uuid import uuid4
 
 COMPLETED, PACKAGED = "signing-session.completed", "package.completed"
 REJECTED = "signing-session.rejected"
-"""Not a published name: no public receiver knows one for a rejection."""
-_LIFE = timedelta(seconds=30)
+"""Not a published name: no public receiver handles an event for a rejection."""
+_LIFETIME = timedelta(seconds=30)
 
 
 def envelope(name: str, data: Mapping[str, str], now: datetime) -> tuple[bytes, datetime]:
-    """An event as it is posted, and when it is no longer."""
-    expires_at = now + _LIFE
+    """The body of an event, and when it expires."""
+    expires_at = now + _LIFETIME
     fields: dict[str, object] = {
         "id": str(uuid4()),
         "timestamp": _instant(now),
@@ -31,5 +31,5 @@ def envelope(name: str, data: Mapping[str, str], now: datetime) -> tuple[bytes, 
 
 
 def _instant(at: datetime) -> str:
-    """With seven fractional digits, as they write it."""
+    """Formats an instant with seven fractional digits, as the vendor does."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")

@@ -1,7 +1,4 @@
-"""What Signicat's sandbox accepts: the requests of the API reference with their constraints.
-
-Where the reference is silent, a rule says [PROPOSED]: the vendor's own choice is not public.
-"""
+"""Request models of the simulator, with the constraints of the API reference."""
 
 from __future__ import annotations
 
@@ -17,14 +14,14 @@ from providers.signicat.wire import duration, instant_text
 
 T = TypeVar("T")
 
-LONGEST_DUE, USUAL_DUE = timedelta(days=45), timedelta(days=30)
+LONGEST_DUE, DEFAULT_DUE = timedelta(days=45), timedelta(days=30)
 MEDIA_TYPES = frozenset({"application/pdf", "text/plain", "text/markdown"})
 Text255 = Annotated[str, StringConstraints(max_length=255)]
 PackageTo = Annotated[list[Literal["PADES_CONTAINER"]], Field(max_length=5)]
 
 
 class Refusal(Exception):
-    """A request that is refused: HTTP status, the provider's code, words, and the inputs it is about."""
+    """A refused request: HTTP status, the provider's code, a detail, and the invalid inputs with reasons."""
 
     def __init__(self, status: int, code: str, detail: str, invalid: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(detail)
@@ -35,12 +32,12 @@ class Refusal(Exception):
 
 
 def bad_request(detail: str, *invalid: tuple[str, str]) -> Refusal:
-    """A refusal with 400."""
+    """A refusal with status 400."""
     return Refusal(400, "bad_request", detail, invalid)
 
 
-def read(into: type[T], payload: bytes) -> T:
-    """A request body as one of the models below. Raises ``Refusal`` that names every wrong input."""
+def decode(into: type[T], payload: bytes) -> T:
+    """Decodes a request body. Raises a ``Refusal`` that names every invalid input."""
     try:
         return TypeAdapter(into).validate_json(payload)
     except ValidationError as error:
@@ -48,9 +45,9 @@ def read(into: type[T], payload: bytes) -> T:
 
 
 def merged(payload: dict[str, Any], changes: bytes) -> bytes:
-    """A request with some of its members changed. Raises ``Refusal`` where the changes are no JSON object."""
-    given = {name: value for name, value in payload.items() if value != {}}
-    return json.dumps({**given, **read(dict[str, Any], changes)}).encode()
+    """Merges changes into a request. Raises ``Refusal`` where they are no JSON object."""
+    members = {name: value for name, value in payload.items() if value != {}}
+    return json.dumps({**members, **decode(dict[str, Any], changes)}).encode()
 
 
 def _invalid(error: Any) -> tuple[str, str]:
@@ -63,7 +60,7 @@ class _Request(BaseModel):
 
 
 class MetadataOrder(_Request):
-    """What a document is to be called."""
+    """Names of a document."""
 
     filename: Text255 | None = None
     title: Text255 | None = None
@@ -78,14 +75,14 @@ class CollectionDocument(_Request):
 
 
 class CollectionOrder(_Request):
-    """A document collection to make."""
+    """A document collection."""
 
     documents: Annotated[list[CollectionDocument], Field(min_length=1, max_length=100)]
     package_to: PackageTo | None = None
 
 
-class Use(_Request):
-    """A document of a session."""
+class DocumentUse(_Request):
+    """Use of a document in a session."""
 
     document_id: str
     document_collection_id: str
@@ -93,13 +90,13 @@ class Use(_Request):
 
 
 class IdentityProvider(_Request):
-    """A way to log in."""
+    """An identity provider."""
 
     idp_name: str
 
 
 class Setup(_Request):
-    """How the signer signs."""
+    """Signing method of the signer."""
 
     signing_flow: Literal["AUTHENTICATION_BASED", "PKISIGNING"]
     identity_providers: list[IdentityProvider] | None = None
@@ -108,14 +105,14 @@ class Setup(_Request):
 
 
 class Restriction(_Request):
-    """What must not be done with a national identification number."""
+    """A restriction on the use of a national identification number."""
 
     parameter: Literal["NIN"]
     restriction: Literal["NO_USE"]
 
 
 class Signer(_Request):
-    """Who has to sign."""
+    """Identity of the signer."""
 
     national_identification_number: str | None = None
     validations: list[Literal["NATIONAL_IDENTIFICATION_NUMBER"]] | None = None
@@ -123,20 +120,20 @@ class Signer(_Request):
 
 
 class PreAuthentication(_Request):
-    """Whether the signer logs in before seeing the documents."""
+    """Authentication before the documents are shown."""
 
     enabled: bool
     identity_providers: list[IdentityProvider] | None = None
 
 
 class Ui(_Request):
-    """How the signing pages look; ``no`` is refused."""
+    """Appearance of the signing pages; the language ``no`` is refused."""
 
     language: Literal["da", "de", "en", "fi", "nb", "nn", "sv"] | None = None
 
 
 class Redirects(_Request):
-    """Where the browser goes afterwards."""
+    """Addresses for the browser afterwards."""
 
     success: str
     cancel: str
@@ -144,17 +141,17 @@ class Redirects(_Request):
 
 
 class Archiving(_Request):
-    """What the archive is to keep."""
+    """Archiving of the results."""
 
     send_signature_results_to_archive: bool
     retention_period: str
 
 
 class SessionOrder(_Request):
-    """A signing session to open."""
+    """A signing session."""
 
     title: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    documents: Annotated[list[Use], Field(min_length=1, max_length=50)]
+    documents: Annotated[list[DocumentUse], Field(min_length=1, max_length=50)]
     signing_setup: Annotated[list[Setup], Field(min_length=1, max_length=1)]
     sign_text: Annotated[str, StringConstraints(max_length=2048)] | None = None
     external_reference: Annotated[str, StringConstraints(max_length=1024)] | None = None
@@ -170,32 +167,32 @@ class SessionOrder(_Request):
 
     @property
     def setup(self) -> Setup:
-        """How the signer signs."""
+        """Signing method of the signer."""
         return self.signing_setup[0]
 
     @property
     def by_pki(self) -> bool:
-        """Whether the eID itself signs."""
+        """Whether the signer's eID signs."""
         return self.setup.signing_flow == "PKISIGNING"
 
     def payload(self) -> dict[str, Any]:
-        """The order as a session repeats it; ``redirectSettings`` is there even where nothing is in it."""
+        """The order as a session repeats it; an empty ``redirectSettings`` is repeated too."""
         payload = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"due_date"})
         payload.setdefault("redirectSettings", {})
         if self.due_date:
             payload["dueDate"] = instant_text(self.due_date)
         return payload
 
-    def dated(self, now: datetime) -> SessionOrder:
-        """The order with the due date that it gets where it asks for none. Raises ``Refusal`` for an impossible one."""
+    def with_due_date(self, now: datetime) -> SessionOrder:
+        """The order with a due date, the default where it has none. Raises ``Refusal`` for an impossible one."""
         if self.due_date is None:
-            return self.model_copy(update={"due_date": now + USUAL_DUE})
+            return self.model_copy(update={"due_date": now + DEFAULT_DUE})
         if not now < self.due_date <= now + LONGEST_DUE:
             raise bad_request("The due date is out of range.", ("dueDate", "must be within the next 45 days"))
         return self
 
     def check(self, media_types: set[str], *, archive_enabled: bool) -> None:
-        """Raises ``Refusal`` where the parts of the order do not go together."""
+        """Raises ``Refusal`` for parts of the order that exclude each other."""
         if self.by_pki and self.package_to:
             raise bad_request("PKI signatures cannot be packaged.", ("packageTo", "must be absent with PKISIGNING"))
         if (self.setup.additional_parameters or {}).get("sbid_sign_type") == "PHONE":
@@ -209,8 +206,8 @@ class SessionOrder(_Request):
             raise bad_request("The retention period is no duration.", ("archive.retentionPeriod", "must be ISO 8601"))
 
 
-class Listed(Protocol):
-    """What a list of sessions looks at."""
+class ListedSession(Protocol):
+    """The fields of a session by which a list is filtered and sorted."""
 
     order: SessionOrder
     created_at: datetime
@@ -218,11 +215,11 @@ class Listed(Protocol):
     state: str
 
 
-S = TypeVar("S", bound=Listed)
+S = TypeVar("S", bound=ListedSession)
 
 
-class ListOrder(_Request):
-    """Which sessions are listed, and how sorted."""
+class ListQuery(_Request):
+    """Query parameters of a list of sessions."""
 
     offset: Annotated[int, Field(ge=0, le=100_000)] = 0
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
@@ -235,18 +232,18 @@ class ListOrder(_Request):
     session_title_like: str | None = None
 
     @classmethod
-    def parse(cls, query: Iterable[tuple[str, str]]) -> ListOrder:
-        """A query string's members; ``sort`` and ``state`` may repeat. Raises ``Refusal``."""
+    def parse(cls, query: Iterable[tuple[str, str]]) -> ListQuery:
+        """Parses a query string; ``sort`` and ``state`` may repeat. Raises ``Refusal``."""
         members: dict[str, Any] = {}
         for name, value in query:
             if name in {"sort", "state"}:
                 members.setdefault(name, []).append(value)
             else:
                 members[name] = value
-        return read(cls, json.dumps(members).encode())
+        return decode(cls, json.dumps(members).encode())
 
-    def takes(self, session: Listed) -> bool:
-        """Whether a session is listed."""
+    def matches(self, session: ListedSession) -> bool:
+        """Whether a session passes the filters."""
         return (
             (self.state is None or session.state in self.state)
             and (self.created_date_from is None or session.created_at >= self.created_date_from)
@@ -257,14 +254,14 @@ class ListOrder(_Request):
         )
 
     def sorted(self, sessions: Sequence[S]) -> Sequence[S]:
-        """Sessions, given oldest first, in the order asked for."""
+        """Sorts sessions that are given oldest first."""
         rows = list(enumerate(sessions))
         for key in reversed(self.sort):
-            rows.sort(key=_BY[key[1:]], reverse=key.startswith("-"))
+            rows.sort(key=_SORT_KEYS[key[1:]], reverse=key.startswith("-"))
         return [session for _, session in rows]
 
 
-_BY: dict[str, Callable[[tuple[int, Listed]], tuple[datetime, int]]] = {
+_SORT_KEYS: dict[str, Callable[[tuple[int, ListedSession]], tuple[datetime, int]]] = {
     "createdAt": lambda row: (row[1].created_at, row[0]),
     "dueDate": lambda row: (row[1].due_at, 0),
 }
