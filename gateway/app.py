@@ -25,7 +25,7 @@ from gateway.config import EventSettings, Settings
 from gateway.directory import Directory
 from gateway.signing import Signing, admit
 from gateway.store import Store
-from gateway.store.tokens import cipher
+from gateway.store.tokens import token_cipher
 from gateway.task import cancel_and_wait
 from gateway.telemetry.log_once import OutageLog
 from gateway.web import files
@@ -114,7 +114,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
 
 
 async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Signing:
-    store = await Store.open(settings.database.url, cipher(settings.server.secret))
+    store = await Store.open(settings.database.url, token_cipher(settings.server.secret))
     stack.push_async_callback(store.close)
     directory = Directory.open(settings.providers, clock)
     stack.push_async_callback(directory.close)

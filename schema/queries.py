@@ -8,9 +8,10 @@ from gateway.auth.viewer import Viewer as ModelViewer
 from gateway.directory import Connected
 from gateway.metrics import Comparison as ModelComparison
 from gateway.signing import Eligibility as ModelEligibility
-from gateway.store import ALL, DeliveryFilter, Position, SessionOrder, SignaturePosition, Slice, parse_event_cursor
+from gateway.store import ALL_EVENTS, PageRequest, Position, SessionOrder, SignaturePosition, parse_event_cursor
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
+from gateway.store import WebhookDeliveryFilter as DeliveryFilter
 from providers import model, provenance
 from providers.errors import NotFound
 from schema.context import Info
@@ -122,7 +123,7 @@ async def _resolve_sessions(
         at, (provider, key) = position(text, fingerprint("session", wanted, order), name, 2)
         return Position(at, provider, key)
 
-    reach = Slice(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)
+    reach = PageRequest(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)
     exact = {} if info.context.log_cursor is None else {"at_head": True}
     found = await info.context.signing.sessions(wanted, order, reach, max_age, **exact)
     return SessionPage(wanted, order, part, found)
@@ -180,7 +181,7 @@ async def _resolve_session_events(
     info: Info, filter: SessionEventFilter | None = None, first: int | None = None, after: str | None = None
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
-    wanted = filter.wanted() if filter else ALL
+    wanted = filter.wanted() if filter else ALL_EVENTS
     return EventPage.of(await info.context.signing.event_log(wanted, part.limit, parse_event_cursor(after)), part)
 
 

@@ -17,7 +17,7 @@ from typing import cast
 import msgspec
 import strawberry
 
-from gateway.store import event_of
+from gateway.store import parse_event_id
 from providers import model
 from providers.errors import Invalid, NotFound, SigningError, TooLarge
 from providers.model import SessionRef
@@ -120,7 +120,7 @@ async def find_node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> o
     if kind == "Provider":
         return signing.directory.get(keys[0], path)
     if kind == "SessionEvent":
-        return await signing.event(event_of(keys[0], path))
+        return await signing.event(parse_event_id(keys[0], path))
     if kind == "WebhookDelivery":
         return await signing.delivery(keys[0], path)
     if kind == "Leftover":

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import strawberry
 
 from gateway.directory import Connected
-from gateway.store import ALL, Event, parse_event_cursor
+from gateway.store import ALL_EVENTS, Event, parse_event_cursor
 from providers import model
 from schema.context import Info
 from schema.inputs.filters import SessionEventFilter
@@ -31,7 +31,7 @@ async def _session_events(
     behind = info.context.resume_after or after
     signing = info.context.signing
     info.context.begins_after = behind or signing.head_cursor
-    return await signing.events(filter.wanted() if filter else ALL, parse_event_cursor(behind))
+    return await signing.events(filter.wanted() if filter else ALL_EVENTS, parse_event_cursor(behind))
 
 
 async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncIterator[Connected]:

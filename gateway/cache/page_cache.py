@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gateway.store import Row
+from gateway.store import SessionRow
 from gateway.sync.list_freshness import SourceReport
 from gateway.sync.unreadable_rows import MOST
 from providers.lru import LruCache
@@ -24,7 +24,7 @@ class PageSessions(list[Session]):
 class ListPage:
     """Rows of the list, whether there are ``more`` behind them, and whether the ``whole`` of each session is known."""
 
-    rows: Sequence[Row]
+    rows: Sequence[SessionRow]
     more: bool
     whole: bool = True
 

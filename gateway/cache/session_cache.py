@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from gateway.config import FreshnessSettings
-from gateway.store import Stored
+from gateway.store import StoredSession
 from providers.lru import LruCache
 from providers.model import Session, SessionRef
 
@@ -21,7 +21,7 @@ class SessionCache:
 
     def __init__(self, freshness: FreshnessSettings, *, max_entries: int = 10_000) -> None:
         self._freshness = freshness
-        self._entries: LruCache[SessionRef, tuple[Stored, float]] = LruCache(max_entries)
+        self._entries: LruCache[SessionRef, tuple[StoredSession, float]] = LruCache(max_entries)
         self._min_versions: LruCache[SessionRef, int] = LruCache(max_entries)
         """Versions below which a state is older than a change that another gateway has told of."""
 
@@ -30,14 +30,14 @@ class SessionCache:
         stored = self.stored(ref)
         return stored.session if stored else None
 
-    def stored(self, ref: SessionRef) -> Stored | None:
+    def stored(self, ref: SessionRef) -> StoredSession | None:
         """The session and its version, if they are here."""
         entry = self._entries.get(ref)
         if entry is None or entry[1] <= monotonic():
             return None
         return entry[0]
 
-    def put(self, stored: Stored) -> None:
+    def put(self, stored: StoredSession) -> None:
         """Keeps a session, unless a newer state of it is here, or was told of."""
         session, ref = stored.session, stored.session.ref
         cached = self.stored(ref)
@@ -62,5 +62,5 @@ class SessionCache:
         self._entries.clear()
 
 
-def _age_order(stored: Stored) -> tuple[int, datetime]:
+def _age_order(stored: StoredSession) -> tuple[int, datetime]:
     return stored.version, stored.session.observed_at or _NEVER

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from redis.asyncio import Redis
 
 from gateway.cache.redis import FAILURES
-from gateway.store import Stored
+from gateway.store import StoredSession
 from gateway.task import cancel_and_wait
 from providers.clock import Clock
 from providers.model import SessionRef
@@ -46,7 +46,7 @@ class SharedFreshness:
         """Stops."""
         await cancel_and_wait(self._task)
 
-    def confirm(self, stored: Stored) -> None:
+    def confirm(self, stored: StoredSession) -> None:
         """Queues that a state was seen at its provider. Never waits; where the queue is full, the oldest is dropped."""
         at = stored.session.observed_at
         if self._redis is None or at is None:
@@ -56,7 +56,7 @@ class SharedFreshness:
             del self._queue[next(iter(self._queue))]
         self._queued.set()
 
-    async def confirmed_at(self, stored: Stored) -> datetime | None:
+    async def confirmed_at(self, stored: StoredSession) -> datetime | None:
         """When another gateway last saw this very version at its provider; None where none did, or Redis is away."""
         if self._redis is None or self._clock.monotonic() < self._unavailable_until:
             return None

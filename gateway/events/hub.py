@@ -17,7 +17,7 @@ from gateway.cache.session_cache import SessionCache
 from gateway.config import EventSettings
 from gateway.events.notifier import LogNotifier
 from gateway.store.cursor import EventCursor
-from gateway.store.events import ALL, Event, EventFilter, Events
+from gateway.store.events import ALL_EVENTS, Event, EventFilter, EventLog
 from gateway.task import cancel_and_wait
 from gateway.telemetry.log_once import OutageLog
 from providers.clock import Clock
@@ -62,7 +62,7 @@ class Hub:
     """Tails the log, invalidates the session cache, and notifies followers. Keeps the newest events in memory."""
 
     def __init__(
-        self, events: Events, cache: SessionCache, notifier: LogNotifier, settings: EventSettings, clock: Clock
+        self, events: EventLog, cache: SessionCache, notifier: LogNotifier, settings: EventSettings, clock: Clock
     ) -> None:
         self._events = events
         self._cache = cache
@@ -83,7 +83,7 @@ class Hub:
     async def open(self) -> None:
         """Starts to tail the log from its present end."""
         self._read_at = self._clock.monotonic()
-        span = await self._events.span()
+        span = await self._events.bounds()
         self._head, self._cursor = span.head, span.cursor
         self._tail = asyncio.create_task(self._tail_log(), name="tail of the log")
 
@@ -122,7 +122,7 @@ class Hub:
         return [ref for ref in self._followers if ref is not None]
 
     async def follow(
-        self, filter_: EventFilter = ALL, after: EventCursor | None = None, *, head: int | None = None
+        self, filter_: EventFilter = ALL_EVENTS, after: EventCursor | None = None, *, head: int | None = None
     ) -> AsyncGenerator[Event, None]:
         """Every matching event, from behind ``after`` or from now on, without gap or repetition.
 
@@ -163,10 +163,10 @@ class Hub:
         if self._recent and self._recent[0].seq <= cursor + 1:
             recent = list(islice(self._recent_behind(cursor), _BATCH))
             reached = recent[-1].seq if recent else cursor
-            return [event for event in recent if filter_.takes(event)], reached
+            return [event for event in recent if filter_.matches(event)], reached
         if cursor >= head:
             return (), cursor
-        page = await self._events.page(cursor, _BATCH, filter_)
+        page = await self._events.read(cursor, _BATCH, filter_)
         await self._require_kept(cursor)  # after the read: what was removed before it is missing from the page
         if len(page) < _BATCH:
             return page, max(head, page[-1].seq if page else 0)
@@ -178,11 +178,11 @@ class Hub:
 
     async def check(self, cursor: EventCursor) -> None:
         """Raises ``CursorExpired`` where what follows a cursor is not in the log: it is past its time, or of another log."""
-        if not await self._events.holds(cursor):
+        if not await self._events.can_resume(cursor):
             raise cursor_expired()
 
     async def _require_kept(self, cursor: int) -> None:
-        span = await self._events.span()
+        span = await self._events.bounds()
         if not span.trimmed <= cursor <= span.head:
             raise cursor_expired()
 
@@ -213,7 +213,7 @@ class Hub:
 
     async def _read_to_end(self) -> None:
         begun = self._clock.monotonic()
-        while events := await self._events.page(self._head, _BATCH):
+        while events := await self._events.read(self._head, _BATCH):
             self._publish(events)
         self._read_at = begun
 

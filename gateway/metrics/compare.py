@@ -19,7 +19,7 @@ from gateway.metrics import Comparison, DurationFigures, Latency, Ledger, Operat
 from gateway.metrics.probe import Probe, probe
 from gateway.signing.oauth import recall_tokens
 from gateway.store import Store
-from gateway.store.tokens import cipher
+from gateway.store.tokens import token_cipher
 from providers.clock import Clock
 from providers.errors import Invalid
 
@@ -52,7 +52,7 @@ async def compare(settings: Settings, names: Sequence[str] | None, window: timed
     """
     clock = Clock()
     async with AsyncExitStack() as stack:
-        store = await Store.open(settings.database.url, cipher(settings.server.secret))
+        store = await Store.open(settings.database.url, token_cipher(settings.server.secret))
         stack.push_async_callback(store.close)
         directory = Directory.open(settings.providers, clock)
         stack.push_async_callback(directory.close)

@@ -13,7 +13,7 @@ from gateway.directory import Connected
 from gateway.metrics.figures import Comparison, ProviderFigures, figures
 from gateway.metrics.metrics import KEPT_BY_MINUTE
 from gateway.store import Store
-from gateway.store.metrics import HOUR, MINUTE, MetricRow, begin_of
+from gateway.store.metrics import HOUR, MINUTE, MetricRow, bucket_start
 from providers.clock import Clock
 from providers.errors import Invalid
 
@@ -30,7 +30,7 @@ class Ledger:
         """Providers side by side, up to now. Raises ``Invalid`` for a window that nothing is known of."""
         begin, now = self._window(window)
         rows: dict[str, list[MetricRow]] = defaultdict(list)
-        for row in await self._store.metrics.since(begin, [each.name for each in providers]):
+        for row in await self._store.metrics.read_since(begin, [each.name for each in providers]):
             rows[row.provider].append(row)
         return Comparison(begin, now, [await self._figures(each, begin, now, rows[each.name]) for each in providers])
 
@@ -40,7 +40,7 @@ class Ledger:
             days = self._longest / timedelta(days=1)
             raise Invalid(f"Ask for a window of more than nothing and at most {days:g} days.", path=("window",))
         now = self._clock.now()
-        return begin_of(now - window, MINUTE if window < KEPT_BY_MINUTE else HOUR), now
+        return bucket_start(now - window, MINUTE if window < KEPT_BY_MINUTE else HOUR), now
 
     async def _figures(self, provider: Connected, begin: datetime, now: datetime, rows: Sequence[MetricRow]) -> ProviderFigures:
         open_ = await self._store.polls.count_open(provider.name)

@@ -20,7 +20,7 @@ from gateway.config import MetricSettings
 from gateway.metrics.change import count
 from gateway.metrics.tally import Tally, sum_of
 from gateway.store import Store
-from gateway.store.metrics import HOUR, MINUTE, MetricRow, begin_of
+from gateway.store.metrics import HOUR, MINUTE, MetricRow, bucket_start
 from gateway.task import cancel_and_wait
 from gateway.telemetry.log_once import OutageLog
 from providers.change import Change
@@ -100,15 +100,15 @@ class Metrics:
                 self._dirty |= keys
                 self._give_up()
                 raise
-            this = begin_of(self._clock.now(), MINUTE)
+            this = bucket_start(self._clock.now(), MINUTE)
             for key in [each for each in self._tallies if each[1] != this and each not in self._dirty]:
                 del self._tallies[key]
 
     async def tidy(self) -> None:
         """Makes hours of minutes, and removes what is past its time, of all gateways."""
         now = self._clock.now()
-        await self._rows.roll(self._gateway, begin_of(now - KEPT_BY_MINUTE, HOUR), sum_of)
-        await self._rows.trim(now - timedelta(seconds=self._settings.keep))
+        await self._rows.roll_up(self._gateway, bucket_start(now - KEPT_BY_MINUTE, HOUR), sum_of)
+        await self._rows.delete_before(now - timedelta(seconds=self._settings.keep))
         self._tidied_at = now
 
     def _fold(self, provider: str, waiting: _Waiting) -> None:
@@ -123,7 +123,7 @@ class Metrics:
             values.clear()
 
     def _tally(self, provider: str) -> Tally:
-        key = provider, begin_of(self._clock.now(), MINUTE)
+        key = provider, bucket_start(self._clock.now(), MINUTE)
         self._dirty.add(key)
         return self._tallies[key]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.directory import Connected
 from gateway.metrics import Latency
 from gateway.metrics.histogram import Histogram
-from gateway.store import SessionFilter, SessionOrder, Slice, Store
+from gateway.store import PageRequest, SessionFilter, SessionOrder, Store
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError
@@ -49,7 +49,7 @@ async def _newest(provider: Connected, store: Store) -> str | None:
     if provider.can(Operation.LIST_SESSIONS):
         return None
     wanted = SessionFilter(providers=(provider.name,))
-    rows = await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, Slice(limit=1))
+    rows = await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, PageRequest(limit=1))
     return rows[0].session.key if rows else NOBODY
 
 

@@ -30,24 +30,24 @@ from gateway.signing.reading import SessionList
 from gateway.signing.showing import SignatureList
 from gateway.signing.signing import Signing
 from gateway.store import (
-    ALL,
-    Delivery,
-    DeliveryFilter,
+    ALL_EVENTS,
     Event,
     EventCursor,
     EventFilter,
+    PageRequest,
     SessionFilter,
     SessionOrder,
     SignatureFilter,
     SignaturePosition,
-    Slice,
     StagedFile,
+    WebhookDelivery,
+    WebhookDeliveryFilter,
 )
 from gateway.webhooks.inbox import DeliveryList
 from providers.errors import Forbidden, NotFound
 from providers.model import Session, SessionRef
 
-F = TypeVar("F", SessionFilter, SignatureFilter, DeliveryFilter)
+F = TypeVar("F", SessionFilter, SignatureFilter, WebhookDeliveryFilter)
 
 NEEDS: Final[Mapping[str, str | None]] = {
     "session": READ_SESSIONS,
@@ -135,7 +135,7 @@ class _Bounded(Signing):
         self,
         wanted: SessionFilter,
         order: SessionOrder,
-        part: Slice,
+        part: PageRequest,
         max_age: timedelta | None = None,
         *,
         at_head: bool = False,
@@ -163,7 +163,7 @@ class _Bounded(Signing):
         """As ever."""
         return await super().count_signatures(self._bounded(wanted))
 
-    async def events(self, wanted: EventFilter = ALL, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
+    async def events(self, wanted: EventFilter = ALL_EVENTS, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
         """As ever, as long as this viewer follows no more than one may."""
         self.allowance.require_room(self.viewer)
         return self.allowance.following(self.viewer, await super().events(self._bounded_events(wanted), after))
@@ -177,11 +177,13 @@ class _Bounded(Signing):
         self.allowance.require_room(self.viewer)
         return self.allowance.following(self.viewer, await super().follow(ref))
 
-    async def deliveries(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None) -> DeliveryList:
+    async def deliveries(
+        self, wanted: WebhookDeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
+    ) -> DeliveryList:
         """As ever."""
         return await super().deliveries(self._bounded(wanted), limit, after)
 
-    async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> Delivery:
+    async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> WebhookDelivery:
         """As ever."""
         found = await super().delivery(key, path)
         if self.viewer.providers is not None and found.provider not in self.directory:

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.events.hub import expired
 from gateway.signing.oauth import Consent
-from gateway.store import ALL, Event, EventCursor, EventFilter
+from gateway.store import ALL_EVENTS, Event, EventCursor, EventFilter
 from providers.change import is_unchanged
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
@@ -41,7 +41,7 @@ class Following(Consent):
         first = await self.session(ref)
         return self._states(ref, stale=first.stale)
 
-    async def events(self, wanted: EventFilter = ALL, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
+    async def events(self, wanted: EventFilter = ALL_EVENTS, after: EventCursor | None = None) -> AsyncGenerator[Event, None]:
         """Every event that is meant, none lost and in order, from behind ``after`` or from now on.
 
         Raises ``CursorExpired``, and ``NotFound`` for a provider that is not configured.
@@ -78,10 +78,10 @@ class Following(Consent):
     async def _log_page(self, wanted: EventFilter, limit: int, after: EventCursor | None) -> EventList:
         """A page that looks at a bounded part of the log: an index finds a session's events, all others are read through."""
         log = self._store.events
-        span = await log.span()
+        span = await log.bounds()
         begin = span.trimmed if after is None else after.seq
         until = begin + _READ_THROUGH if wanted.sessions is None and begin + _READ_THROUGH < span.head else None
-        found = await log.page(begin, limit + 1, wanted, until)
+        found = await log.read(begin, limit + 1, wanted, until)
         if after is not None:
             await self._hub.check(after)  # behind the reading: what was removed before it is missing from the page
         events, full = found[:limit], len(found) > limit

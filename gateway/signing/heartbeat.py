@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from gateway.store import Sagas
-from gateway.store.idempotency import NOBODY
+from gateway.store.idempotency import NO_OWNER
+from gateway.store.leases import Gateways
 from providers.clock import Clock
 
 _LEAST_SECONDS = 5.0
@@ -19,11 +19,11 @@ class Heartbeat:
     heartbeats have succeeded for so long that the others' had to as well.
     """
 
-    def __init__(self, sagas: Sagas, lease: float, clock: Clock, owner: str) -> None:
+    def __init__(self, gateways: Gateways, lease: float, clock: Clock, owner: str) -> None:
         self.owner = owner
         self.interval = lease / 3
         self.lease = timedelta(seconds=lease)
-        self._sagas = sagas
+        self._gateways = gateways
         self._clock = clock
         self._succeeding_since: datetime | None = None
 
@@ -32,7 +32,7 @@ class Heartbeat:
         begun = self._clock.now()
         try:
             async with asyncio.timeout(max(2 * self.interval, _LEAST_SECONDS)):
-                await self._sagas.beat(self.owner, begun)
+                await self._gateways.heartbeat(self.owner, begun)
         except Exception:
             self._succeeding_since = None
             raise
@@ -46,7 +46,7 @@ class Heartbeat:
 
     async def dead(self, owner: str) -> bool:
         """Whether a gateway is known to be dead."""
-        if owner == NOBODY:
+        if owner == NO_OWNER:
             return True
         before = self.dead_before
-        return before is not None and not await self._sagas.alive(owner, before)
+        return before is not None and not await self._gateways.is_alive(owner, before)

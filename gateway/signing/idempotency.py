@@ -14,7 +14,7 @@ import msgspec
 from gateway.config import Settings
 from gateway.signing.heartbeat import Heartbeat
 from gateway.signing.receipt import Receipt, decode_before, decode_receipt
-from gateway.store import Promise, SagaState, Store
+from gateway.store import IdempotencyRecord, SagaState, Store
 from gateway.store.session_state.body import encode_session
 from providers.clock import Clock
 from providers.errors import Busy, Conflict, InDoubt, Misbehaved, expected_errors
@@ -53,7 +53,7 @@ class Once:
         """
         if key is None:
             return await work(None)
-        promise = Promise(
+        promise = IdempotencyRecord(
             key=_digest(key.encode()),
             fingerprint=_digest(msgspec.json.encode(meaning, order="sorted")),
             owner=self._owner,
@@ -63,7 +63,9 @@ class Once:
             return known
         try:
             receipt = await work(promise.key)
-            await self._store.promises.keep(promise.key, self._owner, msgspec.msgpack.encode(receipt), self.kept_until())
+            await self._store.idempotency_keys.record_result(
+                promise.key, self._owner, msgspec.msgpack.encode(receipt), self.kept_until()
+            )
         except BaseException as error:
             with anyio.CancelScope(shield=True):
                 await self._end(promise.key, error)
@@ -75,7 +77,7 @@ class Once:
     async def release_unattended(self) -> None:
         """Gives up the keys that nobody works on here any more, as the database was away when that ended."""
         now = self._clock.now()
-        for held in await self._store.promises.unattended(self._owner):
+        for held in await self._store.idempotency_keys.unresolved(self._owner):
             if held.key not in self._running and self._in_flight.get(held.key, now) <= now:
                 await self._give_up(held)
                 self._in_flight.pop(held.key, None)
@@ -86,10 +88,10 @@ class Once:
 
     async def attempt(self, promise: str, before: Session) -> None:
         """Notes what a session is like, right before the one call that changes it. Raises ``InDoubt``: do not call."""
-        if not await self._store.promises.attempt(promise, self._owner, encode_session(before)):
+        if not await self._store.idempotency_keys.record_state_before(promise, self._owner, encode_session(before)):
             raise self._unknown()
 
-    async def _reserve(self, promise: Promise, came_of: CameOf | None) -> Receipt | None:
+    async def _reserve(self, promise: IdempotencyRecord, came_of: CameOf | None) -> Receipt | None:
         """None once the key is ours; the receipt where somebody has kept the promise already."""
         while (held := await self._make(promise)) is not None:
             if held.fingerprint != promise.fingerprint:
@@ -103,22 +105,22 @@ class Once:
             await self._wait()
         return None
 
-    async def _make(self, promise: Promise) -> Promise | None:
+    async def _make(self, promise: IdempotencyRecord) -> IdempotencyRecord | None:
         """Reserves a key, which runs here from before it is reserved; gives the promise that holds it already."""
         self._running[promise.key] += 1
-        held: Promise | None = promise
+        held: IdempotencyRecord | None = promise
         try:
-            held = await self._store.promises.make(promise, self._clock.now())
+            held = await self._store.idempotency_keys.reserve(promise, self._clock.now())
         finally:
             if held is not None:
                 self._stop(promise.key)
         return held
 
-    async def _inherit(self, held: Promise) -> bool:
+    async def _inherit(self, held: IdempotencyRecord) -> bool:
         self._running[held.key] += 1
         inherited = False
         try:
-            inherited = await self._store.promises.inherit(held, self._owner)
+            inherited = await self._store.idempotency_keys.take_over(held, self._owner)
         finally:
             if not inherited:
                 self._stop(held.key)
@@ -144,13 +146,13 @@ class Once:
 
     async def _bound(self, key: str, saga: str) -> bool:
         """Whether a saga is still what decides on a key: one that has left nothing that people may act on is not."""
-        now = await self._store.promises.get(key)
+        now = await self._store.idempotency_keys.get(key)
         return now is not None and now.saga == saga
 
     def _unknown(self) -> InDoubt:
         return InDoubt(_UNKNOWN, path=_PATH, retry_after=self._retry_after)
 
-    async def _settle(self, held: Promise, came_of: CameOf | None) -> Receipt | None:
+    async def _settle(self, held: IdempotencyRecord, came_of: CameOf | None) -> Receipt | None:
         """What came of the call under a key that nobody minded; None where none was made, or it changed nothing."""
         if held.before is None or came_of is None:
             return None
@@ -159,11 +161,13 @@ class Once:
         except BaseException:
             self._stop(held.key)
             with anyio.CancelScope(shield=True):
-                await self._store.promises.abandon(held.key, self._owner)
+                await self._store.idempotency_keys.mark_in_doubt(held.key, self._owner)
             raise
         if receipt is not None:
             self._stop(held.key)
-            await self._store.promises.keep(held.key, self._owner, msgspec.msgpack.encode(receipt), self.kept_until())
+            await self._store.idempotency_keys.record_result(
+                held.key, self._owner, msgspec.msgpack.encode(receipt), self.kept_until()
+            )
         return receipt
 
     async def _end(self, key: str, error: BaseException) -> None:
@@ -177,19 +181,19 @@ class Once:
             return
         known = bool(problems) and not any(isinstance(each, InDoubt) for each in problems)
         try:
-            held = await self._store.promises.get(key)
+            held = await self._store.idempotency_keys.get(key)
             if held is not None and held.before is not None and not known:
-                await self._store.promises.abandon(key, self._owner)
+                await self._store.idempotency_keys.mark_in_doubt(key, self._owner)
             else:
-                await self._store.promises.release(key, self._owner)
+                await self._store.idempotency_keys.release(key, self._owner)
         except Exception:
             _log.warning("an idempotency key could not be given up yet", exc_info=True)
 
-    async def _give_up(self, held: Promise) -> None:
+    async def _give_up(self, held: IdempotencyRecord) -> None:
         if held.before is not None:
-            await self._store.promises.abandon(held.key, self._owner)
+            await self._store.idempotency_keys.mark_in_doubt(held.key, self._owner)
         else:
-            await self._store.promises.release(held.key, self._owner)
+            await self._store.idempotency_keys.release(held.key, self._owner)
 
     async def _wait(self) -> None:
         left = remaining_time(self._clock)

@@ -37,7 +37,7 @@ class Leftover:
         return cls(
             id=saga.id,
             provider=saga.provider,
-            at=saga.since,
+            at=saga.left_since,
             operation=Operation(saga.operation or Operation.CREATE_SESSION),
             what=tuple((saga.note or "").split("\n")),
             reason=saga.reason or "It could not be removed.",
@@ -58,7 +58,7 @@ class Leftovers(Explaining):
     async def leftovers(self, limit: int, after: tuple[datetime, str] | None = None) -> LeftoverList:
         """A slice of the list of leftovers, the latest first."""
         names = [each.name for each in self.directory]
-        found = await self._store.sagas.left(names, limit + 1, after)
+        found = await self._store.sagas.leftovers(names, limit + 1, after)
         return LeftoverList([Leftover.of(each) for each in found[:limit]], len(found) > limit)
 
     async def leftover(self, key: str, path: Sequence[str] = ("id",)) -> Leftover:

@@ -79,7 +79,7 @@ class Consent(Editing):
         # Looked at before it is taken: who sends another's state does not use it up.
         if not self._begun_here(name, await self._store.secrets.get("authorization", key, now)):
             raise Invalid(_UNKNOWN_STATE, path=("state",))
-        pending = self._begun_here(name, await self._store.secrets.take("authorization", key, now))
+        pending = self._begun_here(name, await self._store.secrets.pop("authorization", key, now))
         if pending is None:
             raise Invalid(_UNKNOWN_STATE, path=("state",))
         token = await provider.adapter.complete_authorization(code, pending.verifier)

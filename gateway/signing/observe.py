@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from gateway.cache.session_cache import SessionCache
 from gateway.cache.shared_freshness import SharedFreshness
-from gateway.store import Settlement, State, Store, Stored
+from gateway.store import SagaCommit, SessionWrite, Store, StoredSession
 from providers.change import Change, changes, is_unchanged
 from providers.clock import Clock
 from providers.decoding.integrity import drop_dangling_links, truncate_title
@@ -63,7 +63,7 @@ class Observation:
         seen: Session,
         source: ChangeSource,
         digests: Mapping[str, bytes] | None = None,
-        settlement: Settlement | None = None,
+        settlement: SagaCommit | None = None,
         begun_at: datetime | None = None,
     ) -> Session:
         """Keeps a state and returns it as it is now known. ``settlement`` is what ends with it, or not at all.
@@ -80,7 +80,7 @@ class Observation:
             if session is None:
                 return at_hand.session
             if seen is at_hand.session or is_unchanged(at_hand.session, session):
-                return await self._confirmed(Stored(session, at_hand.version), digests)
+                return await self._confirmed(StoredSession(session, at_hand.version), digests)
         lock = self._locks.setdefault(seen.ref, asyncio.Lock())
         async with lock:
             for _ in range(_TRIES):
@@ -93,11 +93,11 @@ class Observation:
         seen: Session,
         source: ChangeSource,
         digests: Mapping[str, bytes] | None,
-        settlement: Settlement | None,
+        settlement: SagaCommit | None,
         begun_at: datetime | None,
     ) -> Session | None:
         """The session as it is known afterwards; None where another gateway was faster: then it is compared again."""
-        stored = await self._store.sessions.stored(seen.ref)
+        stored = await self._store.sessions.load(seen.ref)
         if stored is not None and stored.fault is not None and settlement is None and (seen.partial or stored.fault.newer):
             return self._passed(stored, seen, source, begun_at)
         known, version = (stored.session, stored.version) if stored else (None, None)
@@ -105,26 +105,26 @@ class Observation:
         if session is None:
             return known
         if known is not None and settlement is None and is_unchanged(known, session):
-            return await self._confirmed(Stored(session, version or 0), digests)
-        state = State(
+            return await self._confirmed(StoredSession(session, version or 0), digests)
+        state = SessionWrite(
             seen_at=self._clock.now(),
-            replaces=version,
+            expected_version=version,
             changes=changes(known, session),
             digests=digests or {},
-            settlement=settlement,
+            saga_commit=settlement,
             poll_at=self._poll_at(session),
         )
         saved = await self._store.sessions.save(session, state)
         self.saved += 1
         if not saved:
             return None
-        self._at_hand(Stored(session, state.version))
+        self._at_hand(StoredSession(session, state.version))
         if state.changes:
             self._told()
             self._changed(known, session, state.changes)
         return session
 
-    def _passed(self, stored: Stored, seen: Session, source: ChangeSource, begun_at: datetime | None) -> Session:
+    def _passed(self, stored: StoredSession, seen: Session, source: ChangeSource, begun_at: datetime | None) -> Session:
         """What was seen of a session whose stored state stays as it is.
 
         A newer build can read that and keeps it up; and a list's row does not tell all that has to replace it.
@@ -132,7 +132,7 @@ class Observation:
         if seen.partial:
             return stored.session
         session = seen.with_observation(begun_at or self._clock.now(), source)
-        self._at_hand(Stored(session, stored.version))
+        self._at_hand(StoredSession(session, stored.version))
         return session
 
     def _made(self, known: Session | None, seen: Session, source: ChangeSource, begun_at: datetime | None) -> Session | None:
@@ -143,14 +143,14 @@ class Observation:
         kept, told = _merged(known, seen)
         return (replace(kept, **told) if told else kept).with_observation(as_of, source)
 
-    async def _confirmed(self, stored: Stored, digests: Mapping[str, bytes] | None) -> Session:
+    async def _confirmed(self, stored: StoredSession, digests: Mapping[str, bytes] | None) -> Session:
         """What was known already, seen again. Nothing is written for it but what its rows were like."""
         if digests:
             await self._store.sessions.save_digests(stored.session, digests)
         self._at_hand(stored)
         return stored.session
 
-    def _at_hand(self, stored: Stored) -> None:
+    def _at_hand(self, stored: StoredSession) -> None:
         self._cache.put(stored)
         self._confirmations.confirm(stored)
 

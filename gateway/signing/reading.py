@@ -24,7 +24,7 @@ from gateway.metrics import Metrics
 from gateway.signing.gone import forgotten_rows, gone
 from gateway.signing.observe import Observation
 from gateway.signing.policy import Policy
-from gateway.store import Row, SessionFilter, SessionOrder, Settlement, Slice, Store
+from gateway.store import PageRequest, SagaCommit, SessionFilter, SessionOrder, SessionRow, Store
 from gateway.sync.list_freshness import SourceReport
 from gateway.sync.list_sync import Listing
 from gateway.sync.schedule import Schedule
@@ -124,7 +124,7 @@ class Reading:
         seen: Session,
         source: ChangeSource,
         digests: Mapping[str, bytes] | None = None,
-        settlement: Settlement | None = None,
+        settlement: SagaCommit | None = None,
         begun_at: datetime | None = None,
     ) -> Coroutine[Any, Any, Session]:
         """The one door for change: keeps what was seen, and returns the session as it is now known.
@@ -163,10 +163,10 @@ class Reading:
             raise NotFound("There is no such session.", path=("id",))
         if (held := self._cache.get(ref)) is not None:
             return held
-        stored = await self._store.sessions.stored(ref)
+        stored = await self._store.sessions.load(ref)
         if stored is None:
-            row = (await self._store.sessions.listed(ref.provider, [ref.key])).get(ref.key)
-            stored = await self._store.sessions.stored(SessionRef(ref.provider, row.session_key)) if row else None
+            row = (await self._store.sessions.list_rows(ref.provider, [ref.key])).get(ref.key)
+            stored = await self._store.sessions.load(SessionRef(ref.provider, row.session_key)) if row else None
         if stored is None:
             raise NotFound("There is no such session.", path=("id",))
         self._cache.put(stored)
@@ -175,14 +175,14 @@ class Reading:
     async def session_by_key(self, provider: str, key: str, max_age: timedelta | None = None) -> Session:
         """A session by the provider's own identifier, or that of one of its parts."""
         _require_key(self.directory.get(provider, path=("provider",)), key, "key")
-        rows = await self._store.sessions.listed(provider, [key])
+        rows = await self._store.sessions.list_rows(provider, [key])
         return await self.session(SessionRef(provider, rows[key].session_key if key in rows else key), max_age)
 
     async def sessions(
         self,
         wanted: SessionFilter,
         order: SessionOrder,
-        part: Slice,
+        part: PageRequest,
         max_age: timedelta | None = None,
         *,
         at_head: bool = False,
@@ -233,21 +233,21 @@ class Reading:
         """How many sessions a provider has, as a list of them would tell it, and its own statistic beside that."""
         provider = self.directory.get(name)
         reports, own = await asyncio.gather(self._listing.refresh([provider], None), own_statistics(provider))
-        counts = shown(await self._store.sessions.tally(name))
+        counts = shown(await self._store.sessions.count_by_status(name))
         return SessionCounts(counts, reports[0].as_of or self._clock.now(), own)
 
     async def updated_at(self, session: Session) -> datetime:
         """When anything about a session last changed, as a gateway saw it."""
         return await self._store.sessions.changed_at(session.ref) or session.observed_at or self._clock.now()
 
-    async def _page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> ListPage:
+    async def _page(self, wanted: SessionFilter, order: SessionOrder, part: PageRequest) -> ListPage:
         """A slice as it is in the store: what other gateways have changed there is known by the log."""
         key, mark = (wanted, order, part), self._mark()
 
         async def read() -> ListPage:
-            found = await self._store.sessions.page(self._departed.hidden(wanted), order, part.one_more)
+            found = await self._store.sessions.page(self._departed.hidden(wanted), order, part.with_lookahead)
             if self._departed.noticed(row.position.provider for row in found):
-                found = await self._store.sessions.page(self._departed.hidden(wanted), order, part.one_more)
+                found = await self._store.sessions.page(self._departed.hidden(wanted), order, part.with_lookahead)
             rows, more = trimmed(found, part.limit, backwards=part.backwards)
             page = ListPage(rows, more, whole=not any(row.session.partial for row in rows))
             self._pages.put(key, mark, page)
@@ -262,7 +262,7 @@ class Reading:
 
     async def _recall(self, ref: SessionRef, max_age: timedelta | None) -> Session | None:
         """A session from the store, as fresh as another gateway has found it, and at hand from now on."""
-        stored = await self._store.sessions.stored(ref)
+        stored = await self._store.sessions.load(ref)
         if stored is None:
             return None
         if not self._fresh(stored.session, max_age) and (seen_at := await self._confirmations.confirmed_at(stored)):
@@ -272,7 +272,7 @@ class Reading:
 
     async def _kept_session(self, ref: SessionRef) -> Session | None:
         """A session as it is stored; where that cannot be read, as its provider has it, or what is left of it."""
-        stored = await self._store.sessions.stored(ref)
+        stored = await self._store.sessions.load(ref)
         if stored is None:
             return None
         if stored.fault is None or ref.provider not in self.directory:
@@ -315,11 +315,11 @@ class Reading:
                 break
         return found
 
-    async def _completed(self, rows: Sequence[Row]) -> Sequence[Row]:
+    async def _completed(self, rows: Sequence[SessionRow]) -> Sequence[SessionRow]:
         """The rows, those that a list told only in part read in full; what cannot be read stays as it is known."""
         return await asyncio.gather(*(self._complete(row) for row in rows))
 
-    async def _complete(self, row: Row) -> Row:
+    async def _complete(self, row: SessionRow) -> SessionRow:
         if not row.session.partial:
             return row
         try:

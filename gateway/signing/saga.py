@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.directory import Connected
 from gateway.store import Store
-from gateway.store.sagas import Overtaken, Remainder, Saga
+from gateway.store.sagas import LeaseLost, Saga, SagaLeftover
 from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, decode_session, encode_session
 from providers.errors import (
     AuthorizationRequired,
@@ -83,7 +83,7 @@ class StoredSteps(Steps):
 
     async def record_replacement(self, result: Session, old: Sequence[Step]) -> None:
         """Records that from now on the saga is finished, not compensated."""
-        await self._store.sagas.replaced(self._saga, encode_session(result), old)
+        await self._store.sagas.record_replacement(self._saga, encode_session(result), old)
         await super().record_replacement(result, old)
         self._places = dict(enumerate(old))
 
@@ -93,7 +93,7 @@ class StoredSteps(Steps):
     async def _record(self, place: int, step: Step) -> None:
         self._places[place] = step
         self.entries = [each for _, each in sorted(self._places.items())]
-        await self._store.sagas.made(self._saga, place, step)
+        await self._store.sagas.record_step(self._saga, place, step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,9 @@ class Outcome:
             self.things + other.things, self.reason or other.reason, self.live or other.live, self.again or other.again
         )
 
-    def remainder(self, at: datetime) -> Remainder | None:
+    def remainder(self, at: datetime) -> SagaLeftover | None:
         """What is left behind, if anything is."""
-        return Remainder(tuple(dict.fromkeys(self.things)), self.reason, at, self.live) if self.things else None
+        return SagaLeftover(tuple(dict.fromkeys(self.things)), self.reason, at, self.live) if self.things else None
 
 
 AGAIN = Outcome(again=True)
@@ -188,7 +188,7 @@ async def compensate(store: Store, provider: Connected, saga: Saga, made: Mappin
             # It was to hold what comes after it, and is empty: nobody can act on it.
             result = replace(_left(step, _UNANSWERED), live=False) if in_doubt else NOTHING
         if result == NOTHING:
-            await store.sagas.unmade(saga.id, place)
+            await store.sagas.delete_step(saga.id, place)
         outcome += result
     return outcome
 
@@ -271,7 +271,7 @@ def _left(step: Step, reason: str) -> Outcome:
 
 def tell(error: BaseException, outcome: Outcome, provider: Connected, *, made: bool) -> None:
     """Adds to the error what became of the steps. A doubt that could be settled is none any more: that is raised."""
-    if isinstance(error, Overtaken):
+    if isinstance(error, LeaseLost):
         told = "Another gateway has taken this one for dead, and settles what was made. Send it again in a while."
         raise InDoubt(told, provider=provider.name) from error
     if not isinstance(error, SigningError):

@@ -15,7 +15,7 @@ from gateway.directory import Connected, Directory
 from gateway.signing.heartbeat import Heartbeat
 from gateway.signing.saga import AGAIN, NOTHING, Outcome, StoredSteps, compensate, doubtful, settle, stays, tell
 from gateway.store import Store
-from gateway.store.sagas import Overtaken, Remainder, Saga, SagaState
+from gateway.store.sagas import LeaseLost, Saga, SagaLeftover, SagaState
 from gateway.task import end
 from gateway.telemetry.log_once import Trouble
 from providers.capability import Operation
@@ -32,7 +32,7 @@ _LATE = "It was made after another gateway had finished the same write, and may 
 _log = logging.getLogger("countersign.sagas")
 
 Work = Callable[[Steps, str], Awaitable[Session]]
-Keep = Callable[[Session, str, Remainder | None], Awaitable[Session]]
+Keep = Callable[[Session, str, SagaLeftover | None], Awaitable[Session]]
 Chore = Callable[[], Awaitable[None]]
 
 
@@ -79,7 +79,7 @@ class Undertakings:
         if self._settling:
             await asyncio.wait(self._settling, timeout=_FAREWELL_SECONDS)
         await end(*self._settling, self._keeper)
-        await self._store.sagas.leave(self.owner)
+        await self._store.gateways.release(self.owner)
 
     async def run(self, provider: Connected, operation: Operation, work: Work, promise: str | None = None) -> Session:
         """Does the work and keeps its result, or leaves nothing behind.
@@ -123,24 +123,24 @@ class Undertakings:
                 abandoned[saga.provider].append(saga)
         await asyncio.gather(*(self._recover(self._directory.get(name), sagas) for name, sagas in abandoned.items()))
         if before is not None:
-            await self._store.sagas.bury(before)
+            await self._store.gateways.prune(before)
 
     async def compensate_again(self, provider: Connected, saga: Saga) -> Outcome:
         """Compensates once more what a saga has left behind; gives what is left then, which stays listed."""
         self._running.add(saga.id)
         try:
-            taken = await self._store.sagas.give_up(saga, self.owner)
+            taken = await self._store.sagas.take_over(saga, self.owner)
             if taken is None:
                 return NOTHING
             if not saga.marker and not await self._store.sagas.steps(saga.id):
-                await self._store.sagas.end(saga.id, _remainder(saga))
+                await self._store.sagas.finish_compensation(saga.id, _remainder(saga))
                 return Outcome(tuple((saga.note or "").split("\n")), saga.reason or "")
             outcome = AGAIN
             try:
                 outcome = await self._put_right(provider, taken, None, in_doubt=True)
             finally:
                 if outcome.again:
-                    await asyncio.shield(self._store.sagas.end(saga.id, _remainder(saga)))
+                    await asyncio.shield(self._store.sagas.finish_compensation(saga.id, _remainder(saga)))
             return outcome
         finally:
             self._running.discard(saga.id)
@@ -149,8 +149,8 @@ class Undertakings:
         """Forgets what a saga has left behind."""
         self._running.add(saga.id)
         try:
-            if await self._store.sagas.give_up(saga, self.owner) is not None:
-                await self._store.sagas.end(saga.id)
+            if await self._store.sagas.take_over(saga, self.owner) is not None:
+                await self._store.sagas.finish_compensation(saga.id)
         finally:
             self._running.discard(saga.id)
 
@@ -159,7 +159,7 @@ class Undertakings:
         failed: Exception | None = None
         for saga in sagas:
             try:
-                if (taken := await self._store.sagas.give_up(saga, self.owner)) is not None:
+                if (taken := await self._store.sagas.take_over(saga, self.owner)) is not None:
                     await self._put_right(provider, taken, self._unsettled.get(saga.id), in_doubt=True)
             except Exception as error:
                 failed = failed or error
@@ -182,8 +182,8 @@ class Undertakings:
             await self.recover()
             for chore in chores:
                 await chore()
-            await self._store.promises.sweep(self._clock.now())
-            await self._store.secrets.sweep(self._clock.now())
+            await self._store.idempotency_keys.delete_expired(self._clock.now())
+            await self._store.secrets.delete_expired(self._clock.now())
 
     def _settle(self, provider: Connected, saga: Saga, run: _Run, error: BaseException) -> asyncio.Task[Outcome]:
         """Settles a saga that failed, even where nobody waits for it any more; it has its own time for that."""
@@ -203,7 +203,7 @@ class Undertakings:
             self._in_flight[saga.id] = self._clock.now() + self._heartbeat.lease
         self._unsettled[saga.id] = run.steps
         try:
-            taken = await self._store.sagas.give_up(saga, self.owner, forward=in_doubt)
+            taken = await self._store.sagas.take_over(saga, self.owner, forward=in_doubt)
             if taken is None:
                 self._unsettled.pop(saga.id)
                 return await self._lost(provider, saga, run, error)
@@ -215,7 +215,7 @@ class Undertakings:
 
     async def _lost(self, provider: Connected, saga: Saga, run: _Run, error: BaseException) -> Outcome:
         """What comes of a saga that is over, or in the hands of another gateway, which may not know of the last step."""
-        if not isinstance(error, Overtaken):
+        if not isinstance(error, LeaseLost):
             kept = run.session and await self._store.sessions.get(run.session.ref)
             return Outcome(session=kept) if kept else AGAIN
         with deadline(self._clock, _SETTLE_SECONDS):
@@ -235,7 +235,7 @@ class Undertakings:
             if now is None or now.left_at is not None:
                 break
             await self._clock.sleep(_LOOK_SECONDS)
-        adopted = await self._store.sessions.listed(provider.name, [step.key for step in unrecorded])
+        adopted = await self._store.sessions.list_rows(provider.name, [step.key for step in unrecorded])
         things = tuple(f"{step.name} {step.key}" for step in unrecorded if step.key not in adopted)
         if things:
             at = self._clock.now()
@@ -266,12 +266,16 @@ class Undertakings:
         remainder = outcome.remainder(saga.left_at or self._clock.now())
         if outcome.again:
             left = _remainder(saga)
-            await (self._store.sagas.doubt(saga.id) if left is None else self._store.sagas.end(saga.id, left))
+            await (
+                self._store.sagas.mark_in_doubt(saga.id)
+                if left is None
+                else self._store.sagas.finish_compensation(saga.id, left)
+            )
             return outcome
         if outcome.session is not None:
             outcome = replace(outcome, session=await self._keep(outcome.session, saga.id, remainder))
         else:
-            await self._store.sagas.end(saga.id, remainder)
+            await self._store.sagas.finish_compensation(saga.id, remainder)
         self._unsettled.pop(saga.id, None)
         self._in_flight.pop(saga.id, None)
         if remainder is not None and saga.left_at is None:
@@ -279,5 +283,5 @@ class Undertakings:
         return outcome
 
 
-def _remainder(saga: Saga) -> Remainder | None:
-    return None if saga.note is None else Remainder(tuple(saga.note.split("\n")), saga.reason or "", saga.since)
+def _remainder(saga: Saga) -> SagaLeftover | None:
+    return None if saga.note is None else SagaLeftover(tuple(saga.note.split("\n")), saga.reason or "", saga.left_since)

@@ -58,7 +58,7 @@ class Watching(Inbox):
     async def sync(self, name: str) -> SyncState:
         """How far the gateway is behind a provider. Asks it nothing."""
         provider = self.directory.get(name)
-        sync = await self._store.syncs.get(name)
+        sync = await self._store.checkpoints.get(name)
         last = sync.as_of if sync else None
         webhook = provider.adapter.webhook
         return SyncState(

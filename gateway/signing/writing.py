@@ -19,8 +19,8 @@ from gateway.signing.ordering import Ordering
 from gateway.signing.receipt import Receipt
 from gateway.signing.saga_runner import Undertakings
 from gateway.signing.showing import Showing
-from gateway.store import Settlement, Store
-from gateway.store.sagas import Remainder
+from gateway.store import SagaCommit, Store
+from gateway.store.sagas import SagaLeftover
 from gateway.web.uploads import Uploads
 from providers.capability import Operation, Support
 from providers.clock import Clock
@@ -57,7 +57,7 @@ class Writing(Showing):
     def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
         super().__init__(settings, directory, store, uploads, clock)
         self._ordering = Ordering(self.policy, uploads, store, clock)
-        heartbeat = Heartbeat(store.sagas, settings.sagas.lease, clock, secrets.token_hex(8))
+        heartbeat = Heartbeat(store.gateways, settings.sagas.lease, clock, secrets.token_hex(8))
         self._undertakings = Undertakings(directory, store, clock, heartbeat, self._kept)
         self._once = Once(store, settings, clock, heartbeat)
         self._retry_after = settings.sagas.lease
@@ -195,12 +195,12 @@ class Writing(Showing):
         await provider.adapter.delete_signature(session, signature)
         return await self.observe(deleted(session), ChangeSource.MUTATION)
 
-    async def _kept(self, session: Session, saga: str, remainder: Remainder | None) -> Session:
+    async def _kept(self, session: Session, saga: str, remainder: SagaLeftover | None) -> Session:
         """Keeps what a saga came to; the saga ends with that, and its idempotency key has its result."""
         session = deleted(session) if session.status is SessionStatus.DELETED else session
         result = msgspec.msgpack.encode(Receipt(session.ref))
         until = self._once.kept_until()
-        settlement = Settlement(saga=saga, owner=self._undertakings.owner, result=result, until=until, remainder=remainder)
+        settlement = SagaCommit(saga=saga, owner=self._undertakings.owner, result=result, until=until, leftover=remainder)
         return await self.observe(session, ChangeSource.MUTATION, settlement=settlement)
 
     async def _act(

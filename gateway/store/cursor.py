@@ -58,7 +58,7 @@ def parse_event_cursor(text: str | None, path: Sequence[str] = ("after",)) -> Ev
     raise Invalid("This is no cursor of this gateway. Use one that it gave you, or none.", path=path)
 
 
-def event_of(key: str, path: Sequence[str]) -> int:
+def parse_event_id(key: str, path: Sequence[str]) -> int:
     """The number in the id of an event. Raises ``Invalid``."""
     if key.isascii() and key.isdigit() and len(key) < _DIGITS:
         return int(key)

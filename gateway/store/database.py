@@ -23,18 +23,18 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from gateway.store import tables
 from gateway.store.engine import sqlite
-from gateway.store.events import Events
-from gateway.store.idempotency import Promises
-from gateway.store.leases import Leases
+from gateway.store.events import EventLog
+from gateway.store.idempotency import IdempotencyKeys
+from gateway.store.leases import Gateways, Leases
 from gateway.store.metrics import MetricRows
 from gateway.store.sagas import Sagas
-from gateway.store.session_state.list_positions import Syncs
-from gateway.store.session_state.polls import Polls
+from gateway.store.session_state.list_positions import ListCheckpoints
+from gateway.store.session_state.polls import PollQueue
 from gateway.store.session_state.sessions import Sessions
 from gateway.store.session_state.signatures import Signatures
 from gateway.store.tokens import Secrets
 from gateway.store.uploads import StagedFiles
-from gateway.store.webhook_inbox import Deliveries
+from gateway.store.webhook_inbox import WebhookInbox
 from providers.errors import ConfigurationError
 
 _log = logging.getLogger("countersign.store")
@@ -57,15 +57,16 @@ class Store:
     def __init__(self, engine: AsyncEngine, cipher: Fernet) -> None:
         self._engine = engine
         self.sessions = Sessions(engine)
-        self.events = Events(engine)
-        self.polls = Polls(engine)
-        self.syncs = Syncs(engine)
+        self.events = EventLog(engine)
+        self.polls = PollQueue(engine)
+        self.checkpoints = ListCheckpoints(engine)
         self.leases = Leases(engine)
+        self.gateways = Gateways(engine)
         self.sagas = Sagas(engine)
-        self.promises = Promises(engine)
+        self.idempotency_keys = IdempotencyKeys(engine)
         self.secrets = Secrets(engine, cipher)
         self.signatures = Signatures(engine)
-        self.deliveries = Deliveries(engine)
+        self.webhook_inbox = WebhookInbox(engine)
         self.uploads = StagedFiles(engine)
         self.metrics = MetricRows(engine)
 

@@ -15,7 +15,7 @@ from gateway.store import tables
 from gateway.store.cursor import EventCursor, event_mark
 from gateway.store.engine.datatype import EPOCH, MICROSECOND
 from gateway.store.list_query.membership import among
-from gateway.store.session_state.unreadable import word_of
+from gateway.store.session_state.unreadable import parse_enum
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 
@@ -54,7 +54,7 @@ class EventFilter:
     types: Collection[ChangeType] | None = None
     to_statuses: Collection[SessionStatus] | None = None
 
-    def takes(self, event: Event) -> bool:
+    def matches(self, event: Event) -> bool:
         """Whether an event is meant."""
         change = event.change
         return (
@@ -76,11 +76,11 @@ class EventFilter:
                 yield column.in_([str(value) for value in values])
 
 
-ALL = EventFilter()
+ALL_EVENTS = EventFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LogBounds:
     """What of the log there is: events behind ``trimmed`` up to ``head``, whose cursor is ``cursor``.
 
     ``begin`` is the cursor in front of the oldest event that is kept.
@@ -92,19 +92,19 @@ class Span:
     begin: str
 
 
-class Events:
+class EventLog:
     """The event log. ``append`` is part of the transaction that saves what has changed."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def span(self) -> Span:
+    async def bounds(self) -> LogBounds:
         """What of the log there is."""
         log = await self._log(_E.seq == _L.head)
         begin = EventCursor(log.trimmed, _trimmed_mark(log.trimmed, log))
-        return Span(log.trimmed, log.head, str(EventCursor(log.head, _mark(log.head, log))), str(begin))
+        return LogBounds(log.trimmed, log.head, str(EventCursor(log.head, _mark(log.head, log))), str(begin))
 
-    async def holds(self, cursor: EventCursor) -> bool:
+    async def can_resume(self, cursor: EventCursor) -> bool:
         """Whether all that follows a cursor is in the log: it was made for an event of this log, not of one now lost."""
         log = await self._log(_E.seq == cursor.seq)
         if not log.trimmed <= cursor.seq <= log.head:
@@ -119,7 +119,7 @@ class Events:
             values = {"epoch": secrets.token_hex(16), "trimmed_mark": None, "unmarked": None}
             await connection.execute(update(tables.log).values(values))
 
-    async def page(self, after: int, limit: int, wanted: EventFilter | None = None, until: int | None = None) -> list[Event]:
+    async def read(self, after: int, limit: int, wanted: EventFilter | None = None, until: int | None = None) -> list[Event]:
         """Events behind a number, in order: those that are meant, or all, also the changes without a type.
 
         With ``until``, none behind that number is looked at.
@@ -157,7 +157,7 @@ class Events:
         return found
 
 
-async def append(
+async def append_events(
     connection: AsyncConnection, session: Session, version: int, changes: Sequence[Change], observed_at: datetime
 ) -> None:
     """Appends to the log, as the last act of a transaction.
@@ -195,7 +195,7 @@ def _trimmed_mark(seq: int, row: Row[Any]) -> int:
 
 
 def _status(word: str | None) -> SessionStatus | None:
-    return word_of(SessionStatus, word, SessionStatus.UNKNOWN) if word else None
+    return parse_enum(SessionStatus, word, SessionStatus.UNKNOWN) if word else None
 
 
 def _event(row: Row[Any]) -> Event:
@@ -215,6 +215,6 @@ def _event(row: Row[Any]) -> Event:
             provider_status=row.provider_status,
             occurred_at=row.occurred_at,
         ),
-        source=word_of(ChangeSource, row.source, ChangeSource.DERIVED),
+        source=parse_enum(ChangeSource, row.source, ChangeSource.DERIVED),
         observed_at=row.observed_at,
     )

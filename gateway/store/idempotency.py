@@ -15,12 +15,12 @@ from gateway.store import tables
 _P = tables.promise.c
 
 
-NOBODY = ""
+NO_OWNER = ""
 """Owns the promises that a gateway has given up: whoever is asked next finds out what came of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class IdempotencyRecord:
     """A key in use: by which gateway, for which input, and with which result once there is one.
 
     ``saga`` is the one that does the work. Where a single call does it, ``before`` is what its session was like before
@@ -36,15 +36,15 @@ class Promise:
     result: bytes | None = None
 
 
-class Promises:
+class IdempotencyKeys:
     """Idempotency keys."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def make(self, promise: Promise, now: datetime) -> Promise | None:
+    async def reserve(self, promise: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
         """Reserves a key; gives the promise that holds it already, if one does."""
-        values = {name: getattr(promise, name) for name in Promise.__dataclass_fields__}
+        values = {name: getattr(promise, name) for name in IdempotencyRecord.__dataclass_fields__}
         while True:
             held = await self.get(promise.key)
             if held is not None and (held.expires_at > now or await self._open(held.key)):
@@ -55,44 +55,44 @@ class Promises:
                     await connection.execute(insert(tables.promise).values(**values))
                 return None
 
-    async def get(self, key: str) -> Promise | None:
+    async def get(self, key: str) -> IdempotencyRecord | None:
         """The promise that holds a key."""
         query = select(tables.promise).where(_P.key == key)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else Promise(**row)
+        return None if row is None else IdempotencyRecord(**row)
 
-    async def inherit(self, held: Promise, owner: str) -> bool:
+    async def take_over(self, held: IdempotencyRecord, owner: str) -> bool:
         """Takes over the promise of a gateway that died before it began a saga; False where another was faster."""
         return await self._change(held.key, held.owner, owner=owner)
 
-    async def attempt(self, key: str, owner: str, before: bytes) -> bool:
+    async def record_state_before(self, key: str, owner: str, before: bytes) -> bool:
         """Notes what a session is like before the call that changes it; False where the key is in other hands."""
         return await self._change(key, owner, before=before)
 
-    async def keep(self, key: str, owner: str, result: bytes, until: datetime) -> bool:
+    async def record_result(self, key: str, owner: str, result: bytes, until: datetime) -> bool:
         """The work is done: whoever sends the key again gets this. False where that is known, or not ours to say."""
         return await self._change(key, owner, result=result, before=None, expires_at=until)
 
-    async def abandon(self, key: str, owner: str) -> bool:
+    async def mark_in_doubt(self, key: str, owner: str) -> bool:
         """Nobody knows what came of it: whoever sends the key next finds out."""
-        return await self._change(key, owner, owner=NOBODY)
+        return await self._change(key, owner, owner=NO_OWNER)
 
     async def release(self, key: str, owner: str) -> None:
         """Nothing came of it: the key can be used again. One with a result, or with a saga, stays."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(tables.promise).where(*_open(key, owner)))
 
-    async def sweep(self, now: datetime) -> None:
+    async def delete_expired(self, now: datetime) -> None:
         """Forgets keys that are past their time, but for those whose outcome is open."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(tables.promise).where(*_past(now)))
 
-    async def unattended(self, owner: str) -> list[Promise]:
+    async def unresolved(self, owner: str) -> list[IdempotencyRecord]:
         """The promises of a gateway that nobody has said anything of, nor a saga is to."""
         query = select(tables.promise).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None))
         async with self._engine.connect() as connection:
-            return [Promise(**row) for row in (await connection.execute(query)).mappings()]
+            return [IdempotencyRecord(**row) for row in (await connection.execute(query)).mappings()]
 
     async def _open(self, key: str) -> bool:
         query = select(_P.key).where(_P.key == key, not_(_settled()))

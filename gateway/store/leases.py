@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, not_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.store import tables
-from gateway.store.engine.upsert import upsert_where
+from gateway.store.engine.upsert import upsert, upsert_where
+from gateway.store.sagas import SagaState
 
+_G = tables.saga.c
 _L = tables.lease.c
+_P = tables.promise.c
 
 
 class Leases:
@@ -20,7 +23,7 @@ class Leases:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def hold(self, names: Iterable[str], owner: str, now: datetime, lasting: timedelta) -> Mapping[str, datetime]:
+    async def acquire(self, names: Iterable[str], owner: str, now: datetime, lasting: timedelta) -> Mapping[str, datetime]:
         """Takes those that are free and renews those that are ours; gives when each that we then have will end.
 
         One of which more than two thirds are left is not written again yet.
@@ -46,6 +49,40 @@ class Leases:
         free = (_L.owner == owner) | (_L.expires_at <= now)
         async with self._engine.begin() as connection:
             return list(await upsert_where(connection, tables.lease, rows, free, _L.name))
+
+
+class Gateways:
+    """Heartbeats of the gateways that share this database."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def heartbeat(self, owner: str, now: datetime) -> None:
+        """Notes that a gateway is alive."""
+        async with self._engine.begin() as connection:
+            await upsert(connection, tables.gateway, {"id": owner, "seen_at": now})
+
+    async def is_alive(self, owner: str, since: datetime) -> bool:
+        """Whether a gateway was seen since."""
+        query = select(tables.gateway.c.id).where(tables.gateway.c.id == owner, tables.gateway.c.seen_at >= since)
+        async with self._engine.connect() as connection:
+            return (await connection.execute(query)).first() is not None
+
+    async def release(self, owner: str) -> None:
+        """Notes that a gateway has stopped in order.
+
+        One that has stopped with calls in flight counts as alive for the rest of its lease: by then they have landed.
+        """
+        sagas = select(_G.id).where(_G.owner == owner, _G.state != SagaState.LEFT)
+        keys = select(_P.key).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None), _P.before.is_not(None))
+        gone = delete(tables.gateway).where(tables.gateway.c.id == owner, not_(sagas.exists()), not_(keys.exists()))
+        async with self._engine.begin() as connection:
+            await connection.execute(gone)
+
+    async def prune(self, before: datetime) -> None:
+        """Forgets gateways that have not been seen since."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(tables.gateway).where(tables.gateway.c.seen_at < before))
 
 
 def _open(row: object, owner: str, now: datetime) -> bool:

@@ -46,19 +46,19 @@ class MetricRows:
             for row in sorted(rows, key=lambda each: (each.provider, each.at)):
                 await _put(connection, gateway, row)
 
-    async def since(self, begin: datetime, providers: Collection[str]) -> list[MetricRow]:
+    async def read_since(self, begin: datetime, providers: Collection[str]) -> list[MetricRow]:
         """The rows of providers that begin then or later, of all gateways, oldest first; all as of one moment."""
         query = select(_M.provider, _M.at, _M.span, _M.body).where(_M.at >= begin, _M.provider.in_(sorted(providers)))
         async with self._engine.connect() as connection:
             return [MetricRow(*row) for row in await connection.execute(query.order_by(_M.at))]
 
-    async def roll(self, gateway: str, before: datetime, total: Sum) -> None:
+    async def roll_up(self, gateway: str, before: datetime, total: Sum) -> None:
         """Makes hours of all minutes before the begin of an hour, whichever gateway has counted them.
 
         Whoever removes the row of a minute puts it into an hour, so that two who do it at once put in each row once.
         """
         while (oldest := await self._oldest_minute()) is not None and oldest < before:
-            begin = begin_of(oldest, HOUR)
+            begin = bucket_start(oldest, HOUR)
             async with self._engine.begin() as connection:
                 gone = delete(tables.metric).where(_M.span == MINUTE, _M.at >= begin, _M.at < begin + timedelta(seconds=HOUR))
                 by_provider: dict[str, list[bytes]] = defaultdict(list)
@@ -69,7 +69,7 @@ class MetricRows:
                     bodies += (await connection.execute(select(_M.body).where(*mine))).scalars()
                     await _put(connection, gateway, MetricRow(provider, begin, HOUR, total(bodies)))
 
-    async def trim(self, before: datetime) -> None:
+    async def delete_before(self, before: datetime) -> None:
         """Removes what is older."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(tables.metric).where(_M.at < before))
@@ -81,7 +81,7 @@ class MetricRows:
         return found
 
 
-def begin_of(at: datetime, span: int) -> datetime:
+def bucket_start(at: datetime, span: int) -> datetime:
     """When the minute or the hour began that a moment is in."""
     return datetime.fromtimestamp(at.timestamp() // span * span, at.tzinfo)
 

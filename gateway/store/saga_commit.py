@@ -9,26 +9,26 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import tables
-from gateway.store.sagas import Remainder, close, hold
+from gateway.store.sagas import SagaLeftover, close_saga, lock_saga
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class SagaCommit:
     """What ends with a write: the saga that this gateway owns, and the idempotency key of it with its ``result``.
 
-    ``until`` is how long the key is kept from now on, and ``remainder`` what the saga has left behind.
+    ``until`` is how long the key is kept from now on, and ``leftover`` what the saga has left behind.
     """
 
     saga: str
     owner: str
     result: bytes
     until: datetime
-    remainder: Remainder | None = None
+    leftover: SagaLeftover | None = None
 
 
-async def settle(connection: AsyncConnection, settlement: Settlement) -> None:
-    """Ends them, within a transaction. Raises ``Overtaken`` where another gateway has begun to undo the saga."""
-    await hold(connection, settlement.saga, settlement.owner)
-    kept = update(tables.promise).where(tables.promise.c.saga == settlement.saga)
-    await connection.execute(kept.values(result=settlement.result, saga=None, expires_at=settlement.until))
-    await close(connection, settlement.saga, settlement.remainder, kept=True)
+async def commit_saga(connection: AsyncConnection, commit: SagaCommit) -> None:
+    """Ends them, within a transaction. Raises ``LeaseLost`` where another gateway has begun to undo the saga."""
+    await lock_saga(connection, commit.saga, commit.owner)
+    kept = update(tables.promise).where(tables.promise.c.saga == commit.saga)
+    await connection.execute(kept.values(result=commit.result, saga=None, expires_at=commit.until))
+    await close_saga(connection, commit.saga, commit.leftover, kept=True)

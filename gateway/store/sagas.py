@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import tables
@@ -33,7 +33,7 @@ class SagaState(StrEnum):
     LEFT = "LEFT"
 
 
-class Overtaken(Exception):
+class LeaseLost(Exception):
     """Another gateway has taken this one for dead, and settles what it was doing."""
 
 
@@ -60,13 +60,13 @@ class Saga:
     left_at: datetime | None = None
 
     @property
-    def since(self) -> datetime:
+    def left_since(self) -> datetime:
         """When it was left; a build that did not say so told when it had begun."""
         return self.left_at or self.begun_at
 
 
 @dataclass(frozen=True, slots=True)
-class Remainder:
+class SagaLeftover:
     """What a saga leaves behind at its provider, and why it could not be removed.
 
     ``live`` says that a session may be among it: then its idempotency key must not make another one.
@@ -87,7 +87,7 @@ class Sagas:
     async def begin(self, saga: Saga, promise: str | None = None) -> None:
         """Keeps a saga before its first call is made, and with it whose idempotency key it is.
 
-        Raises ``Overtaken`` where the key is in other hands by now.
+        Raises ``LeaseLost`` where the key is in other hands by now.
         """
         values = {name: getattr(saga, name) for name in Saga.__dataclass_fields__}
         mine = (_P.key == promise, _P.owner == saga.owner, _P.saga.is_(None), _P.result.is_(None))
@@ -95,44 +95,44 @@ class Sagas:
             if promise is not None:
                 bound = await connection.execute(update(tables.promise).where(*mine).values(saga=saga.id))
                 if bound.rowcount != 1:
-                    raise Overtaken
+                    raise LeaseLost
             await connection.execute(insert(tables.saga).values(**values))
 
-    async def made(self, saga: Saga, place: int, step: Step) -> None:
-        """Keeps what a call has made, right after it, or is about to make. Raises ``Overtaken``."""
+    async def record_step(self, saga: Saga, place: int, step: Step) -> None:
+        """Keeps what a call has made, right after it, or is about to make. Raises ``LeaseLost``."""
         async with self._engine.begin() as connection:
-            await hold(connection, saga.id, saga.owner)
+            await lock_saga(connection, saga.id, saga.owner)
             await upsert(connection, tables.step, _row(saga.id, place, step))
 
-    async def replaced(self, saga: Saga, result: bytes, old: Sequence[Step]) -> None:
-        """From now on the saga is finished, not undone: its result stays, and what was before goes. Raises ``Overtaken``."""
+    async def record_replacement(self, saga: Saga, result: bytes, old: Sequence[Step]) -> None:
+        """From now on the saga is finished, not undone: its result stays, and what was before goes. Raises ``LeaseLost``."""
         rows = [_row(saga.id, place, step) for place, step in enumerate(old)]
         async with self._engine.begin() as connection:
-            await hold(connection, saga.id, saga.owner)
+            await lock_saga(connection, saga.id, saga.owner)
             await connection.execute(update(tables.saga).where(_G.id == saga.id).values(result=result))
             await connection.execute(delete(tables.step).where(_M.saga == saga.id))
             if rows:
                 await connection.execute(insert(tables.step), rows)
 
     async def pass_pivot(self, saga: Saga, pivot: bytes) -> None:
-        """From now on the saga is rolled forward. Raises ``Overtaken``."""
+        """From now on the saga is rolled forward. Raises ``LeaseLost``."""
         async with self._engine.begin() as connection:
-            await hold(connection, saga.id, saga.owner)
+            await lock_saga(connection, saga.id, saga.owner)
             await connection.execute(update(tables.saga).where(_G.id == saga.id).values(pivot=pivot))
 
-    async def since(self, provider: str) -> datetime | None:
+    async def oldest_begun_at(self, provider: str) -> datetime | None:
         """When the first of those that are open at a provider was begun."""
         query = select(func.min(_G.begun_at)).where(_G.provider == provider, _G.state != SagaState.LEFT)
         async with self._engine.connect() as connection:
             begun: datetime | None = (await connection.execute(query)).scalar_one()
         return begun
 
-    async def unmade(self, saga: str, place: int) -> None:
+    async def delete_step(self, saga: str, place: int) -> None:
         """Notes that what a call made is gone again."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(tables.step).where(_M.saga == saga, _M.place == place))
 
-    async def give_up(self, saga: Saga, owner: str, *, forward: bool = True) -> Saga | None:
+    async def take_over(self, saga: Saga, owner: str, *, forward: bool = True) -> Saga | None:
         """From now on this gateway settles a saga; gives it as it is now, without its pivot unless it goes ``forward``.
 
         None where it has ended, or another gateway was faster.
@@ -149,12 +149,12 @@ class Sagas:
         """A saga that is open, or has left something behind."""
         return next(iter(await self._where(_G.id == saga)), None)
 
-    async def doubt(self, saga: str) -> None:
+    async def mark_in_doubt(self, saga: str) -> None:
         """Notes that a saga could not be settled yet."""
         async with self._engine.begin() as connection:
             await connection.execute(update(tables.saga).where(_G.id == saga).values(state=SagaState.IN_DOUBT))
 
-    async def end(self, saga: str, remainder: Remainder | None = None) -> None:
+    async def finish_compensation(self, saga: str, remainder: SagaLeftover | None = None) -> None:
         """Notes that a saga is compensated but for the remainder.
 
         The key that it was done for is free again; where something is left that people may act on, that is its outcome.
@@ -162,7 +162,7 @@ class Sagas:
         async with self._engine.begin() as connection:
             if remainder is None or not remainder.live:
                 await connection.execute(delete(tables.promise).where(_P.saga == saga))
-            await close(connection, saga, remainder)
+            await close_saga(connection, saga, remainder)
 
     async def steps(self, saga: str) -> list[tuple[int, Step]]:
         """What a saga has made and what is still there, in order."""
@@ -170,7 +170,7 @@ class Sagas:
         async with self._engine.connect() as connection:
             return [(place, Step(name, key)) for place, name, key in await connection.execute(query)]
 
-    async def left(self, providers: Collection[str], limit: int, after: tuple[datetime, str] | None = None) -> list[Saga]:
+    async def leftovers(self, providers: Collection[str], limit: int, after: tuple[datetime, str] | None = None) -> list[Saga]:
         """Sagas that left something behind at one of these providers, the latest first."""
         at = func.coalesce(_G.left_at, _G.begun_at)
         query = _sagas().where(_G.state == SagaState.LEFT, _G.provider.in_(providers))
@@ -186,33 +186,6 @@ class Sagas:
             mine |= _G.owner.not_in(alive)
         return await self._where(_G.state != SagaState.LEFT, mine)
 
-    async def beat(self, owner: str, now: datetime) -> None:
-        """Notes that a gateway is alive."""
-        async with self._engine.begin() as connection:
-            await upsert(connection, tables.gateway, {"id": owner, "seen_at": now})
-
-    async def alive(self, owner: str, since: datetime) -> bool:
-        """Whether a gateway was seen since."""
-        query = select(tables.gateway.c.id).where(tables.gateway.c.id == owner, tables.gateway.c.seen_at >= since)
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).first() is not None
-
-    async def leave(self, owner: str) -> None:
-        """Notes that a gateway has stopped in order.
-
-        One that has stopped with calls in flight counts as alive for the rest of its lease: by then they have landed.
-        """
-        sagas = select(_G.id).where(_G.owner == owner, _G.state != SagaState.LEFT)
-        keys = select(_P.key).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None), _P.before.is_not(None))
-        gone = delete(tables.gateway).where(tables.gateway.c.id == owner, not_(sagas.exists()), not_(keys.exists()))
-        async with self._engine.begin() as connection:
-            await connection.execute(gone)
-
-    async def bury(self, before: datetime) -> None:
-        """Forgets gateways that have not been seen since."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(tables.gateway).where(tables.gateway.c.seen_at < before))
-
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Saga]:
         return await self._read(_sagas().where(*conditions))
 
@@ -222,11 +195,11 @@ class Sagas:
         return [Saga(**{**row, "state": SagaState(row["state"])}) for row in rows]
 
 
-async def hold(connection: AsyncConnection, saga: str, owner: str) -> None:
-    """Makes sure, until the transaction ends, that nobody else takes a saga. Raises ``Overtaken`` where somebody has."""
+async def lock_saga(connection: AsyncConnection, saga: str, owner: str) -> None:
+    """Makes sure, until the transaction ends, that nobody else takes a saga. Raises ``LeaseLost`` where somebody has."""
     mine = update(tables.saga).where(_G.id == saga, _G.owner == owner, _G.state != SagaState.LEFT)
     if (await connection.execute(mine.values(owner=owner))).rowcount != 1:
-        raise Overtaken
+        raise LeaseLost
 
 
 def _row(saga: str, place: int, step: Step) -> dict[str, str | int]:
@@ -237,7 +210,7 @@ def _sagas() -> Select[Any]:
     return select(*(_G[name] for name in Saga.__dataclass_fields__))
 
 
-async def close(connection: AsyncConnection, saga: str, remainder: Remainder | None, *, kept: bool = False) -> None:
+async def close_saga(connection: AsyncConnection, saga: str, remainder: SagaLeftover | None, *, kept: bool = False) -> None:
     """Removes a saga and its steps, within a transaction; one that left something stays until that is resolved.
 
     Where its result was ``kept``, nothing that carries its marker is searched for any more: that is the result.

@@ -19,7 +19,7 @@ _S = tables.secret.c
 Kind = Literal["token", "authorization"]
 
 
-def cipher(secret: SecretStr | None) -> Fernet | None:
+def token_cipher(secret: SecretStr | None) -> Fernet | None:
     """What encrypts values at rest; without a secret in the configuration they end with the process."""
     if secret is None:
         return None
@@ -52,14 +52,14 @@ class Secrets:
         except InvalidToken:
             return None
 
-    async def take(self, kind: Kind, key: str, now: datetime) -> bytes | None:
+    async def pop(self, kind: Kind, key: str, now: datetime) -> bytes | None:
         """A value that can be had only once."""
         value = await self.get(kind, key, now)
         async with self._engine.begin() as connection:
             gone = await connection.execute(delete(tables.secret).where(_S.kind == kind, _S.key == key))
         return value if gone.rowcount == 1 else None
 
-    async def sweep(self, now: datetime) -> None:
+    async def delete_expired(self, now: datetime) -> None:
         """Removes what has expired."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(tables.secret).where(_S.expires_at <= now))

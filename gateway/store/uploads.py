@@ -46,7 +46,7 @@ class StagedFiles:
             row = (await connection.execute(select(tables.upload).where(_U.id == key))).mappings().one_or_none()
         return None if row is None else StagedFile(**row)
 
-    async def waiting(self, owner: str, now: datetime) -> tuple[int, int]:
+    async def usage(self, owner: str, now: datetime) -> tuple[int, int]:
         """How many files of somebody wait, and how many bytes they have."""
         those = (_U.owner == owner) & _U.used_at.is_(None) & (_U.expires_at > now)
         query = select(func.count(), func.coalesce(func.sum(_U.size_bytes), 0)).where(those)
@@ -54,12 +54,12 @@ class StagedFiles:
             count, size = (await connection.execute(query)).one()
         return int(count), int(size)
 
-    async def use(self, key: str, at: datetime) -> None:
+    async def mark_used(self, key: str, at: datetime) -> None:
         """Notes that a file has become a document and cannot be named again."""
         async with self._engine.begin() as connection:
             await connection.execute(update(tables.upload).where(_U.id == key).values(used_at=at))
 
-    async def expire(self, now: datetime) -> list[Path]:
+    async def delete_expired(self, now: datetime) -> list[Path]:
         """Forgets files that are past their time and gives the places of their bytes."""
         over = (_U.expires_at < now) | _U.used_at.is_not(None)
         async with self._engine.begin() as connection:

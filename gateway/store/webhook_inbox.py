@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.store import tables
 from gateway.store.list_query.membership import among
 from gateway.store.session_state.body import UNDECODABLE
-from gateway.store.session_state.unreadable import word_of
+from gateway.store.session_state.unreadable import parse_enum
 from providers.errors import Misbehaved, ProblemCode, SigningError, error_class
 
 _D = tables.delivery.c
@@ -46,7 +46,7 @@ _REJECTED = _D.verification == WebhookVerification.REJECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class WebhookDelivery:
     """Something that a provider, or somebody who says so, has sent.
 
     ``session_key`` is the provider's own, perhaps of a part of a session. ``due_at`` is when it is processed (again).
@@ -70,7 +70,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryFilter:
+class WebhookDeliveryFilter:
     """Which deliveries are meant; what is None does not matter."""
 
     providers: Sequence[str] | None = None
@@ -97,13 +97,13 @@ class _Problem(msgspec.Struct, frozen=True, array_like=True):
     provider_code: str | None
 
 
-class Deliveries:
+class WebhookInbox:
     """The inbox. What is due is claimed for a while, by one gateway at a time; what a dead one had claimed falls due again."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def take(self, delivery: Delivery) -> Delivery:
+    async def receive(self, delivery: WebhookDelivery) -> WebhookDelivery:
         """Keeps a delivery that is worth a look; gives it as it is kept: as a duplicate where its event, or its body, was here
         before. One that is rejected stands for its body alone: the event may still come in a delivery that is believed.
         """
@@ -124,7 +124,7 @@ class Deliveries:
                     return repeated
         raise RuntimeError("a delivery is there and is not")
 
-    async def note(self, delivery: Delivery) -> None:
+    async def record_unverified(self, delivery: WebhookDelivery) -> None:
         """Keeps that something came which is not verified; nobody processes it."""
         async with self._engine.begin() as connection:
             await connection.execute(insert(tables.delivery).values(_row(replace(delivery, body=None, due_at=None))))
@@ -136,12 +136,12 @@ class Deliveries:
                 old = select(_D.id).where(many).order_by(_D.received_at.desc(), _D.id.desc()).offset(keep)
                 await connection.execute(delete(tables.delivery).where(_D.id.in_(old)))
 
-    async def sweep(self, before: datetime) -> None:
+    async def delete_before(self, before: datetime) -> None:
         """Forgets what came before this and is not waiting any more."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(tables.delivery).where(_D.received_at < before, _D.due_at.is_(None)))
 
-    async def next_due(self) -> datetime | None:
+    async def next_due_at(self) -> datetime | None:
         """When something is (or was) due next."""
         async with self._engine.connect() as connection:
             due: datetime | None = (await connection.execute(select(func.min(_D.due_at)))).scalar_one()
@@ -178,20 +178,22 @@ class Deliveries:
         """They were not tried after all, and are due then."""
         await self._update(_held(claims), attempts=_D.attempts - 1, due_at=due_at)
 
-    async def again(self, key: str, now: datetime, session_key: str) -> None:
+    async def requeue(self, key: str, now: datetime, session_key: str) -> None:
         """A delivery is due now, as if it had never been tried."""
         fresh = {"outcome": WebhookOutcome.PENDING, "attempts": 0, "problem": None, "due_at": now, "session_key": session_key}
         async with self._engine.begin() as connection:
             await connection.execute(update(tables.delivery).where(_D.id == key).values(fresh))
 
-    async def get(self, key: str) -> Delivery | None:
+    async def get(self, key: str) -> WebhookDelivery | None:
         """A delivery, with its body."""
         query = select(*_SHOWN, _D.body).where(_D.id == key)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else _delivery(row)
 
-    async def page(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None) -> list[Delivery]:
+    async def page(
+        self, wanted: WebhookDeliveryFilter, limit: int, after: tuple[datetime, str] | None
+    ) -> list[WebhookDelivery]:
         """A slice of the list, newest first, without bodies."""
         query = select(*_SHOWN).where(*_conditions(wanted)).order_by(_D.received_at.desc(), _D.id.desc()).limit(limit)
         if after is not None:
@@ -221,7 +223,7 @@ def _held(claims: Sequence[Claim]) -> ColumnElement[bool]:
     return among([(each.id, each.attempts) for each in claims], _D.id, _D.attempts)
 
 
-def _conditions(wanted: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: WebhookDeliveryFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.providers is not None:
         yield _D.provider.in_(list(wanted.providers))
     if wanted.outcomes is not None:
@@ -257,13 +259,13 @@ def _decoded(problem: bytes | None) -> SigningError | None:
     return error_class(said.code)(said.message, provider=said.provider, provider_code=said.provider_code)
 
 
-def _row(delivery: Delivery) -> dict[str, Any]:
-    row = {name: getattr(delivery, name) for name in Delivery.__dataclass_fields__}
+def _row(delivery: WebhookDelivery) -> dict[str, Any]:
+    row = {name: getattr(delivery, name) for name in WebhookDelivery.__dataclass_fields__}
     return row | {"problem": _encoded(delivery.problem)}
 
 
-def _delivery(row: RowMapping) -> Delivery:
+def _delivery(row: RowMapping) -> WebhookDelivery:
     known = dict(row)
-    known["verification"] = word_of(WebhookVerification, known["verification"], WebhookVerification.REJECTED)
-    known["outcome"] = word_of(WebhookOutcome, known["outcome"], WebhookOutcome.IGNORED)
-    return Delivery(**(known | {"problem": _decoded(known["problem"])}))
+    known["verification"] = parse_enum(WebhookVerification, known["verification"], WebhookVerification.REJECTED)
+    known["outcome"] = parse_enum(WebhookOutcome, known["outcome"], WebhookOutcome.IGNORED)
+    return WebhookDelivery(**(known | {"problem": _decoded(known["problem"])}))

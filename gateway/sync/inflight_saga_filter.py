@@ -26,7 +26,7 @@ class Strangers:
 
     async def accepted(self, provider: str, keys: frozenset[str]) -> frozenset[str]:
         """Those that no saga can have made which is at work now: they were there before, or have been there for long."""
-        begun = await self._sagas.since(provider) if keys else None
+        begun = await self._sagas.oldest_begun_at(provider) if keys else None
         now = self._clock.now()
         if begun is None:
             return keys

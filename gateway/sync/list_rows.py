@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.directory import Connected
-from gateway.store import ListedRow, Store
+from gateway.store import Store, StoredListRow
 from gateway.sync.inflight_saga_filter import Strangers
 from gateway.sync.schedule import Schedule
 from gateway.sync.unreadable_rows import UnreadableRows
@@ -64,7 +64,7 @@ class News:
 
     row: ListRow
     digest: bytes
-    known: ListedRow | None
+    known: StoredListRow | None
 
 
 class Rows:
@@ -122,7 +122,7 @@ class Rows:
     async def news(self, provider: Connected, rows: Sequence[ListRow]) -> list[News]:
         """The rows that are new or have changed, but for what may be our own doing and is not known as that yet."""
         digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
-        known = await self._store.sessions.listed(provider.name, digests)
+        known = await self._store.sessions.list_rows(provider.name, digests)
         seen = [News(row, digests[row.key], known.get(row.key)) for row in rows]
         strangers = frozenset(digests.keys() - known.keys())
         strange = await self._strangers.accepted(provider.name, strangers)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from gateway.cache.single_flight import SingleFlight
 from gateway.config import FreshnessSettings
 from gateway.directory import Connected
-from gateway.store import Store, Sync
+from gateway.store import ListCheckpoint, Store
 from gateway.store.list_query.due_sort_key import NEVER
 from gateway.sync.list_fingerprint import Quiet
 from gateway.sync.list_freshness import SourceOutcome, SourceReport, outcome
@@ -72,9 +72,9 @@ class Listing:
         self._quiet = Quiet(mark, clock)
         self._written: dict[str, datetime] = {}
         self._rows = Rows(store, schedule, clock, observe=observe, fetch=fetch)
-        self._syncs: dict[str, tuple[Sync, float]] = {}
-        self._sync_reads: SingleFlight[Sync] = SingleFlight()
-        self._walks: dict[str, asyncio.Task[Sync]] = {}
+        self._syncs: dict[str, tuple[ListCheckpoint, float]] = {}
+        self._sync_reads: SingleFlight[ListCheckpoint] = SingleFlight()
+        self._walks: dict[str, asyncio.Task[ListCheckpoint]] = {}
         self._waits: SingleFlight[object] = SingleFlight()
 
     async def close(self) -> None:
@@ -93,7 +93,7 @@ class Listing:
 
     async def look(self, provider: Connected, manner: Manner) -> list[str]:
         """Reads a list for what is new and what is due; gives those that are due and that it did not tell all of."""
-        begun, sync = self._clock.now(), await self._store.syncs.get(provider.name)
+        begun, sync = self._clock.now(), await self._store.checkpoints.get(provider.name)
         due = dict(await self._schedule.due_rows(provider.name, _DUE))
         marked = sync is not None and sync.complete
         barren, unreadable = 0, _unreadable(sync)
@@ -102,7 +102,7 @@ class Listing:
                 unreadable.turned(page)
                 news = await self._rows.news(provider, page.rows)
                 if marked and news and page.next_offset is not None:
-                    await self._store.syncs.news(provider.name)
+                    await self._store.checkpoints.mark_incomplete(provider.name)
                 await self._rows.take(provider, news, asked_at, manner, unreadable)
                 shown = [due.pop(row.key, None) for row in page.rows]
                 await self._schedule.listed(provider.name, [row.key for row in page.rows])
@@ -110,16 +110,16 @@ class Listing:
                 if not news and barren * _WORTH_A_PAGE >= len(due):
                     break
         await self._name(provider, sync, unreadable.named(whole=unreadable.ended))
-        await self._store.syncs.looked(provider.name, begun, complete=True if marked else None)
+        await self._store.checkpoints.record_look(provider.name, begun, complete=True if marked else None)
         awaiting = await self._schedule.awaiting(provider.name, _ALONE)
         return list(dict.fromkeys([*awaiting, *due.values()]))[:_ALONE]
 
     async def sweep(self, provider: Connected, manner: Manner) -> None:
         """Reads a list from end to end, or on from where the last sweep was cut off."""
-        sync = await self._store.syncs.get(provider.name)
-        offset = sync.sweep if sync else None
+        sync = await self._store.checkpoints.get(provider.name)
+        offset = sync.sweep_offset if sync else None
         if offset is None:
-            await self._store.syncs.sweep(provider.name, anew=not (sync and sync.complete))
+            await self._store.checkpoints.begin_sweep(provider.name, anew=not (sync and sync.complete))
         unreadable = _unreadable(sync)
         async with aclosing(self._rows.pages(provider, manner, offset or 0)) as pages:
             async for page, asked_at in pages:
@@ -127,9 +127,9 @@ class Listing:
                 await self._rows.take(provider, await self._rows.news(provider, page.rows), asked_at, manner, unreadable)
                 await self._schedule.listed(provider.name, [row.key for row in page.rows])
                 if page.next_offset is not None:
-                    await self._store.syncs.reached(provider.name, page.next_offset)
+                    await self._store.checkpoints.record_sweep_offset(provider.name, page.next_offset)
         await self._name(provider, sync, unreadable.named(whole=unreadable.ended and not offset))
-        await self._store.syncs.swept(provider.name, self._clock.now())
+        await self._store.checkpoints.end_sweep(provider.name, self._clock.now())
 
     def _at_hand(self, provider: Connected, max_age: timedelta | None) -> SourceReport | None:
         """That a list is fresh, where that is known without a look into the store: it can only be fresher there."""
@@ -138,7 +138,7 @@ class Listing:
             return None
         return self._fresh(provider, sync, max_age)
 
-    def _fresh(self, provider: Connected, sync: Sync, max_age: timedelta | None) -> SourceReport | None:
+    def _fresh(self, provider: Connected, sync: ListCheckpoint, max_age: timedelta | None) -> SourceReport | None:
         as_of, age = sync.synced_at, max_age
         if age is None:
             age = timedelta(seconds=self._freshness.list)
@@ -170,15 +170,15 @@ class Listing:
         sync = await self._sync(provider)
         return SourceReport(provider.name, outcome, sync.as_of, problem, sync.unreadable)
 
-    async def _sync(self, provider: Connected) -> Sync:
-        async def read() -> Sync:
-            found = await self._store.syncs.get(provider.name) or Sync()
+    async def _sync(self, provider: Connected) -> ListCheckpoint:
+        async def read() -> ListCheckpoint:
+            found = await self._store.checkpoints.get(provider.name) or ListCheckpoint()
             self._syncs[provider.name] = (found, self._clock.monotonic())
             return found
 
         return await self._sync_reads.do(provider.name, read)
 
-    def _walking(self, provider: Connected) -> asyncio.Task[Sync]:
+    def _walking(self, provider: Connected) -> asyncio.Task[ListCheckpoint]:
         """The walk through this provider's list that is under way; it goes on when an asker stops waiting."""
         walk = self._walks.get(provider.name)
         if walk is None or walk.done():
@@ -188,7 +188,7 @@ class Listing:
             self._walks[provider.name] = walk
         return walk
 
-    async def _walk(self, provider: Connected) -> Sync:
+    async def _walk(self, provider: Connected) -> ListCheckpoint:
         """Reads a list until nothing in it is new and everything that can still change was seen; gives how fresh it is now."""
         begun, first = self._clock.now(), None
         if provider.can(Operation.LIST_SESSIONS) and self._quiet.knows(provider.name):
@@ -197,14 +197,14 @@ class Listing:
             if self._quiet.repeats(provider.name, first[0]):
                 return await self._confirmed(provider, begun)
         mark, page = self._quiet.mark(), None
-        sync = await self._store.syncs.get(provider.name)
+        sync = await self._store.checkpoints.get(provider.name)
         unreadable = _unreadable(sync)
-        unseen = dict(await self._store.sessions.unfinished_rows(provider.name))
+        unseen = dict(await self._store.sessions.unsettled_rows(provider.name))
         try:
             with deadline(self._clock, WALK_SECONDS):
                 if provider.can(Operation.LIST_SESSIONS):
-                    page = await self._read(provider, unseen, first, unreadable, whole=sync is not None and sync.whole)
-                awaiting = await self._store.polls.awaiting(provider.name, NEVER, _ALONE)
+                    page = await self._read(provider, unseen, first, unreadable, whole=sync is not None and sync.can_stop_early)
+                awaiting = await self._store.polls.due_awaiting_results(provider.name, NEVER, _ALONE)
                 alone = list(dict.fromkeys([*awaiting, *unseen.values()]))[:_ALONE]
                 await self._rows.alone(provider, alone, unreadable)
         except ExceptionGroup as group:
@@ -212,31 +212,31 @@ class Listing:
                 raise failures[0] from group
             raise
         named = await self._name(provider, sync, unreadable.named(whole=unreadable.ended))
-        await self._store.syncs.walked(provider.name, begun)
+        await self._store.checkpoints.record_walk(provider.name, begun)
         self._quiet.note(provider.name, None if alone else page, mark)
-        return Sync(synced_at=begun, complete=True, unreadable=named)
+        return ListCheckpoint(synced_at=begun, complete=True, unreadable=named)
 
     async def _name(
-        self, provider: Connected, sync: Sync | None, unreadable: tuple[UnreadableRow, ...]
+        self, provider: Connected, sync: ListCheckpoint | None, unreadable: tuple[UnreadableRow, ...]
     ) -> tuple[UnreadableRow, ...]:
         """Keeps which rows could not be read, and has the log tell how many once they are others than before."""
         before = sync.unreadable if sync else ()
         if unreadable != before:
-            await self._store.syncs.unreadable(provider.name, unreadable)
+            await self._store.checkpoints.record_unreadable(provider.name, unreadable)
             self._syncs.pop(provider.name, None)
             _log.warning("%s: %d rows of its list cannot be read (there were %d)", provider.name, len(unreadable), len(before))
         return unreadable
 
-    async def _confirmed(self, provider: Connected, begun: datetime) -> Sync:
+    async def _confirmed(self, provider: Connected, begun: datetime) -> ListCheckpoint:
         """A list is as it was. That is written for other gateways, but not every time."""
         written, known = self._written.get(provider.name), self._syncs.get(provider.name)
         if written is None or known is None or begun - written >= _WRITTEN:
-            await self._store.syncs.walked(provider.name, begun)
+            await self._store.checkpoints.record_walk(provider.name, begun)
             self._written[provider.name] = begun
             unreadable = (await self._sync(provider)).unreadable
         else:
             unreadable = known[0].unreadable
-        sync = Sync(synced_at=begun, complete=True, unreadable=unreadable)
+        sync = ListCheckpoint(synced_at=begun, complete=True, unreadable=unreadable)
         self._syncs[provider.name] = (sync, self._clock.monotonic())
         return sync
 
@@ -260,7 +260,7 @@ class Listing:
                 news = await self._rows.news(provider, page.rows)
                 if whole and news and page.next_offset is not None:
                     # Until this walk ends, there may be more news behind: one after a walk that was cut off looks there.
-                    await self._store.syncs.news(provider.name)
+                    await self._store.checkpoints.mark_incomplete(provider.name)
                 await self._rows.take(provider, news, asked_at, manner, unreadable)
                 for row in page.rows:
                     unseen.pop(row.key, None)
@@ -270,5 +270,5 @@ class Listing:
         return None
 
 
-def _unreadable(sync: Sync | None) -> UnreadableRows:
+def _unreadable(sync: ListCheckpoint | None) -> UnreadableRows:
     return UnreadableRows(sync.unreadable if sync else ())

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from gateway.directory import Connected
-from gateway.store import Store, Sync
+from gateway.store import ListCheckpoint, Store
 from gateway.sync.backoff import Backoff
 from gateway.sync.budget import CallBudget, Priority
 from gateway.sync.list_rows import Fetch, Manner, concerns_one_session
@@ -83,7 +83,7 @@ class Poller:
 
     async def poll_list(self) -> float:
         """Reads the list for what is new and what is due, and the due sessions that were not on it by themselves."""
-        sync = await self._store.syncs.get(self._name)
+        sync = await self._store.checkpoints.get(self._name)
         if sync and sync.looked_at and (wait := self._until_next_list(sync)) > 0:
             return wait
         next_at = self._schedule.soon(self._name)
@@ -101,15 +101,15 @@ class Poller:
             keys = await self._schedule.due(self._name, _BATCH)
             await self._read(keys, Priority.REST)
             if len(keys) < _BATCH and self._backoff.remaining() == 0:
-                await self._store.syncs.looked(self._name, begun)
+                await self._store.checkpoints.record_look(self._name, begun)
                 due_at = await self._schedule.next_due(self._name)
                 return ((min(next_at, due_at) if due_at else next_at) - self._clock.now()).total_seconds()
         return wait
 
     async def sweep(self) -> float:
         """Reads the list from end to end, where the last sweep is an hour ago or changes may have been missed since."""
-        sync = await self._store.syncs.get(self._name) or Sync()
-        if sync.complete and sync.sweep is None and sync.swept_at is not None:
+        sync = await self._store.checkpoints.get(self._name) or ListCheckpoint()
+        if sync.complete and sync.sweep_offset is None and sync.swept_at is not None:
             wait = (sync.swept_at + _SWEEP_INTERVAL - self._clock.now()).total_seconds()
             if wait > 0:
                 return wait
@@ -118,7 +118,7 @@ class Poller:
         self._backoff.record_success()
         return _SWEEP_INTERVAL.total_seconds()
 
-    def _until_next_list(self, sync: Sync) -> float:
+    def _until_next_list(self, sync: ListCheckpoint) -> float:
         """Seconds until the list is due, where this gateway or another has read it lately."""
         now = self._clock.now()
         return ((sync.looked_at or now) - now + (self._schedule.soon(self._name) - now)).total_seconds()

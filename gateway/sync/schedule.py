@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from gateway.directory import Directory
 from gateway.store import Store
-from gateway.store.session_state.polls import Course, Times
+from gateway.store.session_state.polls import PollCandidate, PollTimes
 from providers.clock import Clock
 from providers.model import SessionRef
 from providers.settings import ProviderSettings
@@ -74,11 +74,11 @@ class Schedule:
 
     async def followed(self, provider: str, limit: int) -> list[str]:
         """Sessions with a follower that are due, the most overdue first."""
-        return await self._polls.followed(provider, self._clock.now(), limit)
+        return await self._polls.due_followed(provider, self._clock.now(), limit)
 
     async def due(self, provider: str, limit: int) -> list[str]:
         """Sessions without a follower that are due, the most overdue first."""
-        return await self._polls.due(provider, self._clock.now(), limit)
+        return await self._polls.due_unfollowed(provider, self._clock.now(), limit)
 
     async def due_rows(self, provider: str, limit: int) -> Mapping[str, str]:
         """The same as rows of the provider's list, and the session that each row belongs to."""
@@ -86,15 +86,15 @@ class Schedule:
 
     async def awaiting(self, provider: str, limit: int) -> list[str]:
         """Due sessions whose results are still being made, which no list need show."""
-        return await self._polls.awaiting(provider, self._clock.now(), limit)
+        return await self._polls.due_awaiting_results(provider, self._clock.now(), limit)
 
     async def next_followed(self, provider: str) -> datetime | None:
         """When the next session with a follower is due."""
-        return await self._polls.next_followed(provider, self._clock.now())
+        return await self._polls.next_followed_at(provider, self._clock.now())
 
     async def next_due(self, provider: str) -> datetime | None:
         """When the next session without a follower is due."""
-        return await self._polls.next_due(provider, self._clock.now())
+        return await self._polls.next_unfollowed_at(provider, self._clock.now())
 
     async def record_polls(self, provider: str, at: Mapping[str, datetime]) -> None:
         """Reschedules sessions that were polled, by their keys, each at its time."""
@@ -106,12 +106,12 @@ class Schedule:
         """Reschedules sessions whose rows of the list were read, but for those that are due after half of their interval."""
         now = self._clock.now()
 
-        def reschedule(course: Course) -> Times | None:
+        def reschedule(course: PollCandidate) -> PollTimes | None:
             times = self._times(provider, course, now)
-            near = times.alone is None or course.poll_at is None or course.poll_at <= now + (times.alone - now) / 2
+            near = times.unfollowed is None or course.poll_at is None or course.poll_at <= now + (times.unfollowed - now) / 2
             return times if near else None
 
-        if keys := await self._polls.of_rows(provider, rows):
+        if keys := await self._polls.sessions_of_rows(provider, rows):
             await self._polls.reschedule(provider, keys, now, reschedule)
 
     looked = record_polls
@@ -124,10 +124,10 @@ class Schedule:
         due = {name: self._interval(name).next_followed_at(now, self._jitter()) for name in names}
         return await self._polls.follow(configured, now + lease, due)
 
-    def _times(self, provider: str, course: Course, now: datetime) -> Times:
+    def _times(self, provider: str, course: PollCandidate, now: datetime) -> PollTimes:
         interval = self._interval(provider)
         alone = interval.next_at(now, course.changed_at, course.due_at, self._jitter())
-        return Times(None if course.settled else alone, interval.next_followed_at(now, self._jitter()))
+        return PollTimes(None if course.settled else alone, interval.next_followed_at(now, self._jitter()))
 
     def _interval(self, provider: str) -> PollingInterval:
         return PollingInterval.of(self._directory.get(provider).settings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.directory import Connected
-from gateway.store.session_state.unreadable import word_of
+from gateway.store.session_state.unreadable import parse_enum
 from providers.capability import Operation
 from providers.errors import SigningError
 from providers.model import SessionStatus, Statistics
@@ -30,7 +30,7 @@ def shown(tally: Mapping[str, int]) -> dict[SessionStatus, int]:
     """The counts of a tally, without deleted sessions, which no list shows unless it is asked for them."""
     counts: Counter[SessionStatus] = Counter()
     for word, count in tally.items():
-        counts[word_of(SessionStatus, word, SessionStatus.UNKNOWN)] += count
+        counts[parse_enum(SessionStatus, word, SessionStatus.UNKNOWN)] += count
     return {status: count for status, count in sorted(counts.items()) if status is not SessionStatus.DELETED}
 
 

@@ -101,7 +101,7 @@ class Watcher:
         if self._renewal is None:
             ttl = timedelta(seconds=self._settings.lease)
             self._renewal_begun = (self._clock.monotonic(), self._clock.now())
-            renewal = self._store.leases.hold(self._names, self._owner, self._renewal_begun[1], ttl)
+            renewal = self._store.leases.acquire(self._names, self._owner, self._renewal_begun[1], ttl)
             self._renewal = asyncio.create_task(renewal, name="renewal of leases")
         await asyncio.wait([self._renewal], timeout=max_wait)
         if not self._renewal.done():

@@ -110,17 +110,17 @@ class Uploads:
 
     async def use(self, file: StagedFile) -> None:
         """Spends a file that has become a document, and removes its bytes."""
-        await self._files.use(file.id, self._clock.now())
+        await self._files.mark_used(file.id, self._clock.now())
         await anyio.to_thread.run_sync(partial(Path(file.path).unlink, missing_ok=True))
 
     async def sweep(self) -> None:
         """Removes files that are used or expired."""
-        for path in await self._files.expire(self._clock.now()):
+        for path in await self._files.delete_expired(self._clock.now()):
             await anyio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
 
     async def _require_room(self, owner: str | None, size: int = 0) -> None:
         if owner is not None:
-            files, staged = await self._files.waiting(owner, self._clock.now())
+            files, staged = await self._files.usage(owner, self._clock.now())
             if files >= self._settings.viewer_files or staged + size > self._settings.viewer_bytes:
                 raise self._quota_exceeded()
 

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from gateway.store import Delivery, WebhookVerification
+from gateway.store import WebhookDelivery, WebhookVerification
 from gateway.web.files import Use
 from gateway.web.problem_details import ProblemResponse, refusal
 from gateway.webhooks.inbox import Untimely
@@ -30,7 +30,7 @@ async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
         return refused
 
 
-def _answer(delivery: Delivery) -> JSONResponse:
+def _answer(delivery: WebhookDelivery) -> JSONResponse:
     if delivery.duplicate_of is not None or isinstance(delivery.problem, Untimely):
         return JSONResponse({"outcome": delivery.outcome.value}, 200)
     if delivery.verification is not WebhookVerification.VERIFIED:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from gateway.config import Settings
 from gateway.directory import Connected, Directory
 from gateway.signing.following import Following
-from gateway.store import Delivery, DeliveryFilter, Store, WebhookOutcome, WebhookVerification
+from gateway.store import Store, WebhookDelivery, WebhookDeliveryFilter, WebhookOutcome, WebhookVerification
 from gateway.web.uploads import Uploads
 from gateway.webhooks.worker import Processing
 from providers.capability import Operation
@@ -40,7 +40,7 @@ class Untimely(Invalid):
 class DeliveryList:
     """A slice of the list of deliveries, and whether there is more."""
 
-    rows: Sequence[Delivery]
+    rows: Sequence[WebhookDelivery]
     more: bool
 
 
@@ -66,7 +66,7 @@ class Inbox(Following):
         await self._processing.close()
         await super().close()
 
-    async def receive(self, name: str, headers: Headers, chunks: AsyncIterator[bytes]) -> Delivery:
+    async def receive(self, name: str, headers: Headers, chunks: AsyncIterator[bytes]) -> WebhookDelivery:
         """Takes a delivery and keeps it; nothing in it is believed, and it is processed afterwards.
 
         Raises ``NotFound`` where nobody of that name sends any, ``TooLarge`` as soon as there is too much of it. One that
@@ -74,7 +74,7 @@ class Inbox(Following):
         """
         provider, webhook = self._sender(name)
         body = await self._whole(chunks)
-        received = Delivery(
+        received = WebhookDelivery(
             id=secrets.token_hex(16),
             provider=provider.name,
             received_at=self._clock.now(),
@@ -97,32 +97,34 @@ class Inbox(Following):
             return await self._reject(received, hint, webhook)
         return await self._take(_hinted(verified, hint))
 
-    async def deliveries(self, wanted: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None) -> DeliveryList:
+    async def deliveries(
+        self, wanted: WebhookDeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
+    ) -> DeliveryList:
         """A slice of the list of deliveries, newest first."""
         for name in wanted.providers or ():
             self.directory.get(name, path=("filter", "providers"))
-        found = await self._store.deliveries.page(wanted, limit + 1, after)
+        found = await self._store.webhook_inbox.page(wanted, limit + 1, after)
         return DeliveryList(found[:limit], len(found) > limit)
 
-    async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> Delivery:
+    async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> WebhookDelivery:
         """A delivery."""
-        found = await self._store.deliveries.get(key)
+        found = await self._store.webhook_inbox.get(key)
         if found is None:
             raise NotFound("There is no such delivery (any more).", path=path)
         return found
 
-    async def delivered_session(self, delivery: Delivery) -> Session | None:
+    async def delivered_session(self, delivery: WebhookDelivery) -> Session | None:
         """The session that a delivery is about, if it is known here."""
         if delivery.session_key is None or delivery.provider not in self.directory:
             return None
-        rows = await self._store.sessions.listed(delivery.provider, [delivery.session_key])
+        rows = await self._store.sessions.list_rows(delivery.provider, [delivery.session_key])
         row = rows.get(delivery.session_key)
         try:
             return None if row is None else await self.session(SessionRef(delivery.provider, row.session_key))
         except NotFound:
             return None
 
-    async def replay_delivery(self, key: str) -> Delivery:
+    async def replay_delivery(self, key: str) -> WebhookDelivery:
         """Has a verified delivery processed again; gives it as it waits for that, read anew where it had not been readable."""
         found = await self.delivery(key)
         if found.verification is not WebhookVerification.VERIFIED:
@@ -133,7 +135,7 @@ class Inbox(Following):
             about = _hinted(found, provider.adapter.parse_webhook(found.body)).session_key
         if about is None:
             raise WrongState("This delivery names no session: there is nothing to be processed.", path=("id",))
-        await self._store.deliveries.again(key, self._clock.now(), about)
+        await self._store.webhook_inbox.requeue(key, self._clock.now(), about)
         waiting = await self.delivery(key)
         self._processing.wake()
         return waiting
@@ -157,7 +159,7 @@ class Inbox(Following):
             raise Invalid(f"The body did not come within {_BODY_SECONDS:g} seconds.") from None
         return bytes(body)
 
-    async def _reject(self, received: Delivery, hint: Hint, webhook: WebhookSettings) -> Delivery:
+    async def _reject(self, received: WebhookDelivery, hint: Hint, webhook: WebhookSettings) -> WebhookDelivery:
         """Keeps that a genuine delivery was not sent when it came: too early, too late, or it does not say when.
 
         Its sender, whose clock is wrong or which was down for long, would send it again for as long as it is refused. So it
@@ -177,16 +179,16 @@ class Inbox(Following):
         self._processing.noted()
         return await self._take(replace(untimely, session_key=key, due_at=received.received_at))
 
-    async def _take(self, delivery: Delivery) -> Delivery:
-        taken = await self._store.deliveries.take(delivery)
+    async def _take(self, delivery: WebhookDelivery) -> WebhookDelivery:
+        taken = await self._store.webhook_inbox.receive(delivery)
         if taken.due_at is not None:
             self._processing.wake()
         if taken.duplicate_of is not None:
             self._processing.noted()
         return taken
 
-    async def _note(self, delivery: Delivery) -> Delivery:
-        await self._store.deliveries.note(delivery)
+    async def _note(self, delivery: WebhookDelivery) -> WebhookDelivery:
+        await self._store.webhook_inbox.record_unverified(delivery)
         self._processing.noted()
         return delivery
 
@@ -201,7 +203,7 @@ class Inbox(Following):
         await self._fetch(ref, ChangeSource.WEBHOOK, {})
 
 
-def _hinted(delivery: Delivery, hint: Hint) -> Delivery:
+def _hinted(delivery: WebhookDelivery, hint: Hint) -> WebhookDelivery:
     """The delivery with what it says, as far as that can be kept; due at once if it names a session."""
     key = _usable(hint.session_key)
     said = replace(delivery, event_id=_usable(hint.id), event_name=_usable(safe_code(hint.event_name)), session_key=key)

@@ -80,7 +80,7 @@ class Processing:
         """Ends; what is under way is left to others at once."""
         await end(self._task, *self._reading.values())
         if self._held:
-            await self._store.deliveries.release(list(self._held.values()), self._clock.now())
+            await self._store.webhook_inbox.release(list(self._held.values()), self._clock.now())
 
     async def _run(self) -> None:
         """Looks whenever it is woken, and now and then for what others have left."""
@@ -99,12 +99,12 @@ class Processing:
         await self._keep_hold()
         await self._tidy()
         while (room := _SIDE_BY_SIDE - len(self._reading)) > 0:
-            now, due = self._clock.now(), await self._store.deliveries.next_due()
+            now, due = self._clock.now(), await self._store.webhook_inbox.next_due_at()
             if due is None:
                 return _LOOK_SECONDS
             if due > now:
                 return (due - now).total_seconds()
-            await self._begin(await self._store.deliveries.claim(now, now + self._lease, room))
+            await self._begin(await self._store.webhook_inbox.claim(now, now + self._lease, room))
         return _LOOK_SECONDS
 
     async def _begin(self, claims: Sequence[Claim]) -> None:
@@ -136,17 +136,17 @@ class Processing:
         return groups
 
     async def _wholes(self, provider: str, claims: Iterable[Claim]) -> dict[str, str]:
-        rows = await self._store.sessions.listed(provider, {claim.session_key for claim in claims})
+        rows = await self._store.sessions.list_rows(provider, {claim.session_key for claim in claims})
         return {key: row.session_key for key, row in rows.items()}
 
     async def _waiting(self, provider: str, claims: Iterable[Claim]) -> frozenset[Claim]:
         """Those that came after a saga had begun which is still at work: what they are about may be its doing."""
-        now, begun = self._clock.now(), await self._store.sagas.since(provider)
+        now, begun = self._clock.now(), await self._store.sagas.oldest_begun_at(provider)
         if begun is None:
             return frozenset()
         waiting = frozenset(each for each in claims if begun <= each.received_at and now - each.received_at < _SAGA_PATIENCE)
         if waiting:
-            await self._store.deliveries.release(list(waiting), now + _SAGA_PAUSE)
+            await self._store.webhook_inbox.release(list(waiting), now + _SAGA_PAUSE)
             self._let_go(waiting)
         return waiting
 
@@ -180,7 +180,7 @@ class Processing:
         if outcome is WebhookOutcome.FAILED:
             await self._failed(group, problem)
         else:
-            await self._store.deliveries.finish(group, outcome, problem)
+            await self._store.webhook_inbox.finish(group, outcome, problem)
         self._let_go(group)
 
     async def _failed(self, group: Sequence[Claim], problem: SigningError | None) -> None:
@@ -188,12 +188,12 @@ class Processing:
         over = [claim for claim in group if claim.attempts >= self._settings.attempts]
         again = [claim for claim in group if claim.attempts < self._settings.attempts]
         if over:
-            await self._store.deliveries.finish(over, WebhookOutcome.FAILED, problem)
+            await self._store.webhook_inbox.finish(over, WebhookOutcome.FAILED, problem)
         if again:
             longest = min(_LONGEST_PAUSE, 2.0 ** min(_MOST_DOUBLINGS, *(claim.attempts for claim in again)))
             asked = problem.retry_after if problem and problem.retry_after else 0.0
             pause = max(random.uniform(0, longest), min(asked, _LONGEST_PAUSE))
-            await self._store.deliveries.postpone(again, self._clock.now() + timedelta(seconds=pause), problem)
+            await self._store.webhook_inbox.postpone(again, self._clock.now() + timedelta(seconds=pause), problem)
 
     def _let_go(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -205,7 +205,7 @@ class Processing:
         if self._renew_at is None or now >= self._renew_at:
             self._renew_at = now + self._lease / 3
             if self._held:
-                await self._store.deliveries.renew(list(self._held), now + self._lease)
+                await self._store.webhook_inbox.renew(list(self._held), now + self._lease)
 
     @property
     def _crowded(self) -> bool:
@@ -216,10 +216,10 @@ class Processing:
         now = self._clock.now()
         if self._crowded:
             self._noted = 0
-            await self._store.deliveries.prune(self._settings.keep_rejected)
+            await self._store.webhook_inbox.prune(self._settings.keep_rejected)
         if self._tidy_at is None or now >= self._tidy_at:
             self._tidy_at = now + _TIDY
-            await self._store.deliveries.sweep(now - self._keep)
+            await self._store.webhook_inbox.delete_before(now - self._keep)
 
 
 def _unexpected(ref: SessionRef) -> SigningError:

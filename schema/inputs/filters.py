@@ -7,9 +7,10 @@ from typing import Any
 
 import strawberry
 
-from gateway.store import DeliveryFilter, EventFilter, WebhookOutcome
+from gateway.store import EventFilter, WebhookOutcome
 from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
+from gateway.store import WebhookDeliveryFilter as DeliveryFilter
 from providers import model
 from providers.change import ChangeType
 from providers.errors import TooLarge

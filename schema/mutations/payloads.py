@@ -13,8 +13,8 @@ import strawberry
 from gateway.directory import Connected
 from gateway.signing import Leftover as ModelLeftover
 from gateway.signing.oauth import Authorization
-from gateway.store import Delivery
 from gateway.store import StagedFile as ModelStagedFile
+from gateway.store import WebhookDelivery as Delivery
 from providers import model
 from providers.errors import SigningError, expected_errors
 from schema.errors import Problem

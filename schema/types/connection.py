@@ -9,7 +9,7 @@ from datetime import datetime
 import strawberry
 
 from gateway.signing import SessionList, SignatureList
-from gateway.store import Row, SessionFilter, SessionOrder, SignatureFilter
+from gateway.store import SessionFilter, SessionOrder, SessionRow, SignatureFilter
 from gateway.sync.list_freshness import SourceOutcome
 from gateway.sync.list_freshness import SourceReport as ModelReport
 from providers import model
@@ -68,7 +68,7 @@ class SessionPage:
         rows = self.found.page.rows
         return self.window.page_info(self._cursors([*rows[:1], *rows[-1:]]), more=self.found.page.more)
 
-    def _cursors(self, rows: Sequence[Row]) -> list[str]:
+    def _cursors(self, rows: Sequence[SessionRow]) -> list[str]:
         query = fingerprint("session", self.wanted, self.order)
         return [cursor(query, row.position.at, row.position.provider, row.position.key) for row in rows]
 

@@ -8,7 +8,8 @@ from datetime import datetime
 import strawberry
 
 from gateway.signing import DeliveryList
-from gateway.store import Delivery, WebhookOutcome, WebhookVerification
+from gateway.store import WebhookDelivery as Delivery
+from gateway.store import WebhookOutcome, WebhookVerification
 from providers import model
 from schema.context import Info
 from schema.errors import Problem

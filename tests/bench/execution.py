@@ -24,7 +24,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from gateway.cache.page_cache import ListPage
 from gateway.signing import SessionList
-from gateway.store import Position, Row
+from gateway.store import Position, SessionRow
 from providers import model
 from schema import schema
 from schema.execution import Plan, Plans, encode
@@ -98,7 +98,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._sessions = [session(number) for number in range(PAGE)]
-        self._rows = [Row(each, Position(NOW, each.provider, each.key)) for each in self._sessions]
+        self._rows = [SessionRow(each, Position(NOW, each.provider, each.key)) for each in self._sessions]
 
     async def session(self, ref: model.SessionRef, max_age: object = None) -> model.Session:
         return self._sessions[hash(ref.key) % PAGE]

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from gateway.store import Position, SessionFilter, SessionOrder, Slice, Store
+from gateway.store import PageRequest, Position, SessionFilter, SessionOrder, Store
 from providers.model import SessionKind, SessionStatus
 from tests.bench.contender import CONCURRENCY
 from tests.bench.course import Cores, constant_upstream, drive
@@ -187,7 +187,7 @@ def _page(store: Store, asked: Question, order: SessionOrder, count: int) -> Cal
     if asked.half_way:
         at = windows(count)["due_from" if order is SessionOrder.DUE_AT_ASC else "from"]
         after = Position(at, "", "")
-    part = Slice(limit=_PAGE + 1, after=after, backwards=asked.backwards)
+    part = PageRequest(limit=_PAGE + 1, after=after, backwards=asked.backwards)
     return partial(store.sessions.page, asked.wanted, order, part)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gateway.store import Store, tables
 from gateway.store.list_query.due_sort_key import due_place
-from gateway.store.session_state.sessions import State
+from gateway.store.session_state.sessions import SessionWrite
 from providers.model import (
     Document,
     DocumentRole,
@@ -55,8 +55,8 @@ async def stocked(url: str, count: int) -> AsyncIterator[Store]:
     store = await Store.open(SecretStr(url))
     try:
         for provider in (*PROVIDERS, "rare"):
-            await store.syncs.walked(provider, datetime.now(UTC))
-        await store.sessions.save(_first(), State(seen_at=BEGUN))
+            await store.checkpoints.record_walk(provider, datetime.now(UTC))
+        await store.sessions.save(_first(), SessionWrite(seen_at=BEGUN))
         scheme, _, rest = url.partition("://")
         engine = create_async_engine(f"{_DRIVERS[scheme]}://{rest}")
         try:

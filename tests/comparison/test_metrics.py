@@ -64,7 +64,7 @@ async def store(database: str) -> Any:
 
 
 async def kept(store: Store, since: Any) -> tuple[Tally, list[int]]:
-    rows = await store.metrics.since(since, ["seal"])
+    rows = await store.metrics.read_since(since, ["seal"])
     whole = Tally()
     for row in rows:
         whole.merge(decode(row.body))

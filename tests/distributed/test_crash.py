@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from writes import WRITES, Write, things
 
 from gateway.store import Saga, Store
-from gateway.store.sagas import Overtaken
+from gateway.store.sagas import LeaseLost
 from providers.registry import load_sandbox
 from providers.saga import Step
 from providers.sandbox.app import Sandbox
@@ -289,12 +289,12 @@ async def test_a_saga_has_one_heir_and_its_former_owner_can_do_no_more(database:
         for number in range(10):
             saga = Saga(id=f"saga {number}", provider="signicat", marker="m", owner="dead", begun_at=now)
             await stores[0].sagas.begin(saga)
-            await stores[0].sagas.made(saga, 0, step)
-            taken = await asyncio.gather(*(store.sagas.give_up(saga, f"{place}") for place, store in enumerate(stores)))
+            await stores[0].sagas.record_step(saga, 0, step)
+            taken = await asyncio.gather(*(store.sagas.take_over(saga, f"{place}") for place, store in enumerate(stores)))
             [heir] = [each for each in taken if each is not None]
             assert heir.state == "UNDOING"
-            with pytest.raises(Overtaken):
-                await stores[0].sagas.made(saga, 1, step)
-            with pytest.raises(Overtaken):
-                await stores[0].sagas.replaced(saga, b"", [])
+            with pytest.raises(LeaseLost):
+                await stores[0].sagas.record_step(saga, 1, step)
+            with pytest.raises(LeaseLost):
+                await stores[0].sagas.record_replacement(saga, b"", [])
             assert await stores[1].sagas.steps(saga.id) == [(0, step)]

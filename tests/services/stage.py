@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from gateway.store import State, Store, tables
+from gateway.store import SessionWrite, Store, tables
 from providers.clock import Clock
 from providers.model import (
     Archive,
@@ -146,8 +146,8 @@ async def fresh_store(template: Template) -> AsyncIterator[Store]:
 
 async def keep(store: Store, seen: Session, at: datetime, digests: Mapping[str, bytes] | None = None) -> None:
     """Saves a state in place of whatever is known by now."""
-    stored = await store.sessions.stored(seen.ref)
-    state = State(seen_at=at, replaces=stored.version if stored else None, digests=digests or {})
+    stored = await store.sessions.load(seen.ref)
+    state = SessionWrite(seen_at=at, expected_version=stored.version if stored else None, digests=digests or {})
     assert await store.sessions.save(seen, state)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, update
 from stage import START, session
 
-from gateway.store import EventCursor, State, Store, parse_event_cursor, tables
+from gateway.store import EventCursor, SessionWrite, Store, parse_event_cursor, tables
 from providers.change import Change, ChangeType
 from providers.errors import Invalid
 
@@ -20,9 +20,11 @@ OF_FORMER_BUILDS = {0: "ZXZlbnQ6MA", 7: "ZXZlbnQ6Nw", 2**63 - 1: "ZXZlbnQ6OTIyMz
 async def happen(store: Store, *keys: str, days: int = 0) -> None:
     """Something happens to sessions, one after the other."""
     for key in keys:
-        stored = await store.sessions.stored(session(key).ref)
+        stored = await store.sessions.load(session(key).ref)
         seen_at = START + timedelta(days=days)
-        state = State(seen_at=seen_at, replaces=stored and stored.version, changes=(Change(type=ChangeType.CREATED),))
+        state = SessionWrite(
+            seen_at=seen_at, expected_version=stored and stored.version, changes=(Change(type=ChangeType.CREATED),)
+        )
         assert await store.sessions.save(session(key), state)
 
 
@@ -36,12 +38,12 @@ async def lose(store: Store, behind: int) -> None:
 
 async def cursors(store: Store) -> list[EventCursor]:
     """The cursors of all events, as clients give them back."""
-    found = [parse_event_cursor(event.cursor) for event in await store.events.page(0, 1_000)]
+    found = [parse_event_cursor(event.cursor) for event in await store.events.read(0, 1_000)]
     return [cursor for cursor in found if cursor is not None]
 
 
 async def head(store: Store) -> EventCursor:
-    cursor = parse_event_cursor((await store.events.span()).cursor)
+    cursor = parse_event_cursor((await store.events.bounds()).cursor)
     assert cursor is not None
     return cursor
 
@@ -50,9 +52,9 @@ async def test_cursor_of_a_lost_event_is_refused_when_the_restored_log_has_grown
     await happen(store, *"abcdef")
     given_out = await cursors(store)
     await lose(store, behind=3)
-    assert [await store.events.holds(each) for each in given_out] == [True] * 3 + [False] * 3, "the log is shorter"
+    assert [await store.events.can_resume(each) for each in given_out] == [True] * 3 + [False] * 3, "the log is shorter"
     await happen(store, *"uvwxyz")
-    assert [await store.events.holds(each) for each in given_out] == [True] * 3 + [False] * 3, "others have the numbers"
+    assert [await store.events.can_resume(each) for each in given_out] == [True] * 3 + [False] * 3, "others have the numbers"
 
 
 async def test_cursor_of_a_lost_event_is_refused_when_the_same_sessions_are_read_again(store: Store) -> None:
@@ -60,7 +62,7 @@ async def test_cursor_of_a_lost_event_is_refused_when_the_same_sessions_are_read
     given_out = await cursors(store)
     await lose(store, behind=3)
     await happen(store, *"defg", days=1)
-    assert [await store.events.holds(each) for each in given_out] == [True] * 3 + [False] * 3
+    assert [await store.events.can_resume(each) for each in given_out] == [True] * 3 + [False] * 3
 
 
 async def test_cursor_of_the_head_is_good_from_an_empty_log_to_a_trimmed_one(store: Store) -> None:
@@ -70,11 +72,11 @@ async def test_cursor_of_the_head_is_good_from_an_empty_log_to_a_trimmed_one(sto
         places.append(await head(store))
     assert [place.seq for place in places] == list(range(7))
     assert places[1:] == await cursors(store)
-    assert all([await store.events.holds(each) for each in places])
+    assert all([await store.events.can_resume(each) for each in places])
     await store.events.trim(START, most=2)
-    assert [await store.events.holds(each) for each in places] == [False] * 4 + [True] * 3
+    assert [await store.events.can_resume(each) for each in places] == [False] * 4 + [True] * 3
     await store.events.trim(START + timedelta(days=1), most=0)
-    assert [await store.events.holds(each) for each in places] == [False] * 6 + [True]
+    assert [await store.events.can_resume(each) for each in places] == [False] * 6 + [True]
     assert await head(store) == places[6]
 
 
@@ -82,8 +84,8 @@ async def test_cursor_of_another_epoch_is_refused(store: Store) -> None:
     await happen(store, *"abc")
     given_out = [await head(store), *await cursors(store)]
     await store.events.begin_epoch()
-    assert not any([await store.events.holds(each) for each in [*given_out, EventCursor(0), EventCursor(3)]])
-    assert all([await store.events.holds(each) for each in [await head(store), *await cursors(store)]])
+    assert not any([await store.events.can_resume(each) for each in [*given_out, EventCursor(0), EventCursor(3)]])
+    assert all([await store.events.can_resume(each) for each in [await head(store), *await cursors(store)]])
 
 
 async def test_cursor_of_a_former_build_is_good_up_to_where_the_log_stood_at_the_upgrade(store: Store) -> None:
@@ -91,7 +93,7 @@ async def test_cursor_of_a_former_build_is_good_up_to_where_the_log_stood_at_the
     async with store.events._engine.begin() as connection:
         await connection.execute(update(tables.log).values(unmarked=3))
     await happen(store, *"def")
-    assert [await store.events.holds(EventCursor(seq)) for seq in range(8)] == [True] * 4 + [False] * 4
+    assert [await store.events.can_resume(EventCursor(seq)) for seq in range(8)] == [True] * 4 + [False] * 4
 
 
 @pytest.mark.parametrize("seq", OF_FORMER_BUILDS)

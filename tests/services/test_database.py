@@ -22,7 +22,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from stage import keep, session, signature, signer
 
-from gateway.store import SessionFilter, SessionOrder, SignatureFilter, Slice, State, Store, tables
+from gateway.store import PageRequest, SessionFilter, SessionOrder, SessionWrite, SignatureFilter, Store, tables
 from gateway.store.engine import sqlite
 from tests.servers import Databases
 
@@ -119,7 +119,7 @@ async def test_what_a_former_gateway_has_kept_is_still_there_after_it(empty: str
     ref = session("s1").ref
     people, signatures = (signer(ref, "a", email="bob@acme.test"),), (signature(ref, "g1"),)
     known = session("s1", participants=people, signatures=signatures)
-    assert await store.sessions.save(known, State(seen_at=NOW, replaces=1))
+    assert await store.sessions.save(known, SessionWrite(seen_at=NOW, expected_version=1))
     assert await store.sessions.count(SessionFilter(participant_email="ann@acme.test")) == 0
     await store.close()
 
@@ -144,7 +144,7 @@ async def test_titles_and_sessions_that_are_never_due_are_found_behind_a_way_bac
         (SessionFilter(title_contains="a \x00 l"), ["new"]),
         (SessionFilter(title_contains="se \x01"), ["old"]),
     ):
-        page = await store.sessions.page(wanted, SessionOrder.DUE_AT_ASC, Slice(limit=9))
+        page = await store.sessions.page(wanted, SessionOrder.DUE_AT_ASC, PageRequest(limit=9))
         assert [row.session.key for row in page] == expected
     await store.close()
 

@@ -18,7 +18,7 @@ from gateway.cache.session_cache import SessionCache
 from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
 from gateway.signing.observe import Observation
-from gateway.store import Event, EventFilter, State, Store
+from gateway.store import Event, EventFilter, SessionWrite, Store
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 
@@ -45,7 +45,7 @@ def observation(store: Store) -> Observation:
 
 
 async def everything(store: Store, after: int = 0) -> list[Event]:
-    return await store.events.page(after, 100_000)
+    return await store.events.read(after, 100_000)
 
 
 async def test_what_happens_is_told_in_the_transaction_that_keeps_it(store: Store) -> None:
@@ -70,12 +70,12 @@ async def test_what_was_known_already_is_told_to_nobody(store: Store) -> None:
 
 async def test_a_state_that_was_not_compared_with_the_newest_is_not_kept(store: Store) -> None:
     await keep(store, session(), START)
-    happened = State(seen_at=START, replaces=1, changes=(Change(type=ChangeType.DELETED),))
+    happened = SessionWrite(seen_at=START, expected_version=1, changes=(Change(type=ChangeType.DELETED),))
     assert await store.sessions.save(session(title="faster"), happened)
     assert not await store.sessions.save(session(title="slower"), happened)
-    assert not await store.sessions.save(session(title="slower"), replace(happened, replaces=None))
+    assert not await store.sessions.save(session(title="slower"), replace(happened, expected_version=None))
     assert not await store.sessions.save(session("never seen"), happened)
-    kept = await store.sessions.stored(session().ref)
+    kept = await store.sessions.load(session().ref)
     assert kept is not None
     assert (kept.session.title, kept.version) == ("faster", 2)
     assert len(await everything(store)) == 1, "what was not kept is not told"
@@ -102,12 +102,12 @@ async def test_a_reader_sees_ten_thousand_events_of_two_gateways_once_and_in_ord
         async def write(store: Store, writer: int) -> None:
             for number in range(EACH):
                 one = session(f"{id(store)}-{writer}-{number}")
-                state = State(seen_at=START, changes=(Change(type=ChangeType.CREATED), Change(type=ChangeType.DELETED)))
+                state = SessionWrite(seen_at=START, changes=(Change(type=ChangeType.CREATED), Change(type=ChangeType.DELETED)))
                 assert await store.sessions.save(one, state)
 
         async def read() -> None:
-            while not done.is_set() or await reader.events.page(seen[-1].seq, 1):
-                seen.extend(await reader.events.page(seen[-1].seq if seen else 0, 500))
+            while not done.is_set() or await reader.events.read(seen[-1].seq, 1):
+                seen.extend(await reader.events.read(seen[-1].seq if seen else 0, 500))
                 await asyncio.sleep(0.001)
 
         tail = asyncio.create_task(read())
@@ -152,27 +152,29 @@ async def test_the_database_and_the_gateway_mean_the_same_by_a_filter(
 ) -> None:
     async with fresh_store(template) as store:
         for each, change in happened:
-            stored = await store.sessions.stored(each.ref)
-            state = State(seen_at=START, replaces=stored.version if stored else None, changes=(change,))
+            stored = await store.sessions.load(each.ref)
+            state = SessionWrite(seen_at=START, expected_version=stored.version if stored else None, changes=(change,))
             assert await store.sessions.save(each, state)
         log = await everything(store, after)
         assert [event.change for event in log] == [change for _, change in happened[after:]]
-        assert await store.events.page(after, 100, wanted) == [event for event in log if wanted.takes(event)]
+        assert await store.events.read(after, 100, wanted) == [event for event in log if wanted.matches(event)]
 
 
 async def test_old_events_and_too_many_events_go(store: Store) -> None:
     for day in range(30):
-        state = State(seen_at=START + timedelta(days=day), changes=(Change(type=ChangeType.CREATED),))
+        state = SessionWrite(seen_at=START + timedelta(days=day), changes=(Change(type=ChangeType.CREATED),))
         assert await store.sessions.save(session(f"s{day}"), state)
     await store.events.trim(START + timedelta(days=10), most=100)
     assert [event.seq for event in await everything(store)] == list(range(11, 31))
     await store.events.trim(START, most=5)
     assert [event.seq for event in await everything(store)] == list(range(26, 31))
-    span = await store.events.span()
+    span = await store.events.bounds()
     assert (span.trimmed, span.head) == (25, 30)
     await store.events.trim(START + timedelta(days=400), most=5)
     assert await everything(store) == []
-    assert await store.sessions.save(session("one more"), State(seen_at=START, changes=(Change(type=ChangeType.CREATED),)))
+    assert await store.sessions.save(
+        session("one more"), SessionWrite(seen_at=START, changes=(Change(type=ChangeType.CREATED),))
+    )
     assert [event.seq for event in await everything(store)] == [31], "numbers are never given out again"
 
 
@@ -180,7 +182,7 @@ async def test_whoever_leaves_in_the_midst_of_a_write_locks_out_nobody(store: St
     """Cancelled at any point, a write is whole or undone, and the next one need not wait for it."""
     chance = random.Random(7)
     for number in range(150):
-        change = State(seen_at=START, changes=(Change(type=ChangeType.CREATED),))
+        change = SessionWrite(seen_at=START, changes=(Change(type=ChangeType.CREATED),))
         leaving = asyncio.create_task(store.sessions.save(session(f"leaving {number}"), change))
         await asyncio.sleep(chance.uniform(0, 0.004))
         leaving.cancel()

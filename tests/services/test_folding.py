@@ -20,7 +20,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from stage import START, examples, keep, session
 
-from gateway.store import SessionFilter, SessionOrder, Slice, Store
+from gateway.store import PageRequest, SessionFilter, SessionOrder, Store
 from gateway.store.engine.folding import folded
 from tests.servers import Databases
 
@@ -40,7 +40,7 @@ TITLES = {
 
 
 async def found(store: Store, part: str) -> list[str]:
-    rows = await store.sessions.page(SessionFilter(title_contains=part), SessionOrder.CREATED_AT_DESC, Slice(limit=50))
+    rows = await store.sessions.page(SessionFilter(title_contains=part), SessionOrder.CREATED_AT_DESC, PageRequest(limit=50))
     assert await store.sessions.count(SessionFilter(title_contains=part)) == len(rows)
     return [row.session.key for row in rows]
 

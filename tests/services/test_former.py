@@ -24,7 +24,7 @@ from test_database import connected, migrate
 
 from gateway.metrics.tally import decode
 from gateway.signing.receipt import decode_receipt
-from gateway.store import SessionFilter, SessionOrder, Slice, State, Store, tables
+from gateway.store import PageRequest, SessionFilter, SessionOrder, SessionWrite, Store, tables
 from gateway.store.session_state.body import VERSION, UnreadableBody, decode_session, encode_session
 from providers.errors import InDoubt
 from providers.model import Session, SessionRef, SessionStatus
@@ -82,7 +82,7 @@ async def store(dialect: str, former: Path, tmp_path: Path, request: pytest.Fixt
 async def test_every_session_that_a_former_build_kept_is_read(store: Store, former: Path) -> None:
     kept = rows_of(former)["session"]
     columns = [dict(zip(kept["columns"], values(row), strict=True)) for row in kept["rows"]]
-    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=100))
+    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=100))
     assert {row.session.ref for row in page} == {SessionRef(each["provider"], each["key"]) for each in columns}
     assert {row.session.provider for row in page} == {"signicat", "easyink", "seal", "persist"}
     statuses = {(each["provider"], each["key"]): each["status"] for each in columns}
@@ -107,7 +107,7 @@ async def test_every_receipt_and_figure_that_a_former_build_kept_is_read(store: 
 
 
 async def test_a_session_of_a_former_build_is_kept_in_the_present_format_when_it_is_seen_again(store: Store) -> None:
-    for row in await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=100)):
+    for row in await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=100)):
         await keep(store, replace(row.session, title="Seen again"), START)
     async with store.events._engine.connect() as connection:
         bodies = (await connection.execute(select(tables.session.c.body))).scalars().all()
@@ -147,18 +147,18 @@ async def test_a_body_that_cannot_be_read_is_one_session_of_which_its_columns_ar
     await keep(store, session("odd", title="Lease", status=SessionStatus.COMPLETED, parts=("p1", "p2")), START)
     async with store.events._engine.begin() as connection:
         await connection.execute(update(tables.session).where(tables.session.c.key == "odd").values(body=body))
-    page = await store.sessions.page(SessionFilter(title_contains="lease"), SessionOrder.CREATED_AT_ASC, Slice(limit=9))
+    page = await store.sessions.page(SessionFilter(title_contains="lease"), SessionOrder.CREATED_AT_ASC, PageRequest(limit=9))
     faults = {row.session.key: row.fault for row in page}
     assert [key for key, fault in faults.items() if fault is not None] == ["odd"]
     assert set(faults) == {"odd", "s0", "s1", "s2"}
-    stored = await store.sessions.stored(session("odd").ref)
+    stored = await store.sessions.load(session("odd").ref)
     assert stored is not None
     assert isinstance(stored.fault, UnreadableBody)
     assert stored.fault.newer is newer
     left = stored.session
     assert (left.title, left.status, left.parts, left.partial) == ("Lease", SessionStatus.COMPLETED, ("p1", "p2"), True)
     assert await store.sessions.count(EVERYTHING) == 4
-    assert await store.sessions.save(session("odd"), State(seen_at=START, replaces=stored.version))
+    assert await store.sessions.save(session("odd"), SessionWrite(seen_at=START, expected_version=stored.version))
     await store.close()
 
 
@@ -202,7 +202,9 @@ async def test_titles_of_the_first_build_of_a_revision_are_found_after_the_upgra
         async with connected(url) as run:
             await run(write_with_first_names)
         store = await Store.open(SecretStr(url))
-        page = await store.sessions.page(SessionFilter(title_contains="LEASE"), SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+        page = await store.sessions.page(
+            SessionFilter(title_contains="LEASE"), SessionOrder.CREATED_AT_DESC, PageRequest(limit=9)
+        )
         assert len(page) >= 4
         await store.close()
 

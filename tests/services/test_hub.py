@@ -20,7 +20,7 @@ from gateway.config import EventSettings, FreshnessSettings
 from gateway.events import hub as module
 from gateway.events.hub import Hub
 from gateway.events.notifier import LogNotifier
-from gateway.store import ALL, Event, EventCursor, EventFilter, State, Store, Stored, parse_event_cursor
+from gateway.store import ALL_EVENTS, Event, EventCursor, EventFilter, SessionWrite, Store, StoredSession, parse_event_cursor
 from providers.change import Change, ChangeType
 from providers.clock import Clock
 from providers.errors import CursorExpired
@@ -42,8 +42,8 @@ class Desk:
 
     async def append(self, key: str, *changes: Change) -> None:
         """Something happens to a session at this gateway."""
-        stored = await self.store.sessions.stored(session(key).ref)
-        state = State(seen_at=START, replaces=stored.version if stored else None, changes=changes)
+        stored = await self.store.sessions.load(session(key).ref)
+        state = SessionWrite(seen_at=START, expected_version=stored.version if stored else None, changes=changes)
         assert await self.store.sessions.save(session(key), state)
         self.notifier.notify()
 
@@ -208,7 +208,7 @@ async def test_who_follows_one_session_is_not_woken_by_others(mine: Desk) -> Non
 async def test_cut_and_resumed_anywhere_nothing_is_lost_and_nothing_comes_twice(
     template: Template, happened: list[tuple[str, int]], only: frozenset[str] | None, cut: int
 ) -> None:
-    wanted = ALL if only is None else EventFilter(sessions=frozenset(session(key).ref for key in only))
+    wanted = ALL_EVENTS if only is None else EventFilter(sessions=frozenset(session(key).ref for key in only))
     async with template.copied() as url, desk(url) as mine:
 
         async def happen() -> None:
@@ -259,7 +259,7 @@ async def test_what_another_gateway_saw_is_told_here_and_nothing_older_is_at_han
     told, poll = (redis, 5.0) if how == "redis" else (None, 0.05)
     async with template.copied() as url, desk(url, told, poll) as mine, desk(url, told, poll) as theirs:
         await asyncio.sleep(0.3)
-        mine.cache.put(Stored(session("s1"), 1))
+        mine.cache.put(StoredSession(session("s1"), 1))
         async with aclosing(mine.hub.follow()) as events:
             waiting = await began(events)
             await theirs.append("s1", CREATED)
@@ -268,7 +268,7 @@ async def test_what_another_gateway_saw_is_told_here_and_nothing_older_is_at_han
             await theirs.append("s1", CREATED)
             await take(events, 1, patience=2)
             assert mine.cache.get(session("s1").ref) is None
-            mine.cache.put(Stored(session("s1"), 1))
+            mine.cache.put(StoredSession(session("s1"), 1))
             assert mine.cache.get(session("s1").ref) is None, "nor is it taken again"
 
 
@@ -295,7 +295,7 @@ def test_a_filter_takes_what_it_names() -> None:
         seq=1, cursor="", session=SessionRef("acme", "s1"), version=1, source=session().source, observed_at=START,
         change=Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING),
     )  # fmt: skip
-    assert ALL.takes(event)
-    assert EventFilter(providers={"acme"}, to_statuses={SessionStatus.PENDING}).takes(event)
-    assert not EventFilter(providers={"umbrella"}).takes(event)
-    assert not EventFilter(sessions=()).takes(event)
+    assert ALL_EVENTS.matches(event)
+    assert EventFilter(providers={"acme"}, to_statuses={SessionStatus.PENDING}).matches(event)
+    assert not EventFilter(providers={"umbrella"}).matches(event)
+    assert not EventFilter(sessions=()).matches(event)

@@ -22,7 +22,7 @@ from stage import START, Hands, Template, examples, fresh_store, statements
 from gateway.config import FreshnessSettings, Settings, UploadSettings, WatchSettings
 from gateway.directory import Connected, Directory
 from gateway.signing import Signing
-from gateway.store import SessionFilter, SessionOrder, Slice, State, Store
+from gateway.store import PageRequest, SessionFilter, SessionOrder, SessionWrite, Store
 from gateway.sync.list_freshness import SourceOutcome, SourceReport
 from gateway.web.uploads import Uploads
 from providers.adapter import Adapter
@@ -161,13 +161,13 @@ class Scene:
     async def refresh(self, max_age: timedelta | None = NOW) -> Sequence[SourceReport]:
         """How fresh each list is now; time has passed since it was asked before."""
         self.clock.pass_(seconds=1)
-        return (await self.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=0), max_age)).sources
+        return (await self.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=0), max_age)).sources
 
     async def outcome(self, max_age: timedelta | None = NOW) -> SourceOutcome:
         return (await self.refresh(max_age))[0].outcome
 
     async def known(self) -> dict[str, SessionStatus]:
-        page = await self.store.sessions.page(WITH_DELETED, SessionOrder.CREATED_AT_DESC, Slice(limit=1000))
+        page = await self.store.sessions.page(WITH_DELETED, SessionOrder.CREATED_AT_DESC, PageRequest(limit=1000))
         return {row.session.key: row.session.status for row in page}
 
 
@@ -262,7 +262,7 @@ async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(
     """Also while it is ``swept`` for the first time, where all of it is on one page."""
     scene.shelf.stock(*items(2))
     if swept:
-        await scene.store.syncs.sweep("shelf-0", anew=True)
+        await scene.store.checkpoints.begin_sweep("shelf-0", anew=True)
     for _ in range(3):
         await scene.refresh()
     with statements(scene.store) as quiet:
@@ -283,7 +283,7 @@ async def test_a_session_that_is_not_at_hand_is_looked_up_once(store: Store, tmp
 async def test_however_many_ask_for_a_page_at_once_the_store_is_asked_once(scene: Scene) -> None:
     scene.shelf.stock(*items(2))
     await scene.refresh()
-    page = Slice(limit=2)
+    page = PageRequest(limit=2)
     with statements(scene.store) as asked:
         lists = await asyncio.gather(
             *(scene.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, page, timedelta(seconds=9)) for _ in range(10))
@@ -297,10 +297,10 @@ async def test_a_list_is_compared_again_once_another_gateway_has_written(scene: 
     scene.shelf.stock(*items(2))
     for _ in range(3):
         await scene.refresh()
-    known = await scene.store.sessions.stored(SessionRef("shelf-0", "s00"))
+    known = await scene.store.sessions.load(SessionRef("shelf-0", "s00"))
     assert known is not None
     seen = replace(known.session, status=DELETED)
-    state = State(seen_at=scene.clock.now(), replaces=known.version, changes=changes(known.session, seen))
+    state = SessionWrite(seen_at=scene.clock.now(), expected_version=known.version, changes=changes(known.session, seen))
     assert await scene.store.sessions.save(seen, state)
     with statements(scene.store) as told:
         await scene.refresh()
@@ -315,7 +315,7 @@ async def test_of_a_list_that_has_not_changed_it_is_written_once_a_second_that_i
     for _ in range(10):
         scene.clock.pass_(seconds=-0.75)
         await scene.refresh()
-        sync = await scene.store.syncs.get("shelf-0")
+        sync = await scene.store.checkpoints.get("shelf-0")
         assert sync is not None
         written.append(sync.synced_at)
     assert 2 <= len(set(written)) <= 4, "2.5 seconds have passed"

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from stage import START, keep, session, statements
 
-from gateway.store import Delivery, EventFilter, Store, WebhookOutcome, WebhookVerification
+from gateway.store import EventFilter, Store, WebhookDelivery, WebhookOutcome, WebhookVerification
 from providers.model import SessionRef
 
 MANY = 40_000
@@ -20,26 +20,28 @@ async def test_any_number_of_rows_of_a_list_is_told_apart_from_those_that_are_kn
     for each in kept:
         await keep(store, each, START)
     with statements(store) as asked:
-        assert set(await store.sessions.listed("acme", [*OTHERS, *(each.key for each in kept)])) == {each.key for each in kept}
-        assert await store.sessions.listed("other", [kept[0].key]) == {}
-        assert await store.sessions.listed("acme", []) == {}
+        assert set(await store.sessions.list_rows("acme", [*OTHERS, *(each.key for each in kept)])) == {
+            each.key for each in kept
+        }
+        assert await store.sessions.list_rows("other", [kept[0].key]) == {}
+        assert await store.sessions.list_rows("acme", []) == {}
     assert len(set(asked)) == 1
 
 
 async def test_any_number_of_rows_of_a_list_is_looked_up_for_when_it_is_due(store: Store) -> None:
     await keep(store, session("s1"), START)
     await store.polls.follow([SessionRef("acme", "s1")], START, {"acme": START})
-    assert await store.polls.of_rows("acme", [*OTHERS, "s1"]) == ["s1"]
-    assert await store.polls.of_rows("acme", OTHERS) == []
+    assert await store.polls.sessions_of_rows("acme", [*OTHERS, "s1"]) == ["s1"]
+    assert await store.polls.sessions_of_rows("acme", OTHERS) == []
 
 
 async def test_events_of_any_number_of_sessions_are_found(store: Store) -> None:
     refs = [SessionRef("acme", key) for key in OTHERS]
-    assert await store.events.page(0, 10, EventFilter(sessions=refs)) == []
+    assert await store.events.read(0, 10, EventFilter(sessions=refs)) == []
 
 
 async def test_any_number_of_deliveries_of_one_session_ends_at_once(store: Store) -> None:
-    delivery = Delivery(
+    delivery = WebhookDelivery(
         id="d1",
         provider="acme",
         received_at=START,
@@ -49,16 +51,16 @@ async def test_any_number_of_deliveries_of_one_session_ends_at_once(store: Store
         session_key="s1",
         due_at=START,
     )
-    await store.deliveries.take(delivery)
-    [claim] = await store.deliveries.claim(START, START + timedelta(minutes=1), 1)
+    await store.webhook_inbox.receive(delivery)
+    [claim] = await store.webhook_inbox.claim(START, START + timedelta(minutes=1), 1)
     others = [replace(claim, id=str(number)) for number in range(MANY)]
-    await store.deliveries.renew([each.id for each in (*others, claim)], START + timedelta(minutes=2))
-    await store.deliveries.finish([*others, replace(claim, attempts=claim.attempts + 1)], WebhookOutcome.FAILED)
-    assert (found := await store.deliveries.get("d1")) is not None
+    await store.webhook_inbox.renew([each.id for each in (*others, claim)], START + timedelta(minutes=2))
+    await store.webhook_inbox.finish([*others, replace(claim, attempts=claim.attempts + 1)], WebhookOutcome.FAILED)
+    assert (found := await store.webhook_inbox.get("d1")) is not None
     assert found.outcome is WebhookOutcome.PENDING
     assert found.due_at == START + timedelta(minutes=2)
-    await store.deliveries.finish([*others, claim], WebhookOutcome.PROCESSED)
-    assert (found := await store.deliveries.get("d1")) is not None
+    await store.webhook_inbox.finish([*others, claim], WebhookOutcome.PROCESSED)
+    assert (found := await store.webhook_inbox.get("d1")) is not None
     assert found.outcome is WebhookOutcome.PROCESSED
 
 
@@ -66,4 +68,4 @@ async def test_a_session_keeps_the_parts_that_it_has_and_no_others(store: Store)
     first = session("s1", parts=("p1", "p2"))
     await keep(store, first, START)
     await keep(store, replace(first, parts=("p2", "p3")), START)
-    assert set(await store.sessions.listed("acme", ["s1", "p1", "p2", "p3"])) == {"p2", "p3"}
+    assert set(await store.sessions.list_rows("acme", ["s1", "p1", "p2", "p3"])) == {"p2", "p3"}

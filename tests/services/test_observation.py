@@ -175,7 +175,7 @@ async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
     many = [session(f"s{number}") for number in range(40)]
     seen = await asyncio.gather(*(observation.observe(each, POLL, {each.key: b"row"}) for each in many))
     assert [each.key for each in seen] == [each.key for each in many]
-    listed: Mapping[str, object] = await store.sessions.listed("acme", [each.key for each in many])
+    listed: Mapping[str, object] = await store.sessions.list_rows("acme", [each.key for each in many])
     assert len(listed) == len(many)
 
 
@@ -201,4 +201,4 @@ async def test_a_row_of_an_older_page_is_dropped_with_its_digest(observation: Ob
     clock.pass_(seconds=1)
     newer = await observation.observe(row(SessionStatus.IN_PROGRESS), POLL, {REF.key: b"newer"}, begun_at=clock.now())
     assert await observation.observe(row(SessionStatus.PENDING), POLL, {REF.key: b"older"}, begun_at=asked_at) == newer
-    assert (await store.sessions.listed("acme", [REF.key]))[REF.key].digest == b"newer"
+    assert (await store.sessions.list_rows("acme", [REF.key]))[REF.key].digest == b"newer"

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from stage import session
 
 from gateway.cache.page_cache import ListPage, PageCache
-from gateway.store import Position, Row
+from gateway.store import Position, SessionRow
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def rows(count: int) -> ListPage:
-    found = [Row(session(str(number)), Position(AT, "acme", str(number))) for number in range(count)]
+    found = [SessionRow(session(str(number)), Position(AT, "acme", str(number))) for number in range(count)]
     return ListPage(found, more=False, whole=True)
 
 

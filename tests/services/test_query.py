@@ -12,7 +12,7 @@ from sqlalchemy import asc, desc, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stage import statements
 
-from gateway.store import Position, SessionFilter, SessionOrder, Slice, Store, tables
+from gateway.store import PageRequest, Position, SessionFilter, SessionOrder, Store, tables
 from gateway.store.list_query.filter import Columns, matching
 from providers.model import SessionKind, SessionStatus
 from tests.bench.stock import BEGUN, PROVIDERS, SPAN, stocked
@@ -99,7 +99,7 @@ async def store(url: str) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def _plainly(engine: AsyncEngine, wanted: SessionFilter, order: SessionOrder, part: Slice) -> Sequence[Position]:
+async def _plainly(engine: AsyncEngine, wanted: SessionFilter, order: SessionOrder, part: PageRequest) -> Sequence[Position]:
     of = Columns.of(tables.session)
     place = (of.at(order), of.provider, of.key)
     query = select(*place).where(*matching(wanted))
@@ -119,14 +119,14 @@ async def test_a_page_is_what_the_plain_query_gives(store: Store, wanted: Sessio
     engine = store.sessions._engine
     for order in SessionOrder:
         for backwards in (False, True):
-            part = Slice(limit=7, backwards=backwards)
+            part = PageRequest(limit=7, backwards=backwards)
             for _ in range(3):
                 found = [row.position for row in await store.sessions.page(wanted, order, part)]
                 assert found == await _plainly(engine, wanted, order, part)
                 if not found:
                     break
                 edge = found[0] if backwards else found[-1]
-                part = Slice(limit=7, backwards=backwards, **{"before" if backwards else "after": edge})
+                part = PageRequest(limit=7, backwards=backwards, **{"before" if backwards else "after": edge})
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -134,7 +134,7 @@ async def test_a_page_is_what_the_plain_query_gives(store: Store, wanted: Sessio
 async def test_no_page_is_found_by_reading_everything(store: Store, wanted: SessionFilter) -> None:
     for order in SessionOrder:
         with statements(store) as asked:
-            await store.sessions.page(wanted, order, Slice(limit=7))
+            await store.sessions.page(wanted, order, PageRequest(limit=7))
         async with store.sessions._engine.connect() as connection:
             for query in list(asked):
                 steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (None,) * query.count("?"))
@@ -145,7 +145,7 @@ async def test_no_page_is_found_by_reading_everything(store: Store, wanted: Sess
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_titles_stay_found_when_the_database_numbers_its_rows_anew(store: Store) -> None:
     wanted = SessionFilter(title_contains="south")
-    part = Slice(limit=50)
+    part = PageRequest(limit=50)
     before = [row.position for row in await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, part)]
     async with store.sessions._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         await connection.execute(text("VACUUM"))

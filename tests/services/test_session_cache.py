@@ -14,7 +14,7 @@ from stage import START, session
 
 from gateway.cache.session_cache import SessionCache
 from gateway.config import FreshnessSettings
-from gateway.store import Stored
+from gateway.store import StoredSession
 from providers.model import SessionRef, SessionStatus
 
 DONE = SessionStatus.COMPLETED
@@ -30,7 +30,7 @@ async def cache() -> AsyncIterator[SessionCache]:
 async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> None:
     mine = session()
     assert cache.get(mine.ref) is None
-    cache.put(Stored(mine, 1))
+    cache.put(StoredSession(mine, 1))
     assert cache.get(mine.ref) is mine
     assert cache.get(SessionRef("umbrella", mine.key)) is None
     cache.drop(mine.ref)
@@ -47,7 +47,7 @@ async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], 
     for move, number in moves:
         each = session(str(number))
         if move == "put":
-            cache.put(Stored(each, 1))
+            cache.put(StoredSession(each, 1))
             model[number] = None
         elif move == "drop":
             cache.drop(each.ref)
@@ -65,8 +65,8 @@ async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], 
 
 async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
-    cache.put(Stored(session("open"), 1))
-    cache.put(Stored(session("final", DONE), 1))
+    cache.put(StoredSession(session("open"), 1))
+    cache.put(StoredSession(session("final", DONE), 1))
     await asyncio.sleep(0.05)
     assert cache.get(session("open").ref) is None
     assert cache.get(session("final").ref) is not None
@@ -75,8 +75,8 @@ async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
 
 async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
-    cache.put(Stored(session(), 1))
-    cache.put(Stored(session(status=DONE), 1))
+    cache.put(StoredSession(session(), 1))
+    cache.put(StoredSession(session(status=DONE), 1))
     await asyncio.sleep(0.05)
     assert cache.get(session().ref) is not None
     cache.clear()
@@ -84,24 +84,24 @@ async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() 
 
 async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() -> None:
     cache = SessionCache(FreshnessSettings(open=60, final=0))
-    cache.put(Stored(session(), 1))
-    cache.put(Stored(session(status=DONE), 1))
+    cache.put(StoredSession(session(), 1))
+    cache.put(StoredSession(session(status=DONE), 1))
     assert cache.get(session().ref) is None
     cache.clear()
 
 
 async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) -> None:
     newer, older = session(status=DONE, observed_at=START), session(observed_at=START - timedelta(microseconds=1))
-    cache.put(Stored(newer, 1))
-    cache.put(Stored(older, 1))
+    cache.put(StoredSession(newer, 1))
+    cache.put(StoredSession(older, 1))
     assert cache.get(newer.ref) is newer
     same = session(observed_at=START)
-    cache.put(Stored(same, 1))
+    cache.put(StoredSession(same, 1))
     assert cache.get(newer.ref) is same
 
 
 async def test_closing_forgets_everything() -> None:
     cache = SessionCache(FreshnessSettings())
-    cache.put(Stored(session(), 1))
+    cache.put(StoredSession(session(), 1))
     cache.clear()
     assert cache.get(session().ref) is None

@@ -15,11 +15,11 @@ from stage import START, session, signer
 
 from gateway.cache.redis import connect
 from gateway.cache.shared_freshness import SharedFreshness
-from gateway.store import Stored
+from gateway.store import StoredSession
 from providers.clock import Clock
 from tests.servers import Redis
 
-SEEN = Stored(replace(session(), observed_at=START), 3)
+SEEN = StoredSession(replace(session(), observed_at=START), 3)
 
 
 @asynccontextmanager
@@ -35,7 +35,7 @@ async def confirmations(url: str | None, lasting: float = 60) -> AsyncIterator[S
             await client.aclose()
 
 
-async def told(here: SharedFreshness, stored: Stored) -> bool:
+async def told(here: SharedFreshness, stored: StoredSession) -> bool:
     """Whether it is heard of within two seconds."""
     for _ in range(200):
         if await here.confirmed_at(stored) == stored.session.observed_at:
@@ -49,7 +49,7 @@ async def test_another_gateway_hears_when_a_state_was_seen(redis: str) -> None:
         assert await mine.confirmed_at(SEEN) is None
         theirs.confirm(SEEN)
         assert await told(mine, SEEN)
-        later = Stored(replace(SEEN.session, observed_at=START + timedelta(microseconds=1)), 3)
+        later = StoredSession(replace(SEEN.session, observed_at=START + timedelta(microseconds=1)), 3)
         theirs.confirm(later)
         assert await told(mine, later)
 
@@ -58,8 +58,8 @@ async def test_of_another_state_nothing_was_said(redis: str) -> None:
     async with confirmations(redis) as mine, confirmations(redis) as theirs:
         theirs.confirm(SEEN)
         assert await told(mine, SEEN)
-        assert await mine.confirmed_at(Stored(SEEN.session, 4)) is None
-        assert await mine.confirmed_at(Stored(session("another"), 3)) is None
+        assert await mine.confirmed_at(StoredSession(SEEN.session, 4)) is None
+        assert await mine.confirmed_at(StoredSession(session("another"), 3)) is None
 
 
 async def test_a_confirmation_ends_with_its_time(redis: str) -> None:
@@ -72,7 +72,7 @@ async def test_a_confirmation_ends_with_its_time(redis: str) -> None:
 async def test_nothing_of_a_person_is_told(redis: str) -> None:
     person = signer(SEEN.session.ref, "p1", email="ann@acme.test", signing_url="https://sign.example/secret")
     async with confirmations(redis) as mine:
-        mine.confirm(Stored(replace(SEEN.session, title="Lease", participants=(person,)), 3))
+        mine.confirm(StoredSession(replace(SEEN.session, title="Lease", participants=(person,)), 3))
         assert await told(mine, SEEN)
     async with Client.from_url(redis, decode_responses=True) as client:
         kept = {key: await client.get(key) for key in await client.keys()}

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from stage import START, Hands, Template, examples, fresh_store, keep, session, sessions, signature, signer, statements
 
 from gateway.store import (
+    ListCheckpoint,
+    PageRequest,
     Position,
-    Row,
     SessionFilter,
     SessionOrder,
+    SessionRow,
+    SessionWrite,
     SignatureFilter,
     SignaturePosition,
-    Slice,
     StagedFile,
-    State,
     Store,
-    Sync,
 )
 from gateway.store.list_query.due_sort_key import due_place
 from providers.model import Session, SessionKind, SessionRef, SessionStatus
@@ -76,13 +76,13 @@ async def test_however_many_are_asked_for_at_once_the_database_is_asked_once(sto
 
 async def test_what_is_unknown_is_none(store: Store) -> None:
     assert await store.sessions.get(SessionRef("acme", "nothing")) is None
-    assert await store.syncs.get("acme") is None
+    assert await store.checkpoints.get("acme") is None
 
 
 async def test_a_session_without_a_date_stays_where_it_was_first_seen(store: Store) -> None:
     for later in range(3):
         await keep(store, session(), NOW + timedelta(hours=later))
-    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=9))
     assert row.position == Position(NOW, "acme", "s1")
 
 
@@ -90,7 +90,7 @@ async def test_a_date_that_is_told_later_counts_and_stays(store: Store) -> None:
     await keep(store, session(), NOW)
     await keep(store, session(created_at=START), NOW)
     await keep(store, session(created_at=None), NOW)
-    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=9))
     assert row.position.at == START
 
 
@@ -104,9 +104,9 @@ async def test_those_that_are_never_due_come_last_in_the_order_they_were_made(st
     for known in (session("undated", title="Lease"), session("was due", title="Lease")):
         await keep(store, known, NOW + day)
     expected = ["due", "first", "was due", "undated", "later"]
-    page = await store.sessions.page(EVERYTHING, SessionOrder.DUE_AT_ASC, Slice(limit=9))
+    page = await store.sessions.page(EVERYTHING, SessionOrder.DUE_AT_ASC, PageRequest(limit=9))
     assert [row.session.key for row in page] == expected
-    page = await store.sessions.page(SessionFilter(title_contains="lease"), SessionOrder.DUE_AT_ASC, Slice(limit=9))
+    page = await store.sessions.page(SessionFilter(title_contains="lease"), SessionOrder.DUE_AT_ASC, PageRequest(limit=9))
     assert [row.session.key for row in page] == ["was due", "undated"]
 
 
@@ -116,7 +116,7 @@ async def test_whenever_a_session_was_made_it_has_a_place(store: Store, year: in
     await keep(store, session(title="Lease", created_at=made_at), NOW)
     await keep(store, session(title="Leases", created_at=None), NOW)
     for order in SessionOrder:
-        page = await store.sessions.page(SessionFilter(title_contains="lease"), order, Slice(limit=9))
+        page = await store.sessions.page(SessionFilter(title_contains="lease"), order, PageRequest(limit=9))
         assert [row.session.title for row in page] == ["Leases"]
 
 
@@ -124,9 +124,9 @@ async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> 
     for key in ("p1", "p2", "other"):
         await keep(store, session(key), NOW, {key: b"row"})
     await keep(store, session("whole", parts=("p1", "p2")), NOW)
-    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
+    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, PageRequest(limit=9))
     assert {row.session.key for row in page} == {"whole", "other"}
-    listed = await store.sessions.listed("acme", ["p1", "p2", "other", "none"])
+    listed = await store.sessions.list_rows("acme", ["p1", "p2", "other", "none"])
     assert {key: row.session_key for key, row in listed.items()} == {"p1": "whole", "p2": "whole", "other": "other"}
     assert listed["p1"].digest == b"row"
 
@@ -134,48 +134,48 @@ async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> 
 async def test_a_part_that_is_seen_late_does_not_stand_up_again(store: Store) -> None:
     await keep(store, session("whole", parts=("p1", "p2")), NOW)
     await keep(store, session("p1", partial=True), NOW, {"p1": b"row"})
-    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
+    page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, PageRequest(limit=9))
     assert [row.session.key for row in page] == ["whole"]
-    assert (await store.sessions.listed("acme", ["p1"]))["p1"].session_key == "whole"
+    assert (await store.sessions.list_rows("acme", ["p1"]))["p1"].session_key == "whole"
 
 
 async def test_a_composed_session_may_be_named_after_its_first_part(store: Store) -> None:
     await keep(store, session("p1"), NOW)
     for title in ("once", "twice"):
         await keep(store, session("p1", parts=("p1", "p2"), title=title), NOW)
-    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, Slice(limit=9))
+    (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, PageRequest(limit=9))
     assert row.session.title == "twice"
 
 
 async def test_rows_that_no_longer_belong_to_a_session_are_not_waited_for(store: Store) -> None:
     await keep(store, session("whole"), NOW)
     await keep(store, session("whole", parts=("p1", "p2")), NOW)
-    assert await store.sessions.unfinished_rows("acme") == {"p1": "whole", "p2": "whole"}
+    assert await store.sessions.unsettled_rows("acme") == {"p1": "whole", "p2": "whole"}
     await keep(store, session("whole", parts=("p2",)), NOW)
-    assert await store.sessions.unfinished_rows("acme") == {"p2": "whole"}
+    assert await store.sessions.unsettled_rows("acme") == {"p2": "whole"}
 
 
 async def test_only_rows_of_sessions_that_can_still_change_are_unfinished(store: Store) -> None:
     for status in SessionStatus:
         await keep(store, session(status.value, status), NOW)
     await keep(store, session("elsewhere", provider="umbrella"), NOW)
-    unfinished = await store.sessions.unfinished_rows("acme")
+    unfinished = await store.sessions.unsettled_rows("acme")
     assert set(unfinished) == {status.value for status in SessionStatus if not status.final}
-    assert await store.sessions.tally("acme") == {status.value: 1 for status in SessionStatus}
+    assert await store.sessions.count_by_status("acme") == {status.value: 1 for status in SessionStatus}
 
 
 async def test_the_most_overdue_come_first_among_the_unfinished(store: Store) -> None:
     for hours in (2, 0, 3, 1):
-        state = State(seen_at=NOW, poll_at=NOW + timedelta(hours=hours))
+        state = SessionWrite(seen_at=NOW, poll_at=NOW + timedelta(hours=hours))
         assert await store.sessions.save(session(f"h{hours}"), state)
-    assert list(await store.sessions.unfinished_rows("acme")) == ["h0", "h1", "h2", "h3"]
+    assert list(await store.sessions.unsettled_rows("acme")) == ["h0", "h1", "h2", "h3"]
 
 
 async def test_what_was_synced_is_remembered_per_provider(store: Store) -> None:
-    await store.syncs.news("acme")
-    await store.syncs.walked("acme", NOW + timedelta(microseconds=1))
-    assert await store.syncs.get("acme") == Sync(NOW + timedelta(microseconds=1), complete=True)
-    assert await store.syncs.get("umbrella") is None
+    await store.checkpoints.mark_incomplete("acme")
+    await store.checkpoints.record_walk("acme", NOW + timedelta(microseconds=1))
+    assert await store.checkpoints.get("acme") == ListCheckpoint(NOW + timedelta(microseconds=1), complete=True)
+    assert await store.checkpoints.get("umbrella") is None
 
 
 async def test_many_can_save_at_once(store: Store) -> None:
@@ -233,12 +233,12 @@ async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
         SessionFilter(reference=text),
         SessionFilter(participant_email=f"{text[:20]}@acme.test"),
     ):
-        (row,) = await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+        (row,) = await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, PageRequest(limit=9))
         assert row.position.key == key
     for each in (SignatureFilter(document=text), SignatureFilter(thread=text), SignatureFilter(tags=[text[:20]])):
         (found,) = await store.signatures.page(each, 9, None, None, backwards=False)
         assert (found.session, found.key) == (ref, text[:20])
-    assert set(await store.sessions.listed("acme", [key])) == {key}
+    assert set(await store.sessions.list_rows("acme", [key])) == {key}
 
 
 @pytest.mark.parametrize("length", [20_000, 40_000, 200_000])
@@ -248,7 +248,9 @@ async def test_a_title_of_any_length_is_kept_in_time_and_found(store: Store, len
     await keep(store, session("long", title=title), NOW)
     assert time.monotonic() - begun < 3.0
     for part in (title[:1_000], "CLAUSE 1 clause"):
-        found = await store.sessions.page(SessionFilter(title_contains=part), SessionOrder.CREATED_AT_DESC, Slice(limit=9))
+        found = await store.sessions.page(
+            SessionFilter(title_contains=part), SessionOrder.CREATED_AT_DESC, PageRequest(limit=9)
+        )
         assert [row.position.key for row in found] == ["long"]
 
 
@@ -345,13 +347,13 @@ def _naively(crowd: Iterable[Session], wanted: SessionFilter, order: SessionOrde
 
 
 async def _walk(
-    read: Callable[[Row | None], Awaitable[Sequence[Row]]],
+    read: Callable[[SessionRow | None], Awaitable[Sequence[SessionRow]]],
     *,
     backwards: bool,
     between: Callable[[], Awaitable[None]] | None = None,
 ) -> list[Session]:
     """Page after page until one is empty, put together in the order of the list."""
-    found: list[Row] = []
+    found: list[SessionRow] = []
     while page := await read((found[0] if backwards else found[-1]) if found else None):
         found = [*page, *found] if backwards else [*found, *page]
         assert len(found) < 50, "the same sessions come again and again"
@@ -362,10 +364,10 @@ async def _walk(
 
 def _reader(
     store: Store, wanted: SessionFilter, order: SessionOrder, size: int, *, backwards: bool
-) -> Callable[[Row | None], Awaitable[Sequence[Row]]]:
-    async def read(edge: Row | None) -> Sequence[Row]:
+) -> Callable[[SessionRow | None], Awaitable[Sequence[SessionRow]]]:
+    async def read(edge: SessionRow | None) -> Sequence[SessionRow]:
         at = edge.position if edge else None
-        part = Slice(limit=size, before=at, backwards=True) if backwards else Slice(limit=size, after=at)
+        part = PageRequest(limit=size, before=at, backwards=True) if backwards else PageRequest(limit=size, after=at)
         return await store.sessions.page(wanted, order, part)
 
     return read
@@ -416,8 +418,8 @@ async def test_a_slice_between_two_sessions_is_what_stands_between_them(
     low, high = (edge % len(expected) for edge in edges)
     async with fresh_store(template) as store:
         await _keep(store, crowd)
-        rows = await store.sessions.page(EVERYTHING, order, Slice(limit=len(crowd)))
-        part = Slice(limit=size, after=rows[low].position, before=rows[high].position, backwards=backwards)
+        rows = await store.sessions.page(EVERYTHING, order, PageRequest(limit=len(crowd)))
+        part = PageRequest(limit=size, after=rows[low].position, before=rows[high].position, backwards=backwards)
         found = [row.session for row in await store.sessions.page(EVERYTHING, order, part)]
     between = expected[low + 1 : high]
     assert found == (between[-size:] if backwards else between[:size])
@@ -561,8 +563,8 @@ async def test_staged_files_are_forgotten_in_time(store: Store) -> None:
 
     for each in (file("old", -1), file("used", 1), file("new", 1)):
         await store.uploads.add(each)
-    await store.uploads.use("used", NOW)
-    assert set(await store.uploads.expire(NOW)) == {Path("/old"), Path("/used")}
+    await store.uploads.mark_used("used", NOW)
+    assert set(await store.uploads.delete_expired(NOW)) == {Path("/old"), Path("/used")}
     assert await store.uploads.get("old") is None
     used = await store.uploads.get("used")
     assert used is not None
@@ -576,6 +578,6 @@ async def test_what_awaits_its_result_is_read_by_itself_as_its_row_need_not_chan
     await keep(store, making, NOW)
     await keep(store, session("open"), NOW)
     await keep(store, session("done", SessionStatus.COMPLETED), NOW)
-    assert await store.polls.awaiting("acme", NOW, 10) == ["making"]
-    assert await store.polls.awaiting("acme", NOW - timedelta(seconds=1), 10) == []
-    assert await store.polls.of_rows("acme", ["p1", "p2", "open", "done"]) == ["open"]
+    assert await store.polls.due_awaiting_results("acme", NOW, 10) == ["making"]
+    assert await store.polls.due_awaiting_results("acme", NOW - timedelta(seconds=1), 10) == []
+    assert await store.polls.sessions_of_rows("acme", ["p1", "p2", "open", "done"]) == ["open"]

@@ -35,7 +35,7 @@ async def test_what_shows_while_something_is_being_made_waits_for_its_end(
     saga = await begin(store, clock)
     clock.pass_(seconds=1)
     assert await strangers.accepted("acme", KEYS) == NONE
-    await store.sagas.end(saga.id)
+    await store.sagas.finish_compensation(saga.id)
     assert await strangers.accepted("acme", KEYS) == KEYS
 
 
@@ -45,7 +45,7 @@ async def test_one_write_after_another_keeps_nobody_out(strangers: Strangers, st
     assert await strangers.accepted("acme", KEYS) == NONE
     clock.pass_(seconds=1)
     await begin(store, clock, "s2")
-    await store.sagas.end(first.id)
+    await store.sagas.finish_compensation(first.id)
     assert await strangers.accepted("acme", KEYS | {"p3"}) == KEYS, "they were there before all that is at work now"
 
 

@@ -63,7 +63,7 @@ async def test_however_they_take_turns_there_are_never_two_holders(template: Pat
                 held[given_] = {}
             else:
                 trying = sorted(given_)
-                results = await asyncio.gather(*(store.leases.hold(names, owner, now, LEASE) for owner in trying))
+                results = await asyncio.gather(*(store.leases.acquire(names, owner, now, LEASE) for owner in trying))
                 held |= {owner: dict(result) for owner, result in zip(trying, results, strict=True)}
             for name in names:
                 holders = [owner for owner in OWNERS if held[owner].get(name, now) > now]
@@ -75,7 +75,7 @@ async def test_however_they_take_turns_there_are_never_two_holders(template: Pat
 
 async def test_many_who_try_at_once_leave_one_holder(store: Store) -> None:
     many = [f"owner-{number}" for number in range(20)]
-    results = await asyncio.gather(*(store.leases.hold(NAMES, owner, START, LEASE) for owner in many))
+    results = await asyncio.gather(*(store.leases.acquire(NAMES, owner, START, LEASE) for owner in many))
     for name in NAMES:
         assert sum(name in held for held in results) == 1
 
@@ -83,19 +83,19 @@ async def test_many_who_try_at_once_leave_one_holder(store: Store) -> None:
 async def test_a_lease_is_kept_by_renewing_and_moves_when_its_holder_is_silent(store: Store) -> None:
     now = START
     for _ in range(30):
-        assert set(await store.leases.hold(NAMES, "ann", now, LEASE)) == set(NAMES)
-        assert await store.leases.hold(NAMES, "bob", now, LEASE) == {}
+        assert set(await store.leases.acquire(NAMES, "ann", now, LEASE)) == set(NAMES)
+        assert await store.leases.acquire(NAMES, "bob", now, LEASE) == {}
         now += LEASE / 5
     last = now - LEASE / 5
     waited = timedelta(0)
-    while not await store.leases.hold(NAMES, "bob", last + waited, LEASE):
+    while not await store.leases.acquire(NAMES, "bob", last + waited, LEASE):
         waited += timedelta(seconds=0.25)
     assert waited <= LEASE + timedelta(seconds=0.25)
 
 
 async def test_a_released_lease_is_free_at_once_and_only_ours_is_released(store: Store) -> None:
-    await store.leases.hold(NAMES, "ann", START, LEASE)
+    await store.leases.acquire(NAMES, "ann", START, LEASE)
     await store.leases.release(NAMES, "bob")
-    assert await store.leases.hold(NAMES, "bob", START, LEASE) == {}
+    assert await store.leases.acquire(NAMES, "bob", START, LEASE) == {}
     await store.leases.release(NAMES, "ann")
-    assert set(await store.leases.hold(NAMES, "bob", START, LEASE)) == set(NAMES)
+    assert set(await store.leases.acquire(NAMES, "bob", START, LEASE)) == set(NAMES)

@@ -123,11 +123,11 @@ async def test_what_happened_while_the_gateway_was_down_is_found(
         assert {event.source for event in events} == {"POLL"}
         if kind != "seal":
             keys = new.parts or (new.key,)
-            assert await out.store.sessions.listed(kind, keys), "so is what others have made"
+            assert await out.store.sessions.list_rows(kind, keys), "so is what others have made"
 
 
 async def _events(out, session):
-    for event in await out.store.events.page(0, 100, EventFilter(sessions=[session.ref])):
+    for event in await out.store.events.read(0, 100, EventFilter(sessions=[session.ref])):
         if event.change.type is not ChangeType.CREATED:
             yield event
 
@@ -221,10 +221,10 @@ async def test_a_new_version_of_an_old_record_is_found_by_a_sweep(tmp_path: Path
         assert (await out.known(old.ref)).signatures[0].version == 1, "no walk goes so far"
         await through(out.clock, HOUR, poller.poll_list, poller.sweep)
         assert (await out.known(old.ref)).signatures[0].version == 2
-        sync = await out.store.syncs.get("persist")
+        sync = await out.store.checkpoints.get("persist")
         assert sync is not None
         assert sync.swept_at is not None
-        assert sync.sweep is None
+        assert sync.sweep_offset is None
 
 
 async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, authority: CertificateAuthority) -> None:
@@ -244,8 +244,8 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, a
         before = out.count("persist")
         await out.poller("persist").sweep()
         assert len(out.calls("persist", before)) == 1, "two pages of three were read before"
-        sync = await out.store.syncs.get("persist")
-        assert sync == replace(sync, complete=True, sweep=None, swept_at=out.clock.now())
+        sync = await out.store.checkpoints.get("persist")
+        assert sync == replace(sync, complete=True, sweep_offset=None, swept_at=out.clock.now())
 
 
 async def test_what_is_due_is_found_without_looking_at_the_rest(tmp_path: Path, authority: CertificateAuthority) -> None:
@@ -254,10 +254,10 @@ async def test_what_is_due_is_found_without_looking_at_the_rest(tmp_path: Path, 
         engine = out.store._engine.sync_engine
         listen(engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
         now, polls = out.clock.now(), out.store.polls
-        await polls.followed("seal", now, 9)
-        await polls.next_followed("seal", now)
-        await polls.due("seal", now, 9)
-        await polls.next_due("seal", now)
+        await polls.due_followed("seal", now, 9)
+        await polls.next_followed_at("seal", now)
+        await polls.due_unfollowed("seal", now, 9)
+        await polls.next_unfollowed_at("seal", now)
         await polls.due_rows("seal", now, 9)
         await polls.count_open("seal")
         asked = [(query, values) for query, values in asked if query.startswith("SELECT")]

@@ -24,7 +24,7 @@ from gateway.auth.viewer import SCOPES, Viewer
 from gateway.config import Settings
 from gateway.directory import Directory
 from gateway.signing import Signing, admit
-from gateway.store import DeliveryFilter, Store
+from gateway.store import Store, WebhookDeliveryFilter
 from gateway.web.uploads import Uploads
 from providers.errors import Forbidden
 
@@ -390,11 +390,11 @@ async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None
     signing = Signing(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
     allowance = Allowance(settings.rates, clock)
     nearly = admit(signing, Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}), allowance)
-    for asking in (nearly.deliveries(DeliveryFilter(), 1), nearly.delivery("x"), nearly.replay_delivery("x")):
+    for asking in (nearly.deliveries(WebhookDeliveryFilter(), 1), nearly.delivery("x"), nearly.replay_delivery("x")):
         with pytest.raises(Forbidden, match="webhooks:admin"):
             await asking
     admin = admit(signing, Viewer("admin", None, frozenset(SCOPES)), allowance)
-    assert (await admin.deliveries(DeliveryFilter(), 1)).rows == []
+    assert (await admin.deliveries(WebhookDeliveryFilter(), 1)).rows == []
     await store.close()
 
 

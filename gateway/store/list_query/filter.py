@@ -69,7 +69,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class PageRequest:
     """How much of a list: at most ``limit`` sessions behind ``after``, or before ``before`` where ``backwards``."""
 
     limit: int
@@ -78,13 +78,13 @@ class Slice:
     backwards: bool = False
 
     @property
-    def one_more(self) -> Slice:
+    def with_lookahead(self) -> PageRequest:
         """The same and one more, which shows whether there is any."""
-        return Slice(limit=self.limit + 1, after=self.after, before=self.before, backwards=self.backwards)
+        return PageRequest(limit=self.limit + 1, after=self.after, before=self.before, backwards=self.backwards)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SessionRow:
     """A session and where it stands; ``fault`` is why only what is left of it could be read."""
 
     session: Session

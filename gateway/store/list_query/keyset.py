@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, asc, case, desc, literal, not_, tuple_
 
 from gateway.store.engine.datatype import Instant, Words
-from gateway.store.list_query.filter import Position, SessionFilter, SessionOrder, Slice
+from gateway.store.list_query.filter import PageRequest, Position, SessionFilter, SessionOrder
 
 Q = TypeVar("Q", bound=Select[Any])
 
@@ -20,7 +20,7 @@ class Keyset:
     """A slice of an order, nearest first: backwards it is read in the opposite of the order."""
 
     order: SessionOrder
-    part: Slice
+    part: PageRequest
 
     @property
     def descending(self) -> bool:

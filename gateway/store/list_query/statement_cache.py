@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Text, bindparam
 
 from gateway.store import tables
 from gateway.store.engine.datatype import Folded, Instant
-from gateway.store.list_query.filter import Position, SessionFilter, SessionOrder, Slice
+from gateway.store.list_query.filter import PageRequest, Position, SessionFilter, SessionOrder
 from gateway.store.list_query.keyset import Keyset
 from gateway.store.list_query.trigram import told
 
@@ -59,7 +59,7 @@ class Form:
     def keyset(self) -> Keyset:
         """The slice, with blanks."""
         after, before = map(self._edge, _EDGES)
-        return Keyset(self.order, Slice(limit=self.blank("limit"), after=after, before=before, backwards=self.backwards))
+        return Keyset(self.order, PageRequest(limit=self.blank("limit"), after=after, before=before, backwards=self.backwards))
 
     def _edge(self, edge: str) -> Position | None:
         return Position(*(self.blank(f"{edge}_{name}") for name in _PLACE)) if f"{edge}_at" in self.blanks else None

@@ -48,7 +48,7 @@ _at = type_coerce(_S.poll_at, BigInteger) + 0
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class PollCandidate:
     """What is known of a session for when to look at it again; ``due_at`` may be in a far future."""
 
     key: str
@@ -59,55 +59,55 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class PollTimes:
     """When a session is looked at again: as it is, and while somebody follows it. None is never."""
 
-    alone: datetime | None
+    unfollowed: datetime | None
     followed: datetime
 
 
-Plan = Callable[[Course], Times | None]
+Plan = Callable[[PollCandidate], PollTimes | None]
 
 
-class Polls:
+class PollQueue:
     """What is due at a provider. Nothing here reads more rows than it gives."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def followed(self, provider: str, now: datetime, limit: int) -> list[str]:
+    async def due_followed(self, provider: str, now: datetime, limit: int) -> list[str]:
         """Sessions that somebody follows and that are due, most overdue first."""
         query = select(_S.key).where(_S.provider == provider, _S.watched_until > now, _at <= literal(now, Instant()))
         return await self._keys(query.order_by(_at).limit(limit))
 
-    async def due(self, provider: str, now: datetime, limit: int) -> list[str]:
+    async def due_unfollowed(self, provider: str, now: datetime, limit: int) -> list[str]:
         """Sessions that nobody follows and that are due, most overdue first."""
-        query = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _alone(now))
+        query = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _unfollowed(now))
         return await self._keys(query.order_by(_S.poll_at).limit(limit))
 
     async def due_rows(self, provider: str, now: datetime, limit: int) -> Mapping[str, str]:
         """The same as the rows of the provider's list that tell of them, and the session each belongs to."""
-        first = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _alone(now))
+        first = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _unfollowed(now))
         due = first.order_by(_S.poll_at).limit(limit).subquery()
         query = select(_P.key, _P.session_key).join(due, (_P.provider == provider) & (_P.session_key == due.c.key))
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
-    async def awaiting(self, provider: str, now: datetime, limit: int) -> list[str]:
+    async def due_awaiting_results(self, provider: str, now: datetime, limit: int) -> list[str]:
         """Sessions that are due and whose results are still being made, most overdue first."""
         query = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _AWAITS_RESULTS)
         return await self._keys(query.order_by(_S.poll_at).limit(limit))
 
-    async def next_followed(self, provider: str, now: datetime) -> datetime | None:
+    async def next_followed_at(self, provider: str, now: datetime) -> datetime | None:
         """When the next of those that somebody follows is due."""
         query = select(type_coerce(func.min(_at), Instant())).where(_S.provider == provider, _S.watched_until > now)
         async with self._engine.connect() as connection:
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
 
-    async def next_due(self, provider: str, now: datetime) -> datetime | None:
+    async def next_unfollowed_at(self, provider: str, now: datetime) -> datetime | None:
         """When the next of those that nobody follows is due."""
-        query = select(_S.poll_at).where(_S.provider == provider, _S.poll_at.is_not(None), _alone(now))
+        query = select(_S.poll_at).where(_S.provider == provider, _S.poll_at.is_not(None), _unfollowed(now))
         async with self._engine.connect() as connection:
             return (await connection.execute(query.order_by(_S.poll_at).limit(1))).scalar()
 
@@ -118,7 +118,7 @@ class Polls:
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one()
 
-    async def of_rows(self, provider: str, rows: Collection[str]) -> list[str]:
+    async def sessions_of_rows(self, provider: str, rows: Collection[str]) -> list[str]:
         """The sessions that can still change and that rows of the provider's list tell everything of."""
         whole = (_S.provider == _P.provider) & (_S.key == _P.session_key)
         query = select(_S.key).distinct().select_from(tables.part.join(tables.session, whole))
@@ -132,7 +132,9 @@ class Polls:
             async with self._engine.begin() as connection:
                 courses = await self._courses(connection, provider, some)
                 planned = [(course, times) for course in courses if (times := plan(course)) is not None]
-                rows = [{"it": course.key, "alone": each.alone, "followed": each.followed} for course, each in planned]
+                rows = [
+                    {"it": course.key, "unfollowed": each.unfollowed, "followed": each.followed} for course, each in planned
+                ]
                 if rows:
                     await connection.execute(_rescheduled(provider, now), rows)
 
@@ -152,24 +154,24 @@ class Polls:
 
     async def _courses(
         self, connection: AsyncConnection, provider: str, keys: Sequence[str], *, can_change: bool = True
-    ) -> list[Course]:
+    ) -> list[PollCandidate]:
         """Locked, in an order that is the same everywhere, until the transaction ends."""
         query = select(_S.key, _S.changed_at, _S.due_at, _S.poll_at, _S.settled)
         query = query.where(_S.provider == provider, _S.key.in_(keys), *([_CAN_CHANGE] if can_change else []))
-        return [Course(*row) for row in await connection.execute(query.order_by(_S.key).with_for_update())]
+        return [PollCandidate(*row) for row in await connection.execute(query.order_by(_S.key).with_for_update())]
 
     async def _keys(self, query: Select[str]) -> list[str]:
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
 
-def _alone(now: datetime) -> ColumnElement[bool]:
+def _unfollowed(now: datetime) -> ColumnElement[bool]:
     return or_(_S.watched_until.is_(None), _S.watched_until <= now)
 
 
 def _rescheduled(provider: str, now: datetime) -> Update:
-    alone, followed = (bindparam(name, type_=Instant()) for name in ("alone", "followed"))
-    times = case((_S.watched_until > now, followed), else_=alone)
+    unfollowed, followed = (bindparam(name, type_=Instant()) for name in ("unfollowed", "followed"))
+    times = case((_S.watched_until > now, followed), else_=unfollowed)
     mine = (_S.provider == provider, _S.key == bindparam("it"), _CAN_CHANGE)
     return update(tables.session).where(*mine).values(poll_at=times)
 

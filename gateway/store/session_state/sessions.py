@@ -16,14 +16,14 @@ from gateway.store import tables
 from gateway.store.engine.datatype import Instant
 from gateway.store.engine.folding import folded
 from gateway.store.engine.upsert import insert_new, insert_or_lock, upsert, upsert_changed
-from gateway.store.events import append
+from gateway.store.events import append_events
 from gateway.store.list_query.due_sort_key import due_place, never
-from gateway.store.list_query.filter import Position, Row, SessionFilter, SessionOrder, Slice, matching
+from gateway.store.list_query.filter import PageRequest, Position, SessionFilter, SessionOrder, SessionRow, matching
 from gateway.store.list_query.keyset import Keyset
 from gateway.store.list_query.membership import among
 from gateway.store.list_query.query import PageQuery
 from gateway.store.list_query.selectivity import Frequencies
-from gateway.store.saga_commit import Settlement, settle
+from gateway.store.saga_commit import SagaCommit, commit_saga
 from gateway.store.session_state.body import UnreadableBody, decode_session, encode_session
 from gateway.store.session_state.signatures import save_signatures
 from gateway.store.session_state.unreadable import load_remains
@@ -45,7 +45,7 @@ _LONGEST = 320
 
 
 @dataclass(frozen=True, slots=True)
-class ListedRow:
+class StoredListRow:
     """A row of a provider's list as it was last seen: the session it belongs to, and a digest of it."""
 
     session_key: str
@@ -53,7 +53,7 @@ class ListedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSession:
     """The last known state of a session; ``version`` says which one it is.
 
     ``fault`` is why it could not be read: ``session`` is what is left of it then.
@@ -65,26 +65,26 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class SessionWrite:
     """What is saved along with a session.
 
-    ``seen_at`` orders a session whose provider does not say when it was made; the first one stays. ``replaces`` is the
+    ``seen_at`` orders a session whose provider does not say when it was made; the first one stays. ``expected_version`` is the
     version that this state was compared with, None where there was none, and ``changes`` what that has shown.
-    ``digests`` are those of the list rows that it was read from, ``settlement`` is what ends with it, and ``poll_at``
+    ``digests`` are those of the list rows that it was read from, ``saga_commit`` is what ends with it, and ``poll_at``
     when it is looked at again, unless it is settled.
     """
 
     seen_at: datetime
-    replaces: int | None = None
+    expected_version: int | None = None
     changes: Sequence[Change] = ()
     digests: Mapping[str, bytes] = field(default_factory=dict)
-    settlement: Settlement | None = None
+    saga_commit: SagaCommit | None = None
     poll_at: datetime | None = None
 
     @property
     def version(self) -> int:
         """The version that this state becomes."""
-        return (self.replaces or 0) + 1
+        return (self.expected_version or 0) + 1
 
 
 class Sessions:
@@ -98,10 +98,10 @@ class Sessions:
 
     async def get(self, ref: SessionRef) -> Session | None:
         """The last known state of a session."""
-        stored = await self.stored(ref)
+        stored = await self.load(ref)
         return stored.session if stored else None
 
-    async def stored(self, ref: SessionRef) -> Stored | None:
+    async def load(self, ref: SessionRef) -> StoredSession | None:
         """The last known state of a session, and which one that is."""
         return await self._stored.load(ref)
 
@@ -109,7 +109,7 @@ class Sessions:
         """When a session last changed."""
         return await self._changed.load(ref)
 
-    async def save(self, session: Session, state: State) -> bool:
+    async def save(self, session: Session, state: SessionWrite) -> bool:
         """Replaces what is known of a session, its parts and addresses with it, and appends what happened to the log.
 
         What is a part of another session is not kept as one. False, with nothing changed, where somebody else has
@@ -128,12 +128,14 @@ class Sessions:
                 raise Misbehaved("It has a value that the database has no room for.", provider=session.provider) from error
             raise
 
-    async def _load(self, refs: Collection[SessionRef]) -> Mapping[SessionRef, Stored]:
+    async def _load(self, refs: Collection[SessionRef]) -> Mapping[SessionRef, StoredSession]:
         named = tuple_(_S.provider, _S.key).in_(refs)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(select(_S.provider, _S.key, _S.body, _S.version).where(named))).all()
             read = await _decoded(connection, [(SessionRef(row.provider, row.key), row.body) for row in rows])
-        return {found[0].ref: Stored(found[0], row.version, found[1]) for row, found in zip(rows, read, strict=True) if found}
+        return {
+            found[0].ref: StoredSession(found[0], row.version, found[1]) for row, found in zip(rows, read, strict=True) if found
+        }
 
     async def _load_changed(self, refs: Collection[SessionRef]) -> Mapping[SessionRef, datetime]:
         named = tuple_(_S.provider, _S.key).in_(refs)
@@ -141,9 +143,9 @@ class Sessions:
             rows = await connection.execute(select(_S.provider, _S.key, _S.changed_at).where(named))
         return {SessionRef(row.provider, row.key): row.changed_at for row in rows}
 
-    async def _save(self, connection: AsyncConnection, session: Session, state: State) -> bool:
-        if state.settlement is not None:
-            await settle(connection, state.settlement)
+    async def _save(self, connection: AsyncConnection, session: Session, state: SessionWrite) -> bool:
+        if state.saga_commit is not None:
+            await commit_saga(connection, state.saga_commit)
         if await self._is_part(connection, session):
             return True
         created_at = await self._replace(connection, session, state)
@@ -152,7 +154,7 @@ class Sessions:
         await self._save_parts(connection, session, state.digests)
         await self._save_addresses(connection, session, created_at)
         await save_signatures(connection, session)
-        await append(connection, session, state.version, state.changes, state.seen_at)
+        await append_events(connection, session, state.version, state.changes, state.seen_at)
         return True
 
     async def save_digests(self, session: Session, digests: Mapping[str, bytes]) -> None:
@@ -162,13 +164,13 @@ class Sessions:
                 values = {"provider": session.provider, "key": key, "session_key": session.key, "digest": digest}
                 await upsert(connection, tables.part, values)
 
-    async def page(self, wanted: SessionFilter, order: SessionOrder, part: Slice) -> list[Row]:
+    async def page(self, wanted: SessionFilter, order: SessionOrder, part: PageRequest) -> list[SessionRow]:
         """A slice of the list of sessions, in its order."""
         query = PageQuery(wanted, Keyset(order, part), self._engine.dialect.name, self._frequencies)
         async with self._engine.connect() as connection:
             rows = await query.read(connection)
             read = await _decoded(connection, [(SessionRef(provider, key), body) for body, _, provider, key in rows])
-        found = [Row(each[0], Position(*row[1:]), each[1]) for row, each in zip(rows, read, strict=True) if each]
+        found = [SessionRow(each[0], Position(*row[1:]), each[1]) for row, each in zip(rows, read, strict=True) if each]
         return found[::-1] if part.backwards else found
 
     async def count(self, wanted: SessionFilter) -> int:
@@ -188,13 +190,13 @@ class Sessions:
                     return found
                 found.append(name)
 
-    async def tally(self, provider: str) -> Mapping[str, int]:
+    async def count_by_status(self, provider: str) -> Mapping[str, int]:
         """How many sessions of a provider are in each status."""
         query = select(_S.status, func.count()).where(_S.provider == provider).group_by(_S.status)
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
-    async def unfinished_rows(self, provider: str) -> Mapping[str, str]:
+    async def unsettled_rows(self, provider: str) -> Mapping[str, str]:
         """The rows of a provider's list that can still change, and the session each belongs to, most overdue first."""
         parts = tables.part.c
         same = (_S.provider == parts.provider) & (_S.key == parts.session_key)
@@ -203,21 +205,21 @@ class Sessions:
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
-    async def listed(self, provider: str, keys: Iterable[str]) -> Mapping[str, ListedRow]:
+    async def list_rows(self, provider: str, keys: Iterable[str]) -> Mapping[str, StoredListRow]:
         """Which rows of a provider's list are known."""
         parts = tables.part.c
         query = select(parts.key, parts.session_key, parts.digest).where(parts.provider == provider, among(keys, parts.key))
         async with self._engine.connect() as connection:
-            return {key: ListedRow(session_key, digest) for key, session_key, digest in await connection.execute(query)}
+            return {key: StoredListRow(session_key, digest) for key, session_key, digest in await connection.execute(query)}
 
-    async def _replace(self, connection: AsyncConnection, session: Session, state: State) -> datetime | None:
+    async def _replace(self, connection: AsyncConnection, session: Session, state: SessionWrite) -> datetime | None:
         """When the session was made; None where the state that this one replaces was not there any more."""
         row = _row(session, state)
-        if state.replaces is None:
+        if state.expected_version is None:
             return session.created_at or state.seen_at if await insert_new(connection, tables.session, row) else None
         kept = {"created_at"} if session.created_at is None else set[str]()
         kept |= set[str]() if state.changes else {"changed_at"}
-        mine = (_S.provider == session.provider, _S.key == session.key, _S.version == state.replaces)
+        mine = (_S.provider == session.provider, _S.key == session.key, _S.version == state.expected_version)
         values = {name: value for name, value in row.items() if name not in kept}
         if session.created_at is None and session.due_at is None:
             values["due_at"] = never(_S.created_at)
@@ -287,7 +289,7 @@ async def _decoded(connection: AsyncConnection, bodies: Sequence[tuple[SessionRe
     return found
 
 
-def _row(session: Session, state: State) -> dict[str, Any]:
+def _row(session: Session, state: SessionWrite) -> dict[str, Any]:
     created_at = session.created_at or state.seen_at
     return {
         "provider": session.provider,

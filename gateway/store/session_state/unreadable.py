@@ -35,8 +35,8 @@ async def load_remains(connection: AsyncConnection, refs: Collection[SessionRef]
         (ref := SessionRef(row.provider, row.key)): Session(
             provider=row.provider,
             key=row.key,
-            kind=word_of(SessionKind, row.kind, SessionKind.SIGNING),
-            status=word_of(SessionStatus, row.status, SessionStatus.UNKNOWN),
+            kind=parse_enum(SessionKind, row.kind, SessionKind.SIGNING),
+            status=parse_enum(SessionStatus, row.status, SessionStatus.UNKNOWN),
             title=row.title,
             reference=row.reference,
             created_at=row.created_at,
@@ -49,7 +49,7 @@ async def load_remains(connection: AsyncConnection, refs: Collection[SessionRef]
     }
 
 
-def word_of(words: type[E], word: str, otherwise: E) -> E:
+def parse_enum(words: type[E], word: str, otherwise: E) -> E:
     """A word that is stored; one that only a newer build knows is something else to this one."""
     try:
         return words(word)
