@@ -65,10 +65,10 @@ USES: Final[Mapping[str, str | None]] = {
 
 def refusal(plan: Plan, viewer: Viewer) -> Forbidden | None:
     """Why a viewer may do nothing of an operation; None where they may do some of it, or that is not known beforehand."""
-    if viewer is NOBODY or plan.conditional:
+    if viewer is NOBODY or plan.is_conditional:
         return None
     found: Forbidden | None = None
-    for field in plan.roots:
+    for field in plan.root_fields:
         use = USES.get(field)
         found = access.refusal(use, viewer) if use is not None else None
         if found is None:

@@ -58,14 +58,14 @@ class Problem:
 
 
 class Refused(Exception):
-    """An operation that was not begun, or that cannot go on: there is no more data of it. ``errors`` are fit to be shown."""
+    """A request error, or the end of a response stream that failed: no more data follows. ``errors`` have been rendered."""
 
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__()
         self.errors = errors
 
-    def shown(self) -> list[Any]:
-        """The errors as GraphQL has them."""
+    def formatted(self) -> list[Any]:
+        """The errors as a response shows them."""
         return [error.formatted for error in self.errors]
 
 
@@ -119,8 +119,8 @@ def _cause(error: GraphQLError) -> Exception | None:
     return cause
 
 
-def told(error: SigningError) -> dict[str, Any]:
-    """An expected failure that came before any field was asked for, as GraphQL has errors."""
+def formatted_error(error: SigningError) -> dict[str, Any]:
+    """An expected failure as a GraphQL request error."""
     shown = GraphQLError(error.message, original_error=error)
     render(shown)
     return {**shown.formatted}

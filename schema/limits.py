@@ -101,7 +101,9 @@ class Limits:
                 errors += [GraphQLError(each.message, [operation], original_error=each) for each in found]
         return errors
 
-    def weigh(self, document: DocumentNode, operation: OperationDefinitionNode, lengths: Mapping[str, int]) -> None:
+    def require_affordable(
+        self, document: DocumentNode, operation: OperationDefinitionNode, lengths: Mapping[str, int]
+    ) -> None:
         """Raises ``TooLarge`` where an operation comes to too much, now that the lengths of lists in variables are known."""
         found = _Survey(self._schema, document, self._settings.first, lengths).operation(operation)
         for error in self._too_much(found):

@@ -1,7 +1,7 @@
-"""Documents that are known beforehand, named by the SHA-256 of their text.
+"""Trusted documents: the operations of known clients, named by the SHA-256 of their text in a manifest.
 
-As ``documentId`` (https://github.com/graphql/graphql-over-http/blob/main/rfcs/PersistedOperations.md) or as Apollo's clients
-do, by the ``persistedQuery`` among the extensions.
+Named as ``documentId`` (https://github.com/graphql/graphql-over-http/blob/main/rfcs/PersistedOperations.md) or as
+Apollo's clients do, by the ``persistedQuery`` among the extensions.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gateway.console import OPERATIONS
 from providers.errors import ConfigurationError
 from providers.lru import LruCache
 from schema.errors import Refused
-from schema.transport.request import Question
+from schema.transport.request import RequestParams
 
 _PREFIX: Final = "sha256:"
-_REMEMBERED: Final = 1_000
-_UNKNOWN: Final = "PersistedQueryNotFound"
-"""In the words that Apollo's clients wait for."""
+_MAX_LOGGED: Final = 1_000
+_NOT_FOUND: Final = "PersistedQueryNotFound"
+"""The message that Apollo's clients look for."""
 _log = logging.getLogger("countersign.documents")
 
 
@@ -42,50 +42,50 @@ class _Manifest(msgspec.Struct):
 
 
 class TrustedDocuments:
-    """Which text is meant by a request, and whether it is one of those that are trusted: those of our own page are."""
+    """Looks documents up by id, and refuses or logs those that no manifest has. The console's own are always trusted."""
 
     def __init__(self, settings: Settings) -> None:
         self._mode = "enforce" if settings.server.profile == "trusted" else settings.documents.mode
         self._texts = {} if settings.documents.manifest is None else {**_read(OPERATIONS), **_read(settings.documents.manifest)}
         self._trusted = frozenset(self._texts.values())
-        self._told: LruCache[str, str] = LruCache(_REMEMBERED)
+        self._logged: LruCache[str, str] = LruCache(_MAX_LOGGED)
 
-    def text(self, question: Question) -> str:
-        """The text of a question's document. Raises ``Refused``."""
-        if question.document is not None and not question.query:
-            found = self._texts.get(question.document.removeprefix(_PREFIX).lower())
-            if found is None:
-                raise Refused([GraphQLError(_UNKNOWN, extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})])
-            return found
-        if self._mode != "off" and question.query not in self._trusted:
-            self._strange(question.query)
-        return question.query
+    def text(self, params: RequestParams) -> str:
+        """The text of a request's document. Raises ``Refused``."""
+        if params.document_id is not None and not params.query:
+            text = self._texts.get(params.document_id.removeprefix(_PREFIX).lower())
+            if text is None:
+                raise Refused([GraphQLError(_NOT_FOUND, extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})])
+            return text
+        if self._mode != "off" and params.query not in self._trusted:
+            self._refuse_or_log(params.query)
+        return params.query
 
-    def _strange(self, text: str) -> None:
+    def _refuse_or_log(self, text: str) -> None:
         if self._mode == "enforce":
-            what = "This gateway takes the documents alone that it knows. Have this one added to its manifest."
-            raise Refused([GraphQLError(what, extensions={"code": "FORBIDDEN"})])
-        name = _digest(text)
-        if name not in self._told:
-            _log.warning("a document is not among those that are trusted: sha256 %s", name)
-            self._told.put(name, name)
+            message = "This gateway takes the documents alone that it knows. Have this one added to its manifest."
+            raise Refused([GraphQLError(message, extensions={"code": "FORBIDDEN"})])
+        digest = _digest(text)
+        if digest not in self._logged:
+            _log.warning("a document is not among those that are trusted: sha256 %s", digest)
+            self._logged.put(digest, digest)
 
 
 def _read(path: Path) -> Mapping[str, str]:
-    """The texts of a manifest by their names. Raises ``ConfigurationError``."""
+    """The documents of a manifest by their ids. Raises ``ConfigurationError``."""
     content = path.read_bytes()
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
-        return _named((each.id, each.body) for each in msgspec.json.decode(content, type=_Manifest).operations)
+        return _by_id((each.id, each.body) for each in msgspec.json.decode(content, type=_Manifest).operations)
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
-        return _named(msgspec.json.decode(content, type=dict[str, str]).items())
-    what = f"documents.manifest: {path} is no manifest. Write a JSON object of the documents' texts by their SHA-256."
-    raise ConfigurationError(what)
+        return _by_id(msgspec.json.decode(content, type=dict[str, str]).items())
+    message = f"documents.manifest: {path} is no manifest. Write a JSON object of the documents' texts by their SHA-256."
+    raise ConfigurationError(message)
 
 
-def _named(texts: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Texts by what the manifest calls them, and by their digests."""
-    found = dict(texts)
-    return {name.lower(): text for name, text in found.items()} | {_digest(text): text for text in found.values()}
+def _by_id(texts: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Texts by their ids in the manifest, and by their digests."""
+    by_id = dict(texts)
+    return {id_.lower(): text for id_, text in by_id.items()} | {_digest(text): text for text in by_id.values()}
 
 
 def _digest(text: str) -> str:

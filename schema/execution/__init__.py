@@ -1,7 +1,7 @@
-"""Executes operations: as graphql-core would, at the cost of reading attributes and calling functions."""
+"""Execution: operations compiled to query plans, which do what graphql-core would at the cost of attribute reads and calls."""
 
-from schema.execution.plan import Bound, Plan
-from schema.execution.plan_cache import Check, Plans
-from schema.execution.response import Answer, encode, refusal
+from schema.execution.plan import CoercedOperation, Plan
+from schema.execution.plan_cache import CheckDocument, PlanCache
+from schema.execution.response import Response, encode, request_error
 
-__all__ = ["Answer", "Bound", "Check", "Plan", "Plans", "encode", "refusal"]
+__all__ = ["CheckDocument", "CoercedOperation", "Plan", "PlanCache", "Response", "encode", "request_error"]

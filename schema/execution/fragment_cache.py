@@ -1,10 +1,10 @@
-"""What the answer shows of objects that cannot change, kept as JSON for as long as somebody else holds them.
+"""Fragment cache: keeps the JSON of frozen objects by selection set, for as long as somebody else holds the object.
 
-A selection is unchanging where all of its fields are pure: plain attributes of frozen objects, and the properties and
+A selection set is cached where all of its fields are pure: plain attributes of a frozen object, and the properties and
 resolvers that are declared ``pure``. Any other is called for every response.
 
-Objects of which only a moment passes, as when they were seen, may share one thing that is a ``content_identity``, and name in
-``OBSERVATION_FIELDS`` the attributes that it does not stand for: what is kept of one is then kept of all that share it.
+Objects of which only a moment passes, as when they were seen, may share one ``content_identity``, and name in
+``OBSERVATION_FIELDS`` the attributes that it does not stand for: the JSON of one is then that of all that share it.
 """
 
 from __future__ import annotations
@@ -20,132 +20,139 @@ import orjson
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
 from schema.execution.compiler.field import Field
-from schema.execution.compiler.resolvers import Attribute, Function, Manner
-from schema.execution.compiler.runtime_types import Known
-from schema.execution.response import written
-from schema.execution.run import Path, Pending, Run, Select
+from schema.execution.compiler.resolver_kinds import AttributeResolver, FunctionResolver
+from schema.execution.compiler.runtime_types import RuntimeTypes
+from schema.execution.execution_context import ExecuteSelectionSet, ExecutionContext, ResponsePath
+from schema.execution.pending import Pending
+from schema.execution.response import dump_json
 
-_MOST = 32 * 2**20
-_LASTING = attrgetter("content_identity")
+_MAX_BYTES = 32 * 2**20
+_IDENTITY = attrgetter("content_identity")
 
 
-class Shelves:
-    """All that is kept for one schema. When ``most`` bytes have been written, all is forgotten, and it begins anew."""
+class FragmentCache:
+    """All cached fragments of one schema. When ``max_bytes`` have been written, every fragment is dropped at once."""
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._most = most
-        self._written = 0
-        self._shelves: WeakSet[Kept] = WeakSet()
+    def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes_written = 0
+        self._selections: WeakSet[CachedSelectionSet] = WeakSet()
 
     def __len__(self) -> int:
-        """How many objects are known here, each once for every selection that has shown it."""
-        return sum(len(each) for each in self._shelves)
+        """The objects that are held weakly, each once for every selection set that was executed on it."""
+        return sum(len(each) for each in self._selections)
 
-    def add(self, shelf: Kept) -> None:
-        """Has a selection's objects counted along."""
-        self._shelves.add(shelf)
+    def register(self, selection: CachedSelectionSet) -> None:
+        """Has the fragments of a selection set counted and dropped with all others."""
+        self._selections.add(selection)
 
-    def grown(self, size: int) -> None:
-        """So many bytes were written."""
-        self._written += size
-        if self._written > self._most:
-            self._written = 0
-            for shelf in self._shelves:
-                shelf.clear()
+    def count_bytes(self, size: int) -> None:
+        """Counts the bytes of a fragment that was added."""
+        self._bytes_written += size
+        if self._bytes_written > self._max_bytes:
+            self._bytes_written = 0
+            for selection in self._selections:
+                selection.clear()
 
 
-class Kept:
-    """An unchanging selection of objects of one class. What is shown a second time is kept: most objects never are.
+class CachedSelectionSet:
+    """A pure selection set of one frozen class. The second response that shows an object adds its fragment to the cache.
 
-    It is kept by the ``id`` of each object, or of what is lasting of it.
+    Most objects are shown once, and would only fill it. Fragments are found by the ``id`` of the object, or of its
+    ``content_identity``; a weak reference removes them with it.
     """
 
-    __slots__ = ("__weakref__", "_lasting", "_seen", "_select", "_shelves", "_shown", "_values")
+    __slots__ = ("__weakref__", "_cache", "_class", "_execute", "_fragments", "_has_identity", "_references")
 
-    def __init__(self, select: Select, values: type, shelves: Shelves) -> None:
-        self._select = select
-        self._values = values
-        self._shelves = shelves
-        self._lasting = hasattr(values, "content_identity")
-        self._seen: dict[int, ref[Any]] = {}
-        self._shown: dict[int, orjson.Fragment] = {}
-        shelves.add(self)
+    def __init__(self, execute: ExecuteSelectionSet, class_: type, cache: FragmentCache) -> None:
+        self._execute = execute
+        self._class = class_
+        self._cache = cache
+        self._has_identity = hasattr(class_, "content_identity")
+        self._references: dict[int, ref[Any]] = {}
+        self._fragments: dict[int, orjson.Fragment] = {}
+        cache.register(self)
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._references)
 
-    def __call__(self, source: Any, run: Run, path: Path | None) -> Any:
-        """The answer's object of a value."""
-        if type(source) is not self._values:
-            return self._select(source, run, path)
-        lasting = _LASTING(source) if self._lasting else source
-        return self._shown.get(id(lasting)) or self._show(lasting, source, run, path)
+    def __call__(self, source: Any, execution: ExecutionContext, path: ResponsePath | None) -> Any:
+        """The fragment of an object, or its response object where it has none yet."""
+        if type(source) is not self._class:
+            return self._execute(source, execution, path)
+        owner = _IDENTITY(source) if self._has_identity else source
+        return self._fragments.get(id(owner)) or self._execute_and_add(owner, source, execution, path)
 
-    def all(self, sources: Sequence[Any]) -> list[Any] | orjson.Fragment | None:
-        """The answer's objects of these values, where all of them are kept: as one, if they are asked for together again."""
-        if not self._shown:
+    def cached_list(self, sources: Sequence[Any]) -> list[Any] | orjson.Fragment | None:
+        """The fragments of a list's objects, where all have one; a single one, where the list itself is shown again."""
+        if not self._fragments:
             return None
-        if (together := self._shown.get(id(sources))) is not None:
-            return together
+        if (whole := self._fragments.get(id(sources))) is not None:
+            return whole
         try:
-            lasting = map(_LASTING, sources) if self._lasting else sources
-            found = [*map(self._shown.get, map(id, lasting))]
-        except AttributeError:  # what is not even of the class
+            owners = map(_IDENTITY, sources) if self._has_identity else sources
+            fragments = [*map(self._fragments.get, map(id, owners))]
+        except AttributeError:  # an item of another class
             return None
-        if None in found:
+        if None in fragments:
             return None
-        return self._keep(sources, found) if type(sources).__weakrefoffset__ else found
+        return self._add_when_repeated(sources, fragments) if type(sources).__weakrefoffset__ else fragments
 
     def clear(self) -> None:
-        """Forgets everything."""
-        self._seen.clear()
-        self._shown.clear()
+        """Drops every fragment."""
+        self._references.clear()
+        self._fragments.clear()
 
-    def _show(self, lasting: Any, source: Any, run: Run, path: Path | None) -> Any:
-        failures = len(run.errors)
-        shown = self._select(source, run, path)
-        if type(shown) is Pending or len(run.errors) != failures:
-            return shown
-        return self._keep(lasting, shown)
+    def _execute_and_add(self, owner: Any, source: Any, execution: ExecutionContext, path: ResponsePath | None) -> Any:
+        errors = len(execution.errors)
+        response = self._execute(source, execution, path)
+        if type(response) is Pending or len(execution.errors) != errors:
+            return response
+        return self._add_when_repeated(owner, response)
 
-    def _keep(self, lasting: Any, shown: Any) -> Any:
-        """Keeps what is shown a second time."""
-        key = id(lasting)
-        if key not in self._seen:
-            self._seen[key] = ref(lasting, partial(self._forget, key))
-            return shown
-        if (text := written(shown)) is None:
-            return shown
-        # Copied, as what orjson gives holds on to 4 kB however short it is.
-        kept = self._shown[key] = orjson.Fragment(bytes(memoryview(text)))
-        self._shelves.grown(len(text))
-        return kept
+    def _add_when_repeated(self, owner: Any, response: Any) -> Any:
+        """Adds the fragment of a response object that is made for the second time; returns what the response shows."""
+        key = id(owner)
+        if key not in self._references:
+            self._references[key] = ref(owner, partial(self._remove, key))
+            return response
+        if (text := dump_json(response)) is None:
+            return response
+        # Copied, because bytes from orjson hold on to 4 kB however short they are.
+        fragment = self._fragments[key] = orjson.Fragment(bytes(memoryview(text)))
+        self._cache.count_bytes(len(text))
+        return fragment
 
-    def _forget(self, key: int, _: object) -> None:
-        self._seen.pop(key, None)
-        self._shown.pop(key, None)
+    def _remove(self, key: int, _: object) -> None:
+        self._references.pop(key, None)
+        self._fragments.pop(key, None)
 
 
-def unchanging(values: type, field: Field, how: Manner | None, selections: set[Any]) -> bool:
-    """Whether a field of a frozen class is pure, and so are the fields selected of it; ``selections`` are those that are."""
-    match how:
-        case Attribute():
-            if how.name in getattr(values, "OBSERVATION_FIELDS", ()) or not (
-                how.pure or how.name in {each.name for each in fields(values)}
+def is_pure(class_: type, field: Field, pure_selections: set[ExecuteSelectionSet]) -> bool:
+    """Whether a field of a frozen class is pure, and so is its subselection, which is then in ``pure_selections``."""
+    kind = field.kind
+    match kind:
+        case AttributeResolver():
+            if kind.name in getattr(class_, "OBSERVATION_FIELDS", ()) or not (
+                kind.pure or _is_plain_attribute(class_, kind.name)
             ):
                 return False
-        case Function():
-            if not (how.pure and how.arguments.fixed):
+        case FunctionResolver():
+            if not (kind.pure and kind.arguments.literal):
                 return False
         case _:
             return False
     type_ = get_named_type(field.definition.type)
-    return is_leaf_type(type_) or (isinstance(type_, GraphQLObjectType) and field.selecting(type_) in selections)
+    return is_leaf_type(type_) or (isinstance(type_, GraphQLObjectType) and field.subselection(type_) in pure_selections)
 
 
-def frozen(known: Known, type_: GraphQLObjectType) -> type | None:
-    """The class that a type describes, if its objects cannot change."""
-    values = known.described(type_)
-    if values is None or not is_dataclass(values):
+def cacheable_class(runtime_types: RuntimeTypes, type_: GraphQLObjectType) -> type | None:
+    """The frozen dataclass that a type is bound to; None where its objects may change."""
+    class_ = runtime_types.model_class(type_)
+    if class_ is None or not is_dataclass(class_):
         return None
-    return values if values.__dataclass_params__.frozen else None  # type: ignore[attr-defined]
+    return class_ if class_.__dataclass_params__.frozen else None  # type: ignore[attr-defined]
+
+
+def _is_plain_attribute(class_: Any, name: str) -> bool:
+    return name in {each.name for each in fields(class_)}

@@ -1,172 +1,154 @@
-"""An operation, ready to be executed any number of times."""
+"""Query plan: one operation of a document, compiled, to be executed any number of times with different variables."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any
 
-from graphql import (
-    DirectiveNode,
-    DocumentNode,
-    ExecutionResult,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    GraphQLIncludeDirective,
-    GraphQLSkipDirective,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    VariableNode,
-    Visitor,
-    visit,
-)
+from graphql import DocumentNode, ExecutionResult, FragmentDefinitionNode, GraphQLError, OperationDefinitionNode
 from graphql.execution import create_source_event_stream, default_field_resolver, default_type_resolver
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
-from schema.execution.compiler.arguments import Make, immutable
-from schema.execution.compiler.runtime_types import Known
-from schema.execution.compiler.selection import Selection
-from schema.execution.fragment_cache import Shelves
-from schema.execution.response import Answer, answer, refusal
-from schema.execution.run import Core, Given, Pending, Run
+from providers.lru import LruCache
+from schema.execution.compiler.arguments import CoerceArguments, immutable
+from schema.execution.compiler.operation import CompiledOperation
+from schema.execution.compiler.runtime_types import RuntimeTypes
+from schema.execution.execution_context import CoercedArguments, CoreExecutor, ExecutionContext
+from schema.execution.fragment_cache import FragmentCache
+from schema.execution.operation_traits import condition_variables, is_introspection, root_coordinates, selected_names
+from schema.execution.pending import Pending
+from schema.execution.response import Response, request_error, response
 from schema.execution.validation.input_bounds import InputBounds, ListBound, Use, Uses
-from schema.execution.validation.variables import Variables
+from schema.execution.validation.variables import VariableCoercion
 
-_MOST_SELECTIONS = 16
-_MOST_SETTLED = 8
-_CONDITIONS = (GraphQLSkipDirective.name, GraphQLIncludeDirective.name)
+_MAX_COMPILED = 16
+_MAX_INTROSPECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What the plans of one schema share.
+class PlanEnvironment:
+    """What the plans of one schema share: the schema, bounds, caches, and how errors are rendered for clients.
 
-    ``bounds`` are those of inputs, ``suggesting`` says that errors name what may have been meant, and ``conceal`` takes the
-    schema's names out of one that was rendered, where they are not to be told. ``settled`` are the answers of the
-    operations that ask about the schema alone: those that were asked for last.
+    ``suggestions`` says that errors may name what was probably meant; ``conceal`` takes names of the schema out of an error
+    that has been rendered. ``flagged_fields`` are names of fields: each plan says whether it selects one.
     """
 
     schema: Schema
-    known: Known
+    runtime_types: RuntimeTypes
     bounds: InputBounds | None = None
-    suggesting: bool = True
-    marks: frozenset[str] = frozenset()
+    suggestions: bool = True
+    flagged_fields: frozenset[str] = frozenset()
     conceal: Callable[[GraphQLError], None] | None = None
-    shelves: Shelves = field(default_factory=Shelves)
-    settled: OrderedDict[Plan, Answer] = field(default_factory=OrderedDict)
+    fragment_cache: FragmentCache = field(default_factory=FragmentCache)
+    introspections: LruCache[Plan, Response] = field(default_factory=lambda: LruCache(_MAX_INTROSPECTIONS))
+    """Responses of the operations that ask about the schema alone, which are always the same."""
 
     def render(self, errors: list[GraphQLError]) -> None:
-        """Makes errors fit to be shown, in place."""
+        """Renders errors for clients, in place."""
         self.schema.process_errors(errors)
         if self.conceal is not None:
             for error in errors:
                 self.conceal(error)
 
-    def settle(self, plan: Plan, answer: Answer) -> None:
-        """Keeps an answer that will always be the same."""
-        self.settled[plan] = answer
-        if len(self.settled) > _MOST_SETTLED:
-            self.settled.popitem(last=False)
-
 
 class Plan:
-    """One operation of one document. ``kind`` is query, mutation or subscription.
+    """One operation of one document: ``operation_type`` is query, mutation or subscription.
 
-    ``marked`` says that the document selects a field of one of the workshop's ``marks``.
+    It is compiled once for each set of conditions (``@skip``, ``@include``) that its variables have made.
     """
 
     def __init__(
         self,
-        workshop: Workshop,
+        environment: PlanEnvironment,
         document: DocumentNode,
         operation: OperationDefinitionNode,
         uses: Uses = MappingProxyType({}),
     ) -> None:
-        self.kind = operation.operation.value
+        schema = environment.schema._schema
+        definitions = operation.variable_definitions or ()
+        declared = {each.variable.name.value for each in definitions}
+        self.operation_type = operation.operation.value
         self.document = document
         self.operation = operation
-        self.workshop = workshop
+        self.environment = environment
         self._fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-        definitions = operation.variable_definitions or ()
-        self._variables = Variables(workshop.schema._schema, definitions, workshop.bounds, uses, suggesting=workshop.suggesting)
-        own = {each.variable.name.value for each in definitions}
-        self.marked = not workshop.marks.isdisjoint(_selected(document))
-        self._asked = tuple(sorted(_conditions(document) & own))
-        self._selections: OrderedDict[tuple[object, ...], Selection] = OrderedDict()
-        # An operation with no condition is one selection, and made now: what cannot be made is no plan.
-        if not self._asked:
-            self._make(())
-        self.lists = tuple(name for name, found in uses.items() if any(_is_argument(each) for each in found))
-        """The variables that are lists as a whole: what they come to depends on how long they are."""
-        self.weighed: set[tuple[int, ...]] = set()
-        """Their lengths that have been found to be not too much."""
-        self.most_selections = min(_MOST_SELECTIONS, 3 ** min(len(self._asked), 3))
-        """So many ways to execute it may be kept: one for each set of conditions, each true, false or null."""
-        self.conditional = bool(self._asked)
-        """Whether variables decide what it asks for."""
-        self.roots = _roots(workshop.schema, operation, self._fragments)
-        """The coordinates of the fields at its root, whatever the conditions on them."""
-        self.static = _introspective(operation) and not own
+        self._variables = VariableCoercion(schema, definitions, environment.bounds, uses, suggestions=environment.suggestions)
+        self._conditions = tuple(sorted(condition_variables(document) & declared))
+        self._compiled: LruCache[tuple[object, ...], CompiledOperation] = LruCache(_MAX_COMPILED)
+        if not self._conditions:
+            self._compile(())  # now, because an operation that cannot be compiled has no plan
+        self.is_flagged = not environment.flagged_fields.isdisjoint(selected_names(document))
+        """Whether the document selects one of the environment's flagged fields."""
+        self.list_variables = tuple(name for name, places in uses.items() if any(_is_list_argument(each) for each in places))
+        """Variables that are a whole list argument: the cost of the operation depends on their lengths."""
+        self.accepted_lengths: set[tuple[int, ...]] = set()
+        """Lengths of the list variables that were found to be within the cost limit."""
+        self.is_conditional = bool(self._conditions)
+        """Whether variables decide what is selected."""
+        self.max_compiled = min(_MAX_COMPILED, 3 ** min(len(self._conditions), 3))
+        """Compilations that may be kept: one for each set of conditions, each true, false or null."""
+        self.root_fields = root_coordinates(schema, operation, self._fragments)
+        """Schema coordinates of the root fields."""
+        self.is_introspection = is_introspection(operation) and not declared
 
-    def bind(self, variables: Mapping[str, Any] | None = None) -> Bound | list[GraphQLError]:
-        """The operation with its variables. Errors, fit to be shown, where they are not what it wants.
+    def coerce_variables(self, variables: Mapping[str, Any] | None = None) -> CoercedOperation | list[GraphQLError]:
+        """The operation with its variables coerced (CoerceVariableValues); rendered errors where they do not fit.
 
-        Raises ``Invalid`` or ``TooLarge`` for a variable that is too large, with the path of the input that it is.
+        Raises ``Invalid`` or ``TooLarge`` for a variable beyond its bound, with the path of the input that it is.
         """
-        values = self._variables.read(variables)
+        values = self._variables.coerce(variables)
         if isinstance(values, list):
-            self.workshop.render(values)
+            self.environment.render(values)
             return values
-        return Bound(self, values)
+        return CoercedOperation(self, values)
 
-    async def execute(self, context: object, variables: Mapping[str, Any] | None = None, root: object = None) -> Answer:
-        """Executes it. ``root`` is the event, where it is a subscription."""
-        bound = self.bind(variables)
-        return refusal(bound) if isinstance(bound, list) else await bound.execute(context, root)
+    async def execute(self, context: object, variables: Mapping[str, Any] | None = None, root: object = None) -> Response:
+        """Executes the operation. ``root`` is the source event, for a subscription."""
+        coerced = self.coerce_variables(variables)
+        return request_error(coerced) if isinstance(coerced, list) else await coerced.execute(context, root)
 
-    def run(self, run: Run) -> Any:
-        """The answer's data; ``Pending`` where some of it is still to come. Raises the error that leaves nothing of it."""
-        asked = tuple([run.variables.coerced.get(name) for name in self._asked])
-        selection = self._selections.get(asked) or self._make(asked)
-        return selection.execute(run)
+    def execute_root(self, execution: ExecutionContext) -> Any:
+        """The response's data, or ``Pending``. Raises the error that makes all of it null."""
+        conditions = tuple([execution.variables.coerced.get(name) for name in self._conditions])
+        compiled = self._compiled.peek(conditions) or self._compile(conditions)
+        return compiled.execute(execution)
 
-    async def refuse(self, context: object, value: object) -> Answer | None:
-        """The answer where nothing is executed, nor any variable read: each field at the root has this value, or this error.
+    async def complete_without_resolving(self, context: object, value: object) -> Response | None:
+        """The response where nothing is executed and no variable read: each root field has this value, or this error.
 
-        None where variables decide what is asked for.
+        None where variables decide what is selected.
         """
-        if self.conditional:
+        compiled = self._compiled.peek(())
+        if compiled is None:
             return None
-        run = Run(context, None, VariableValues({}, {}), {}, self.core)
+        execution = ExecutionContext(context, None, VariableValues({}, {}), {}, self.core_executor)
         try:
-            data = self._selections[()].refuse(run, value)
+            data = compiled.complete_without_resolving(execution, value)
             if type(data) is Pending:
-                data = await data.work()
+                data = await data.coroutine()
         except GraphQLError as error:
-            run.add(error, None)
+            execution.add_error(error, None)
             data = None
-        return self.answer(data, run.errors)
+        return self.respond(data, execution.errors)
 
-    def core(self, run: Run) -> Core:
-        """The same execution as graphql-core would have it."""
-        schema = self.workshop.schema
+    def core_executor(self, execution: ExecutionContext) -> CoreExecutor:
+        """The same execution as graphql-core's state."""
+        schema = self.environment.schema
         make: Any = schema.execution_context_class
-        executor: Core = make(
+        executor: CoreExecutor = make(
             schema._schema,
             self._fragments,
             {name: FragmentDetails(each) for name, each in self._fragments.items()},
-            run.root,
-            run.context,
+            execution.root,
+            execution.context,
             self.operation,
-            run.variables,
+            execution.variables,
             default_field_resolver,
             default_type_resolver,
             default_field_resolver,
@@ -175,120 +157,78 @@ class Plan:
         )
         return executor
 
-    def answer(self, data: object, errors: list[GraphQLError]) -> Answer:
-        """What the client is told."""
+    def respond(self, data: object, errors: list[GraphQLError]) -> Response:
+        """The response, its errors rendered."""
         if errors:
-            self.workshop.render(errors)
-        return answer(data, errors)
+            self.environment.render(errors)
+        return response(data, errors)
 
-    def _make(self, asked: tuple[object, ...]) -> Selection:
-        workshop = self.workshop
-        conditions = VariableValues({}, dict(zip(self._asked, asked, strict=True)))
-        made = Selection(workshop.schema, workshop.known, workshop.shelves, self.operation, self._fragments, conditions)
-        self._selections[asked] = made
-        if len(self._selections) > _MOST_SELECTIONS:
-            self._selections.popitem(last=False)
-        return made
+    def _compile(self, conditions: tuple[object, ...]) -> CompiledOperation:
+        environment = self.environment
+        compiled = CompiledOperation(
+            environment.schema,
+            environment.runtime_types,
+            environment.fragment_cache,
+            self.operation,
+            self._fragments,
+            VariableValues({}, dict(zip(self._conditions, conditions, strict=True))),
+        )
+        self._compiled.put(conditions, compiled)
+        return compiled
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """An operation and its variables; ``given`` are the arguments that have been made of them."""
+class CoercedOperation:
+    """An operation and its coerced variables; ``arguments`` are those that were coerced from them, kept between executions."""
 
     plan: Plan
     variables: VariableValues
-    given: dict[Make, Given] = field(default_factory=dict)
+    arguments: dict[CoerceArguments, CoercedArguments] = field(default_factory=dict)
 
     @property
-    def plain(self) -> bool:
-        """Whether no variable has a value that could be changed."""
+    def is_immutable(self) -> bool:
+        """Whether no resolver could change the value of any variable."""
         return immutable(self.variables.coerced.values())
 
-    def execute(self, context: object, root: object = None) -> Coroutine[Any, Any, Answer]:
-        """Executes it; nothing of it goes on when this has ended. ``root`` is the event, where it is a subscription."""
-        return self._settled(context) if self.plan.static else self._execute(context, root)
+    def execute(self, context: object, root: object = None) -> Coroutine[Any, Any, Response]:
+        """Executes the operation; nothing of it goes on when this has ended. ``root`` is the source event, if there is one."""
+        return self._introspect(context) if self.plan.is_introspection else self._execute(context, root)
 
-    async def _settled(self, context: object) -> Answer:
-        found = self.plan.workshop.settled.get(self.plan)
-        if found is None:
-            found = await self._execute(context, None)
-            if not found.errors:
-                self.plan.workshop.settle(self.plan, found)
-        return found
+    async def _introspect(self, context: object) -> Response:
+        cache = self.plan.environment.introspections
+        result = cache.get(self.plan)
+        if result is None:
+            result = await self._execute(context, None)
+            if not result.errors:
+                cache.put(self.plan, result)
+        return result
 
-    async def _execute(self, context: object, root: object) -> Answer:
-        run = Run(context, root, self.variables, self.given, self.plan.core)
+    async def _execute(self, context: object, root: object) -> Response:
+        execution = ExecutionContext(context, root, self.variables, self.arguments, self.plan.core_executor)
         try:
-            data = self.plan.run(run)
+            data = self.plan.execute_root(execution)
             if type(data) is Pending:
-                data = await data.work()
+                data = await data.coroutine()
         except GraphQLError as error:
-            run.add(error, None)
+            execution.add_error(error, None)
             data = None
         finally:
-            if run.left:
-                await run.close()
-        return self.plan.answer(data, run.errors)
+            if execution.detached:
+                await execution.close()
+        return self.plan.respond(data, execution.errors)
 
     async def subscribe(self, context: object) -> AsyncIterable[Any] | list[GraphQLError]:
-        """The events, each to be executed with a context of its own. Errors, fit to be shown, where there are none to come."""
-        executor = self.plan.core(Run(context, None, self.variables, self.given, self.plan.core))
-        found: Any = create_source_event_stream(executor)
-        stream: AsyncIterable[Any] | ExecutionResult = await found if isawaitable(found) else found
+        """The source event stream (CreateSourceEventStream); rendered errors where there is none.
+
+        Each event is executed with a context of its own.
+        """
+        execution = ExecutionContext(context, None, self.variables, self.arguments, self.plan.core_executor)
+        created: Any = create_source_event_stream(execution.core)
+        stream: AsyncIterable[Any] | ExecutionResult = await created if isawaitable(created) else created
         if not isinstance(stream, ExecutionResult):
             return stream
-        errors = list(stream.errors or ())
-        return list(self.plan.answer(None, errors).errors)
+        return list(self.plan.respond(None, list(stream.errors or ())).errors)
 
 
-def _selected(document: DocumentNode) -> set[str]:
-    """The names of all fields that any operation or fragment selects."""
-    found: set[str] = set()
-
-    class Search(Visitor):
-        def enter_field(self, node: FieldNode, *_: Any) -> None:
-            found.add(node.name.value)
-
-    visit(document, Search())
-    return found
-
-
-def _conditions(document: DocumentNode) -> set[str]:
-    """The variables that decide what is selected."""
-    found: set[str] = set()
-
-    class Search(Visitor):
-        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-            if node.name.value in _CONDITIONS:
-                found.update(each.value.name.value for each in node.arguments or () if isinstance(each.value, VariableNode))
-
-    visit(document, Search())
-    return found
-
-
-def _roots(
-    schema: Schema, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
-) -> frozenset[str]:
-    """The coordinates of an operation's fields at its root, but for ``__typename``."""
-    root = schema._schema.get_root_type(operation.operation)
-    found, waiting, spread = set[str](), [operation.selection_set], set[str]()
-    while waiting:
-        for each in waiting.pop().selections:
-            if isinstance(each, FieldNode):
-                found.add(f"{root.name if root else None}.{each.name.value}")
-            elif isinstance(each, InlineFragmentNode):
-                waiting.append(each.selection_set)
-            elif isinstance(each, FragmentSpreadNode) and each.name.value not in spread:
-                spread.add(each.name.value)
-                waiting.append(fragments[each.name.value].selection_set)
-    return frozenset(each for each in found if not each.endswith(".__typename"))
-
-
-def _is_argument(use: Use) -> bool:
+def _is_list_argument(use: Use) -> bool:
     return len(use.path) == 1 and isinstance(use.bound, ListBound)
-
-
-def _introspective(operation: OperationDefinitionNode) -> bool:
-    """Whether it asks about the schema alone."""
-    selected = operation.selection_set.selections
-    return all(isinstance(each, FieldNode) and each.name.value.startswith("__") for each in selected)

@@ -1,9 +1,8 @@
-"""Query plans, cached by the text of their document: parsed, checked and validated once, for as long as there is room."""
+"""Plan cache: query plans by the text of their document, which is parsed, bounded and validated once while it is cached."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -11,132 +10,140 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, TokenKi
 from strawberry.schema import Schema
 
 from providers.errors import Invalid, SigningError, TooLarge
-from schema.execution.compiler.runtime_types import Known
-from schema.execution.plan import Plan, Workshop
+from providers.lru import LruCache
+from schema.execution.compiler.runtime_types import RuntimeTypes
+from schema.execution.fragment_cache import FragmentCache
+from schema.execution.plan import Plan, PlanEnvironment
 from schema.execution.validation.field_merging import require_few_pairs
 from schema.execution.validation.input_bounds import InputBounds
 from schema.execution.validation.input_survey import InputSurvey
 
-_MOST_BYTES: Final = 48 * 2**20
-_CHARACTER: Final = 12
-_TOKEN: Final = 500
-_PLANNED_TOKEN: Final = 1_600
-"""Bytes, as measured: of a document by its characters and tokens, and of each plan by the tokens of its document."""
-_MOST_ERRORS: Final = 20
-_MOST_DIGITS: Final = 400
+_MAX_BYTES: Final = 48 * 2**20
+_BYTES_PER_CHARACTER: Final = 12
+_BYTES_PER_TOKEN: Final = 500
+_BYTES_PER_PLANNED_TOKEN: Final = 1_600
+"""Measured: of a document by its characters and tokens, and of each compilation of a plan by the tokens of its document."""
+_MAX_VALIDATION_ERRORS: Final = 20
+_MAX_DIGITS: Final = 400
 """Digits in a row that a document may have: Python refuses to read longer numbers, at a cost that is not linear."""
 _DIGITS: Final = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
-_LONGEST_NAME: Final = 255
-_ENDLESS: Final = "tokens. Parsing aborted"
+_MAX_NAME: Final = 255
+_TOO_MANY_TOKENS: Final = "tokens. Parsing aborted"
+"""In graphql-core's message."""
 
-Check: TypeAlias = Callable[[DocumentNode], Sequence[GraphQLError]]
-"""Says what is too much about a document, before anything is validated."""
+CheckDocument: TypeAlias = Callable[[DocumentNode], Sequence[GraphQLError]]
+"""Returns an error for each limit that a document exceeds, before it is validated."""
 
 
 def unlimited(document: DocumentNode) -> Sequence[GraphQLError]:
-    """Finds nothing too much."""
+    """Accepts any document."""
     return ()
 
 
 @dataclass(slots=True, eq=False)
-class _Entry:
-    """A document: read, or else the errors in it, and the plans of its operations."""
+class _CachedDocument:
+    """A parsed document with the plans of its operations, or the errors that it is refused with. ``weight`` is in bytes."""
 
     document: DocumentNode | None = None
     survey: InputSurvey | None = None
     errors: list[GraphQLError] | None = None
-    validated: bool = False
+    is_validated: bool = False
     plans: dict[str | None, Plan] = field(default_factory=dict)
     weight: int = 0
 
 
-class Plans:
-    """An LRU cache of the plans of a schema, bounded by the number of its documents and by what they weigh in bytes.
+class PlanCache:
+    """LRU cache of the plans of one schema, bounded by ``size`` documents and by their estimated bytes.
 
-    A document is kept once, however many operations it has or is asked for. One of more than ``tokens``, or of more than
-    ``characters``, is not read; ``bounds`` are those of its inputs, and ``suggesting`` says that errors name what may have
-    been meant; ``conceal`` takes out of them what is not to be told of the schema.
-    ``marks`` are names of fields: a plan says whether its document selects one.
+    A document is cached once, however many operations it has. One of more than ``tokens`` or ``characters`` is not parsed.
+    ``check`` is asked before validation, and ``bounds`` are those of inputs. ``suggestions`` says that errors may name what
+    was probably meant, ``conceal`` takes names of the schema out of errors, and of ``flagged_fields`` each plan says whether
+    it selects one.
     """
 
     def __init__(
         self,
         schema: Schema,
         size: int = 1_000,
-        check: Check = unlimited,
+        check: CheckDocument = unlimited,
         *,
         tokens: int | None = None,
         characters: int | None = None,
         bounds: InputBounds | None = None,
-        suggesting: bool = True,
+        suggestions: bool = True,
         conceal: Callable[[GraphQLError], None] | None = None,
-        marks: frozenset[str] = frozenset(),
+        flagged_fields: frozenset[str] = frozenset(),
     ) -> None:
-        known = Known(schema._schema)
-        self._workshop = Workshop(schema, known, bounds=bounds, suggesting=suggesting, conceal=conceal, marks=marks)
-        self._size = size
+        self._environment = PlanEnvironment(
+            schema,
+            RuntimeTypes(schema._schema),
+            bounds=bounds,
+            suggestions=suggestions,
+            conceal=conceal,
+            flagged_fields=flagged_fields,
+        )
         self._check = check
         self._tokens = tokens
         self._characters = characters
-        self._kept: OrderedDict[str, _Entry] = OrderedDict()
-        self._weight = 0
+        self._documents: LruCache[str, _CachedDocument] = LruCache(size, _MAX_BYTES)
 
     @property
-    def kept(self) -> Sized:
-        """What is kept of what was shown."""
-        return self._workshop.shelves
+    def fragment_cache(self) -> FragmentCache:
+        """The fragments that the plans have cached."""
+        return self._environment.fragment_cache
 
     @property
     def weight(self) -> int:
-        """The bytes of all that is kept, as they are estimated."""
-        return self._weight
+        """The estimated bytes of all documents and plans."""
+        return self._documents.weight
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._documents)
 
     def plan(self, text: str, operation_name: str | None = None) -> Plan | list[GraphQLError]:
-        """The plan of an operation; its name may be left out where there is one. Else errors, fit to be shown."""
-        entry = self._kept.get(text)
-        if entry is None:
+        """The plan of an operation, whose name may be left out where there is one; or rendered errors."""
+        cached = self._documents.get(text)
+        if cached is None:
             if self._characters is not None and len(text) > self._characters:
-                return self._refused(
+                return self._refuse(
                     TooLarge(
                         f"This document has {len(text):,} characters; at most {self._characters:,} are taken"
                         " (limits.document). Send large values as variables."
                     )
                 )
-            entry = self._kept[text] = self._read(text)
-            self._weigh(entry, len(text) * _CHARACTER + (entry.document.token_count * _TOKEN if entry.document else 0))
-        else:
-            self._kept.move_to_end(text)
-        found = entry.plans.get(operation_name) or self._make(entry, operation_name)
-        self._evict()
-        return found
+            cached = self._parse(text)
+            tokens = cached.document.token_count if cached.document else 0
+            cached.weight = len(text) * _BYTES_PER_CHARACTER + tokens * _BYTES_PER_TOKEN
+            self._documents.put(text, cached, cached.weight)
+        return cached.plans.get(operation_name) or self._make_plan(text, cached, operation_name)
 
-    def _make(self, entry: _Entry, name: str | None) -> Plan | list[GraphQLError]:
-        """The plan of one operation of a document; the document is validated first, where that was not done."""
-        if entry.errors is not None or entry.document is None:
-            return entry.errors or []
+    def _make_plan(self, text: str, cached: _CachedDocument, name: str | None) -> Plan | list[GraphQLError]:
+        """Plans one operation of a document, which is validated first where that was not done."""
+        if cached.errors is not None or cached.document is None:
+            return cached.errors or []
         try:
-            operation = _operation(entry.document, name)
-            if not entry.validated:
-                entry.errors = self._validate(entry.document) or None
-                entry.validated = True
-            if entry.errors:
-                self._workshop.render(entry.errors)
-                return entry.errors
-            uses = entry.survey.uses(operation) if entry.survey else {}
-            plan = entry.plans[name] = Plan(self._workshop, entry.document, operation, uses)
+            operation = _find_operation(cached.document, name)
+            if not cached.is_validated:
+                cached.errors = self._validate(cached.document) or None
+                cached.is_validated = True
+            if cached.errors:
+                self._environment.render(cached.errors)
+                return cached.errors
+            uses = cached.survey.uses(operation) if cached.survey else {}
+            plan = cached.plans[name] = Plan(self._environment, cached.document, operation, uses)
         except GraphQLError as error:
-            return self._shown([error])
+            return self._render([error])
         except RecursionError as error:
-            return self._shown([GraphQLError("The document is nested too deeply.", original_error=error)])
-        self._weigh(entry, entry.document.token_count * _PLANNED_TOKEN * plan.most_selections)
+            return self._render([GraphQLError("The document is nested too deeply.", original_error=error)])
+        cached.weight += cached.document.token_count * _BYTES_PER_PLANNED_TOKEN * plan.max_compiled
+        self._documents.reweigh(text, cached.weight)
         return plan
 
-    def _read(self, text: str) -> _Entry:
-        if b"0" * _MOST_DIGITS in text.encode("utf-8", "replace").translate(_DIGITS):
-            return _Entry(errors=self._refused(Invalid("A number in this document has more digits than are taken here.")))
+    def _parse(self, text: str) -> _CachedDocument:
+        if b"0" * _MAX_DIGITS in text.encode("utf-8", "replace").translate(_DIGITS):
+            return _CachedDocument(
+                errors=self._refuse(Invalid("A number in this document has more digits than are taken here."))
+            )
         try:
             document = parse(text, max_tokens=self._tokens)
             _require_short_names(document)
@@ -144,58 +151,49 @@ class Plans:
             survey = None
             if not errors:
                 require_few_pairs(document)
-                if self._workshop.bounds is not None:
-                    survey = InputSurvey(self._workshop.schema._schema, self._workshop.bounds, document)
+                if self._environment.bounds is not None:
+                    survey = InputSurvey(self._environment.schema._schema, self._environment.bounds, document)
         except SigningError as error:
-            errors = self._refused(error)
+            return _CachedDocument(errors=self._refuse(error))
         except GraphQLError as error:
-            if self._tokens is not None and _ENDLESS in error.message:
-                what = f"This document has more than {self._tokens:,} tokens (limits.tokens). Ask for less at a time."
-                return _Entry(errors=self._refused(TooLarge(what)))
-            return _Entry(errors=self._shown([error]))
+            if self._tokens is not None and _TOO_MANY_TOKENS in error.message:
+                message = f"This document has more than {self._tokens:,} tokens (limits.tokens). Ask for less at a time."
+                return _CachedDocument(errors=self._refuse(TooLarge(message)))
+            return _CachedDocument(errors=self._render([error]))
         except RecursionError as error:
-            return _Entry(errors=self._shown([GraphQLError("The document is nested too deeply.", original_error=error)]))
+            too_deep = GraphQLError("The document is nested too deeply.", original_error=error)
+            return _CachedDocument(errors=self._render([too_deep]))
         if errors:
-            return _Entry(errors=self._shown(errors))
-        return _Entry(document, survey)
+            return _CachedDocument(errors=self._render(errors))
+        return _CachedDocument(document, survey)
 
     def _validate(self, document: DocumentNode) -> list[GraphQLError]:
-        hidden = not self._workshop.suggesting
-        return validate(self._workshop.schema._schema, document, max_errors=_MOST_ERRORS, hide_suggestions=hidden)
+        schema, hidden = self._environment.schema._schema, not self._environment.suggestions
+        return validate(schema, document, max_errors=_MAX_VALIDATION_ERRORS, hide_suggestions=hidden)
 
-    def _refused(self, error: SigningError) -> list[GraphQLError]:
-        return self._shown([GraphQLError(error.message, original_error=error)])
+    def _refuse(self, error: SigningError) -> list[GraphQLError]:
+        return self._render([GraphQLError(error.message, original_error=error)])
 
-    def _shown(self, errors: list[GraphQLError]) -> list[GraphQLError]:
-        self._workshop.schema.process_errors(errors)
+    def _render(self, errors: list[GraphQLError]) -> list[GraphQLError]:
+        self._environment.schema.process_errors(errors)
         return errors
-
-    def _weigh(self, entry: _Entry, more: int) -> None:
-        entry.weight += more
-        self._weight += more
-
-    def _evict(self) -> None:
-        """Lets go of the documents that were asked for longest ago, until what is left is within its bounds."""
-        while len(self._kept) > self._size or (self._weight > _MOST_BYTES and len(self._kept) > 1):
-            _, gone = self._kept.popitem(last=False)
-            self._weight -= gone.weight
 
 
 def _require_short_names(document: DocumentNode) -> None:
-    """Raises where an alias, or any other name, is longer than anyone writes: answers and paths of errors repeat aliases."""
+    """Raises for a name of more than 255 characters, as an alias: responses and the paths of errors repeat aliases."""
     token = document.loc.start_token if document.loc else None
     while token is not None:
-        if token.kind is TokenKind.NAME and token.end - token.start > _LONGEST_NAME:
-            raise GraphQLError(f"A name in this document has more than {_LONGEST_NAME} characters. Shorten it.")
+        if token.kind is TokenKind.NAME and token.end - token.start > _MAX_NAME:
+            raise GraphQLError(f"A name in this document has more than {_MAX_NAME} characters. Shorten it.")
         token = token.next
 
 
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation that is meant. Raises where none is, or none alone."""
+def _find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation of this name (GetOperation). Raises where there is none, or several and no name."""
     operations = (each for each in document.definitions if isinstance(each, OperationDefinitionNode))
-    meant = [each for each in operations if name is None or (each.name and each.name.value == name)]
-    if not meant:
+    matching = [each for each in operations if name is None or (each.name and each.name.value == name)]
+    if not matching:
         raise GraphQLError("Must provide an operation." if name is None else f"Unknown operation named '{name}'.")
-    if name is None and len(meant) > 1:
+    if name is None and len(matching) > 1:
         raise GraphQLError("Name the operation that is meant: there are several.")
-    return meant[-1]
+    return matching[-1]

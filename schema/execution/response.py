@@ -1,4 +1,4 @@
-"""What is said to a client: the answer of an operation as bytes of JSON."""
+"""Response: the result of an execution as the bytes of JSON that a client receives."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ _OPTIONS = orjson.OPT_UTC_Z
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The whole answer. ``errors`` are what it shows under that name; ``executed`` is False where nothing was begun."""
+class Response:
+    """A whole response. ``executed`` is False for a request error, where no field was executed."""
 
     body: bytes
     errors: Sequence[GraphQLError]
     executed: bool
 
 
-def answer(data: object, errors: Sequence[GraphQLError], *, executed: bool = True) -> Answer:
-    """The answer of this data and these errors, which are fit to be shown."""
-    shown: dict[str, object] = {"data": data}
+def response(data: object, errors: Sequence[GraphQLError], *, executed: bool = True) -> Response:
+    """The response of this data and these errors, which have been rendered for clients."""
+    content: dict[str, object] = {"data": data}
     if errors:
-        shown["errors"] = [error.formatted for error in errors]
-    return Answer(encode(shown), errors, executed)
+        content["errors"] = [error.formatted for error in errors]
+    return Response(encode(content), errors, executed)
 
 
-def refusal(errors: Sequence[GraphQLError]) -> Answer:
-    """The answer to an operation that cannot be executed."""
-    return answer(None, errors, executed=False)
+def request_error(errors: Sequence[GraphQLError]) -> Response:
+    """The response to an operation that cannot be executed (https://spec.graphql.org/draft/#sec-Errors.Request-Errors)."""
+    return response(None, errors, executed=False)
 
 
 def encode(value: object) -> bytes:
-    """JSON; slowly where it holds numbers that orjson has no room for."""
-    fast = written(value)
-    return json.dumps(value, default=_slowly).encode() if fast is None else fast
+    """JSON by orjson, or by the standard library where a number has more than 64 bits."""
+    text = dump_json(value)
+    return json.dumps(value, default=_jsonable).encode() if text is None else text
 
 
-def written(value: object) -> bytes | None:
-    """JSON, unless it holds numbers that orjson has no room for."""
+def dump_json(value: object) -> bytes | None:
+    """JSON by orjson; None where a number has more than 64 bits."""
     try:
         return orjson.dumps(value, option=_OPTIONS)
     except TypeError:
         return None
 
 
-def _slowly(value: Any) -> Any:
+def _jsonable(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, orjson.Fragment):

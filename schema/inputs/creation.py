@@ -24,7 +24,7 @@ async def stage(signing: Signing, file: Upload) -> StagedFile:
     part = cast(object, file)
     if not isinstance(part, FilePart):
         raise Invalid("Send the file itself, in a multipart request.", path=("file",))
-    return await signing.upload(part.pieces(), filename=part.filename, media_type=part.content_type)
+    return await signing.upload(part.chunks(), filename=part.filename, media_type=part.content_type)
 
 
 @strawberry.input(description="Exactly one of upload, file and document.")

@@ -1,4 +1,4 @@
-"""Which kind of answer a client would rather have, by its Accept header (RFC 9110, 12.5.1)."""
+"""Content negotiation: the media type of the response by a request's Accept header (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from typing import Final
 EVENTS: Final = "text/event-stream"
 JSON: Final = "application/json"
 GRAPHQL: Final = "application/graphql-response+json"
-_LONGEST: Final = 2_000
+_MAX_HEADER: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """How much a client wants each kind of answer: 0 for not at all, at most 1."""
+    """The quality of each media type, from 0 (not accepted) to 1."""
 
     events: float
     json: float
     graphql: float
 
     @property
-    def streams(self) -> bool:
-        """Whether it would rather have a stream of events, of whatever it asks."""
+    def prefers_events(self) -> bool:
+        """Whether the client prefers server-sent events, also for a single response."""
         return self.events > max(self.json, self.graphql)
 
     @property
-    def graphql_rather(self) -> bool:
-        """Whether it knows the newer media type, and does not like the older one more."""
+    def prefers_graphql(self) -> bool:
+        """Whether the client accepts application/graphql-response+json no less than application/json."""
         return self.graphql > 0 and self.graphql >= self.json
 
 
 @lru_cache(256)
 def accepted(header: bytes | None) -> Accepted:
-    """What a header says. One that only says ``*/*``, or nothing, is of before the newer media type."""
-    text = (header or b"*/*").decode("latin-1")[:_LONGEST]
-    ranges = dict(_range(each) for each in text.split(",") if each.strip())
+    """Parses a header. A client that accepts ``*/*``, or sends none, is answered with the older media type."""
+    text = (header or b"*/*").decode("latin-1")[:_MAX_HEADER]
+    ranges = dict(_media_range(each) for each in text.split(",") if each.strip())
 
-    def weight(kind: str, *, named: bool = False) -> float:
-        for known in (kind,) if named else (kind, f"{kind.partition('/')[0]}/*", "*/*"):
-            if known in ranges:
-                return ranges[known]
+    def quality(kind: str, *, named: bool = False) -> float:
+        for media_range in (kind,) if named else (kind, f"{kind.partition('/')[0]}/*", "*/*"):
+            if media_range in ranges:
+                return ranges[media_range]
         return 0.0
 
-    return Accepted(weight(EVENTS), weight(JSON), weight(GRAPHQL, named=True))
+    return Accepted(quality(EVENTS), quality(JSON), quality(GRAPHQL, named=True))
 
 
-def _range(text: str) -> tuple[str, float]:
+def _media_range(text: str) -> tuple[str, float]:
     kind, *parameters = (part.strip().lower() for part in text.split(";"))
     quality = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
     try:

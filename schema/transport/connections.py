@@ -1,4 +1,4 @@
-"""Who is listening: one heartbeat for all of them, and a word of farewell when the gateway stops."""
+"""Live connections: one heartbeat task for all open subscriptions, and their graceful drain when the gateway stops."""
 
 from __future__ import annotations
 
@@ -12,71 +12,68 @@ from gateway.task import cancel_and_wait
 _BATCH = 200
 
 
-class Live(Protocol):
-    """A connection that is open."""
+class LiveConnection(Protocol):
+    """An open connection that carries subscriptions."""
 
-    def beat(self) -> None:
-        """Lets the client hear that we are there. Waits for nothing, as thousands are served in a row."""
+    def send_heartbeat(self) -> None:
+        """Sends a heartbeat if that needs no waiting, because one task serves thousands of connections in a row."""
 
-    async def dismiss(self) -> None:
-        """Tells the client that we stop and that it may come again, and ends what it listens to."""
+    async def drain(self) -> None:
+        """Tells the client to reconnect, and ends its operations."""
 
 
 class Connections:
-    """Every open connection that carries subscriptions. ``heartbeat`` is in seconds."""
+    """Registry of live connections. ``heartbeat`` is the interval in seconds."""
 
     def __init__(self, heartbeat: float) -> None:
         self._heartbeat = heartbeat
-        self._live: set[Live] = set()
+        self._live: set[LiveConnection] = set()
         self._task: asyncio.Task[None] | None = None
         self.closing = False
-        """Whether new ones are refused."""
+        """Whether new connections are refused."""
 
     def __len__(self) -> int:
         return len(self._live)
 
     def open(self) -> None:
-        """Begins the heartbeat."""
+        """Starts the heartbeat."""
         self.closing = False
-        self._task = asyncio.create_task(self._beat(), name="heartbeat of live connections")
+        self._task = asyncio.create_task(self._send_heartbeats(), name="heartbeat of live connections")
 
     async def close(self) -> None:
-        """Dismisses everybody, all at once; nobody is let in afterwards. Does nothing the second time."""
+        """Drains every connection concurrently, and refuses new ones. Does nothing the second time."""
         self.closing = True
         await cancel_and_wait(self._task)
-        await asyncio.gather(*(each.dismiss() for each in self._live), return_exceptions=True)
+        await asyncio.gather(*(each.drain() for each in self._live), return_exceptions=True)
 
     @contextmanager
-    def holding(self, live: Live) -> Iterator[None]:
-        """Counts a connection among the open ones for as long as it lasts."""
-        self._live.add(live)
+    def registered(self, connection: LiveConnection) -> Iterator[None]:
+        """Registers a connection while it is open."""
+        self._live.add(connection)
         try:
             yield
         finally:
-            self._live.discard(live)
+            self._live.discard(connection)
 
-    async def _beat(self) -> None:
-        # Of the network's time, not of the clock that the rest goes by: this is about sockets.
+    async def _send_heartbeats(self) -> None:
+        # By the loop's time and not by the gateway's clock, because timeouts of sockets go by it.
         while True:
             await asyncio.sleep(self._heartbeat)
             for place, each in enumerate(tuple(self._live)):
                 if each in self._live:
-                    each.beat()
+                    each.send_heartbeat()
                 if place % _BATCH == _BATCH - 1:
                     await asyncio.sleep(0)
 
 
-def at_once(sending: Awaitable[None]) -> bool:
-    """Sends what can be sent without waiting, and otherwise does not; says whether it was sent.
-
-    A heartbeat for everybody must not wait for somebody.
-    """
+def send_nowait(sending: Awaitable[None]) -> bool:
+    """Sends if that needs no waiting, as for a slow consumer's full buffer; returns whether it was sent."""
     step = sending.__await__()
     try:
         next(step)
     except StopIteration:
         return True
     except (OSError, RuntimeError):
-        return False  # it is closed, and whoever reads from it is about to hear so
+        return False  # it is closed, which its reader is about to see
     step.close()
     return False

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP, server-sent events and WebSockets, as an ASGI application of its own.
+"""GraphQL endpoint: an ASGI application for GraphQL over HTTP, server-sent events and WebSockets.
 
 https://graphql.github.io/graphql-over-http/draft/
 """
@@ -24,35 +24,31 @@ from gateway.web.security_headers import STRICT_RAW, RepeatedHeader, collect_hea
 from providers.clock import Clock
 from providers.errors import TooMany
 from schema.context import Context
-from schema.errors import Refused, told
+from schema.errors import Refused, formatted_error
 from schema.execution import encode
 from schema.inputs.bounds import ITEMS
 from schema.transport.accept import Accepted, accepted
 from schema.transport.connections import Connections
 from schema.transport.multipart import FormBounds
-from schema.transport.operations import SUBSCRIPTION, Operations
-from schema.transport.request import Reader, Request, Unreadable, text
+from schema.transport.operations import MUTATION, SUBSCRIPTION, Operations
+from schema.transport.request import HttpError, Request, RequestReader, header_text
 from schema.transport.sse import EventStream
 from schema.transport.websocket import Socket
 
 _JSON: Final = b"application/json; charset=utf-8"
 _GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
-_ALWAYS: Final = ((b"cache-control", b"no-store"), *STRICT_RAW)
-_MUTATION: Final = "mutation"
+_COMMON_HEADERS: Final = ((b"cache-control", b"no-store"), *STRICT_RAW)
 _ORIGIN: Final = re.compile(rb"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-"""How browsers write an origin (RFC 6454, 6.1): whatever stands beside the host, as a name of a user, is written by others."""
+"""An origin as browsers write it (RFC 6454, 6.1): other clients alone write more, as the name of a user."""
 
 
 class Endpoint:
-    """Serves a schema to whoever is let in.
-
-    ``context`` makes the surroundings of one operation, or of one event of a subscription, for a viewer.
-    """
+    """Serves a schema to authenticated viewers. ``make_context`` makes the context of one operation, or of one event."""
 
     def __init__(
         self,
         schema: Schema,
-        context: Callable[[Viewer], Context],
+        make_context: Callable[[Viewer], Context],
         authentication: Authentication,
         connections: Connections,
         settings: Settings,
@@ -65,13 +61,13 @@ class Endpoint:
         self._cors = CorsPolicy(settings)
         uploads, body = settings.uploads, settings.limits.body
         form = max(uploads.form_bytes, uploads.max_bytes) + body
-        self._reader = Reader(body, FormBounds(fields=body, files=ITEMS["documents"], file=uploads.max_bytes, form=form))
-        self._operations = Operations(schema, context, settings, clock)
+        self._reader = RequestReader(body, FormBounds(fields=body, files=ITEMS["documents"], file=uploads.max_bytes, form=form))
+        self._operations = Operations(schema, make_context, settings, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, in JSON also where the request cannot be read."""
+        """Serves one HTTP request or WebSocket; a malformed request is answered in JSON as well."""
         if scope["type"] == "websocket":
-            address, allowed = self._authentication.address(scope), self._from_here(scope)
+            address, allowed = self._authentication.address(scope), self._is_allowed_origin(scope)
             socket = Socket(self._operations, self._authentication, self._connections, self._limits, receive, send)
             scope["headers"] = []  # or thousands of idle connections would each keep theirs
             await socket.serve(scope["subprotocols"], address, allowed=allowed)
@@ -79,7 +75,7 @@ class Endpoint:
         try:
             headers = collect_headers(scope["headers"])
         except RepeatedHeader as error:
-            await _send(send, _only("BAD_REQUEST", str(error)), 400, _JSON)
+            await _send(send, _error_body("BAD_REQUEST", str(error)), 400, _JSON)
             return
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await answer_preflight(self._cors.preflight_headers(headers, b"GET, POST"), send)
@@ -88,10 +84,10 @@ class Endpoint:
         kinds = accepted(headers.get(b"accept"))
         try:
             if not self._cors.accepts_host(headers.get(b"host")):
-                raise Unreadable(421, UNKNOWN_HOST)
+                raise HttpError(421, UNKNOWN_HOST)
             if not (kinds.events or kinds.json or kinds.graphql):
-                raise Unreadable(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
-            authorization = text(headers.get(b"authorization"))
+                raise HttpError(406, "The answer is application/json, application/graphql-response+json or text/event-stream.")
+            authorization = header_text(headers.get(b"authorization"))
             viewer = self._authentication.cached_viewer(authorization)
             if viewer is None:
                 viewer = await self._authentication.authenticate(authorization, partial(self._authentication.address, scope))
@@ -99,51 +95,52 @@ class Endpoint:
                 scope, receive, headers, lambda: viewer, partial(self._operations.declines, viewer=viewer)
             )
             try:
-                await self._answer(request, kinds, scope, receive, send)
+                await self._respond(request, kinds, scope, receive, send)
             finally:
                 if request.form is not None:
                     await request.form.close()
         except Unauthenticated as error:
-            await _send(send, _only(error.code, error.reason), 401, _media_type(kinds), {"www-authenticate": "Bearer"})
+            await _send(send, _error_body(error.code, error.reason), 401, _media_type(kinds), {"www-authenticate": "Bearer"})
         except TooMany as error:
             wait = {"retry-after": str(ceil(error.retry_after or 0))}
-            await _send(send, encode({"errors": [told(error)]}), 429, _media_type(kinds), wait)
-        except Unreadable as error:
-            await _send(send, _only("BAD_REQUEST", error.reason), error.status, _media_type(kinds), error.headers)
+            await _send(send, encode({"errors": [formatted_error(error)]}), 429, _media_type(kinds), wait)
+        except HttpError as error:
+            await _send(send, _error_body("BAD_REQUEST", error.reason), error.status, _media_type(kinds), error.headers)
 
-    async def _answer(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             plan = self._operations.plan(request)
-            if plan.kind == SUBSCRIPTION or (kinds.streams and not (plan.kind == _MUTATION and scope["method"] == "GET")):
+            is_mutation_by_get = plan.operation_type == MUTATION and scope["method"] == "GET"
+            if plan.operation_type == SUBSCRIPTION or (kinds.prefers_events and not is_mutation_by_get):
                 await self._stream(request, kinds, scope, receive, send)
                 return
-            if plan.kind == _MUTATION and scope["method"] == "GET":
-                raise Unreadable(405, "mutations are not allowed when using GET", {"allow": "POST"})
-            answer = await self._operations.answer(plan, request)
+            if is_mutation_by_get:
+                raise HttpError(405, "mutations are not allowed when using GET", {"allow": "POST"})
+            response = await self._operations.respond(plan, request)
         except Refused as refused:
-            streamed = kinds.streams and not kinds.graphql
-            status = 400 if kinds.graphql_rather or streamed else 200
-            await _send(send, encode({"errors": refused.shown()}), status, _media_type(kinds))
+            streamed = kinds.prefers_events and not kinds.graphql
+            status = 400 if kinds.prefers_graphql or streamed else 200
+            await _send(send, encode({"errors": refused.formatted()}), status, _media_type(kinds))
         else:
-            await _send(send, answer.body, 200, _media_type(kinds))
+            await _send(send, response.body, 200, _media_type(kinds))
 
     async def _stream(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
         if not kinds.events:
-            raise Unreadable(406, "A subscription is answered as text/event-stream, or over a WebSocket.")
+            raise HttpError(406, "A subscription is answered as text/event-stream, or over a WebSocket.")
         if self._connections.closing:
-            raise Unreadable(503, "This gateway stops. Subscribe again in a moment.")
-        viewer, size = request.who(), request.size
+            raise HttpError(503, "This gateway stops. Subscribe again in a moment.")
+        viewer, size = request.viewer(), request.size
         self._authentication.reserve(viewer, size)
         try:
-            answers = await self._operations.operate(request)
-            await EventStream(answers, self._connections, self._limits)(scope, receive, send)
+            stream = await self._operations.stream(request)
+            await EventStream(stream, self._connections, self._limits)(scope, receive, send)
         except Refused as refused:
-            await _send(send, encode({"errors": refused.shown()}), 400, _media_type(kinds))
+            await _send(send, encode({"errors": refused.formatted()}), 400, _media_type(kinds))
         finally:
             self._authentication.release(viewer, size)
 
-    def _from_here(self, scope: Scope) -> bool:
-        """Whether no page of elsewhere opened this WebSocket: browsers let them, and send our cookies along."""
+    def _is_allowed_origin(self, scope: Scope) -> bool:
+        """CSRF: whether a WebSocket was opened by an allowed page. Browsers let any page open one, with our cookies."""
         headers = dict(scope["headers"])
         origin, host = headers.get(b"origin"), headers.get(b"host", b"")
         if not self._cors.accepts_host(host):
@@ -156,17 +153,17 @@ class Endpoint:
         return is_same_origin(named, host.decode("latin-1")) or normalize_origin(named) == self._origin
 
 
-def _only(code: str, reason: str) -> bytes:
-    """An answer that is one error."""
+def _error_body(code: str, reason: str) -> bytes:
+    """The body of a response that is one error."""
     return encode({"errors": [{"message": reason, "extensions": {"code": code}}]})
 
 
 def _media_type(kinds: Accepted) -> bytes:
-    return _GRAPHQL if kinds.graphql_rather else _JSON
+    return _GRAPHQL if kinds.prefers_graphql else _JSON
 
 
 async def _send(send: Send, body: bytes, status: int, kind: bytes, more: Mapping[str, str] | None = None) -> None:
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_ALWAYS]
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_COMMON_HEADERS]
     if more:
         headers += [(name.encode(), value.encode()) for name, value in more.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,4 +1,4 @@
-"""Runs operations: a subscription gives one answer for each of its events, a query or a mutation gives one."""
+"""Operation runner of every transport: a query or mutation gives one response, a subscription a response stream."""
 
 from __future__ import annotations
 
@@ -19,248 +19,243 @@ from providers.model import Session
 from schema.admission import refusal
 from schema.context import Context
 from schema.errors import Problem, Refused, conceal, render
-from schema.execution import Answer as Executed
-from schema.execution import Bound, Plan, Plans
+from schema.execution import CoercedOperation, Plan, PlanCache, Response
 from schema.inputs.bounds import declared
 from schema.limits import Limits
 from schema.mutations.payloads import MutationResult
-from schema.transport.request import Question, Request
+from schema.transport.request import Request, RequestParams
 from schema.trusted_documents import TrustedDocuments
 
-SUBSCRIPTION = "subscription"
-_QUERY: Final = "query"
-_MOST_WEIGHED: Final = 64
-_MUTATION: Final = "mutation"
-_CURSORS: Final = frozenset({"eventCursor"})
-"""Fields that tell where the event log stood."""
+QUERY: Final = "query"
+MUTATION: Final = "mutation"
+SUBSCRIPTION: Final = "subscription"
+_MAX_ACCEPTED_LENGTHS: Final = 64
+_LOG_CURSORS: Final = frozenset({"eventCursor"})
+"""Fields that show where the event log stood when the response was made."""
 ENDED: Final = "These credentials have ended. Connect again with new ones."
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One result as JSON; ``cursor`` is that of the event which it shows, where the event has one."""
+class StreamedResponse:
+    """One response of a stream as JSON; ``cursor`` is that of the event which it shows, where the event has one."""
 
     body: bytes
     cursor: str | None = None
 
 
-class Answers(AsyncIterator[Answer]):
-    """The answers of one operation, in order. Whoever holds it closes it, which ends what it comes from.
+class ResponseStream(AsyncIterator[StreamedResponse]):
+    """Response stream of one operation (MapSourceToResponseEvent), in order. Its holder closes it, which closes its source.
 
-    Iterating raises ``Refused`` where the operation cannot go on.
+    Iterating raises ``Refused`` where the source fails, or when the viewer's credentials have expired.
     """
 
     def __init__(
         self,
-        one: Callable[[Any], Awaitable[Answer]],
+        execute: Callable[[Any], Awaitable[StreamedResponse]],
         source: AsyncIterator[Any],
         field: FieldNode | None,
         expired: Callable[[], bool],
         begins_after: str | None = None,
     ) -> None:
-        self._one = one
+        self._execute = execute
         self._source = source
         self._field = field
         self.expired = expired
-        """Whether the credentials of whoever asked have ended."""
+        """Whether the viewer's credentials have expired."""
         self.begins_after = begins_after
         """Cursor behind which the events begin, to resume from where the connection is lost before the first of them."""
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Answer:
+    async def __anext__(self) -> StreamedResponse:
         try:
             event = await anext(self._source)
         except StopAsyncIteration:
             raise
         except Exception as error:
-            raise _failed(error, self._field) from error
+            raise _source_error(error, self._field) from error
         if self.expired():
-            raise Refused([ended()])
-        return await self._one(event)
+            raise Refused([expired_credentials()])
+        return await self._execute(event)
 
     async def aclose(self) -> None:
-        """Ends the source; returns when it has ended."""
+        """Closes the source; returns when it has ended."""
         close = getattr(self._source, "aclose", None)
         if close is not None:
             await close()
 
 
 class Operations:
-    """Runs operations of a schema. Each event has surroundings and a deadline of its own."""
+    """Plans, admits and executes the operations of a schema. Each event has a context and a deadline of its own."""
 
-    def __init__(self, schema: Schema, context: Callable[[Viewer], Context], settings: Settings, clock: Clock) -> None:
-        limits, open_ = settings.limits, settings.server.profile == "open"
-        self._limits = Limits(schema._schema, limits, introspective=open_)
-        self._plans = Plans(
+    def __init__(self, schema: Schema, make_context: Callable[[Viewer], Context], settings: Settings, clock: Clock) -> None:
+        limits, is_open = settings.limits, settings.server.profile == "open"
+        self._limits = Limits(schema._schema, limits, introspective=is_open)
+        self._plans = PlanCache(
             schema,
             check=self._limits,
             tokens=limits.tokens,
             characters=limits.document,
             bounds=declared(schema._schema),
-            suggesting=open_,
-            marks=_CURSORS,
-            conceal=None if open_ else conceal,
+            suggestions=is_open,
+            flagged_fields=_LOG_CURSORS,
+            conceal=None if is_open else conceal,
         )
         self._trusted = TrustedDocuments(settings)
-        self._context = context
+        self._make_context = make_context
         self._clock = clock
         self._seconds = limits.deadline
 
     def expired(self, viewer: Viewer) -> bool:
-        """Whether somebody's credentials have ended."""
+        """Whether a viewer's credentials have expired."""
         return viewer.expired(self._clock.now())
 
     def head_cursor(self, viewer: Viewer) -> str | None:
-        """The cursor behind which the events begin that somebody follows from now on; None where there is no event log."""
-        return getattr(self._context(viewer).signing, "head_cursor", None)
+        """The cursor of the newest event of the log; None where there is no event log."""
+        return getattr(self._make_context(viewer).signing, "head_cursor", None)
 
     def plan(self, request: Request) -> Plan:
-        """What is to be done. Raises ``Refused`` for what is no valid operation."""
-        question = request.question
-        if question.bound is not None:
-            return question.bound.plan
-        plan = self._plans.plan(self._trusted.text(question), question.operation)
+        """The plan of a request. Raises ``Refused`` for a document that is not valid, or not trusted."""
+        params = request.params
+        if params.coerced is not None:
+            return params.coerced.plan
+        plan = self._plans.plan(self._trusted.text(params), params.operation_name)
         if isinstance(plan, list):
             raise Refused(plan)
         return plan
 
-    def declines(self, question: Question, *, viewer: Viewer) -> bool:
-        """Whether nothing of an operation is done whatever its variables are: it is invalid, or out of this viewer's scopes."""
+    def declines(self, params: RequestParams, *, viewer: Viewer) -> bool:
+        """Whether an operation is refused whatever its variables are: it is invalid, or out of this viewer's scopes."""
         try:
-            plan = self.plan(Request(question))
+            plan = self.plan(Request(params))
         except Refused:
             return True
         return refusal(plan, viewer) is not None
 
-    def answer(self, plan: Plan, request: Request) -> Awaitable[Executed]:
-        """Does what is no subscription. Raises ``Refused`` where it cannot begin."""
-        bound = self._begin(plan, request)
-        return self._execute(bound, request) if isinstance(bound, Bound) else self._refuse(plan, request, bound)
+    def respond(self, plan: Plan, request: Request) -> Awaitable[Response]:
+        """Executes a query or mutation. Raises ``Refused`` for a request error."""
+        coerced = self._coerce(plan, request)
+        if isinstance(coerced, CoercedOperation):
+            return self._execute(coerced, request)
+        return self._refuse(plan, request, coerced)
 
-    async def operate(self, request: Request) -> Answers:
-        """Begins an operation, whatever it is. Raises ``Refused`` where it cannot begin."""
+    async def stream(self, request: Request) -> ResponseStream:
+        """Begins an operation of any type. Raises ``Refused`` for a request error."""
         plan = self.plan(request)
-        bound = self._begin(plan, request)
+        coerced = self._coerce(plan, request)
 
         def expired() -> bool:
-            return self.expired(request.who())
+            return self.expired(request.viewer())
 
-        if not isinstance(bound, Bound):
-            refused = await self._refuse(plan, request, bound)
-            return Answers(lambda _: _shown(refused), _once(), None, expired)
-        request.release()
+        if not isinstance(coerced, CoercedOperation):
+            refused = await self._refuse(plan, request, coerced)
+            return ResponseStream(lambda _: _streamed(refused), _single_event(), None, expired)
+        request.release_params()
 
-        async def one(event: Any) -> Answer:
+        async def execute(event: Any) -> StreamedResponse:
             cursor = getattr(event, "cursor", None)
-            return Answer((await self._execute(bound, request, event)).body, cursor)
+            return StreamedResponse((await self._execute(coerced, request, event)).body, cursor)
 
-        if plan.kind != SUBSCRIPTION:
-            return Answers(one, _once(), None, expired)
-        surroundings = self._surroundings(request)
+        if plan.operation_type != SUBSCRIPTION:
+            return ResponseStream(execute, _single_event(), None, expired)
+        context = self._context(request)
         with deadline(self._clock, self._seconds):
-            source = await bound.subscribe(surroundings)
+            source = await coerced.subscribe(context)
         if isinstance(source, list):
             raise Refused(source)
-        return Answers(one, aiter(source), _field(plan), expired, surroundings.begins_after)
+        return ResponseStream(execute, aiter(source), _root_field(plan), expired, context.begins_after)
 
-    def _begin(self, plan: Plan, request: Request) -> Bound | Forbidden | Invalid:
-        """The operation with its variables, or why it is refused before any of them is converted. Raises ``Refused``.
+    def _coerce(self, plan: Plan, request: Request) -> CoercedOperation | Forbidden | Invalid:
+        """The operation with coerced variables, or why it is refused before any is converted. Raises ``Refused``.
 
-        That of a query is the same for all who ask it, where nothing in it can be changed.
+        Kept with the parameters of a query whose variables are immutable, which are the same object for equal requests.
         """
-        question = request.question
-        if question.bound is not None:
-            return question.bound
-        forbidden = refusal(plan, request.who())
+        params = request.params
+        if params.coerced is not None:
+            return params.coerced
+        forbidden = refusal(plan, request.viewer())
         if forbidden is not None:
             return forbidden
         try:
-            bound = _bound(plan, question)
-            if plan.lists:
-                self._weigh(bound)
+            coerced = plan.coerce_variables(params.variables)
+            if isinstance(coerced, list):
+                raise Refused(coerced)
+            if plan.list_variables:
+                self._require_affordable(coerced)
         except Invalid as error:
             return error
-        if plan.kind == _QUERY and bound.plain:
-            question.bound = bound
-        return bound
+        if plan.operation_type == QUERY and coerced.is_immutable:
+            params.coerced = coerced
+        return coerced
 
-    def _weigh(self, bound: Bound) -> None:
-        """Raises ``TooLarge`` where the lists among the variables make too much of an operation."""
-        plan, values = bound.plan, bound.variables.coerced
-        found = {name: values.get(name) for name in plan.lists}
-        lengths = {name: len(value) if isinstance(value, list) else 1 for name, value in found.items() if value is not None}
-        known = tuple(lengths.get(name, 0) for name in plan.lists)
-        if known not in plan.weighed:
-            self._limits.weigh(plan.document, plan.operation, lengths)
-            if len(plan.weighed) < _MOST_WEIGHED:
-                plan.weighed.add(known)
+    def _require_affordable(self, coerced: CoercedOperation) -> None:
+        """Raises ``TooLarge`` where lists among the variables take the operation cost beyond its limit."""
+        plan, values = coerced.plan, coerced.variables.coerced
+        lists = {name: values.get(name) for name in plan.list_variables}
+        lengths = {name: len(value) if isinstance(value, list) else 1 for name, value in lists.items() if value is not None}
+        key = tuple(lengths.get(name, 0) for name in plan.list_variables)
+        if key not in plan.accepted_lengths:
+            self._limits.require_affordable(plan.document, plan.operation, lengths)
+            if len(plan.accepted_lengths) < _MAX_ACCEPTED_LENGTHS:
+                plan.accepted_lengths.add(key)
 
-    async def _refuse(self, plan: Plan, request: Request, error: Forbidden | Invalid) -> Executed:
-        """The answer of an operation of which nothing is done: problems of a mutation, else errors. Raises ``Refused``."""
-        answer = None
-        if plan.kind == _MUTATION:
-            answer = await plan.refuse(self._surroundings(request), MutationResult(problems=[Problem.of(error)]))
-        elif plan.kind == SUBSCRIPTION and isinstance(error, Forbidden):
-            raise _failed(error, _field(plan))
+    async def _refuse(self, plan: Plan, request: Request, error: Forbidden | Invalid) -> Response:
+        """The response of an operation that is not executed: problems of a mutation, else errors. Raises ``Refused``."""
+        response = None
+        if plan.operation_type == MUTATION:
+            result = MutationResult(problems=[Problem.of(error)])
+            response = await plan.complete_without_resolving(self._context(request), result)
+        elif plan.operation_type == SUBSCRIPTION and isinstance(error, Forbidden):
+            raise _source_error(error, _root_field(plan))
         elif isinstance(error, Forbidden):
-            answer = await plan.refuse(self._surroundings(request), error)
-        if answer is None:
+            response = await plan.complete_without_resolving(self._context(request), error)
+        if response is None:
             shown = GraphQLError(error.message, original_error=error)
             render(shown)
             raise Refused([shown])
-        return answer
+        return response
 
-    async def _execute(self, bound: Bound, request: Request, event: object = None) -> Executed:
-        """Executes an operation, or an event of it. Where it asks for the log's cursor, that is taken before anything is
-        read: what is read later may show more than the cursor says, and never less.
+    async def _execute(self, coerced: CoercedOperation, request: Request, event: object = None) -> Response:
+        """Executes an operation, or an event of it.
+
+        Where it selects the log's cursor, that is taken before anything is read: what is read later may show more than the
+        cursor says, and never less.
         """
         with deadline(self._clock, self._seconds):
-            surroundings = self._surroundings(request)
-            if bound.plan.marked:
-                surroundings.log_cursor = await surroundings.signing.log_cursor()
+            context = self._context(request)
+            if coerced.plan.is_flagged:
+                context.log_cursor = await context.signing.log_cursor()
                 if isinstance(event, Session):  # it was read before
-                    event = replace(await surroundings.signing.known(event.ref), stale=event.stale)
-            return await bound.execute(surroundings, event)
+                    event = replace(await context.signing.known(event.ref), stale=event.stale)
+            return await coerced.execute(context, event)
 
-    def _surroundings(self, request: Request) -> Context:
-        context = self._context(request.who())
+    def _context(self, request: Request) -> Context:
+        context = self._make_context(request.viewer())
         context.resume_after = request.resume_after
         return context
 
 
-def _bound(plan: Plan, question: Question) -> Bound:
-    """An operation with its variables.
-
-    Raises ``Refused``, and ``Invalid`` for what is beyond a bound.
-    """
-    bound = plan.bind(question.variables)
-    if isinstance(bound, list):
-        raise Refused(bound)
-    return bound
-
-
-def ended() -> GraphQLError:
-    """That the credentials of whoever asked have ended, as an error to be shown."""
+def expired_credentials() -> GraphQLError:
+    """The error of an operation whose viewer's credentials have expired."""
     return GraphQLError(ENDED, extensions={"code": CREDENTIALS_EXPIRED})
 
 
-async def _shown(executed: Executed) -> Answer:
-    return Answer(executed.body)
+async def _streamed(response: Response) -> StreamedResponse:
+    return StreamedResponse(response.body)
 
 
-async def _once() -> AsyncIterator[None]:
+async def _single_event() -> AsyncIterator[None]:
     yield None
 
 
-def _field(plan: Plan) -> FieldNode | None:
+def _root_field(plan: Plan) -> FieldNode | None:
     nodes = plan.operation.selection_set.selections
     return nodes[0] if nodes and isinstance(nodes[0], FieldNode) else None
 
 
-def _failed(error: Exception, field: FieldNode | None) -> Refused:
-    """The end of a source, shown at the field that it belongs to."""
+def _source_error(error: Exception, field: FieldNode | None) -> Refused:
+    """The failure of a source stream, located at the field that it belongs to."""
     name = None if field is None else field.alias or field.name
     located = located_error(error) if field is None or name is None else located_error(error, [field], [name.value])
     render(located)

@@ -1,7 +1,6 @@
-"""Names of the parts of a form, in their ``Content-Disposition`` (RFC 7578, 4.2), as clients of every kind write them.
+"""Content-Disposition of form parts (RFC 7578, 4.2): the names of a part and of its file, in every encoding clients use.
 
-Names of files are read in UTF-8, as ``filename*`` (RFC 8187), or as encoded words (RFC 2047), which is how .NET sends what
-is not ASCII.
+File names come in UTF-8, as ``filename*`` (RFC 8187), or as encoded words (RFC 2047), in which .NET sends what is not ASCII.
 """
 
 from __future__ import annotations
@@ -17,38 +16,38 @@ _CHARSETS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", 
 
 
 class PartNames(NamedTuple):
-    """The name of a part, and that of its file where it is one."""
+    """The name of a part, and of its file where it has one."""
 
     name: str | None
     filename: str | None
 
 
 def part_names(disposition: bytes) -> PartNames:
-    """What a part is called, and the name of its file."""
+    """Parses the header's value."""
     kind = ""
-    given: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for place, segment in enumerate(_segments(_text(disposition))):
         name, equals, value = segment.partition("=")
         if place == 0:
             kind = segment.strip().lower()
         elif equals:
-            given.setdefault(name.strip().lower(), value.strip())
+            parameters.setdefault(name.strip().lower(), value.strip())
     if kind != "form-data":
         return PartNames(None, None)
-    return PartNames(_named(given, "name"), _named(given, "filename"))
+    return PartNames(_parameter(parameters, "name"), _parameter(parameters, "filename"))
 
 
-def _named(given: dict[str, str], name: str) -> str | None:
-    """A parameter: as its extended form says, where that can be read, else as its plain one does."""
-    extended = _extended(given.get(f"{name}*", ""))
+def _parameter(parameters: dict[str, str], name: str) -> str | None:
+    """A parameter's value: of its extended form where that can be decoded, else of its plain one."""
+    extended = _extended(parameters.get(f"{name}*", ""))
     if extended is not None:
         return extended
-    plain = given.get(name)
-    return None if plain is None else _words(_unquoted(plain))
+    plain = parameters.get(name)
+    return None if plain is None else _decode_encoded_words(_unquoted(plain))
 
 
 def _segments(header: str) -> Iterator[str]:
-    """What stands between semicolons, but for those within quotes."""
+    """The header's segments between semicolons, but for those within quotes."""
     begin, quoted, escaped = 0, False, False
     for place, each in enumerate(header):
         if escaped:
@@ -64,7 +63,7 @@ def _segments(header: str) -> Iterator[str]:
 
 
 def _unquoted(value: str) -> str:
-    """A quoted string as it is meant. A backslash stays where it stands before anything else than a quote or another."""
+    """The value of a quoted string. A backslash is kept unless it stands before a quote or another backslash."""
     if len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value
     return value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
@@ -74,18 +73,18 @@ def _extended(value: str) -> str | None:
     """A value with its character set and in percent-encoding (RFC 8187)."""
     charset, _, rest = value.partition("'")
     _, apostrophe, text = rest.partition("'")
-    return _decoded(unquote_to_bytes(text), charset) if apostrophe else None
+    return _decode(unquote_to_bytes(text), charset) if apostrophe else None
 
 
-def _words(text: str) -> str:
-    """A text whose encoded words (RFC 2047) are decoded; any other stays as it is."""
+def _decode_encoded_words(text: str) -> str:
+    """Decodes a text of encoded words (RFC 2047); any other is returned as it is."""
     if not text.startswith("=?"):
         return text
-    found = [_word(word) for word in text.split()]
-    return text if None in found else "".join(filter(None, found))
+    words = [_decode_encoded_word(word) for word in text.split()]
+    return text if None in words else "".join(filter(None, words))
 
 
-def _word(word: str) -> str | None:
+def _decode_encoded_word(word: str) -> str | None:
     if len(word) < 4 or not (word.startswith("=?") and word.endswith("?=")):
         return None
     parts = word[2:-2].split("?", 2)
@@ -94,9 +93,9 @@ def _word(word: str) -> str | None:
     charset, encoding, text = parts
     with suppress(ValueError):
         if encoding in {"B", "b"}:
-            return _decoded(b64decode(text, validate=True), charset.partition("*")[0])
+            return _decode(b64decode(text, validate=True), charset.partition("*")[0])
         if encoding in {"Q", "q"}:
-            return _decoded(a2b_qp(text, header=True), charset.partition("*")[0])
+            return _decode(a2b_qp(text, header=True), charset.partition("*")[0])
     return None
 
 
@@ -107,7 +106,7 @@ def _text(header: bytes) -> str:
         return header.decode("latin-1")
 
 
-def _decoded(content: bytes, charset: str) -> str | None:
+def _decode(content: bytes, charset: str) -> str | None:
     with suppress(UnicodeDecodeError):
         return content.decode(charset) if charset.lower() in _CHARSETS else None
     return None

@@ -27,7 +27,7 @@ from gateway.signing import SessionList
 from gateway.store import Position, SessionRow
 from providers import model
 from schema import schema
-from schema.execution import Plan, Plans, encode
+from schema.execution import Plan, PlanCache, encode
 from schema.relay import node_id
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -122,7 +122,7 @@ class Cost:
 
 async def costs(rounds: int = 7) -> dict[str, Cost]:
     """What q1, q2 and q3 cost, each the best of so many rounds."""
-    plans = Plans(schema)
+    plans = PlanCache(schema)
     shelf = Shelf()
     found: dict[str, Cost] = {}
     for name, text, variables in (("q1", Q1, {"id": ID}), ("q2", Q2, {}), ("q3", Q3, {"a": ID, "b": ID})):
@@ -171,7 +171,7 @@ async def _cpu(work: Callable[[], Awaitable[object]], count: int) -> float:
 
 async def soak(requests: int, distinct: int = 100) -> float:
     """Megabytes by which so many requests of distinct operations with random variables make the process grow."""
-    plans = Plans(schema)
+    plans = PlanCache(schema)
     shelf = Shelf()
     dice = Random(7)
     texts = [f"query Q{n}($id: ID!, $all: Boolean!) {{ session(id: $id) {_selection(dice)} }}" for n in range(distinct)]

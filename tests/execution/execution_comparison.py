@@ -16,7 +16,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from schema import schema as whole
-from schema.execution import Answer, Plan, Plans, encode
+from schema.execution import Plan, PlanCache, Response, encode
 from schema.root import Schema
 
 _TRACE = re.compile(rb"[0-9a-f]{32}")
@@ -28,11 +28,11 @@ class Comparison:
 
     schema: Schema = whole
     context: Callable[[int, float], Any] = lambda seed, faults: World(seed, faults).context()
-    plans: Plans = field(init=False)
+    plans: PlanCache = field(init=False)
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.plans = Plans(self.schema, size=64)
+        self.plans = PlanCache(self.schema, size=64)
 
     async def holds(self, text: str, variables: Mapping[str, Any] | None, name: str | None, seed: int, faults: float) -> bool:
         """Asserts that both say the same. Says whether there was anything to execute."""
@@ -41,22 +41,22 @@ class Comparison:
             self.counts["refused"] += 1
             await self._same_refusal(text, variables, name, plan)
             return False
-        self.counts[plan.kind] += 1
+        self.counts[plan.operation_type] += 1
         given = dict(variables or {})
-        if plan.kind == "subscription":
+        if plan.operation_type == "subscription":
             await self._same_stream(plan, given, seed, faults)
             return True
         theirs = await by_core(self.schema, plan, self.context(seed, faults), given)
         await self._same(plan.execute(self.context(seed, faults), given), theirs)
-        if plan.kind == "query" and self.schema is whole and not theirs.errors:
+        if plan.operation_type == "query" and self.schema is whole and not theirs.errors:
             # What has been shown twice is kept, and no other than what is made anew.
             context = self.context(seed, faults)
             for _ in range(3):
                 await self._same(plan.execute(context, given), theirs)
-        self.counts["kept"] = max(self.counts["kept"], len(self.plans.kept))
+        self.counts["kept"] = max(self.counts["kept"], len(self.plans.fragment_cache))
         return True
 
-    async def _same(self, answering: Awaitable[Answer], theirs: ExecutionResult) -> None:
+    async def _same(self, answering: Awaitable[Response], theirs: ExecutionResult) -> None:
         errors = theirs.errors or []
         try:
             ours = await answering
@@ -93,16 +93,16 @@ class Comparison:
             operation_extensions=None,
         )
         theirs = await theirs if optimized_is_awaitable(theirs) else theirs
-        bound = plan.bind(given)
+        coerced = plan.coerce_variables(given)
         context = self.context(seed, faults)
-        stream = bound if isinstance(bound, list) else await bound.subscribe(context)
+        stream = coerced if isinstance(coerced, list) else await coerced.subscribe(context)
         if isinstance(theirs, ExecutionResult):
             assert isinstance(stream, list)
             self.schema.process_errors(theirs.errors or [])
             assert [each.formatted for each in stream] == [each.formatted for each in theirs.errors or ()]
             return
         assert not isinstance(stream, list)
-        assert not isinstance(bound, list)
+        assert not isinstance(coerced, list)
         mine: Any = stream
         async with aclosing(mine), aclosing(theirs):
             while True:
@@ -111,7 +111,7 @@ class Comparison:
                 if isinstance(expected, Exception) or expected is None:
                     assert type(expected) is type(event)
                     return
-                await self._same(bound.execute(context, event), expected)
+                await self._same(coerced.execute(context, event), expected)
                 self.counts["events"] += 1
 
 

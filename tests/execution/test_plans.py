@@ -1,4 +1,4 @@
-"""Plans: kept within bounds, checked before they are validated, and nothing goes on when they have ended."""
+"""PlanCache: kept within bounds, checked before they are validated, and nothing goes on when they have ended."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from graphql import DocumentNode, GraphQLError
 
 from providers import model
 from schema import schema
-from schema.execution import Answer, Plan, Plans, encode
-from schema.execution.compiler.resolvers import Attribute
-from schema.execution.fragment_cache import unchanging
+from schema.execution import Plan, PlanCache, Response, encode
+from schema.execution.compiler.resolver_kinds import AttributeResolver
+from schema.execution.fragment_cache import is_pure
 from schema.relay import node_id
 from schema.types.binding import describes, resolved
 
@@ -62,7 +62,7 @@ class Slow:
         return SimpleNamespace(signing=self, first=100)
 
 
-def planned(plans: Plans, text: str, name: str | None = None) -> Plan:
+def planned(plans: PlanCache, text: str, name: str | None = None) -> Plan:
     plan = plans.plan(text, name)
     assert isinstance(plan, Plan), plan
     return plan
@@ -77,13 +77,13 @@ async def turns(done: Callable[[], bool]) -> None:
     raise AssertionError("never")
 
 
-def told(answer: Answer) -> dict[str, Any]:
+def told(answer: Response) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(answer.body)
     return found
 
 
 def test_a_document_is_read_once_for_as_long_as_it_is_kept() -> None:
-    plans = Plans(schema, size=2)
+    plans = PlanCache(schema, size=2)
     first = plans.plan("{ viewer { id } }")
     assert plans.plan("{ viewer { id } }") is first
     refused = plans.plan("{ nothing }")
@@ -94,16 +94,16 @@ def test_a_document_is_read_once_for_as_long_as_it_is_kept() -> None:
 
 
 def test_all_that_is_kept_together_has_a_bound() -> None:
-    plans = Plans(schema, size=100)
+    plans = PlanCache(schema, size=100)
     for number in range(12):
         plans.plan("{ viewer { id } } #" + "x" * 1_000_000 + str(number))
     assert len(plans) <= 4
 
 
 def test_an_operation_is_found_by_its_name() -> None:
-    plans = Plans(schema)
+    plans = PlanCache(schema)
     text = 'query A { viewer { id } } mutation B { beginAuthorization(provider: "x") { url } }'
-    assert (planned(plans, text, "A").kind, planned(plans, text, "B").kind) == ("query", "mutation")
+    assert (planned(plans, text, "A").operation_type, planned(plans, text, "B").operation_type) == ("query", "mutation")
     assert [each.message for each in plans.plan(text, "C")] == ["Unknown operation named 'C'."]  # type: ignore[union-attr]
     assert [each.message for each in plans.plan(text)] == ["Name the operation that is meant: there are several."]  # type: ignore[union-attr]
 
@@ -115,7 +115,7 @@ def test_what_is_too_much_is_said_before_anything_is_validated() -> None:
         seen.append(document)
         return [GraphQLError("Too much.")]
 
-    plans = Plans(schema, check=check)
+    plans = PlanCache(schema, check=check)
     errors = plans.plan("{ nothing }")
     assert isinstance(errors, list)
     assert [(each.message, each.extensions) for each in errors] == [("Too much.", {"code": "GRAPHQL_VALIDATION_FAILED"})]
@@ -124,7 +124,7 @@ def test_what_is_too_much_is_said_before_anything_is_validated() -> None:
 
 
 async def test_what_is_not_asynchronous_takes_no_task() -> None:
-    plan = planned(Plans(schema), "{ viewer { id scopes } providers { name capabilities { operation } } }")
+    plan = planned(PlanCache(schema), "{ viewer { id scopes } providers { name capabilities { operation } } }")
     answering = plan.execute(World(1, 0).context())
     with pytest.raises(StopIteration) as ended:
         answering.send(None)
@@ -133,7 +133,7 @@ async def test_what_is_not_asynchronous_takes_no_task() -> None:
 
 async def test_a_failed_field_leaves_its_sibling_alone() -> None:
     slow = Slow()
-    plan = planned(Plans(schema), "query Q($a: ID!, $b: ID!) { a: session(id: $a) { id } b: session(id: $b) { id } }")
+    plan = planned(PlanCache(schema), "query Q($a: ID!, $b: ID!) { a: session(id: $a) { id } b: session(id: $b) { id } }")
     asked = {"a": SESSION, "b": node_id("Session", "acme", "broken")}
     answering = asyncio.create_task(plan.execute(slow.context(), asked))
     await turns(lambda: slow.ended == 1)
@@ -146,7 +146,7 @@ async def test_a_failed_field_leaves_its_sibling_alone() -> None:
 
 async def test_nothing_goes_on_when_a_request_is_given_up() -> None:
     slow = Slow()
-    plan = planned(Plans(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
+    plan = planned(PlanCache(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
     answering = asyncio.create_task(plan.execute(slow.context(), {"id": SESSION}))
     await turns(lambda: slow.running == 2)
     answering.cancel()
@@ -158,11 +158,11 @@ async def test_nothing_goes_on_when_a_request_is_given_up() -> None:
 
 async def test_nothing_goes_on_and_nothing_is_left_when_operations_have_failed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "countersign.schema")
-    plans = Plans(schema, size=10)
+    plans = PlanCache(schema, size=10)
     for seed in range(300):
         text, variables, name = operation(seed, schema._schema)
         plan = plans.plan(text, name)
-        if isinstance(plan, Plan) and plan.kind != "subscription":
+        if isinstance(plan, Plan) and plan.operation_type != "subscription":
             with suppress(TypeError):  # a value of JSON that is none
                 await plan.execute(World(seed, 0.2).context(), variables)
             assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -189,7 +189,7 @@ class Greedy:
 
 async def test_what_a_resolver_does_to_an_argument_is_not_there_the_next_time() -> None:
     plan = planned(
-        Plans(strawberry.Schema(Greedy)), '{ granted(wish: {names: ["a"], inner: {names: ["b"]}}, more: [[1], []]) }'
+        PlanCache(strawberry.Schema(Greedy)), '{ granted(wish: {names: ["a"], inner: {names: ["b"]}}, more: [[1], []]) }'
     )
     for _ in range(3):
         answer = told(await plan.execute(None))
@@ -200,13 +200,13 @@ async def test_what_surrounds_a_request_surrounds_its_calls() -> None:
     slow = Slow()
     slow.go.set()
     ASKED.set("Ada")
-    plan = planned(Plans(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
+    plan = planned(PlanCache(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
     await plan.execute(slow.context(), {"id": SESSION})
     assert slow.asked == ["Ada", "Ada"]
 
 
 async def test_variables_that_do_not_fit_execute_nothing() -> None:
-    plan = planned(Plans(schema), "query Q($id: ID!) { session(id: $id) { id } }")
+    plan = planned(PlanCache(schema), "query Q($id: ID!) { session(id: $id) { id } }")
     answer = await plan.execute(World(1, 0).context(), {"id": None})
     assert not answer.executed
     assert told(answer)["data"] is None
@@ -214,7 +214,7 @@ async def test_variables_that_do_not_fit_execute_nothing() -> None:
 
 
 async def test_numbers_that_orjson_has_no_room_for_are_told() -> None:
-    plan = planned(Plans(schema), "query Q($id: ID!) { session(id: $id) { native createdAt } }")
+    plan = planned(PlanCache(schema), "query Q($id: ID!) { session(id: $id) { native createdAt } }")
     signing = SimpleNamespace(session=_with(b'{"number": 123456789012345678901234567890}'), native=lambda found: found.native)
     context: Any = SimpleNamespace(signing=signing, first=1)
     answer = await plan.execute(context, {"id": SESSION})
@@ -232,7 +232,7 @@ def _with(native: bytes) -> Any:
 
 
 async def test_what_is_asked_about_the_schema_alone_is_answered_once() -> None:
-    plans = Plans(schema)
+    plans = PlanCache(schema)
     plan = planned(plans, '{ __type(name: "Session") { name kind } __typename }')
     first = await plan.execute(World(1, 0).context())
     assert told(first)["data"] == {"__type": {"name": "Session", "kind": "OBJECT"}, "__typename": "Query"}
@@ -255,37 +255,37 @@ LISTED = (
 )
 
 
-async def shown(plans: Plans, context: Any, text: str = LISTED) -> bytes:
+async def shown(plans: PlanCache, context: Any, text: str = LISTED) -> bytes:
     return (await planned(plans, text).execute(context)).body
 
 
 async def test_what_is_shown_again_is_not_made_again_while_somebody_holds_it() -> None:
-    plans, world = Plans(schema), World(2, 0)
+    plans, world = PlanCache(schema), World(2, 0)
     first = await shown(plans, world.context())
     assert [await shown(plans, world.context()) for _ in range(3)] == [first] * 3
-    assert len(plans.kept) == 1
+    assert len(plans.fragment_cache) == 1
     assert await shown(plans, World(2, 0).context()) == first
     del world
     gc.collect()
-    assert len(plans.kept) == 0
+    assert len(plans.fragment_cache) == 0
 
 
 async def test_a_page_that_is_shown_again_is_kept_as_one_while_somebody_holds_it() -> None:
-    plans, world, text = Plans(schema), World(2, 0), "{ sessions(first: 3) { nodes { id title } } }"
+    plans, world, text = PlanCache(schema), World(2, 0), "{ sessions(first: 3) { nodes { id title } } }"
     world.pages = {}
     first = await shown(plans, world.context(), text)
     assert [await shown(plans, world.context(), text) for _ in range(5)] == [first] * 5
     nodes = json.dumps(json.loads(first)["data"]["sessions"]["nodes"], separators=(",", ":"), ensure_ascii=False).encode()
     each = len(nodes) - len("[,,]")
-    assert (len(plans.kept), plans.kept._written) == (4, each + len(nodes))  # type: ignore[attr-defined]
+    assert (len(plans.fragment_cache), plans.fragment_cache._bytes_written) == (4, each + len(nodes))  # type: ignore[attr-defined]
     world.pages.clear()
     gc.collect()
-    assert len(plans.kept) == 3
+    assert len(plans.fragment_cache) == 3
     assert await shown(plans, world.context(), text) == first
 
 
 async def test_another_state_of_a_session_is_shown_as_it_is() -> None:
-    plans, world = Plans(schema), World(2, 0)
+    plans, world = PlanCache(schema), World(2, 0)
     [first] = {await shown(plans, world.context()) for _ in range(3)}
     ref = model.SessionRef("acme", KEYS[0])
     world._sessions[ref] = dataclasses.replace(world.session(ref), title="Another")
@@ -295,7 +295,7 @@ async def test_another_state_of_a_session_is_shown_as_it_is() -> None:
 
 
 async def test_a_session_that_is_seen_again_is_shown_as_before_but_for_when_it_was_seen() -> None:
-    plans, world = Plans(schema), World(2, 0)
+    plans, world = PlanCache(schema), World(2, 0)
     ref = model.SessionRef("acme", KEYS[0])
     seen = LISTED.replace("title", "title freshness { asOf }")
     whole, dated = set(), []
@@ -306,14 +306,20 @@ async def test_a_session_that_is_seen_again_is_shown_as_before_but_for_when_it_w
         dated.append(json.loads(await shown(plans, world.context(), seen))["data"]["session"]["freshness"]["asOf"])
     assert len(whole) == 1
     assert dated == [f"2026-05-0{day}T12:00:00Z" for day in range(1, 6)]
-    assert plans.kept._written == len(json.dumps(json.loads(whole.pop())["data"]["session"], separators=(",", ":")))  # type: ignore[attr-defined]
+    assert plans.fragment_cache._bytes_written == len(
+        json.dumps(json.loads(whole.pop())["data"]["session"], separators=(",", ":"))
+    )  # type: ignore[attr-defined]
 
 
 def test_when_a_session_was_seen_is_nothing_that_lasts() -> None:
-    leaf: Any = SimpleNamespace(definition=schema._schema.get_type("Session").fields["title"])  # type: ignore[union-attr]
-    assert unchanging(model.Session, leaf, Attribute("title"), set())
+    definition = schema._schema.get_type("Session").fields["title"]  # type: ignore[union-attr]
+
+    def leaf(name: str) -> Any:
+        return SimpleNamespace(definition=definition, kind=AttributeResolver(name))
+
+    assert is_pure(model.Session, leaf("title"), set())
     for name in ("observed_at", "source", "stale"):
-        assert not unchanging(model.Session, leaf, Attribute(name), set())
+        assert not is_pure(model.Session, leaf(name), set())
 
 
 def test_what_is_lasting_is_shared_by_sightings_of_the_same_alone() -> None:
@@ -326,26 +332,26 @@ def test_what_is_lasting_is_shared_by_sightings_of_the_same_alone() -> None:
 
 @pytest.mark.parametrize("changing", ["freshness { ageMs }", "actions", "provider { name }", "native"])
 async def test_what_more_than_the_session_decides_is_made_each_time(changing: str) -> None:
-    plans, world = Plans(schema), World(2, 0)
+    plans, world = PlanCache(schema), World(2, 0)
     for _ in range(3):
         await shown(plans, world.context(), LISTED.replace("title", f"title {changing}"))
-    assert len(plans.kept) == 0
+    assert len(plans.fragment_cache) == 0
 
 
 async def test_what_is_kept_has_a_bound() -> None:
-    plans, world = Plans(schema), World(2, 0)
-    plans.kept._most = 400  # type: ignore[attr-defined]
+    plans, world = PlanCache(schema), World(2, 0)
+    plans.fragment_cache._max_bytes = 400  # type: ignore[attr-defined]
     written = []
     for _ in range(4):
         for key in KEYS:
             await shown(plans, world.context(), LISTED.replace(SESSION, node_id("Session", "acme", key)))
-            written.append(plans.kept._written)  # type: ignore[attr-defined]
+            written.append(plans.fragment_cache._bytes_written)  # type: ignore[attr-defined]
     assert 0 < max(written) <= 400
     assert written != sorted(written), "never forgotten"
 
 
 async def test_what_is_kept_weighs_little_more_than_it_is_long() -> None:
-    plans, world = Plans(schema), World(2, 0)
+    plans, world = PlanCache(schema), World(2, 0)
     texts = [LISTED.replace("title", f"a{number}: title") for number in range(100)]
     for text in texts:
         await shown(plans, world.context(), text)
@@ -357,7 +363,7 @@ async def test_what_is_kept_weighs_little_more_than_it_is_long() -> None:
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(plans.kept) == len(texts)
+    assert len(plans.fragment_cache) == len(texts)
     assert held < 2_000 * len(texts)
 
 
@@ -411,19 +417,19 @@ class Meters:
 
 @pytest.mark.parametrize("field", ["counted", "reading"])
 async def test_resolver_or_property_not_declared_pure_is_called_every_time(field: str) -> None:
-    plans, meter = Plans(strawberry.Schema(Meters)), Meter([])
+    plans, meter = PlanCache(strawberry.Schema(Meters)), Meter([])
     read = [told(await planned(plans, f"{{ meter {{ label {field} }} }}").execute(meter)) for _ in range(5)]
     assert [each["data"]["meter"][field] for each in read] == [1, 2, 3, 4, 5]
-    assert len(plans.kept) == 0
+    assert len(plans.fragment_cache) == 0
 
 
 async def test_pure_resolver_and_plain_attribute_of_frozen_value_are_cached() -> None:
-    plans, meter = Plans(strawberry.Schema(Meters)), Meter([])
+    plans, meter = PlanCache(strawberry.Schema(Meters)), Meter([])
     _labels.clear()
     for _ in range(5):
         answer = told(await planned(plans, "{ meter { label pureLabel } }").execute(meter))
         assert answer == {"data": {"meter": {"label": "kitchen", "pureLabel": "kitchen"}}}
-    assert len(plans.kept) == 1
+    assert len(plans.fragment_cache) == 1
     assert len(_labels) == 2, "once to be seen, once to be cached"
 
 

@@ -17,7 +17,7 @@ from scene import Scene, node_id
 from gateway.auth.api_key import digest
 from gateway.telemetry.logs import BoundedFormatter
 from schema import schema
-from schema.execution import Plan, Plans
+from schema.execution import Plan, PlanCache
 
 MEGABYTE = 2**20
 KEY = "csk_" + "k" * 43
@@ -30,7 +30,7 @@ def large(operations: int) -> str:
 
 
 def test_one_document_is_kept_once_under_all_names_of_operations() -> None:
-    plans, text = Plans(schema), large(20)
+    plans, text = PlanCache(schema), large(20)
     for number in range(20):
         found = plans.plan(text, f"Q{number}")
         assert isinstance(found, Plan)
@@ -41,7 +41,7 @@ def test_one_document_is_kept_once_under_all_names_of_operations() -> None:
 
 
 def test_plans_are_kept_by_what_they_weigh() -> None:
-    plans = Plans(schema)
+    plans = PlanCache(schema)
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]

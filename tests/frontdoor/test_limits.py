@@ -25,7 +25,7 @@ from gateway.config import LimitSettings
 from providers.errors import Forbidden, TooLarge
 from schema import limits as module
 from schema import schema
-from schema.execution import Plans
+from schema.execution import PlanCache
 from schema.limits import Limits, _Survey
 
 CORE = schema._schema
@@ -88,7 +88,7 @@ def test_fragments_within_themselves_come_to_an_end() -> None:
 
 
 def test_too_many_tokens_are_not_read_to_the_end() -> None:
-    plans = Plans(schema, tokens=100)
+    plans = PlanCache(schema, tokens=100)
     [error] = plans.plan("{" + " __typename" * 100_000 + "}")  # type: ignore[misc]
     assert error.extensions == {"code": "TOO_LARGE", "retryable": False}
     assert "limits.tokens" in error.message
@@ -101,7 +101,7 @@ def test_tools_may_ask_for_the_schema_as_they_do(full: bool) -> None:
         specified_by_url=full, directive_is_repeatable=full, schema_description=full, input_value_deprecation=full
     )
     assert told(text) == []
-    assert not isinstance(Plans(schema, check=Limits(CORE, TIGHT), tokens=TIGHT.tokens).plan(text), list)
+    assert not isinstance(PlanCache(schema, check=Limits(CORE, TIGHT), tokens=TIGHT.tokens).plan(text), list)
 
 
 def test_no_list_of_lists_about_the_schema_is_endless() -> None:
@@ -118,7 +118,7 @@ def test_a_schema_that_is_not_told_is_not_told_in_part() -> None:
 
 def test_names_are_not_suggested_where_the_schema_is_not_told() -> None:
     for suggesting in (True, False):
-        [error] = Plans(schema, suggesting=suggesting).plan("{ viewerr { id } }")  # type: ignore[misc]
+        [error] = PlanCache(schema, suggestions=suggesting).plan("{ viewerr { id } }")  # type: ignore[misc]
         assert ("Did you mean" in error.message) is suggesting
         assert error.message.startswith("Cannot query field 'viewerr' on type 'Query'.")
 
@@ -229,6 +229,6 @@ def test_nothing_that_can_be_read_is_beyond_measuring(text: str) -> None:
 
 def test_the_deepest_document_that_can_be_read_is_measured_or_refused() -> None:
     for levels in (500, 5_000, sys.getrecursionlimit() * 20):
-        found = Plans(schema, check=Limits(CORE, TIGHT)).plan("{ a " * levels + "}" * levels)
+        found = PlanCache(schema, check=Limits(CORE, TIGHT)).plan("{ a " * levels + "}" * levels)
         assert isinstance(found, list)
     assert module._INTROSPECTION_DEPTH < 30

@@ -9,17 +9,15 @@ import pytest
 from starlette.types import Receive
 
 from gateway.auth.viewer import NOBODY
-from schema.transport.request import Question, Reader, Unreadable
+from schema.transport.request import HttpError, RequestParams, RequestReader
 
 
-async def read(reader: Reader, content: bytes) -> Question:
+async def read(reader: RequestReader, content: bytes) -> RequestParams:
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": content, "more_body": False}
 
     headers = {b"content-type": b"application/json"}
-    return (
-        await reader.read({"method": "POST", "query_string": b""}, cast(Receive, receive), headers, lambda: NOBODY)
-    ).question
+    return (await reader.read({"method": "POST", "query_string": b""}, cast(Receive, receive), headers, lambda: NOBODY)).params
 
 
 def asked(**told: Any) -> bytes:
@@ -27,7 +25,7 @@ def asked(**told: Any) -> bytes:
 
 
 async def test_the_same_question_is_read_once() -> None:
-    reader = Reader(100_000)
+    reader = RequestReader(100_000)
     first = await read(reader, asked(variables={"a": "x", "b": None}))
     assert await read(reader, asked(variables={"a": "x", "b": None})) is first
     assert await read(reader, asked(variables={"a": "y", "b": None})) is not first
@@ -37,23 +35,23 @@ async def test_the_same_question_is_read_once() -> None:
     "told", [{"variables": {"a": [1]}}, {"variables": {"a": {"b": "c"}}}, {"query": "{ viewer { id } }" + " " * 2_048}]
 )
 async def test_what_is_long_or_could_be_changed_is_read_anew(told: dict[str, Any]) -> None:
-    reader = Reader(100_000)
+    reader = RequestReader(100_000)
     assert await read(reader, asked(**told)) is not await read(reader, asked(**told))
 
 
-async def test_those_that_were_asked_last_are_remembered_and_no_more() -> None:
-    reader = Reader(100_000)
+async def test_those_that_were_asked_last_are_cached_and_no_more() -> None:
+    reader = RequestReader(100_000)
     first = await read(reader, asked(variables={"a": -1}))
     gone = await read(reader, asked(variables={"a": -2}))
     for number in range(999):
         await read(reader, asked(variables={"a": number}))
         assert await read(reader, asked(variables={"a": -1})) is first
     assert await read(reader, asked(variables={"a": -2})) is not gone
-    assert len(reader._remembered) == 1_000
+    assert len(reader._cached) == 1_000
 
 
 async def test_what_is_no_question_is_refused_each_time() -> None:
-    reader = Reader(100_000)
+    reader = RequestReader(100_000)
     for _ in range(2):
-        with pytest.raises(Unreadable):
+        with pytest.raises(HttpError):
             await read(reader, asked(query=""))

@@ -1,4 +1,8 @@
-"""The arguments of a field as its function takes them: made once where they are constant, else from the variables."""
+"""Argument coercion (CoerceArgumentValues): done once per plan for literals, and from coerced variables for the rest.
+
+graphql-core is asked where a rule is not plain. What it returns is converted into Strawberry's input objects, under the names
+of the resolver's parameters.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from dataclasses import is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from graphql import (
     ArgumentNode,
@@ -34,160 +38,179 @@ from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 _NO_VARIABLES = VariableValues({}, {})
 _IMMUTABLE = (str, int, float, bool, Enum, datetime, timedelta, type(None))
 
-Make: TypeAlias = Callable[[VariableValues], dict[str, Any]]
-"""Makes the arguments of a call from the variables of the operation. Raises what is wrong with one."""
+CoerceArguments: TypeAlias = Callable[[VariableValues], dict[str, Any]]
+"""Makes the arguments of a call from the coerced variables of the operation. Raises what is wrong with one."""
 
 
-class _Varies(Exception):
-    """Not to be decided before the variables are there."""
+class _NotLiteral(Exception):
+    """A value that is known only with its variables, or whose error belongs to an execution."""
+
+
+class _VariableArgument(NamedTuple):
+    """An argument whose value is a whole variable. ``required`` ones have no default, ``non_null`` ones take no null."""
+
+    name: str
+    variable: str
+    required: bool
+    non_null: bool
 
 
 def immutable(values: Iterable[object]) -> bool:
-    """Whether all of these are the same for good: others are made anew for whoever might change them."""
+    """Whether no resolver could change any of these values: others are made anew for each call."""
     return all(isinstance(each, _IMMUTABLE) for each in values)
 
 
 class Arguments:
-    """What a field is called with: ``constant`` if that is the same every time and cannot change, else what ``make`` says.
+    """Arguments of one field: ``constant`` where they are the same for every call and immutable, else made by ``coerce``.
 
-    ``fixed`` says that no variable decides it.
+    ``literal`` says that no variable takes part.
     """
 
     def __init__(
-        self, definition: GraphQLField, node: FieldNode, taken: list[StrawberryArgument], config: StrawberryConfig, scalars: Any
+        self,
+        definition: GraphQLField,
+        node: FieldNode,
+        parameters: list[StrawberryArgument],
+        config: StrawberryConfig,
+        scalars: Any,
     ) -> None:
-        self._definition = definition
-        self._node = node
-        convert = _converter(taken, config, scalars)
+        def coerce_by_core(variables: VariableValues) -> dict[str, Any]:
+            return get_argument_values(definition, node, variables)
+
+        coerce_values = _direct_coercion(definition, node, coerce_by_core) or coerce_by_core
+        convert = _conversion(parameters, config, scalars)
         self.constant: Mapping[str, Any] | None = None
-        self.fixed = not any(_varies(each) for each in node.arguments or ())
-        coerce = self._quick() or self._slow
-        self.make: Make = lambda variables: convert(coerce(variables))
-        if self.fixed:
-            with suppress(Exception):  # it is raised again by whoever executes it
-                self._fix(convert(get_argument_values(definition, node, _NO_VARIABLES)))
+        self.literal = not any(_has_variable(each) for each in node.arguments or ())
+        self.coerce: CoerceArguments = lambda variables: convert(coerce_values(variables))
+        if self.literal:
+            with suppress(Exception):  # the execution raises it again, where it has a path
+                self._fix(convert(coerce_by_core(_NO_VARIABLES)))
 
-    def _fix(self, found: Mapping[str, Any]) -> None:
-        if immutable(found.values()):
-            self.constant = found
+    def _fix(self, arguments: Mapping[str, Any]) -> None:
+        """Keeps literal arguments: as they are where that is safe, else as a template that is copied for each call."""
+        if immutable(arguments.values()):
+            self.constant = arguments
         else:
-            again = _members(found)
-            self.make = lambda variables: again()
-
-    def _slow(self, variables: VariableValues) -> dict[str, Any]:
-        return get_argument_values(self._definition, self._node, variables)
-
-    def _quick(self) -> Make | None:
-        """For arguments that are constants and whole variables."""
-        given = {each.name.value: each for each in self._node.arguments or ()}
-        constant: dict[str, Any] = {}
-        varying: list[tuple[str, str, bool, bool]] = []
-        try:
-            for name, argument in self._definition.args.items():
-                out = argument.out_name or name
-                node = given.get(name)
-                if node is not None and isinstance(node.value, VariableNode):
-                    must = is_required_argument(argument)
-                    varying.append((out, node.value.name.value, must, is_non_null_type(argument.type)))
-                    node = None
-                    if must:
-                        continue
-                constant |= _constant(name, argument, node)
-        except _Varies:
-            return None
-        slow = self._slow
-
-        def coerce(variables: VariableValues) -> dict[str, Any]:
-            values = constant.copy()
-            found = variables.coerced
-            for out, variable, must, present in varying:
-                value = found.get(variable, Undefined)
-                if value is Undefined:
-                    if must:
-                        return slow(variables)
-                elif value is None and present:
-                    return slow(variables)
-                else:
-                    values[out] = value
-            return values
-
-        return coerce
+            copy = _member_copier(arguments)
+            self.coerce = lambda variables: copy()
 
 
-def _constant(name: str, argument: GraphQLArgument, node: ArgumentNode | None) -> dict[str, Any]:
-    if node is not None and _varies(node):
-        raise _Varies
+def _direct_coercion(definition: GraphQLField, node: FieldNode, coerce_by_core: CoerceArguments) -> CoerceArguments | None:
+    """Coercion without graphql-core, for fields whose arguments are literals, defaults and whole variables; else None.
+
+    A variable has been coerced to its own type, which validation has found to fit the argument's: its value is copied. What
+    graphql-core would raise, for a required argument that is missing or null, is left to it to raise.
+    """
+    arguments = {each.name.value: each for each in node.arguments or ()}
+    literals: dict[str, Any] = {}
+    from_variables: list[_VariableArgument] = []
+    try:
+        for name, argument in definition.args.items():
+            given = arguments.get(name)
+            if given is None or not isinstance(given.value, VariableNode):
+                literals |= _literal(name, argument, given)
+                continue
+            required = is_required_argument(argument)
+            if not required:
+                literals |= _literal(name, argument, None)  # the default, where the variable is left out
+            variable = given.value.name.value
+            from_variables.append(
+                _VariableArgument(argument.out_name or name, variable, required, is_non_null_type(argument.type))
+            )
+    except _NotLiteral:
+        return None
+
+    def coerce(variables: VariableValues) -> dict[str, Any]:
+        values = literals.copy()
+        coerced = variables.coerced
+        for name, variable, required, non_null in from_variables:
+            value = coerced.get(variable, Undefined)
+            if value is Undefined:
+                if required:
+                    return coerce_by_core(variables)
+            elif value is None and non_null:
+                return coerce_by_core(variables)
+            else:
+                values[name] = value
+        return values
+
+    return coerce
+
+
+def _literal(name: str, argument: GraphQLArgument, node: ArgumentNode | None) -> dict[str, Any]:
+    """The coerced value of one literal argument, or its default. Raises ``_NotLiteral``."""
+    if node is not None and _has_variable(node):
+        raise _NotLiteral
     alone: Any = SimpleNamespace(args={name: argument})
     field = FieldNode(name=NameNode(value=name), arguments=() if node is None else (node,))
     try:
         return get_argument_values(alone, field, _NO_VARIABLES)
     except Exception as error:
-        raise _Varies from error
+        raise _NotLiteral from error
 
 
-def _varies(node: Node) -> bool:
-    found = False
+def _has_variable(node: Node) -> bool:
+    seen = False
 
     class Search(Visitor):
         def enter_variable(self, *_: Any) -> Any:
-            nonlocal found
-            found = True
+            nonlocal seen
+            seen = True
             return BREAK
 
     visit(node, Search())
-    return found
+    return seen
 
 
-def _converter(
-    taken: list[StrawberryArgument], config: StrawberryConfig, scalars: Any
+def _conversion(
+    parameters: list[StrawberryArgument], config: StrawberryConfig, scalars: Any
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Makes Strawberry's values of graphql-core's, under the names of the function's parameters."""
-    plan = [(config.name_converter.from_argument(each), each.python_name, each.type, _wrapped(each.type)) for each in taken]
+    """Converts graphql-core's argument values to Strawberry's, under the names of the function's parameters."""
+    plan = [
+        (config.name_converter.from_argument(each), each.python_name, each.type, _is_wrapped(each.type)) for each in parameters
+    ]
 
     def convert(values: dict[str, Any]) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         for name, parameter, type_, wrapped in plan:
             if name in values:
                 value = values[name]
-                # What is neither a list nor an object is as it should be, unless its type wraps it.
+                # A value that is neither a list nor an object is as it should be, unless its type wraps it.
                 if wrapped or type(value) is list or type(value) is dict:
                     value = convert_argument(value, type_, scalars, config, path=(name,))
-                made[parameter] = value
-        return made
+                arguments[parameter] = value
+        return arguments
 
     return convert
 
 
-def _again(value: Any) -> Callable[[], Any]:
-    """Gives the same value, of which whoever is given it may change whatever can be changed.
+def _is_wrapped(type_: Any) -> bool:
+    inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
+    return isinstance(type_, StrawberryMaybe) or inner is GlobalID
 
-    Raises ``TypeError`` for what cannot be had again.
-    """
+
+def _copier(value: Any) -> Callable[[], Any]:
+    """A function that copies a value, which a resolver may then change. Raises ``TypeError`` for what cannot be copied."""
     if isinstance(value, _IMMUTABLE):
         return lambda: value
     if isinstance(value, list):
-        items = [_again(each) for each in value]
-        return value.copy if immutable(value) else lambda: [each() for each in items]
+        items = [_copier(each) for each in value]
+        return value.copy if immutable(value) else lambda: [copy() for copy in items]
     if isinstance(value, dict):
-        return _members(value)
+        return _member_copier(value)
     if not is_dataclass(value):
-        raise TypeError(f"{type(value).__name__} is not to be had again")
-    class_, members = type(value), _members(vars(value))
+        raise TypeError(f"{type(value).__name__} cannot be copied")
+    class_, copy_members = type(value), _member_copier(vars(value))
 
-    def again() -> Any:
-        made = object.__new__(class_)
-        vars(made).update(members())
-        return made
+    def copy() -> Any:
+        instance = object.__new__(class_)
+        vars(instance).update(copy_members())
+        return instance
 
-    return again
-
-
-def _members(found: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
-    same = dict(found)
-    changing = {name: _again(each) for name, each in found.items() if not isinstance(each, _IMMUTABLE)}
-    return lambda: same | {name: each() for name, each in changing.items()}
+    return copy
 
 
-def _wrapped(type_: Any) -> bool:
-    inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
-    return isinstance(type_, StrawberryMaybe) or inner is GlobalID
+def _member_copier(members: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+    shared = dict(members)
+    copiers = {name: _copier(each) for name, each in members.items() if not isinstance(each, _IMMUTABLE)}
+    return lambda: shared | {name: copy() for name, copy in copiers.items()}

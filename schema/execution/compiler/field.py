@@ -1,97 +1,129 @@
-"""A field of a selection: how its value is had, and what the answer shows of it."""
+"""Field execution (ExecuteField): resolves a field's value, completes it, and handles the errors of both.
+
+This is the path that covers every rule of the specification. Generated code takes shortcuts, and falls back to this one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, is_non_null_type, located_error
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, Undefined, is_non_null_type, located_error
 from strawberry.execution import optimized_is_awaitable as is_awaitable
 
-from schema.execution.run import Path, Pending, Run, Select, core_path, keys
+from schema.execution.execution_context import (
+    ExecuteSelectionSet,
+    ExecutionContext,
+    ResponsePath,
+    core_path,
+    path_as_list,
+)
+from schema.execution.pending import Pending
 
-Complete: TypeAlias = Callable[[Any, Run, Path], Any]
-"""Makes what the answer shows of a value; ``Pending`` where that is still to come. Raises what makes it null."""
+if TYPE_CHECKING:
+    from schema.execution.compiler.resolver_kinds import ResolverKind
 
-Resolve: TypeAlias = Callable[[Any, Run, Path], Any]
-"""Has the value of a field from what it is a field of."""
+CompleteValue: TypeAlias = Callable[[Any, ExecutionContext, ResponsePath], Any]
+"""Completes a resolved value (CompleteValue): returns its part of the response, or ``Pending``; raises what makes it null."""
 
-Selecting: TypeAlias = Callable[[GraphQLObjectType], Select]
-"""What is selected of a field's objects, by their type."""
+ResolveValue: TypeAlias = Callable[[Any, ExecutionContext, ResponsePath], Any]
+"""Resolves a field's value from its parent object (ResolveFieldValue)."""
+
+Subselections: TypeAlias = Callable[[GraphQLObjectType], ExecuteSelectionSet]
+"""The selection set of a field's objects, by their runtime type."""
 
 
 class Field:
-    """A field under one key. This is the way that covers everything; what is written for speed leads back here."""
+    """One response key of a selection set, with the field nodes that are merged under it."""
 
-    __slots__ = ("complete", "definition", "key", "nodes", "nullable", "parent", "resolve", "selecting")
+    __slots__ = ("complete", "definition", "key", "kind", "nodes", "nullable", "parent", "resolve", "subselection")
 
     def __init__(
-        self, key: str, nodes: list[FieldNode], definition: GraphQLField, parent: GraphQLObjectType, selecting: Selecting
+        self,
+        key: str,
+        nodes: list[FieldNode],
+        definition: GraphQLField,
+        parent: GraphQLObjectType,
+        kind: ResolverKind,
+        subselection: Subselections,
     ) -> None:
         self.key = key
         self.nodes = nodes
         self.definition = definition
         self.parent = parent
+        self.kind = kind
         self.nullable = not is_non_null_type(definition.type)
-        self.selecting = selecting
-        self.resolve: Resolve
-        self.complete: Complete
+        self.subselection = subselection
+        self.resolve: ResolveValue
+        self.complete: CompleteValue
 
     @property
-    def label(self) -> str:
-        """How messages call it."""
+    def coordinate(self) -> str:
+        """The schema coordinate, as messages name the field."""
         return f"{self.parent.name}.{self.nodes[0].name.value}"
 
-    def execute(self, source: Any, run: Run, before: Path | None) -> Any:
-        """What the answer shows; ``Pending`` where that is still to come. Raises where an error goes on upwards."""
-        path = (before, self.key)
+    def execute(self, source: Any, execution: ExecutionContext, parent_path: ResponsePath | None) -> Any:
+        """Resolves and completes the field: its part of the response, or ``Pending``. Raises what makes its parent null."""
+        path = (parent_path, self.key)
         try:
-            return self._finish(self.resolve(source, run, path), run, path)
+            return self._complete(self.resolve(source, execution, path), execution, path)
         except Exception as error:
-            return self.fail(error, run, path)
+            return self.handle_error(error, execution, path)
 
-    def finish(self, value: Any, run: Run, before: Path | None) -> Any:
-        """What the answer shows of a value that is had already. Raises where it is an error."""
-        return self._finish(value, run, (before, self.key))
+    def complete_value(self, value: Any, execution: ExecutionContext, parent_path: ResponsePath | None) -> Any:
+        """Completes a value that is resolved already. Raises what is wrong with it."""
+        return self._complete(value, execution, (parent_path, self.key))
 
-    def _finish(self, value: Any, run: Run, path: Path) -> Any:
+    def _complete(self, value: Any, execution: ExecutionContext, path: ResponsePath) -> Any:
         if is_awaitable(value):
-            return Pending(self.awaited, value, run, path)
-        completed = self.complete(value, run, path)
-        return Pending(self.settled, completed, run, path) if type(completed) is Pending else completed
+            return Pending(self.complete_awaitable, value, execution, path)
+        completed = self.complete(value, execution, path)
+        return Pending(self.await_pending, completed, execution, path) if type(completed) is Pending else completed
 
-    async def awaited(self, value: Any, run: Run, path: Path) -> Any:
-        """What the answer shows of a value that is still to come."""
+    async def complete_awaitable(self, value: Any, execution: ExecutionContext, path: ResponsePath) -> Any:
+        """Awaits a resolved value and completes it."""
         try:
-            completed = self.complete(await value, run, path)
+            completed = self.complete(await value, execution, path)
             return await completed if type(completed) is Pending else completed
         except Exception as error:
-            return self.fail(error, run, path)
+            return self.handle_error(error, execution, path)
 
-    async def called(
-        self, function: Callable[..., Any], source: Sequence[Any], given: Mapping[str, Any], run: Run, path: Path
+    async def call_and_complete(
+        self,
+        function: Callable[..., Any],
+        positional: Sequence[Any],
+        named: Mapping[str, Any],
+        execution: ExecutionContext,
+        path: ResponsePath,
     ) -> Any:
-        """What the answer shows of what a coroutine function gives. It is called when its turn comes."""
+        """Calls a coroutine function, which is not called before this is awaited, and completes its value."""
         try:
-            completed = self.complete(await function(*source, **given), run, path)
+            completed = self.complete(await function(*positional, **named), execution, path)
             return await completed if type(completed) is Pending else completed
         except Exception as error:
-            return self.fail(error, run, path)
+            return self.handle_error(error, execution, path)
 
-    async def settled(self, completed: Any, run: Run, path: Path) -> Any:
-        """What is still to come of the answer, its errors held here."""
+    async def await_pending(self, completed: Any, execution: ExecutionContext, path: ResponsePath) -> Any:
+        """Awaits the pending part of a completed value; an error in it is this field's."""
         try:
             return await completed
         except Exception as error:
-            return self.fail(error, run, path)
+            return self.handle_error(error, execution, path)
 
-    def fail(self, error: Exception, run: Run, path: Path) -> None:
-        """Notes an error where this field can be null. Raises it, located, where it cannot."""
-        located = located_error(error, self.nodes, keys(path))
+    def handle_error(self, error: Exception, execution: ExecutionContext, path: ResponsePath) -> None:
+        """Makes a nullable field null and records its error. Raises the located error where the field is non-null."""
+        located = located_error(error, self.nodes, path_as_list(path))
         if not self.nullable:
             raise located
-        run.add(located, path)
+        execution.add_error(located, path)
 
-    def core_info(self, run: Run, path: Path) -> Any:
-        """graphql-core's ``info``, for what was written for that."""
-        return run.core.build_resolve_info(self.definition, self.nodes, self.parent, core_path(path))
+    def core_info(self, execution: ExecutionContext, path: ResponsePath) -> Any:
+        """graphql-core's ``info``, for functions that were written for it."""
+        return execution.core.build_resolve_info(self.definition, self.nodes, self.parent, core_path(path))
+
+
+def is_absent(value: Any) -> bool:
+    """Whether a resolved value is null or undefined. An exception in its place is raised, as graphql-core does."""
+    if isinstance(value, Exception):
+        raise value
+    return value is None or value is Undefined

@@ -1,11 +1,11 @@
-"""The variables of an operation: plain ones at the cost of looking at them, all others by graphql-core."""
+"""Variable coercion (CoerceVariableValues): plain values at the cost of looking at them, all others by graphql-core."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from graphql import (
     GraphQLBoolean,
@@ -25,16 +25,26 @@ from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 
 from schema.execution.validation.input_bounds import InputBounds, NumberBound, TextBound, Uses
 
-_MOST_ERRORS = 50
-_PLAIN = {GraphQLString.name: str, GraphQLID.name: str, GraphQLBoolean.name: bool, GraphQLInt.name: int}
-_NONE = VariableValues({}, {})
+_MAX_ERRORS = 50
+_PLAIN_TYPES = {GraphQLString.name: str, GraphQLID.name: str, GraphQLBoolean.name: bool, GraphQLInt.name: int}
+_NO_VALUES = VariableValues({}, {})
 _UNBOUNDED = sys.maxsize
 
 
-class Variables:
-    """Reads the variables of one operation: those that it declares, each within the bounds of every place it stands in.
+class _Variable(NamedTuple):
+    """A declared variable. ``plain_type`` is the class whose values need no conversion, None where all do."""
 
-    ``suggesting`` says that errors name what may have been meant.
+    name: str
+    signature: GraphQLVariableSignature
+    plain_type: type | None
+    required: bool
+    max_length: int
+
+
+class VariableCoercion:
+    """Coerces the variables that one operation declares, each within the bounds of every place that it stands in.
+
+    ``suggestions`` says that errors may name what was probably meant.
     """
 
     def __init__(
@@ -44,66 +54,69 @@ class Variables:
         bounds: InputBounds | None = None,
         uses: Uses = MappingProxyType({}),
         *,
-        suggesting: bool = True,
+        suggestions: bool = True,
     ) -> None:
         self._schema = schema
         self._definitions = definitions
         self._bounds = bounds
         self._uses = uses
-        self._suggesting = suggesting
-        self._plain: list[tuple[str, GraphQLVariableSignature, type | None, bool, int]] = []
-        for each in definitions:
-            signature = cast(GraphQLVariableSignature, get_variable_signature(schema, each))
-            required = is_non_null_type(signature.type)
-            inner = signature.type.of_type if is_non_null_type(signature.type) else signature.type
-            easy = required or each.default_value is None
-            wanted = _PLAIN.get(str(inner)) if easy else None
-            longest = self._longest(signature.name)
-            self._plain.append((signature.name, signature, wanted if longest else None, required, longest))
+        self._suggestions = suggestions
+        self._variables = [self._variable(each) for each in definitions]
 
-    def read(self, given: Mapping[str, Any] | None) -> VariableValues | list[GraphQLError]:
-        """What was given, as the types of the variables want it. Errors where they do not.
+    def coerce(self, inputs: Mapping[str, Any] | None) -> VariableValues | list[GraphQLError]:
+        """The values of the variables by their types; errors where one does not fit.
 
-        Raises ``Invalid`` or ``TooLarge`` for what is beyond a bound, before anything is converted.
+        Raises ``Invalid`` or ``TooLarge`` for a value beyond a bound, before anything is converted.
         """
-        if not self._plain:
-            return _NONE
-        inputs = given or {}
+        if not self._variables:
+            return _NO_VALUES
+        inputs = inputs or {}
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
-        for name, signature, wanted, required, longest in self._plain:
+        for name, signature, plain_type, required, max_length in self._variables:
             value = inputs.get(name, Undefined)
             if value is Undefined:
-                if required or wanted is None:
+                if required or plain_type is None:
                     break
                 sources[name] = VariableValueSource(signature)
                 continue
             if value is None:
                 if required:
                     break
-            elif wanted is str:
-                if type(value) is not str or len(value) > longest:
+            elif plain_type is str:
+                if type(value) is not str or len(value) > max_length:
                     break
-            elif type(value) is not wanted or (type(value) is int and not GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT):
+            elif type(value) is not plain_type or (type(value) is int and not GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT):
                 break
             sources[name] = VariableValueSource(signature, value)
             coerced[name] = value
         else:
             return VariableValues(sources, coerced)
-        return self._converted(inputs)
+        return self._coerce_by_core(inputs)
 
-    def _converted(self, inputs: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
-        declared = {name: inputs[name] for name, *_ in self._plain if name in inputs}
+    def _variable(self, definition: VariableDefinitionNode) -> _Variable:
+        signature = cast(GraphQLVariableSignature, get_variable_signature(self._schema, definition))
+        required = is_non_null_type(signature.type)
+        nullable_type = signature.type.of_type if is_non_null_type(signature.type) else signature.type
+        max_length = self._max_length(signature.name)
+        has_default = definition.default_value is not None
+        plain = bool(max_length) and (required or not has_default)
+        return _Variable(
+            signature.name, signature, _PLAIN_TYPES.get(str(nullable_type)) if plain else None, required, max_length
+        )
+
+    def _coerce_by_core(self, inputs: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
+        declared = {each.name: inputs[each.name] for each in self._variables if each.name in inputs}
         if self._bounds is not None:
             budget = self._bounds.budget()
             for name, value in declared.items():
                 for use in self._uses.get(name, ()):
                     use.check(value, budget)
-        hidden = not self._suggesting
-        return get_variable_values(self._schema, self._definitions, declared, _MOST_ERRORS, hide_suggestions=hidden)
+        hidden = not self._suggestions
+        return get_variable_values(self._schema, self._definitions, declared, _MAX_ERRORS, hide_suggestions=hidden)
 
-    def _longest(self, name: str) -> int:
-        """The characters that a text may have as this variable; 0 where that is not all there is to check."""
+    def _max_length(self, name: str) -> int:
+        """The characters that a text may have as this variable; 0 where its length is not all there is to check."""
         bounds = [use.bound for use in self._uses.get(name, ())]
         if not all(isinstance(each, TextBound | NumberBound) for each in bounds):
             return 0
