@@ -67,11 +67,9 @@ class Adapter:
         self.settings = settings
         self.clock = clock or Clock()
         self.containment = Containment(settings.name)
-        self.http = HttpClient(
-            settings, authorization=self.authorization(), parse_error=self.parse_error, transport=transport, clock=self.clock
-        )
+        self.http = HttpClient(settings, auth=self.auth(), parse_error=self.parse_error, transport=transport, clock=self.clock)
 
-    def authorization(self) -> Auth | None:
+    def auth(self) -> Auth | None:
         """How calls prove who we are; None where the provider asks for nothing."""
         return None
 

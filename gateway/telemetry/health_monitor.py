@@ -109,7 +109,7 @@ class HealthMonitor:
         """Seconds until a circuit half-opens or a token expires, and a bound, as the machine's clock may be set meanwhile."""
         yield _MAX_WAIT_SECONDS
         for each in self._directory:
-            if (wait := each.adapter.health.wait) > 0:
+            if (wait := each.adapter.health.retry_after) > 0:
                 yield wait
             expires_at = each.adapter.credentials.expires_at
             if expires_at is not None and (left := (expires_at - self._clock.now()).total_seconds()) > 0:

@@ -84,7 +84,7 @@ class EasyInkAdapter(Adapter):
         self._participants = Participants(self._api, self._drafts)
         self._consent = Consent(self.http, settings, clock)
 
-    def authorization(self) -> Auth:
+    def auth(self) -> Auth:
         """The bearer token of a person."""
         return self._token
 

@@ -55,7 +55,7 @@ class PersonalToken:
             raise AuthorizationRequired(f"{self._provider} needs the token of a person: {REMEDY}.", provider=self._provider)
         return self._proof
 
-    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
+    async def refresh(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
         """EasyInk gives no refresh token: only one that was given in the meantime has a chance."""
         if self._proof is not None and self._proof != rejected:
             return self._proof

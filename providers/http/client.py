@@ -1,27 +1,26 @@
-"""The one door out: every call to a provider passes here, and only our own errors come back.
+"""HTTP client of one provider: everything that leaves passes here, and only our own errors come back.
 
-Deadlines, retries, the circuit, the bound on concurrent calls, credentials, and the upper bound on the size
-of an answer live here, once. What a body means is the adapter's to say.
+Deadline, bulkhead, circuit breaker, retries, authentication, metering, and the bound on the size of a response are
+applied here, once. What a body means is decided by the adapter.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from providers.clock import Clock
 from providers.decoding.json import MALFORMED
-from providers.errors import AuthorizationRequired, Busy, SigningError, TimedOut, Unavailable
+from providers.errors import SigningError, TimedOut, Unavailable
 from providers.http.circuit_breaker import CircuitState
 from providers.http.credentials import Auth
-from providers.http.deadline import remaining_time
+from providers.http.deadline import remaining_time, remaining_time_or
 from providers.http.health import Health, HealthRecorder
 from providers.http.http1.transport import Http1Transport
 from providers.http.httpx_transport import HttpxTransport
@@ -29,69 +28,68 @@ from providers.http.message.request import SAFE_METHODS, QueryParams, Request, R
 from providers.http.message.response import ErrorDetail, Response, content_from_headers, error_for_status, to_utf8
 from providers.http.message.url import build_url
 from providers.http.metering import UNREADABLE, Meter, current_operation, null_meter, outcome_of
+from providers.http.retry import RetryPolicy
 from providers.http.transport import StreamedResponse, Transport, TransportError
 from providers.model import Content
 from providers.settings import ProviderSettings, TransportName
 
 T = TypeVar("T")
-Exchange = Callable[[Request, Mapping[str, str]], Awaitable[T]]
-"""One attempt at a call, with the headers that prove who we are."""
 
-ATTEMPTS = 3
-_TRANSPORTS: Mapping[TransportName, type[Http1Transport] | type[HttpxTransport]] = {
+_TRANSPORTS: Final[Mapping[TransportName, type[Http1Transport] | type[HttpxTransport]]] = {
     "http1": Http1Transport,
     "httpx": HttpxTransport,
 }
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_REMEMBERED = 512
+_CACHED_REQUESTS: Final = 512
 
 
 class HttpClient:
-    """Calls to one provider.
+    """Sends requests to one provider.
 
     A read, and a write that is safe to repeat, is retried; any other write only where it is known not to have
-    happened. Cancellation closes the connection that a call was using.
+    happened. Cancellation closes the connection that a request was using.
     """
 
     def __init__(
         self,
         settings: ProviderSettings,
         *,
-        authorization: Auth | None = None,
-        parse_error: Callable[[Response], ErrorDetail] = lambda reply: ErrorDetail(),
+        auth: Auth | None = None,
+        parse_error: Callable[[Response], ErrorDetail] = lambda response: ErrorDetail(),
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.provider = settings.name
         self.clock = clock or Clock()
         self.requests_sent = 0
-        """How many calls have gone out, each attempt and each request for a token counted."""
+        """Counts every attempt, and every request for a token."""
         self.meter: Meter = null_meter
-        """Told of each of these calls once it has ended."""
+        """Called once each of these has ended."""
         self._settings = settings
-        self._authorization = authorization
+        self._auth = auth
         self._parse_error = parse_error
         self._health = HealthRecorder(self.clock)
+        self._retry = RetryPolicy(self.provider, settings.timeout, self.clock, self._health)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
-        self._reading = lru_cache(_REMEMBERED)(self._call)
-        """A call that says nothing but what is read: the same is read again and again."""
+        """The bulkhead: bounds concurrent requests to this provider."""
+        self._build_read = lru_cache(_CACHED_REQUESTS)(self._build_request)
+        """Reads without parameters are sent again and again."""
         self._transport = transport or _TRANSPORTS[settings.transport](
-            # Connecting gives up first, so that a write which never left is not taken for one in doubt.
-            connect=settings.timeout / 2,
-            stall=settings.timeout,
+            # Connecting times out first: a write that never left is not to be taken for one in doubt.
+            connect_timeout=settings.timeout / 2,
+            write_timeout=settings.timeout,
         )
 
     @property
     def health(self) -> Health:
-        """How the last calls went."""
+        """Health of the provider, by the outcome of the last requests."""
         return self._health.health
 
     def subscribe_health(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
-        """Calls ``listener`` whenever health may be another than before."""
+        """Calls ``listener`` whenever health may have changed."""
         return self._health.subscribe(listener)
 
     def notify_health(self) -> None:
-        """Says that what is known of the provider may have changed without a call."""
+        """Calls the listeners: something known of the provider may have changed without a request."""
         self._health.notify()
 
     async def close(self) -> None:
@@ -111,15 +109,15 @@ class HttpClient:
         repeatable: bool | None = None,
         rows: Sequence[str] = (),
     ) -> T:
-        """Calls and reads the answer as a wire model, in which there may be ``rows``: see ``Reply.page``.
+        """Sends a request and decodes the response into a wire model, with raw ``rows``: see ``Response.page``.
 
-        Raises ``Misbehaved`` where the answer to a read is unreadable, ``InDoubt`` where that of a write is.
+        Raises ``Misbehaved`` where the response to a read cannot be decoded, ``InDoubt`` where that to a write cannot.
         """
-        reply = await self.request(method, path, query=query, json=json, body=body, headers=headers, repeatable=repeatable)
+        response = await self.request(method, path, query=query, json=json, body=body, headers=headers, repeatable=repeatable)
         try:
-            return reply.page(into, *rows) if rows else reply.json(into)
+            return response.page(into, *rows) if rows else response.json(into)
         except MALFORMED as error:
-            raise self.unreadable(method, path, reply, error) from error
+            raise self.unreadable(method, path, response, error) from error
 
     def request(
         self,
@@ -134,42 +132,42 @@ class HttpClient:
         base_url: str | None = None,
         authorized: bool = True,
     ) -> Awaitable[Response]:
-        """Calls and returns a successful (2xx) answer.
+        """Sends a request and returns a successful (2xx) response.
 
-        ``repeatable`` says that the call may be sent twice; left out, it follows from the method.
-        ``base_url`` is for the one host beside the API's: where tokens come from.
+        ``repeatable`` says that the request may be sent twice; left out, it follows from the method.
+        ``base_url`` is for the one host beside the API's: that of the token endpoint.
         """
-        silent = json is None and body is None and headers is None
-        if method in SAFE_METHODS and silent and not query and repeatable is None and base_url is None:
-            call = self._reading(method, path)
+        plain = json is None and body is None and headers is None
+        if method in SAFE_METHODS and plain and not query and repeatable is None and base_url is None:
+            request = self._build_read(method, path)
         else:
-            call = self._call(
+            request = self._build_request(
                 method, path, query=query, json=json, body=body, headers=headers, repeatable=repeatable, base_url=base_url
             )
-        return self._tried(call, self._whole, authorized=authorized)
+        return self._retry.send_with_retries(request, self._send_and_read, self._auth if authorized else None)
 
     @asynccontextmanager
     async def download(
         self, path: str, *, query: QueryParams | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[Content]:
-        """Opens an answer to be read in pieces; retried until its headers are here, not afterwards."""
-        call = self._call("GET", path, query=query, headers=headers)
-        answer, begun = await self._tried(call, self._open)
-        self._count(begun, None)
+        """Opens a response to be streamed; retried until its headers have arrived, not afterwards."""
+        request = self._build_request("GET", path, query=query, headers=headers)
+        response, began_at = await self._retry.send_with_retries(request, self._open, self._auth)
+        self._meter(began_at, None)
         try:
-            yield content_from_headers(answer.headers, call.chunks(answer, self._settings.timeout))
+            yield content_from_headers(response.headers, request.iter_chunks(response, self._settings.timeout))
         except BaseException as error:
             self._health.record(error)
             raise
         finally:
-            await self._leave(answer)
+            await self._release(response)
 
-    def unreadable(self, method: str, path: str, reply: Response, cause: Exception | None = None) -> SigningError:
-        """The error for an answer that should have been readable and is not; shows nothing of its body."""
+    def unreadable(self, method: str, path: str, response: Response, cause: Exception | None = None) -> SigningError:
+        """The error for a response that should have been readable and is not; shows nothing of its body."""
         self.meter(current_operation(), UNREADABLE, 0.0)
-        return unreadable_response(self.provider, method, path, reply, cause)
+        return unreadable_response(self.provider, method, path, response, cause)
 
-    def _call(
+    def _build_request(
         self,
         method: str,
         path: str,
@@ -181,165 +179,119 @@ class HttpClient:
         repeatable: bool | None = None,
         base_url: str | None = None,
     ) -> Request:
-        sent = dict(headers or {})
+        sent_headers = dict(headers or {})
         if json is not None:
             body = msgspec.json.encode(json)
-            sent["content-type"] = "application/json"
+            sent_headers["content-type"] = "application/json"
         if repeatable is None:
             repeatable = method in SAFE_METHODS or method in {"PUT", "DELETE"}
-        asked = f"{path}{'&' if '?' in path else '?'}{urlencode(query, doseq=True)}" if query else path
-        url = build_url(base_url or self._settings.base_url, asked)
-        return Request(self.provider, method, path, url, sent, body, repeatable)
+        target = f"{path}{'&' if '?' in path else '?'}{urlencode(query, doseq=True)}" if query else path
+        url = build_url(base_url or self._settings.base_url, target)
+        return Request(self.provider, method, path, url, sent_headers, body, repeatable)
 
-    async def _tried(self, call: Request, once: Exchange[T], *, authorized: bool = True) -> T:
-        """What the first attempt comes to that is not worth another."""
-        authorization = self._authorization if authorized else None
-        attempt = 1
-        while True:
-            try:
-                if authorization is None:
-                    return await once(call, {})
-                proof = authorization.headers()
-                if proof is None:
-                    proof = await self._renewed(authorization, None)
-                try:
-                    return await once(call, proof)
-                except AuthorizationRequired:
-                    # The refused call has left its place by now: fetching a token takes one.
-                    if not (renewed := await self._renewed(authorization, proof)):
-                        raise
-                return await once(call, renewed)
-            except SigningError as error:
-                pause = _pause(error, attempt)
-                if attempt >= ATTEMPTS or not self._again(call, error) or pause >= self._rest():
-                    raise
-            attempt += 1
-            await self.clock.sleep(pause)
-
-    def _again(self, call: Request, error: SigningError) -> bool:
-        if not error.retryable or self._health.circuit.wait() > 0:
-            return False
-        return call.repeatable or error.status in {None, 429} or isinstance(error, Busy)
-
-    def _rest(self) -> float:
-        """Seconds left of the whole request, or a call's own timeout where nobody set a deadline."""
-        left = remaining_time(self.clock)
-        return self._settings.timeout if left is None else left
-
-    async def _renewed(self, authorization: Auth, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
-        """Headers that prove who we are; none where there are no others than the rejected ones."""
+    async def _send_and_read(self, request: Request, auth_headers: Mapping[str, str]) -> Response:
+        streamed, began_at = await self._open(request, auth_headers)
         try:
-            async with asyncio.timeout(self._rest()):
-                return await authorization.renew(rejected)
-        except TimeoutError as error:
-            raise TimedOut(f"No credentials for {self.provider} were to be had in time.", provider=self.provider) from error
-        finally:
-            self._health.notify()
-
-    async def _whole(self, call: Request, proof: Mapping[str, str]) -> Response:
-        answer, begun = await self._open(call, proof)
-        try:
-            body = answer.whole()
+            body = streamed.buffered()
             if body is None or len(body) > self._settings.max_answer_bytes:
-                body = await self._read(call, answer)
+                body = await self._read_body(request, streamed)
         except BaseException as error:
             self._health.record(error)
-            self._count(begun, error)
+            self._meter(began_at, error)
             raise
         finally:
-            await self._leave(answer)
-        self._count(begun, None)
-        return Response(answer.status_code, answer.headers, to_utf8(body))
+            await self._release(streamed)
+        self._meter(began_at, None)
+        return Response(streamed.status_code, streamed.headers, to_utf8(body))
 
-    async def _open(self, call: Request, proof: Mapping[str, str]) -> tuple[StreamedResponse, float]:
-        """An answer with a 2xx status, which keeps its place until ``_leave``, and when its call went out.
+    async def _open(self, request: Request, auth_headers: Mapping[str, str]) -> tuple[StreamedResponse, float]:
+        """A response with a 2xx status, which holds its slot until ``_release``, and when its request was sent.
 
-        Raises where a call had better not go out.
+        Raises without sending where the circuit is open or the deadline has passed.
         """
-        self._admit()
+        self._check_admission()
         if self._slots.locked() or self._health.circuit.state is not CircuitState.CLOSED:
-            await self._queue()
+            await self._wait_for_slot()
         else:
             await self._slots.acquire()
-        self._health.circuit.begin()
-        answer: StreamedResponse | None = None
-        begun = self.clock.monotonic()
+        self._health.circuit.start_call()
+        streamed: StreamedResponse | None = None
+        began_at = self.clock.monotonic()
         try:
             try:
-                answer = await self._send(call, proof)
+                streamed = await self._send(request, auth_headers)
             except TransportError as error:
-                raise call.silence(error) from error
-            if not 200 <= answer.status_code < 300:
-                reply = Response(answer.status_code, answer.headers, to_utf8(await self._read(call, answer)))
-                raise self._refusal(call, reply, proof)
+                raise request.error_for_transport(error) from error
+            if not 200 <= streamed.status_code < 300:
+                body = to_utf8(await self._read_body(request, streamed))
+                raise self._error_for_status(request, Response(streamed.status_code, streamed.headers, body), auth_headers)
             self._health.record(None)
         except BaseException as error:
             self._health.record(error)
-            self._count(begun, error)
-            await self._leave(answer)
+            self._meter(began_at, error)
+            await self._release(streamed)
             raise
-        return answer, begun
+        return streamed, began_at
 
-    def _count(self, begun: float, error: BaseException | None) -> None:
-        self.meter(current_operation(), outcome_of(error), self.clock.monotonic() - begun)
+    def _meter(self, began_at: float, error: BaseException | None) -> None:
+        self.meter(current_operation(), outcome_of(error), self.clock.monotonic() - began_at)
 
-    async def _leave(self, answer: StreamedResponse | None) -> None:
+    async def _release(self, streamed: StreamedResponse | None) -> None:
         try:
-            if answer is not None:
-                await answer.aclose()
+            if streamed is not None:
+                await streamed.aclose()
         finally:
             self._slots.release()
 
-    async def _queue(self) -> None:
+    async def _wait_for_slot(self) -> None:
         try:
-            async with asyncio.timeout(self._rest()):
+            async with asyncio.timeout(remaining_time_or(self._settings.timeout, self.clock)):
                 await self._slots.acquire()
                 try:
-                    await self._health.circuit.verdict()
-                    self._admit()
+                    await self._health.circuit.wait_for_trial()
+                    self._check_admission()
                 except BaseException:
                     self._slots.release()
                     raise
         except TimeoutError as error:
-            what = f"No call to {self.provider} could begin in time: too many are under way."
-            raise TimedOut(what, provider=self.provider) from error
+            message = f"No call to {self.provider} could begin in time: too many are under way."
+            raise TimedOut(message, provider=self.provider) from error
 
-    def _admit(self) -> None:
-        if (wait := self._health.circuit.wait()) > 0:
-            what = f"{self.provider} has failed repeatedly and is left alone for a moment."
-            raise Unavailable(what, provider=self.provider, retry_after=wait)
-        if self._rest() <= 0:
+    def _check_admission(self) -> None:
+        if (wait := self._health.circuit.retry_after()) > 0:
+            message = f"{self.provider} has failed repeatedly and is left alone for a moment."
+            raise Unavailable(message, provider=self.provider, retry_after=wait)
+        if remaining_time_or(self._settings.timeout, self.clock) <= 0:
             raise TimedOut(f"The request's deadline passed before {self.provider} was asked.", provider=self.provider)
 
-    def _send(self, call: Request, proof: Mapping[str, str]) -> Awaitable[StreamedResponse]:
+    def _send(self, request: Request, auth_headers: Mapping[str, str]) -> Awaitable[StreamedResponse]:
         # A streamed body may take as long as the whole request may.
-        patience = remaining_time(self.clock) if callable(call.body) else min(self._settings.timeout, self._rest())
+        timeout = self._settings.timeout
+        head_timeout = (
+            remaining_time(self.clock) if callable(request.body) else min(timeout, remaining_time_or(timeout, self.clock))
+        )
         self.requests_sent += 1
-        return self._transport.send(call.method, call.url, {**call.headers, **proof}, call.content, patience)
+        headers = {**request.headers, **auth_headers}
+        return self._transport.send(request.method, request.url, headers, request.content, head_timeout)
 
-    async def _read(self, call: Request, answer: StreamedResponse) -> bytes:
+    async def _read_body(self, request: Request, streamed: StreamedResponse) -> bytes:
         body = bytearray()
+        timeout = self._settings.timeout
         try:
-            async with asyncio.timeout(min(self._settings.timeout, self._rest())):
-                while piece := await answer.read():
-                    body += piece
+            async with asyncio.timeout(min(timeout, remaining_time_or(timeout, self.clock))):
+                while chunk := await streamed.read_chunk():
+                    body += chunk
                     if len(body) > self._settings.max_answer_bytes:
-                        raise call.oversized(self._settings.max_answer_bytes)
+                        raise request.error_for_size(self._settings.max_answer_bytes)
         except (TransportError, TimeoutError) as error:
-            raise call.silence(error) from error
+            raise request.error_for_transport(error) from error
         return bytes(body)
 
-    def _refusal(self, call: Request, reply: Response, proof: Mapping[str, str]) -> SigningError:
+    def _error_for_status(self, request: Request, response: Response, auth_headers: Mapping[str, str]) -> SigningError:
         secrets = [secret.get_secret_value() for secret in self._settings.secrets()]
-        proofs = [*proof.values(), call.headers.get("authorization", "")]
-        secrets += [value.split(" ", 1)[-1] for value in proofs if value]
+        credentials = [*auth_headers.values(), request.headers.get("authorization", "")]
+        secrets += [value.split(" ", 1)[-1] for value in credentials if value]
+        detail = self._parse_error(response)
         return error_for_status(
-            self.provider, reply, self._parse_error(reply), repeatable=call.repeatable, secrets=secrets, now=self.clock.now()
+            self.provider, response, detail, repeatable=request.repeatable, secrets=secrets, now=self.clock.now()
         )
-
-
-def _pause(error: SigningError, attempt: int) -> float:
-    """Full jitter, or what the provider asks for."""
-    if error.retry_after is not None:
-        return error.retry_after
-    return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))

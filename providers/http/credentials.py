@@ -1,4 +1,4 @@
-"""How calls prove who we are: fixed headers, or a bearer token that is renewed once for all who wait for it."""
+"""Authentication of calls: fixed headers, or a bearer token that one call refreshes for all that wait (single flight)."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ BearerToken = Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
 
 
 class AuthHeaders(dict[str, str]):
-    """Headers that prove who we are, made once for all calls. What they say is shown to nobody."""
+    """Headers that authenticate, made once for all calls. Their values are kept out of ``repr``."""
 
     def __repr__(self) -> str:
-        return f"Proof({', '.join(self)})"
+        return f"AuthHeaders({', '.join(self)})"
 
     @classmethod
     def bearer(cls, token: SecretStr) -> Self:
-        """That we hold a token."""
+        """The Authorization header for a bearer token (RFC 6750)."""
         return cls(authorization=f"Bearer {token.get_secret_value()}")
 
 
 class Auth(Protocol):
-    """Proof of who we are, for one provider."""
+    """Authenticates the calls to one provider."""
 
     def headers(self) -> Mapping[str, str] | None:
-        """Headers for the next call; None where ``renew`` has to fetch them first."""
+        """Headers for the next call; None where ``refresh`` has to fetch them first."""
 
-    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
-        """Headers in place of these, which the provider answered with 401; none where others have no chance."""
+    async def refresh(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
+        """Headers in place of the ``rejected`` ones, which were answered with 401; empty where there are no others."""
 
 
 class HeaderAuth:
-    """The same headers on every call, for keys that do not expire."""
+    """Fixed headers on every call, for keys that do not expire."""
 
     def __init__(self, headers: Mapping[str, SecretStr]) -> None:
-        self._proof = AuthHeaders({name: value.get_secret_value() for name, value in headers.items()})
+        self._auth_headers = AuthHeaders({name: value.get_secret_value() for name, value in headers.items()})
 
     def headers(self) -> Mapping[str, str]:
-        """The headers."""
-        return self._proof
+        """The fixed headers."""
+        return self._auth_headers
 
-    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
-        """A fixed key that was refused stays refused."""
+    async def refresh(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
+        """Nothing: a fixed key that was rejected stays rejected."""
         return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token and the seconds it is good for, None where nobody said."""
+    """A bearer token and its lifetime in seconds; None where the issuer states none."""
 
     value: SecretStr = field(repr=False)
     expires_in: float | None = None
 
 
 class BearerAuth:
-    """A token fetched when needed, by one call however many wait for it.
+    """Bearer token, fetched when needed by one call for all that wait for it.
 
-    It is replaced ``early`` seconds before it ends (halfway where it lives shorter than that); ``default`` is how
-    long one lives that does not say so.
+    It is refreshed ``early`` seconds before it expires (halfway through a shorter lifetime); ``default`` is the lifetime of
+    one that states none.
     """
 
     def __init__(
@@ -78,26 +78,26 @@ class BearerAuth:
         self._early = early
         self._default = default
         self._lock = asyncio.Lock()
-        self._held: AuthHeaders | None = None
-        self._until = 0.0
+        self._headers: AuthHeaders | None = None
+        self._refresh_at = 0.0
 
     def headers(self) -> Mapping[str, str] | None:
-        """The Authorization header, where there is a token that is good for a while."""
-        return None if self._held is None or self._clock.monotonic() >= self._until else self._held
+        """The Authorization header; None where the token is missing or about to expire."""
+        return None if self._headers is None or self._clock.monotonic() >= self._refresh_at else self._headers
 
-    async def renew(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
-        """Fetches a token, unless somebody has already done so since the rejected one."""
+    async def refresh(self, rejected: Mapping[str, str] | None) -> Mapping[str, str]:
+        """Fetches a token, unless another call has already replaced the rejected one."""
         async with self._lock:
-            held = self.headers()
-            return held if held is not None and held != rejected else await self._replace()
+            current = self.headers()
+            return current if current is not None and current != rejected else await self._fetch_token()
 
-    async def _replace(self) -> Mapping[str, str]:
-        self._held = None
+    async def _fetch_token(self) -> Mapping[str, str]:
+        self._headers = None
         token = await self._fetch()
-        life = self._default if token.expires_in is None else token.expires_in
-        self._until = self._clock.monotonic() + life - min(self._early, life / 2)
-        self._held = AuthHeaders.bearer(token.value)
-        return self._held
+        lifetime = self._default if token.expires_in is None else token.expires_in
+        self._refresh_at = self._clock.monotonic() + lifetime - min(self._early, lifetime / 2)
+        self._headers = AuthHeaders.bearer(token.value)
+        return self._headers
 
 
 class CredentialState(StrEnum):

@@ -1,4 +1,4 @@
-"""How long a whole request may take, however many calls, waits and retries it needs."""
+"""Deadline of a whole request: an upper bound over all of its calls, waits and retries, kept in a context variable."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from contextvars import ContextVar
 
 from providers.clock import Clock
 
-_until: ContextVar[float | None] = ContextVar("until", default=None)
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 class deadline:  # noqa: N801 - it is used as a function is
-    """Bounds everything that leaves within, to so many seconds. An outer, nearer deadline stays."""
+    """Sets the deadline of all calls made within, in so many seconds. An outer deadline that is nearer stays."""
 
     __slots__ = ("_clock", "_seconds", "_token")
 
@@ -19,14 +19,20 @@ class deadline:  # noqa: N801 - it is used as a function is
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        mine, outer = self._clock.monotonic() + self._seconds, _until.get()
-        self._token = _until.set(mine if outer is None else min(mine, outer))
+        inner, outer = self._clock.monotonic() + self._seconds, _deadline.get()
+        self._token = _deadline.set(inner if outer is None else min(inner, outer))
 
     def __exit__(self, *raised: object) -> None:
-        _until.reset(self._token)
+        _deadline.reset(self._token)
 
 
 def remaining_time(clock: Clock) -> float | None:
-    """Seconds until the deadline, below 0 once it has passed; None where nobody set one."""
-    until = _until.get()
-    return None if until is None else until - clock.monotonic()
+    """Seconds until the deadline, negative once it has passed; None where no deadline is set."""
+    at = _deadline.get()
+    return None if at is None else at - clock.monotonic()
+
+
+def remaining_time_or(default: float, clock: Clock) -> float:
+    """Seconds until the deadline; ``default`` where no deadline is set."""
+    at = _deadline.get()
+    return default if at is None else at - clock.monotonic()

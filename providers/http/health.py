@@ -1,4 +1,4 @@
-"""How the last calls to a provider went: what is shown of it, and what its circuit learns from it."""
+"""Health of a provider, recorded from the outcome of its calls; the circuit breaker is fed by the same outcomes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from providers.clock import Clock
 from providers.errors import AuthorizationRequired, Busy, InDoubt, Misbehaved, SigningError, Unavailable
 from providers.http.circuit_breaker import CircuitBreaker, CircuitState
 
-_FAILED = (Unavailable, Misbehaved, InDoubt)
-_CALL = re.compile(r" (?:GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")
-_UNWELL = (*_FAILED, AuthorizationRequired, Busy)
+_FAILURES = (Unavailable, Misbehaved, InDoubt)
+_METHOD_AND_PATH = re.compile(r" (?:GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")
+_UNHEALTHY = (*_FAILURES, AuthorizationRequired, Busy)
 
 
 class HealthState(StrEnum):
-    """Whether a provider answers."""
+    """Whether a provider answers its calls."""
 
     UP = "UP"
     DEGRADED = "DEGRADED"
@@ -29,18 +29,18 @@ class HealthState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the last calls to a provider went."""
+    """Health of a provider by its last calls."""
 
     circuit: CircuitState = CircuitState.CLOSED
     last_success_at: datetime | None = None
     last_failure_at: datetime | None = None
     last_error: SigningError | None = None
-    wait: float = 0.0
+    retry_after: float = 0.0
     """Seconds until the circuit lets a call try again; 0 when one may."""
 
     @property
     def state(self) -> HealthState:
-        """What the last calls come to."""
+        """The state that follows from the circuit and the last call."""
         if self.circuit is not CircuitState.CLOSED:
             return HealthState.DOWN
         if self.last_error is not None:
@@ -48,15 +48,15 @@ class Health:
         return HealthState.UNKNOWN if self.last_success_at is None else HealthState.UP
 
 
-def _public(error: SigningError) -> SigningError:
-    """What everybody may know of a failure: not which call it was, as addresses hold names of documents, nor their words."""
-    message = _CALL.sub("", error.message)
+def _redact(error: SigningError) -> SigningError:
+    """The error without its call, as paths hold names of documents, and without the provider's own words."""
+    message = _METHOD_AND_PATH.sub("", error.message)
     code = error.provider_code
     return type(error)(message, provider=error.provider, provider_code=code, status=error.status, retry_after=error.retry_after)
 
 
 class HealthRecorder:
-    """Keeps the circuit of one provider, and when its calls last went well or not."""
+    """Records the outcome of every call to one provider, feeds its circuit breaker, and notifies listeners."""
 
     def __init__(self, clock: Clock) -> None:
         self.circuit = CircuitBreaker(clock)
@@ -68,29 +68,31 @@ class HealthRecorder:
 
     @property
     def health(self) -> Health:
-        """How the last calls went."""
-        return Health(self.circuit.state, self._last_success_at, self._last_failure_at, self._last_error, self.circuit.wait())
+        """The health as it is now."""
+        return Health(
+            self.circuit.state, self._last_success_at, self._last_failure_at, self._last_error, self.circuit.retry_after()
+        )
 
     def record(self, error: BaseException | None) -> None:
-        """A call ended: with an answer, with one of our errors, or because it was given up."""
-        if isinstance(error, _FAILED):
-            self.circuit.failed()
+        """Records a call that ended: with a response, with one of our errors, or by cancellation."""
+        if isinstance(error, _FAILURES):
+            self.circuit.record_failure()
         elif error is None or isinstance(error, SigningError):
-            self.circuit.succeeded()
+            self.circuit.record_success()
         else:
-            self.circuit.abandoned()
+            self.circuit.record_cancellation()
             self.notify()
             return
-        # A provider that says no to one request is as well as one that says yes.
-        if isinstance(error, _UNWELL):
-            self._last_failure_at, self._last_error = self._clock.now(), _public(error)
+        # A provider that refuses one request is as healthy as one that accepts it.
+        if isinstance(error, _UNHEALTHY):
+            self._last_failure_at, self._last_error = self._clock.now(), _redact(error)
         else:
             self._last_success_at, self._last_error = self._clock.now(), None
         self.notify()
 
     @contextmanager
     def subscribe(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Calls ``listener`` after every call that ended, and whenever else ``notify`` is called."""
+        """Calls ``listener`` after every call that ended, and on every other ``notify``."""
         self._listeners.append(listener)
         try:
             yield
@@ -98,6 +100,6 @@ class HealthRecorder:
             self._listeners.remove(listener)
 
     def notify(self) -> None:
-        """Something about the provider may be another than before."""
+        """Calls the listeners: health or credentials may have changed."""
         for listener in self._listeners:
             listener()

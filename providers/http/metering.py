@@ -1,4 +1,4 @@
-"""What is told of every call that leaves: for which operation it was made, what came of it, and how long it took."""
+"""Metering: reports each call's operation, outcome and latency. The operation is kept in a context variable."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from providers.capability import Operation
 from providers.errors import SigningError
 
 Meter = Callable[[str, str, float], None]
-"""Takes the operation that a call was made for ("" for none), its outcome, and its latency in seconds.
+"""Takes the operation of a call ("" for none), its outcome, and its latency in seconds.
 
-The outcome is OK, ABANDONED where we gave it up ourselves, or the code of the problem that came of it. UNREADABLE tells of
-one that was OK before that nobody can read what was answered. It is called within the call: it has to take microseconds, and
-never raises.
+The outcome is OK, ABANDONED where it was cancelled, or the code of the problem. UNREADABLE follows an OK whose response
+could not be decoded. It is called within the call: it has to take microseconds, and must not raise.
 """
 
 OK: Final = "OK"
@@ -38,22 +37,22 @@ OPERATION_BY_VERB: Final[Mapping[str, Operation]] = {
         if each not in {Operation.LIST_SESSIONS, Operation.ARCHIVE, Operation.WEBHOOKS, Operation.STATISTICS}
     },
 }
-"""The operation that each verb of an adapter is. Reading one session is part of listing them."""
+"""The operation of each verb of an adapter. Reading one session is part of listing them."""
 
 _operation: ContextVar[str] = ContextVar("operation", default="")
 
 
 def null_meter(operation: str, outcome: str, seconds: float) -> None:
-    """Counts nothing."""
+    """Discards the measurement."""
 
 
 def current_operation() -> str:
-    """The operation that calls are made for here; "" outside of any."""
+    """The operation that the present call belongs to; "" outside of any."""
     return _operation.get()
 
 
 def outcome_of(error: BaseException | None) -> str:
-    """How a call ended, in one word."""
+    """The outcome that a call ended with."""
     if error is None:
         return OK
     if isinstance(error, SigningError):
@@ -63,7 +62,7 @@ def outcome_of(error: BaseException | None) -> str:
 
 @contextmanager
 def on_behalf_of(operation: Operation) -> Iterator[None]:
-    """Calls within are made for this operation, unless they are for another that this is a part of."""
+    """Meters calls within under this operation, unless an outer operation is being metered."""
     if _operation.get():
         yield
         return
@@ -75,31 +74,31 @@ def on_behalf_of(operation: Operation) -> Iterator[None]:
 
 
 def metered(verb: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
-    """The same verb of an adapter, whose calls are told to be for an operation."""
+    """Decorates a verb of an adapter: its calls are metered under this operation."""
     if iscoroutinefunction(verb):
 
         @wraps(verb)
-        async def awaited(*given: Any, **named: Any) -> Any:
+        async def metered_verb(*args: Any, **kwargs: Any) -> Any:
             if _operation.get():
-                return await verb(*given, **named)
+                return await verb(*args, **kwargs)
             token = _operation.set(operation.value)
             try:
-                return await verb(*given, **named)
+                return await verb(*args, **kwargs)
             finally:
                 _operation.reset(token)
 
-        return awaited
+        return metered_verb
 
     @wraps(verb)
-    def opened(*given: Any, **named: Any) -> AbstractAsyncContextManager[Any]:
-        return _opened(verb(*given, **named), operation)
+    def metered_stream(*args: Any, **kwargs: Any) -> AbstractAsyncContextManager[Any]:
+        return _open_metered(verb(*args, **kwargs), operation)
 
-    return opened
+    return metered_stream
 
 
 @asynccontextmanager
-async def _opened(content: AbstractAsyncContextManager[Any], operation: Operation) -> Any:
+async def _open_metered(stream: AbstractAsyncContextManager[Any], operation: Operation) -> Any:
     async with AsyncExitStack() as stack:
         with on_behalf_of(operation):
-            opened = await stack.enter_async_context(content)
+            opened = await stack.enter_async_context(stream)
         yield opened

@@ -1,9 +1,9 @@
-"""Proxies of the environment: which one a call to a host goes through, as curl and httpx read ``NO_PROXY``.
+"""Proxies of the environment: the proxy for a host, by the rules that curl and httpx apply to ``NO_PROXY``.
 
 An entry of ``NO_PROXY`` is ``*`` for every host, a host or domain (``example.org``, ``.example.org``, ``*.example.org``:
 each with all that is below it), an address, or a network of addresses (``10.0.0.0/8``, ``fd00::/8``); each may name a port,
-before which an IPv6 address stands in brackets, and a scheme before all of it, as httpx reads it. A domain may be spelled in
-any script. Entries are separated by commas or spaces, and case does not matter.
+before which an IPv6 address stands in brackets, and a scheme, as in httpx. A domain may be in any script. Entries are
+separated by commas or spaces, and case does not matter.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from urllib.request import getproxies
 
 import httpx
 
-_MOST_ENTRIES: Final = 1_000
+_MAX_ENTRIES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Exempt:
-    """Hosts that are reached without a proxy: a network or a domain, on one port or on all, by one scheme or any."""
+class _Bypass:
+    """One entry of ``NO_PROXY``: a network or a domain, on one port or all, by one scheme or any."""
 
     scheme: str
     network: IPv4Network | IPv6Network | None
     domain: str
     port: int | None
 
-    def covers(self, scheme: str, host: str, address: IPv4Address | IPv6Address | None, port: int) -> bool:
+    def matches(self, scheme: str, host: str, address: IPv4Address | IPv6Address | None, port: int) -> bool:
         if self.port not in {None, port} or self.scheme not in {"", "all", scheme}:
             return False
         if self.domain == "*":
@@ -39,21 +39,21 @@ class _Exempt:
 
 
 class Proxies:
-    """The proxies of an environment, by the scheme of the address that is called."""
+    """The proxies of an environment, by the scheme of the requested URL."""
 
     def __init__(self, proxies: Mapping[str, str] | None = None) -> None:
         given = getproxies() if proxies is None else proxies
         self._proxies = {scheme: _address(proxy) for scheme, proxy in given.items() if scheme != "no" and proxy.strip()}
-        self._exempt = tuple(_exempt(given.get("no", "")))
+        self._bypasses = tuple(_parse_bypasses(given.get("no", "")))
 
     def proxy(self, scheme: str, host: str, port: int) -> str | None:
-        """The address of the proxy for calls to a host; None where they go straight."""
-        found = self._proxies.get(scheme) or self._proxies.get("all")
-        if found is None:
+        """The URL of the proxy for a host; None where requests go direct."""
+        proxy = self._proxies.get(scheme) or self._proxies.get("all")
+        if proxy is None:
             return None
         host = host.lower().strip("[]").rstrip(".")
         address = _ip(host)
-        return None if any(each.covers(scheme, host, address, port) for each in self._exempt) else found
+        return None if any(each.matches(scheme, host, address, port) for each in self._bypasses) else proxy
 
 
 def _address(proxy: str) -> str:
@@ -61,18 +61,18 @@ def _address(proxy: str) -> str:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _exempt(value: str) -> Iterator[_Exempt]:
-    for entry in value.replace(",", " ").lower().split()[:_MOST_ENTRIES]:
+def _parse_bypasses(value: str) -> Iterator[_Bypass]:
+    for entry in value.replace(",", " ").lower().split()[:_MAX_ENTRIES]:
         scheme, _, rest = entry.rpartition("://")
         host, port = _split(rest.rstrip("/"))
         network = _network(host)
         domain = "*" if host == "*" else _ascii(host.removeprefix("*").strip(".*"))
         if network is not None or domain:
-            yield _Exempt(scheme, network, domain, port)
+            yield _Bypass(scheme, network, domain, port)
 
 
 def _ascii(domain: str) -> str:
-    """A domain as it is called: one in another script than ASCII in its encoding for DNS (RFC 5891)."""
+    """A domain in ASCII, encoded for DNS where it is in another script (RFC 5891)."""
     try:
         return domain if domain.isascii() else httpx.URL(f"http://{domain}").raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError):
@@ -80,7 +80,7 @@ def _ascii(domain: str) -> str:
 
 
 def _split(entry: str) -> tuple[str, int | None]:
-    """The host and the port of an entry. The colons of an IPv6 address without brackets are its own."""
+    """The host and the port of an entry. An IPv6 address without brackets has no port."""
     if entry.startswith("["):
         host, _, rest = entry[1:].partition("]")
         if rest.startswith("/"):
@@ -95,7 +95,7 @@ def _split(entry: str) -> tuple[str, int | None]:
 
 
 def _network(host: str) -> IPv4Network | IPv6Network | None:
-    """A network, or that of one address; an IPv4 address in the clothes of IPv6 is an IPv4 address."""
+    """A network, or that of one address; an IPv4-mapped IPv6 address counts as IPv4."""
     address = _ip(host)
     try:
         return ip_network(host if address is None else address, strict=False)

@@ -1,4 +1,4 @@
-"""Readings that come to nothing new: what a provider answers most often, when it is asked again, is what it answered before."""
+"""Response memos: a response equal to the last one is not decoded and compared again."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from providers.model import Session, SessionRef
 
 T = TypeVar("T")
 
-_MOST = 10_000
+_MAX_ENTRIES = 10_000
 
 
 class UnchangedResponses:
-    """Remembers which payloads made of a session what it was already: they will again, while it is still that.
+    """Remembers the payloads that left a session unchanged: the same payloads do so again, while it is the same session.
 
-    It has to follow from its payloads and from what was known of it alone, and from the time only in that it may be overdue.
+    Presumes that a session follows from its payloads and its previous state alone, and from the time only by becoming overdue.
     """
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._settled: LruCache[SessionRef, tuple[bytes, Session]] = LruCache(most)
+    def __init__(self, max_entries: int = _MAX_ENTRIES) -> None:
+        self._cached: LruCache[SessionRef, tuple[bytes, Session]] = LruCache(max_entries)
 
     def is_unchanged(self, known: Session, payloads: Sequence[bytes], now: datetime) -> bool:
-        """Whether reading these anew would give the session that is known."""
-        found = self._settled.peek(known.ref)
-        if found is None or _overdue(known, now):
+        """Whether decoding these payloads would give the ``known`` session again."""
+        cached = self._cached.peek(known.ref)
+        if cached is None or _overdue(known, now):
             return False
-        return found[0] == _digest(payloads) and is_unchanged(found[1], known)
+        return cached[0] == _digest(payloads) and is_unchanged(cached[1], known)
 
     def record(self, known: Session | None, seen: Session, payloads: Sequence[bytes]) -> None:
-        """These have made the second of the first."""
+        """Records that these payloads turned the ``known`` session into the ``seen`` one."""
         if known is None or not is_unchanged(known, seen):
-            self._settled.discard(seen.ref)
+            self._cached.discard(seen.ref)
             return
-        self._settled.put(seen.ref, (_digest(payloads), seen))
+        self._cached.put(seen.ref, (_digest(payloads), seen))
 
 
 class ResponseMemo(Generic[T]):
-    """The last answer to a question, and what was made of it: the same again, where it is answered so again.
+    """Memo of the last response and the value made of it, which is reused while the same request gets the same response.
 
-    What is made has to follow from the question and the answer alone, and must not change.
+    The value has to follow from request and response alone, and must not be mutated.
     """
 
     def __init__(self) -> None:
         self._last: tuple[Hashable, object, T] | None = None
 
-    def get_or_make(self, question: Hashable, answer: object, make: Callable[[], T]) -> T:
-        """What ``make`` makes of an answer, or has made of it."""
+    def get_or_make(self, request: Hashable, response: object, make: Callable[[], T]) -> T:
+        """The value of this response: the remembered one, or that of ``make``."""
         last = self._last
-        if last is None or last[:2] != (question, answer):
-            last = self._last = question, answer, make()
+        if last is None or last[:2] != (request, response):
+            last = self._last = request, response, make()
         return last[2]
 
 
@@ -62,10 +62,10 @@ def _overdue(session: Session, now: datetime) -> bool:
 
 
 def _digest(payloads: Sequence[bytes]) -> bytes:
-    """SHA-256, for which processors have instructions; of several, that of theirs."""
+    """SHA-256, for which processors have instructions; for several payloads, that of their digests."""
     if len(payloads) == 1:
         return hashlib.sha256(payloads[0]).digest()
-    made = hashlib.sha256()
+    combined = hashlib.sha256()
     for each in payloads:
-        made.update(hashlib.sha256(each).digest())
-    return made.digest()
+        combined.update(hashlib.sha256(each).digest())
+    return combined.digest()

@@ -1,4 +1,4 @@
-"""Calls side by side, whose failure is one error of ours."""
+"""Task group for concurrent calls, which raises one of our errors instead of an exception group."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that raises the first failure as it is, as callers know our errors and no groups of them."""
+    """An ``asyncio.TaskGroup`` that raises the first failure itself: callers handle our errors, not groups of them."""
     failure: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -1,6 +1,6 @@
-"""HTTP transport: sends one call and opens its response, in the words of httpx. ``http1`` and ``httpx_transport`` implement it.
+"""Transport: the seam between client and network, in httpx's terms. ``http1`` and ``httpx_transport`` implement it.
 
-What goes wrong on the way is told without words of what was sent: an address may be secret too.
+Errors say nothing of the request: its URL may be secret too.
 """
 
 from __future__ import annotations
@@ -16,49 +16,57 @@ RequestStream = bytes | AsyncIterator[bytes]
 
 
 class TransportError(Exception):
-    """No answer came, or only a part of one: the connection broke."""
+    """No response arrived, or only a part of one: the connection broke."""
 
 
 class ConnectError(TransportError):
-    """There is no connection: nothing was sent."""
+    """No connection was made: nothing was sent."""
 
 
 class TimeoutException(TransportError):
-    """Nothing went on for too long."""
+    """A timeout passed without progress."""
 
 
 class DecodingError(TransportError):
-    """What came cannot be decompressed."""
+    """The body cannot be decompressed."""
 
 
 class StreamedResponse(Protocol):
-    """An answer whose body is still to be read. Header names match in any case."""
+    """A response whose body is still to be read. Header names match in any case."""
 
     @property
     def status_code(self) -> int:
-        """Its HTTP status."""
+        """The HTTP status."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Its headers."""
+        """The headers."""
 
-    def whole(self) -> bytes | None:
-        """All of its body, where that is here already and was not compressed."""
+    def buffered(self) -> bytes | None:
+        """The complete body, where it has arrived already and was not compressed."""
 
-    async def read(self) -> bytes:
-        """The next piece of its body, decompressed; nothing at the end. Raises ``TransportError``."""
+    async def read_chunk(self) -> bytes:
+        """The next chunk of the body, decompressed; empty at the end. Raises ``TransportError``."""
 
     async def aclose(self) -> None:
-        """Ends the connection, unless the body has been read to its end."""
+        """Closes the connection, unless the body has been read to its end."""
 
 
 class Transport(Protocol):
-    """Carries calls. What it carries is sent at most once, and no redirect is followed."""
+    """Sends requests. Each is sent at most once, and no redirect is followed."""
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: RequestStream | None,
+        head_timeout: float | None = None,
     ) -> StreamedResponse:
-        """The beginning of the answer, to be closed, if it comes within so many seconds. Raises ``TransportError``."""
+        """Sends a request; returns the response, to be closed, once its head has arrived within ``head_timeout`` seconds.
+
+        Raises ``TransportError``.
+        """
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -66,5 +74,5 @@ class Transport(Protocol):
 
 @cache
 def client_context(user: str) -> ssl.SSLContext:
-    """The context of one ``user``, who sets the protocols that it offers. Reading the certificates takes 50 ms: it is kept."""
+    """The TLS context of one ``user``, who sets its ALPN protocols. It is cached: reading the certificates takes 50 ms."""
     return httpx.create_ssl_context()

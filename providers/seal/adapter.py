@@ -47,7 +47,7 @@ class SealAdapter(Adapter):
         super().__init__(settings, transport=transport, clock=clock)
         self.client = SealClient(self.http, settings)
 
-    def authorization(self) -> HeaderAuth | None:
+    def auth(self) -> HeaderAuth | None:
         """The API key, else HTTP Basic, else None."""
         settings = self.settings
         if settings.api_key:

@@ -72,7 +72,7 @@ class SignicatAdapter(Adapter):
         """Whether Signicat issued a token at the last request for one."""
         return self._credentials
 
-    def authorization(self) -> Auth:
+    def auth(self) -> Auth:
         """Bearer token of the client credentials grant: lives 300 seconds unless Signicat says otherwise, renewed 10 early."""
         return BearerAuth(self._fetch_token, self.clock)
 

@@ -227,7 +227,7 @@ class SignicatClient:
         """Creates native sessions, all or none; the answer may have them in another order."""
         rows, reply = await self._post(list[msgspec.Raw], "create_sessions", payloads)
         path = self._settings.path("create_sessions")
-        replies = [Response(reply.status, reply.headers, bytes(row)) for row in rows]
+        replies = [Response(reply.status_code, reply.headers, bytes(row)) for row in rows]
         wires = [self._decode(SigningSession, "POST", path, row) for row in replies]
         return [NativeSession(wire.id, wire, row.body) for wire, row in zip(wires, replies, strict=True)]
 

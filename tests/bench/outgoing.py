@@ -76,7 +76,7 @@ async def calls() -> dict[str, float]:
     async with constant(ANSWER_BYTES) as url:
         http = HttpClient(
             Settings(name="constant", base_url=url, max_concurrency=IN_FLIGHT),
-            authorization=HeaderAuth({"authorization": SecretStr("Bearer token")}),
+            auth=HeaderAuth({"authorization": SecretStr("Bearer token")}),
         )
         clock = Clock()
         limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
@@ -101,10 +101,10 @@ class Held:
     def __init__(self, answer: StreamedResponse, body: bytes) -> None:
         self.status_code, self.headers, self.body = answer.status_code, answer.headers, body
 
-    def whole(self) -> bytes:
+    def buffered(self) -> bytes:
         return self.body
 
-    async def read(self) -> bytes:
+    async def read_chunk(self) -> bytes:
         raise AssertionError("all of it was read at once")
 
     async def aclose(self) -> None:
@@ -115,15 +115,15 @@ class Tape(Http1Transport):
     """Carries calls until it plays: from then on the last answer comes at once, for ever."""
 
     def __init__(self) -> None:
-        super().__init__(connect=5, stall=5)
+        super().__init__(connect_timeout=5, write_timeout=5)
         self.plays = False
         self.last: Held | None = None
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, patience: float | None = None
+        self, method: str, url: str, headers: Mapping[str, str], body: RequestStream | None, head_timeout: float | None = None
     ) -> StreamedResponse:
         if not self.plays:
-            answer = await super().send(method, url, headers, body, patience)
+            answer = await super().send(method, url, headers, body, head_timeout)
             pieces = [piece async for piece in _pieces(answer)]
             self.last = Held(answer, b"".join(pieces))
             await answer.aclose()
@@ -132,7 +132,7 @@ class Tape(Http1Transport):
 
 
 async def _pieces(answer: StreamedResponse) -> AsyncIterator[bytes]:
-    while piece := await answer.read():
+    while piece := await answer.read_chunk():
         yield piece
 
 

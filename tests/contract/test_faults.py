@@ -21,8 +21,8 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http.circuit_breaker import CircuitState
-from providers.http.client import ATTEMPTS
 from providers.http.http1.transport import Http1Transport
+from providers.http.retry import MAX_ATTEMPTS
 from providers.model import ParticipantStatus, SessionKind, SessionStatus
 from providers.registry import load, load_sandbox
 
@@ -35,15 +35,15 @@ READ_FAULTS = {
     # A store that answers in plain text says that the address is wrong, not that the record is.
     "404": ({"status": 404}, {NotFound, Misbehaved}, 1),
     "409": ({"status": 409}, {Conflict}, 1),
-    "429": ({"status": 429, "headers": {"retry-after": "7"}}, {Busy}, ATTEMPTS),
-    "500": ({"status": 500}, {Unavailable}, ATTEMPTS),
-    "502 html": ({"status": 502, "kind": "html"}, {Unavailable}, ATTEMPTS),
-    "503": ({"status": 503}, {Unavailable}, ATTEMPTS),
+    "429": ({"status": 429, "headers": {"retry-after": "7"}}, {Busy}, MAX_ATTEMPTS),
+    "500": ({"status": 500}, {Unavailable}, MAX_ATTEMPTS),
+    "502 html": ({"status": 502, "kind": "html"}, {Unavailable}, MAX_ATTEMPTS),
+    "503": ({"status": 503}, {Unavailable}, MAX_ATTEMPTS),
     "302": ({"status": 302, "kind": "empty", "headers": {"location": "/elsewhere"}}, {Misbehaved}, 1),
     "html": ({"kind": "html"}, {Misbehaved}, 1),
     "empty": ({"kind": "empty"}, {Misbehaved}, 1),
-    "truncate": ({"kind": "truncate"}, {Unavailable}, ATTEMPTS),
-    "reset": ({"kind": "reset"}, {Unavailable}, ATTEMPTS),
+    "truncate": ({"kind": "truncate"}, {Unavailable}, MAX_ATTEMPTS),
+    "reset": ({"kind": "reset"}, {Unavailable}, MAX_ATTEMPTS),
 }
 
 
@@ -205,10 +205,10 @@ class Reworded:
     def __init__(self, status, headers, body):
         self.status_code, self.headers, self._body = status, headers, body
 
-    def whole(self):
+    def buffered(self):
         return self._body
 
-    async def read(self):
+    async def read_chunk(self):
         body, self._body = self._body, b""
         return body
 
@@ -220,13 +220,13 @@ class Rewording(Http1Transport):
     """Carries calls to the sandbox and replaces words in what it answers."""
 
     def __init__(self):
-        super().__init__(connect=5, stall=5)
+        super().__init__(connect_timeout=5, write_timeout=5)
         self.words = ()
 
-    async def send(self, method, url, headers, body, patience=None):
-        answer = await super().send(method, url, headers, body, patience)
+    async def send(self, method, url, headers, body, head_timeout=None):
+        answer = await super().send(method, url, headers, body, head_timeout)
         said = b""
-        while piece := await answer.read():
+        while piece := await answer.read_chunk():
             said += piece
         await answer.aclose()
         for word in self.words:

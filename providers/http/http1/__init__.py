@@ -1,1 +1,1 @@
-"""HTTP/1.1 over sockets: the parser is llhttp, which Node and uvicorn use too; connections and who may use them are ours."""
+"""HTTP/1.1 transport over asyncio and llhttp, the parser of Node and uvicorn; connections and their pool are ours."""

@@ -1,311 +1,274 @@
-"""One connection, and the calls that it carries one after the other."""
+"""HTTP/1.1 connection: sends one request at a time, and parses its response by llhttp."""
 
 from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Final, cast
 
 import httptools
 
 from providers.http.http1.repair import HeadRepair, is_plain_coding
 from providers.http.http1.response import Http1Response
+from providers.http.http1.upload import FlowControl, Upload
 from providers.http.transport import TimeoutException, TransportError
 
-_HEAD_BYTES: Final = 262_144
-_EARLY_BYTES: Final = 2 * _HEAD_BYTES
-_HEADERS: Final = 1_000
+_MAX_HEAD_BYTES: Final = 262_144
+_MAX_UNPARSED_HEAD: Final = 2 * _MAX_HEAD_BYTES
+_MAX_HEADERS: Final = 1_000
 _CODING: Final = b"transfer-encoding"
 
 
 class Http1Connection(asyncio.Protocol):
-    """Carries one call at a time. ``freed`` is told when it may carry another, ``lost`` when it can carry none any more."""
+    """Carries one request at a time. Calls ``on_idle`` when it may carry the next one, ``on_closed`` when it is closed."""
 
     transport: asyncio.Transport
 
-    def __init__(self, freed: Callable[[Http1Connection], None], lost: Callable[[Http1Connection], None]) -> None:
+    def __init__(self, on_idle: Callable[[Http1Connection], None], on_closed: Callable[[Http1Connection], None]) -> None:
         self.idle_since = 0.0
-        """When it was last freed, by the clock of the event loop."""
-        self._freed = freed
-        self._lost = lost
+        """When it last became idle, by the clock of the event loop."""
+        self._on_idle = on_idle
+        self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
-        self._parser = self._made_parser()
-        self._nothing = Http1Response(self, self._loop, headless=True)
-        self._nothing.ended = True
-        self._answer = self._nothing
-        """The one that is owed, ``_nothing`` where none is."""
-        self._upload: asyncio.Task[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._due: float | None = None
-        """When the head of the answer that is owed has to be here, by the clock of the event loop."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._kept_alive = False
-        self._headed = 0
-        """Bytes of the head that is coming in."""
-        self._unheard = 0
-        """Bytes that have come in and of which nothing was made yet."""
-        self._early = bytearray()
-        """What has come of the answer before its head was whole."""
+        self._parser = self._create_parser()
+        self._no_response = Http1Response(self, self._loop, bodiless=True)
+        self._no_response.is_complete = True
+        self._response = self._no_response
+        """The response under way; ``_no_response`` while idle."""
+        self._upload_task: asyncio.Task[None] | None = None
+        self._flow = FlowControl(self._loop)
+        self._head_deadline: float | None = None
+        """When the response's head has to have arrived, by the clock of the event loop."""
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._keep_alive = False
+        self._head_bytes = 0
+        """Bytes of the head or the trailers being parsed."""
+        self._unparsed_bytes = 0
+        """Bytes received since the parser's last callback: an endless line."""
+        self._head_data = bytearray()
+        """What was received of an incomplete head, to be parsed again where it needs repair."""
         self._repair: HeadRepair | None = None
-        """There while a head comes in that the parser cannot read as it is."""
+        """Set while a head is received that the parser refuses as it is."""
 
-    async def ask(self, request: bytes, patience: float | None, *, headless: bool = False) -> Http1Response:
-        """Sends a request and waits so many seconds for the head of its answer, which is all of it where it is ``headless``."""
-        answer = self._answer = Http1Response(self, self._loop, headless=headless)
+    async def send(self, request: bytes, head_timeout: float | None, *, bodiless: bool = False) -> Http1Response:
+        """Sends a request; returns the response once its head has arrived, within ``head_timeout`` seconds."""
+        response = self._response = Http1Response(self, self._loop, bodiless=bodiless)
         self.transport.write(request)
-        if patience is not None:
-            self._expect(patience)
+        if head_timeout is not None:
+            self._start_head_timer(head_timeout)
         try:
-            await answer.head()
+            await response.wait_for_head()
         except BaseException:
             self.abort()
             raise
-        return answer
+        return response
 
-    async def stream(self, head: bytes, body: AsyncIterator[bytes], length: int | None, stall: float) -> Http1Response:
-        """Sends a request piece by piece, each of which may take ``stall`` seconds, and so may the answer's head after that.
+    async def send_stream(
+        self, head: bytes, body: AsyncIterator[bytes], length: int | None, write_timeout: float
+    ) -> Http1Response:
+        """Sends a request with a streamed body; each piece, and the response's head after them, may take ``write_timeout``.
 
-        An answer that comes before the body is whole is one too. Raises what ``body`` raises.
+        A response may arrive before the body is sent. Raises what ``body`` raises.
         """
-        answer = self._answer = Http1Response(self, self._loop, headless=False)
-        upload = self._upload = self._loop.create_task(self._sent(head, body, length, stall))
-        upload.add_done_callback(lambda upload: self._uploaded(upload, stall))
+        response = self._response = Http1Response(self, self._loop, bodiless=False)
+        upload = self._upload_task = self._loop.create_task(
+            Upload(self.transport, self._flow, body, length, write_timeout).send(head)
+        )
+        upload.add_done_callback(lambda upload: self._on_upload_done(upload, write_timeout))
         try:
-            await answer.head()
+            await response.wait_for_head()
         except BaseException:
             self.abort()
-            # Whoever gave up goes on only once the source is closed.
+            # The caller goes on only once the source of the body is closed.
             await asyncio.wait({upload})
             raise
-        return answer
+        return response
 
-    def usable(self) -> bool:
-        """Whether nothing has come in, not even its end, that the event loop has not come to yet."""
+    def is_usable(self) -> bool:
+        """Whether it is open, and the kernel holds no data or end of stream that the event loop has not read yet."""
         return not self.transport.is_closing() and not self._poll.poll(0)
 
     def abort(self) -> None:
-        """Ends it at once, and what it carries with it."""
-        if self._upload is not None:
-            self._upload.cancel()
+        """Closes it at once, and cancels its upload."""
+        if self._upload_task is not None:
+            self._upload_task.cancel()
         self.transport.abort()
 
-    def resume(self) -> None:
-        """There is room for more of the answer."""
+    def resume_reading(self) -> None:
+        """Reads on: the response has room for more."""
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def leave(self, answer: Http1Response) -> None:
-        """Nobody reads on: what is still coming in, or going out, ends the connection."""
-        if self._answer is answer:
+    def release(self, response: Http1Response) -> None:
+        """Closes the connection where the response is still under way."""
+        if self._response is response:
             self.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As asyncio has it."""
+        """Registers the socket to be polled before it is used again."""
         self.transport = cast(asyncio.Transport, transport)
         self._poll = select.poll()
         self._poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """As asyncio has it."""
-        self._unheard += len(data)
+        """Feeds the parser, once more with a repaired head where it refuses one, and wakes the reader."""
+        self._unparsed_bytes += len(data)
         try:
             if self._repair is None:
                 self._parser.feed_data(data)
             else:
                 self._feed_repaired(self._repair, data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if not self._begin_repair(data):
-                self._fail(TransportError("What came is no answer."))
+            if not self._parse_repaired(data):
+                self._fail(TransportError("What came is no response."))
                 return
-        answer = self._answer
-        if self._unheard > _HEAD_BYTES:
-            self._fail(TransportError("The answer has a line without end."))
+        response = self._response
+        if self._unparsed_bytes > _MAX_HEAD_BYTES:
+            self._fail(TransportError("The response has a line without end."))
             return
-        if answer.ended:
-            self._free()
-        elif not answer.status_code:
-            self._early += data
-            if len(self._early) > _EARLY_BYTES:
-                self._fail(TransportError("The answer does not begin."))
+        if response.is_complete:
+            self._complete_response()
+        elif not response.status_code:
+            self._head_data += data
+            if len(self._head_data) > _MAX_UNPARSED_HEAD:
+                self._fail(TransportError("The response does not begin."))
                 return
-        elif answer.full:
+        elif response.is_full:
             self.transport.pause_reading()
-        answer.wake()
+        response.wake()
 
     def eof_received(self) -> None:
-        """As asyncio has it. Who says no more is told no more either."""
-        if self._answer.endless:
-            self._answer.ended = True
+        """Ends a response that ends with the connection, and closes: a server that sends no more is sent no more either."""
+        if self._response.ends_with_connection:
+            self._response.is_complete = True
         self._fail(TransportError("The connection was closed."))
 
     def connection_lost(self, error: Exception | None) -> None:
-        """As asyncio has it."""
+        """Fails the response under way."""
         self._fail(TransportError("The connection broke."))
         self.resume_writing()
-        self._lost(self)
+        self._on_closed(self)
 
     def pause_writing(self) -> None:
-        """As asyncio has it."""
-        self._writable = self._loop.create_future()
+        """Makes uploads wait: the write buffer is full."""
+        self._flow.pause_writing()
 
     def resume_writing(self) -> None:
-        """As asyncio has it."""
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
+        """Lets uploads go on."""
+        self._flow.resume_writing()
 
     def on_message_begin(self) -> None:
-        """Raises where nobody has asked for an answer."""
-        if self._answer.ended:
-            raise TransportError("An answer came that nobody asked for.")
+        """Raises where no request is under way."""
+        if self._response.is_complete:
+            raise TransportError("A response came that nobody asked for.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. Raises where there are more than are taken, or the head has to be repaired; trailers are passed over."""
-        self._unheard = 0
-        self._headed += len(name) + len(value)
-        if not self._answer.status_code:
-            self._answer.raw.append((name, value))
-        if self._headed > _HEAD_BYTES or len(self._answer.raw) > _HEADERS:
-            raise TransportError("The head of the answer is too large.")
-        # The parser would hand out chunks with their sizes as the body, and be content.
+        """Adds a header; trailers are dropped. Raises where there are too many, or the head needs repair."""
+        self._unparsed_bytes = 0
+        self._head_bytes += len(name) + len(value)
+        if not self._response.status_code:
+            self._response.raw_headers.append((name, value))
+        if self._head_bytes > _MAX_HEAD_BYTES or len(self._response.raw_headers) > _MAX_HEADERS:
+            raise TransportError("The head of the response is too large.")
+        # The parser would pass the chunks with their sizes as the body, without an error.
         if len(name) == len(_CODING) and self._repair is None and name.lower() == _CODING and not is_plain_coding(value):
             raise TransportError("The parser does not read this transfer coding as it is meant.")
 
     def on_headers_complete(self) -> None:
-        """A head is whole: that of the answer, or one that only says that the answer will come."""
-        self._unheard = self._headed = 0
+        """Starts the response; an interim (1xx) one is dropped."""
+        self._unparsed_bytes = self._head_bytes = 0
         status = self._parser.get_status_code()
         if status < 200:
-            self._answer.raw.clear()
+            self._response.raw_headers.clear()
             return
-        self._answer.begin(status)
-        self._early.clear()
-        self._due = None
+        self._response.start(status)
+        self._head_data.clear()
+        self._head_deadline = None
 
-    def on_body(self, piece: bytes) -> None:
-        """A piece of the body."""
-        self._unheard = 0
-        self._answer.add(piece)
+    def on_body(self, chunk: bytes) -> None:
+        """Adds a chunk of the body."""
+        self._unparsed_bytes = 0
+        self._response.feed(chunk)
 
     def on_message_complete(self) -> None:
-        """A message is whole."""
-        self._answer.ended = self._answer.status_code > 0
-        self._kept_alive = self._parser.should_keep_alive()
+        """Completes the response, unless the message was an interim one."""
+        self._response.is_complete = self._response.status_code > 0
+        self._keep_alive = self._parser.should_keep_alive()
 
-    def _made_parser(self) -> httptools.HttpResponseParser:
+    def _create_parser(self) -> httptools.HttpResponseParser:
         parser = httptools.HttpResponseParser(self)
         parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)
         return parser
 
-    def _begin_repair(self, data: bytes) -> bool:
-        """Reads the head that the parser has refused anew, repaired. Whether that can be done, once for each answer."""
-        if self._answer.status_code or self._answer.ended or self._repair is not None:
+    def _parse_repaired(self, data: bytes) -> bool:
+        """Parses the refused head again, repaired; once for each response. False where that cannot be done."""
+        if self._response.status_code or self._response.is_complete or self._repair is not None:
             return False
-        self._answer.raw.clear()
-        self._headed = 0
-        self._parser = self._made_parser()
+        self._response.raw_headers.clear()
+        self._head_bytes = 0
+        self._parser = self._create_parser()
         self._repair = HeadRepair()
         try:
-            self._feed_repaired(self._repair, bytes(self._early) + data)
+            self._feed_repaired(self._repair, bytes(self._head_data) + data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return False
         return True
 
     def _feed_repaired(self, repair: HeadRepair, data: bytes) -> None:
-        """Parses the heads that are whole by now, each repaired, and what follows the last. Raises as the parser does."""
+        """Parses each complete head, repaired, and what follows the last one. Raises as the parser does."""
         if not repair.put(data):
             raise httptools.HttpParserError("This is no head.")
         while (head := repair.take()) is not None:
             self._parser.feed_data(head)
-            if self._answer.status_code:
+            if self._response.status_code:
                 self._repair = None
                 self._parser.feed_data(repair.rest())
                 break
 
-    def _free(self) -> None:
-        """All of the answer is here. What is still going out is for whoever leaves the answer to end."""
-        if self._upload is not None or self._answer.headless:
+    def _complete_response(self) -> None:
+        """Makes the connection idle again, or closes it. An upload still under way is ended by ``release``."""
+        if self._upload_task is not None or self._response.bodiless:
             return
-        self._answer = self._nothing
-        if self._kept_alive:
+        self._response = self._no_response
+        if self._keep_alive:
             self.idle_since = self._loop.time()
-            self._freed(self)
+            self._on_idle(self)
         else:
             self.transport.abort()
 
-    def _expect(self, patience: float) -> None:
-        """The head of the answer has to come within so many seconds.
-
-        A timer that was set for an earlier answer, and is not late for this one, looks what is due then.
-        """
-        due = self._due = self._loop.time() + patience
-        if self._timer is not None:
-            if self._timer.when() <= due:
+    def _start_head_timer(self, head_timeout: float) -> None:
+        """Sets the deadline of the head. An earlier response's timer that fires before it is reused: it checks again."""
+        due = self._head_deadline = self._loop.time() + head_timeout
+        if self._head_timer is not None:
+            if self._head_timer.when() <= due:
                 return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
+            self._head_timer.cancel()
+        self._head_timer = self._loop.call_at(due, self._check_head_timeout)
 
-    def _look(self) -> None:
-        """Fails where the answer is late, and looks again when one that is owed now would be."""
-        self._timer = None
-        if self._due is None:
+    def _check_head_timeout(self) -> None:
+        """Fails the response where its deadline has passed; otherwise checks again at the deadline."""
+        self._head_timer = None
+        if self._head_deadline is None:
             return
-        if self._due <= self._loop.time():
-            self._fail(TimeoutException("The answer took too long."))
+        if self._head_deadline <= self._loop.time():
+            self._fail(TimeoutException("The response took too long."))
         else:
-            self._timer = self._loop.call_at(self._due, self._look)
+            self._head_timer = self._loop.call_at(self._head_deadline, self._check_head_timeout)
 
     def _fail(self, error: Exception) -> None:
-        """Ends it, and tells whoever waits for an answer why there will be none."""
-        self._due = None
-        if self._timer is not None:
-            self._timer.cancel()
-        answer, self._answer = self._answer, self._nothing
+        """Closes the connection, and raises ``error`` in the reader of the response."""
+        self._head_deadline = None
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        response, self._response = self._response, self._no_response
         self.abort()
-        answer.fail(error)
+        response.fail(error)
 
-    async def _sent(self, head: bytes, body: AsyncIterator[bytes], length: int | None, stall: float) -> None:
-        left = length
-        try:
-            async for piece in body:
-                if left is not None:
-                    left -= len(piece)
-                    if left < 0:
-                        break
-                if piece:
-                    await self._write(head + (piece if length is not None else _chunk(piece)), stall)
-                    head = b""
-            if left:
-                raise TransportError("The body is not as long as its headers say.")
-            await self._write(head if length is not None else head + _LAST_CHUNK, stall)
-        finally:
-            # A source that is left to the garbage collector may still hold a file open.
-            if isinstance(body, AsyncGenerator):
-                await body.aclose()
-
-    async def _write(self, data: bytes, stall: float) -> None:
-        if self.transport.is_closing():
-            raise TransportError("The connection was closed.")
-        self.transport.write(data)
-        if self._writable is not None:
-            try:
-                async with asyncio.timeout(stall):
-                    await self._writable
-            except TimeoutError as error:
-                raise TimeoutException("The body was not taken in time.") from error
-
-    def _uploaded(self, upload: asyncio.Task[None], stall: float) -> None:
-        self._upload = None
+    def _on_upload_done(self, upload: asyncio.Task[None], write_timeout: float) -> None:
+        self._upload_task = None
         error = None if upload.cancelled() else upload.exception()
         if isinstance(error, Exception):
             self._fail(error)
-        elif not (self._answer.status_code or self._answer.ended):
-            self._expect(stall)
-
-
-_LAST_CHUNK: Final = b"0\r\n\r\n"
-
-
-def _chunk(piece: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
+        elif not (self._response.status_code or self._response.is_complete):
+            self._start_head_timer(write_timeout)

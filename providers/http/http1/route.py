@@ -1,4 +1,4 @@
-"""Where calls go, and how they get there: straight, or by the proxy that the environment names."""
+"""Route to a host: direct, or through the proxy that the environment names."""
 
 from __future__ import annotations
 
@@ -20,66 +20,68 @@ from providers.http.transport import ConnectError, client_context
 
 _PORTS: Final = {"http": 80, "https": 443}
 _EYEBALLS_SECONDS: Final = 0.25
-"""How long one address of a host is tried before the next one is beside it (RFC 8305)."""
+"""The time that one address of a host is tried alone before the next is tried beside it (RFC 8305)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way to a host. ``before`` goes before the path of a call, ``headers`` into its head."""
+    """Route to a host. ``target_prefix`` is put before the path of a request, ``headers`` are added to its head."""
 
     scheme: str
     authority: str
     proxy: str | None
-    before: str
+    target_prefix: str
     headers: Mapping[str, str]
 
-    async def open(self, made: Callable[[], Http1Connection]) -> Http1Connection:
-        """A connection that calls can be sent through. Raises ``OSError``, ``ValueError`` or ``TransportError``."""
+    async def connect(self, create: Callable[[], Http1Connection]) -> Http1Connection:
+        """Opens a connection. Raises ``OSError``, ``ValueError`` or ``TransportError``."""
         host, port = _host(self.scheme, self.authority)
         if self.proxy is None:
-            return await _connected(made, host, port, tls=self.scheme == "https")
+            return await _connect(create, host, port, tls=self.scheme == "https")
         proxy = urlsplit(self.proxy)
         if proxy.scheme not in _PORTS:
             raise ConnectError("A proxy of this kind needs the transport httpx.")
-        connection = await _connected(made, *_host(proxy.scheme, proxy.netloc.rpartition("@")[2]), tls=proxy.scheme == "https")
+        connection = await _connect(create, *_host(proxy.scheme, proxy.netloc.rpartition("@")[2]), tls=proxy.scheme == "https")
         if self.scheme == "http":
             return connection
-        return await _tunnelled(made, connection, host, port, _proof(self.proxy))
+        return await _connect_tunnel(create, connection, host, port, _proxy_authorization(self.proxy))
 
 
-def route(scheme: str, authority: str, proxies: Proxies) -> Route:
-    """How calls to a host travel where these are the proxies of the environment."""
+def find_route(scheme: str, authority: str, proxies: Proxies) -> Route:
+    """The route to a host, with these proxies."""
     proxy = proxies.proxy(scheme, *_host(scheme, authority))
     if proxy is None:
         return Route(scheme, authority, None, "", {})
     if scheme == "https":
         return Route(scheme, authority, proxy, "", {})
-    return Route(scheme, authority, proxy, f"http://{authority}", _proof(proxy))
+    return Route(scheme, authority, proxy, f"http://{authority}", _proxy_authorization(proxy))
 
 
-async def _connected(made: Callable[[], Http1Connection], host: str, port: int, *, tls: bool) -> Http1Connection:
+async def _connect(create: Callable[[], Http1Connection], host: str, port: int, *, tls: bool) -> Http1Connection:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    reached = await start_connection(found, happy_eyeballs_delay=_EYEBALLS_SECONDS, interleave=1)
-    reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    connected = await start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_SECONDS, interleave=1)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     _, connection = await loop.create_connection(
-        made, sock=reached, ssl=_context() if tls else None, server_hostname=host if tls else None
+        create, sock=connected, ssl=_tls_context() if tls else None, server_hostname=host if tls else None
     )
     return connection
 
 
-async def _tunnelled(
-    made: Callable[[], Http1Connection], proxy: Http1Connection, host: str, port: int, proof: Mapping[str, str]
+async def _connect_tunnel(
+    create: Callable[[], Http1Connection], proxy: Http1Connection, host: str, port: int, authorization: Mapping[str, str]
 ) -> Http1Connection:
-    """A connection within one to a proxy, who sees nothing of it but where it leads."""
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    answer = await proxy.ask(encode_head("CONNECT", where, {"host": where, **proof}), None, headless=True)
-    if not 200 <= answer.status_code < 300:
+    """A TLS connection through a CONNECT tunnel, of which the proxy sees the host alone."""
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    response = await proxy.send(encode_head("CONNECT", authority, {"host": authority, **authorization}), None, bodiless=True)
+    if not 200 <= response.status_code < 300:
         proxy.abort()
-        raise ConnectError(f"The proxy refused to connect (HTTP {answer.status_code}).")
-    connection = made()
+        raise ConnectError(f"The proxy refused to connect (HTTP {response.status_code}).")
+    connection = create()
     try:
-        transport = await asyncio.get_running_loop().start_tls(proxy.transport, connection, _context(), server_hostname=host)
+        transport = await asyncio.get_running_loop().start_tls(
+            proxy.transport, connection, _tls_context(), server_hostname=host
+        )
     except BaseException:
         proxy.abort()
         raise
@@ -89,7 +91,7 @@ async def _tunnelled(
     return connection
 
 
-def _context() -> SSLContext:
+def _tls_context() -> SSLContext:
     context = client_context("http1")
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -100,10 +102,10 @@ def _host(scheme: str, authority: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or _PORTS[scheme]
 
 
-def _proof(proxy: str) -> dict[str, str]:
-    """Who we are to a proxy, where its address says so."""
+def _proxy_authorization(proxy: str) -> dict[str, str]:
+    """The header that authenticates at a proxy, where its URL has credentials."""
     parts = urlsplit(proxy)
     if parts.username is None:
         return {}
-    words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return {"Proxy-Authorization": f"Basic {b64encode(words.encode()).decode()}"}
+    credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(credentials.encode()).decode()}"}

@@ -1,7 +1,7 @@
-"""Content codings of a response (RFC 9110, 8.4): which ones it names, and their bounded, streaming decoders.
+"""Content codings of a response (RFC 9110, 8.4), undone by bounded, streaming decoders.
 
-Servers write into ``Content-Encoding`` what is none: nothing at all, ``utf-8``, ``none``, ``binary``. Clients read such
-an answer as it is, and so does this one; only a coding that exists and was not asked for cannot be read.
+Servers write values into ``Content-Encoding`` that are no coding: an empty one, ``utf-8``, ``none``, ``binary``. Clients
+read such a response as it is, and so does this one; only a registered coding that was not accepted is refused.
 """
 
 from __future__ import annotations
@@ -16,59 +16,59 @@ ACCEPTED: Final = "gzip, deflate"
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _DECODABLE: Final = _GZIP | {"deflate"}
 _UNDECODABLE: Final = frozenset({"br", "zstd", "compress", "x-compress", "exi", "pack200-gzip", "dcb", "dcz"})
-"""The other codings that IANA lists. Nobody asks for them."""
+"""The other codings that IANA lists; they are never accepted."""
 _FRAMING: Final = frozenset({"chunked", "identity", ""})
-"""Transfer codings that have been undone, or do nothing."""
+"""Transfer codings that the parser has undone, or that do nothing."""
 _MAGIC: Final = b"\x1f\x8b"
 _ZLIB: Final = 8
-"""The low half of the first byte, where ``deflate`` is what its name means; some send it without a head."""
+"""The low nibble of the first byte of ``deflate`` in its zlib format; some servers send it without that."""
 _PIECE: Final = 65_536
-_MOST_CODINGS: Final = 2
-_MOST_BETWEEN: Final = 64 * 2**20
-"""Bytes that may lie between two codings: a small answer could unpack to a gigabyte that unpacks to nothing."""
+_MAX_CODINGS: Final = 2
+_MAX_BETWEEN: Final = 64 * 2**20
+"""Bytes between two codings: a small response could unpack to a gigabyte that unpacks to nothing."""
 
 
 class Decoder(Protocol):
-    """Undoes codings piece by piece, so that a small answer that becomes a large one is found out before it is large."""
+    """Decompresses piece by piece, so that a decompression bomb is stopped before it is large."""
 
     @property
-    def whole(self) -> bool:
-        """Whether what was put ends where it may."""
+    def is_complete(self) -> bool:
+        """Whether the data put so far ends at the end of a coding."""
 
     def put(self, data: bytes) -> None:
-        """Takes more of what is encoded."""
+        """Adds encoded data."""
 
     def take(self) -> bytes:
-        """The next piece, or nothing where more has to be put first. Raises ``DecodingError``."""
+        """The next decoded piece; empty where more has to be put first. Raises ``DecodingError``."""
 
 
 def decoder(content: Iterable[str], transfer: Iterable[str] = ()) -> Decoder | None:
     """The decoder for a response with these values of ``Content-Encoding`` and ``Transfer-Encoding``; None where it needs none.
 
-    Several headers and one with commas are the same (RFC 9110, 5.3). What is no content coding is passed over; an unknown
-    transfer coding is not, as it hides where the body ends.
+    Several headers and one with commas are the same (RFC 9110, 5.3). Unregistered content codings are ignored; an unknown
+    transfer coding is not, as it hides the end of the body.
     """
-    named = [coding for coding in _codings(content) if coding in _DECODABLE or coding in _UNDECODABLE]
-    # Another spelling of ``chunked`` is unknown too: the parser has not read the chunks, and would pass on their sizes.
-    named += [
+    codings = [coding for coding in _split(content) if coding in _DECODABLE or coding in _UNDECODABLE]
+    # Another spelling of ``chunked`` is unknown too: the parser has not undone it, and would pass on the chunks' sizes.
+    codings += [
         coding for value in transfer for part in value.split(",") if (coding := part.strip(" \t").lower()) not in _FRAMING
     ]
-    if not named:
+    if not codings:
         return None
-    if len(named) > _MOST_CODINGS or not _DECODABLE.issuperset(named):
-        return _Refusal()
-    return _Inflater(named[0]) if len(named) == 1 else _Chain(_Inflater(named[1]), _Inflater(named[0]))
+    if len(codings) > _MAX_CODINGS or not _DECODABLE.issuperset(codings):
+        return _Undecodable()
+    return _Inflater(codings[0]) if len(codings) == 1 else _Chain(_Inflater(codings[1]), _Inflater(codings[0]))
 
 
-def _codings(values: Iterable[str]) -> list[str]:
+def _split(values: Iterable[str]) -> list[str]:
     """Lower-case names, without parameters and quotes, in the order in which they were applied."""
     return [part.partition(";")[0].strip(' \t"').lower() for value in values for part in value.split(",")]
 
 
-class _Refusal:
-    """For codings that cannot be undone. An empty body is one in any of them."""
+class _Undecodable:
+    """Refuses codings that cannot be undone. An empty body is valid in any of them."""
 
-    whole = True
+    is_complete = True
 
     def put(self, data: bytes) -> None:
         raise DecodingError("It is encoded in a way that was not asked for.")
@@ -78,39 +78,39 @@ class _Refusal:
 
 
 class _Inflater:
-    """Undoes gzip or deflate."""
+    """Decompresses gzip or deflate."""
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
-        self._waiting = b""
+        self._pending = b""
         self._inflater: zlib._Decompress | None = None
         self._full = False
         self._ended = False
         self._padded = False
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         return self._inflater is None
 
     def put(self, data: bytes) -> None:
-        """Takes more. A file of gzip may be several; zeros or anything else behind them is padding, as gzip has it."""
+        """Adds data. A gzip file may have several members; anything else behind them is padding, as it is to gzip."""
         if self._padded:
             return
-        self._waiting += data
+        self._pending += data
         if self._ended and self._inflater is None:
-            more = self._waiting.lstrip(b"\0")
+            more = self._pending.lstrip(b"\0")
             self._padded = self._coding not in _GZIP or not _MAGIC.startswith(more[:2])
-            self._waiting = b"" if self._padded else more
+            self._pending = b"" if self._padded else more
 
     def take(self) -> bytes:
-        while self._full or (self._waiting and not self._between):
-            inflater = self._inflater = self._inflater or self._begun()
+        while self._full or (self._pending and not self._between):
+            inflater = self._inflater = self._inflater or self._create()
             try:
-                piece = inflater.decompress(self._waiting, _PIECE)
+                piece = inflater.decompress(self._pending, _PIECE)
             except zlib.error as error:
                 raise DecodingError("It cannot be decompressed.") from error
             self._full = len(piece) == _PIECE
-            self._waiting = inflater.unconsumed_tail
+            self._pending = inflater.unconsumed_tail
             if inflater.eof:
                 self._inflater, self._full, self._ended = None, False, True
                 self.put(inflater.unused_data)
@@ -120,26 +120,26 @@ class _Inflater:
 
     @property
     def _between(self) -> bool:
-        """Whether all that is here is the first byte of what may be another file of gzip, or padding."""
-        return self._ended and self._inflater is None and len(self._waiting) < len(_MAGIC)
+        """Whether there is only the first byte of what may be another gzip member, or padding."""
+        return self._ended and self._inflater is None and len(self._pending) < len(_MAGIC)
 
-    def _begun(self) -> zlib._Decompress:
+    def _create(self) -> zlib._Decompress:
         if self._coding in _GZIP:
             return zlib.decompressobj(zlib.MAX_WBITS | 16)
-        return zlib.decompressobj(zlib.MAX_WBITS if self._waiting[0] & 0x0F == _ZLIB else -zlib.MAX_WBITS)
+        return zlib.decompressobj(zlib.MAX_WBITS if self._pending[0] & 0x0F == _ZLIB else -zlib.MAX_WBITS)
 
 
 class _Chain:
-    """Undoes two codings, the outer one first."""
+    """Decompresses two codings, the outer one first."""
 
     def __init__(self, outer: Decoder, inner: Decoder) -> None:
         self._outer = outer
         self._inner = inner
-        self._passed = 0
+        self._between_bytes = 0
 
     @property
-    def whole(self) -> bool:
-        return self._outer.whole and self._inner.whole
+    def is_complete(self) -> bool:
+        return self._outer.is_complete and self._inner.is_complete
 
     def put(self, data: bytes) -> None:
         self._outer.put(data)
@@ -149,8 +149,8 @@ class _Chain:
             between = self._outer.take()
             if not between:
                 return b""
-            self._passed += len(between)
-            if self._passed > _MOST_BETWEEN:
+            self._between_bytes += len(between)
+            if self._between_bytes > _MAX_BETWEEN:
                 raise DecodingError("It unpacks to too much.")
             self._inner.put(between)
         return piece

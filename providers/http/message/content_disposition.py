@@ -1,7 +1,7 @@
 """Content-Disposition (RFC 6266): the file name that a response suggests.
 
-Read in one pass and within a bound, as it comes from outside. ``filename*`` (RFC 8187) wins over ``filename``; a name in
-numbered parts (RFC 2231) and one in encoded words (RFC 2047) are read too, as servers of mail libraries send them.
+Parsed in one pass and within a bound, as it comes from outside. ``filename*`` (RFC 8187) wins over ``filename``; a name in
+numbered parts (RFC 2231) and one in encoded words (RFC 2047) are decoded too: servers built on mail libraries send them.
 """
 
 from __future__ import annotations
@@ -13,27 +13,31 @@ from quopri import decodestring
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-_MOST_CHARACTERS: Final = 16_384
-_MOST_PARAMETERS: Final = 100
-_NAME_CHARACTERS: Final = 255
+_MAX_CHARACTERS: Final = 16_384
+_MAX_PARAMETERS: Final = 100
+_MAX_NAME_CHARACTERS: Final = 255
 _CHARSETS: Final = frozenset({"", "utf-8", "utf8", "iso-8859-1", "latin1", "us-ascii", "ascii", "windows-1252", "iso-8859-15"})
-"""Character sets that names are read in. The codecs of Python are more, and some are no character sets."""
+"""Character sets of names. Python has more codecs, and some are no character sets."""
 
 
 def suggested_filename(header: str) -> str | None:
-    """The last part of the path that a header of this value names, without what is not printable; None where it names none."""
-    if len(header) > _MOST_CHARACTERS:
+    """The suggested file name without its path and unprintable characters; None where the header suggests none."""
+    if len(header) > _MAX_CHARACTERS:
         return None
-    given: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for name, value in _parameters(header):
-        given.setdefault(name, value)
-        if len(given) > _MOST_PARAMETERS:
+        parameters.setdefault(name, value)
+        if len(parameters) > _MAX_PARAMETERS:
             return None
-    return _base(_extended(given.get("filename*"))) or _base(_continued(given)) or _base(_plain(given.get("filename")))
+    return (
+        _base_name(_decode_extended(parameters.get("filename*")))
+        or _base_name(_join_continuations(parameters))
+        or _base_name(_decode_words(parameters.get("filename")))
+    )
 
 
 def _parameters(header: str) -> Iterator[tuple[str, str]]:
-    """Names in lower case, and values without quotes. What is no parameter, the type too, is passed over."""
+    """The parameters: names in lower case, values unquoted. Anything else, as the disposition type, is skipped."""
     at = 0
     while at < len(header):
         equals, semicolon = header.find("=", at), header.find(";", at)
@@ -45,7 +49,7 @@ def _parameters(header: str) -> Iterator[tuple[str, str]]:
         while at < len(header) and header[at] in " \t":
             at += 1
         if at < len(header) and header[at] == '"':
-            value, at = _quoted(header, at + 1)
+            value, at = _unquote(header, at + 1)
         else:
             end = header.find(";", at)
             end = len(header) if end < 0 else end
@@ -53,8 +57,8 @@ def _parameters(header: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _quoted(header: str, at: int) -> tuple[str, int]:
-    """A quoted string from behind its first quote, and where it ends. A backslash before a letter is one of a path."""
+def _unquote(header: str, at: int) -> tuple[str, int]:
+    """A quoted string from after its opening quote, and its end. A backslash before a letter belongs to a path."""
     read: list[str] = []
     while at < len(header):
         char = header[at]
@@ -67,20 +71,20 @@ def _quoted(header: str, at: int) -> tuple[str, int]:
     return "".join(read), at
 
 
-def _extended(value: str | None) -> str | None:
-    """RFC 8187: a character set, a language and percent-encoded bytes; those alone are taken for UTF-8."""
+def _decode_extended(value: str | None) -> str | None:
+    """RFC 8187: character set, language and percent-encoded bytes; bytes alone are taken for UTF-8."""
     if value is None:
         return None
     parts = value.split("'", 2)
     charset, encoded = (parts[0], parts[2]) if len(parts) == 3 else ("", value)
-    return _decoded(unquote_to_bytes(encoded.encode("utf-8", "replace")), charset)
+    return _decode(unquote_to_bytes(encoded.encode("utf-8", "replace")), charset)
 
 
-def _continued(given: Mapping[str, str]) -> str | None:
-    """RFC 2231: the parts of a name in their order. The first says in which character set those are that end in an asterisk."""
+def _join_continuations(parameters: Mapping[str, str]) -> str | None:
+    """RFC 2231: a name in numbered parts. The first has the character set of those that end in an asterisk."""
     charset, read = "", bytearray()
-    for number in range(_MOST_PARAMETERS):
-        plain, encoded = given.get(f"filename*{number}"), given.get(f"filename*{number}*")
+    for number in range(_MAX_PARAMETERS):
+        plain, encoded = parameters.get(f"filename*{number}"), parameters.get(f"filename*{number}*")
         if plain is not None:
             read += plain.encode("utf-8", "replace")
         elif encoded is not None:
@@ -90,11 +94,11 @@ def _continued(given: Mapping[str, str]) -> str | None:
             read += unquote_to_bytes(encoded.encode("utf-8", "replace"))
         else:
             break
-    return _decoded(bytes(read), charset) if read else None
+    return _decode(bytes(read), charset) if read else None
 
 
-def _plain(value: str | None) -> str | None:
-    """A name as it is, or one in encoded words (RFC 2047)."""
+def _decode_words(value: str | None) -> str | None:
+    """A name as it is, or decoded from encoded words (RFC 2047)."""
     if value is None or not (value.startswith("=?") and value.endswith("?=")):
         return value
     words: list[str] = []
@@ -109,14 +113,14 @@ def _plain(value: str | None) -> str | None:
                 data = decodestring(text.encode("utf-8", "replace"), header=True)
             case _:
                 return value
-        read = _decoded(data, charset.partition("*")[0])
+        read = _decode(data, charset.partition("*")[0])
         if read is None:
             return value
         words.append(read)
     return "".join(words)
 
 
-def _decoded(data: bytes, charset: str) -> str | None:
+def _decode(data: bytes, charset: str) -> str | None:
     charset = charset.strip().lower()
     if charset not in _CHARSETS:
         return None
@@ -126,10 +130,10 @@ def _decoded(data: bytes, charset: str) -> str | None:
         return None
 
 
-def _base(name: str | None) -> str | None:
-    """The last part of a path, of at most 255 characters; None where nothing is left that could be a file."""
+def _base_name(name: str | None) -> str | None:
+    """The last segment of a path, cut to 255 characters; None where nothing is left that could name a file."""
     if name is None:
         return None
     last = name.replace("\\", "/").rpartition("/")[2]
-    shown = "".join(char for char in last if char.isprintable()).strip()[:_NAME_CHARACTERS]
+    shown = "".join(char for char in last if char.isprintable()).strip()[:_MAX_NAME_CHARACTERS]
     return shown if shown.strip(". ") else None

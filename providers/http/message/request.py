@@ -1,4 +1,4 @@
-"""A call on its way out, and the errors for one that gets no readable answer."""
+"""HTTP request to a provider, its head on the wire, and the errors for one without a readable response."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ RequestContent = bytes | Callable[[], AsyncIterator[bytes]]
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
-_TYPES = frozenset(
+_QUOTABLE_TYPES = frozenset(
     {"application/json", "application/problem+json", "text/html", "text/plain", "application/xml", "text/xml"}
     | {"application/octet-stream", "application/pdf", "application/zip", "no content type"}
 )
-"""Content types that a message names: a header is the provider's own word."""
+"""Content types that may be quoted in a message: any other header value is the provider's own text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a provider. ``repeatable`` says that it may be sent twice."""
+    """A request to a provider. ``repeatable`` says that it may be sent twice."""
 
     provider: str
     method: str
@@ -39,26 +39,26 @@ class Request:
 
     @property
     def content(self) -> bytes | AsyncIterator[bytes] | None:
-        """The body to send, read anew from its beginning."""
+        """The body to send; a streamed one starts from its beginning at each call."""
         return self.body() if callable(self.body) else self.body
 
-    async def chunks(self, answer: StreamedResponse, patience: float) -> AsyncIterator[bytes]:
-        """The body of an answer as it comes; raises as ``silence`` says where it breaks off.
+    async def iter_chunks(self, response: StreamedResponse, read_timeout: float) -> AsyncIterator[bytes]:
+        """Streams the body of a response; raises the error of ``error_for_transport`` where it breaks off.
 
-        Each piece may take ``patience`` seconds.
+        Each chunk may take ``read_timeout`` seconds.
         """
         while True:
             try:
-                async with asyncio.timeout(patience):
-                    piece = await answer.read()
+                async with asyncio.timeout(read_timeout):
+                    chunk = await response.read_chunk()
             except (TransportError, TimeoutError) as error:
-                raise self.silence(error) from error
-            if not piece:
+                raise self.error_for_transport(error) from error
+            if not chunk:
                 return
-            yield piece
+            yield chunk
 
-    def silence(self, error: Exception) -> SigningError:
-        """The error where no answer came, or only a part of one."""
+    def error_for_transport(self, error: Exception) -> SigningError:
+        """The error where no response arrived, or only a part of one."""
         name = f"{self.provider} {self.method} {self.path}"
         if isinstance(error, ConnectError):
             return Unavailable(f"{self.provider} cannot be reached.", provider=self.provider)
@@ -72,30 +72,30 @@ class Request:
             return Misbehaved(f"{name} was answered in a broken encoding.", provider=self.provider)
         return Unavailable(f"{name} was not answered: the connection broke.", provider=self.provider)
 
-    def oversized(self, bound: int) -> SigningError:
-        """The error for an answer of more than ``bound`` bytes."""
-        what = f"{self.provider} answered {self.method} {self.path} with more than {bound} bytes."
+    def error_for_size(self, max_bytes: int) -> SigningError:
+        """The error for a response of more than ``max_bytes``."""
+        message = f"{self.provider} answered {self.method} {self.path} with more than {max_bytes} bytes."
         if self.repeatable:
-            return Misbehaved(what, provider=self.provider)
-        return InDoubt(f"{what} It may have happened all the same.", provider=self.provider)
+            return Misbehaved(message, provider=self.provider)
+        return InDoubt(f"{message} It may have happened all the same.", provider=self.provider)
 
 
-def unreadable_response(provider: str, method: str, path: str, reply: Response, cause: Exception | None) -> SigningError:
-    """The error for an answer that should have been readable and is not; shows nothing of its body."""
-    kind = reply.headers.get("content-type", "no content type").partition(";")[0].strip().lower()
+def unreadable_response(provider: str, method: str, path: str, response: Response, cause: Exception | None) -> SigningError:
+    """The error for a response that cannot be decoded; shows nothing of its body."""
+    kind = response.headers.get("content-type", "no content type").partition(";")[0].strip().lower()
     at = f" ({mismatch(cause)})" if isinstance(cause, msgspec.ValidationError) else ""
-    kind = kind if kind in _TYPES else "another content type"
-    what = f"{provider} answered {method} {path} with {len(reply.body)} bytes of {kind} that cannot be read{at}."
+    kind = kind if kind in _QUOTABLE_TYPES else "another content type"
+    message = f"{provider} answered {method} {path} with {len(response.body)} bytes of {kind} that cannot be read{at}."
     if method in SAFE_METHODS:
-        return Misbehaved(what, provider=provider, status=reply.status)
-    return InDoubt(f"{what} It may have happened all the same.", provider=provider, status=reply.status)
+        return Misbehaved(message, provider=provider, status=response.status_code)
+    return InDoubt(f"{message} It may have happened all the same.", provider=provider, status=response.status_code)
 
 
 def encode_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
-    """As it is sent. Raises ``ValueError`` where a header has lines of its own."""
-    said = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    text = f"{method} {target} HTTP/1.1\r\n{said}\r\n"
-    lines = len(headers) + 2
-    if text.count("\n") != lines or text.count("\r") != lines or "\0" in text:
+    """The head of a request as it is sent. Raises ``ValueError`` where a header holds a line break (header injection)."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    text = f"{method} {target} HTTP/1.1\r\n{lines}\r\n"
+    expected = len(headers) + 2
+    if text.count("\n") != expected or text.count("\r") != expected or "\0" in text:
         raise ValueError("A header may not have lines of its own.")
     return text.encode()

@@ -1,4 +1,4 @@
-"""A provider's answer: what its headers say, and what one that is no success means."""
+"""HTTP response of a provider: its body as a wire model, and the error for a status that is no success."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from providers.model import Content
 
 T = TypeVar("T")
 
-_DETAIL_LENGTH = 300
-_SHORTEST_SECRET = 4
-_FIRST_OF_MARKS = BOM_UTF8[:1]
+_MAX_DETAIL = 300
+_MIN_SECRET = 4
+_FIRST_BOM_BYTE = BOM_UTF8[:1]
 _CODE = re.compile(r"\w[\w.-]{0,63}")
-_MOST_CODE_DIGITS = 5
-_MEDIA_TYPE_LENGTH = 127
-_RETRY_AFTER_CHARACTERS = 1_000
+_MAX_CODE_DIGITS = 5
+_MAX_MEDIA_TYPE = 127
+_MAX_RETRY_AFTER = 1_000
 _TOKEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
-"""What a token of HTTP is made of (RFC 9110, 5.6.2), capitals aside."""
+"""The characters of an HTTP token (RFC 9110, 5.6.2), in lower case."""
 _BY_STATUS: Mapping[int, type[SigningError]] = {
     401: AuthorizationRequired,
     404: NotFound,
@@ -48,7 +48,7 @@ _BY_STATUS: Mapping[int, type[SigningError]] = {
     423: WrongState,
     429: Busy,
 }
-_PHRASE: Mapping[type[SigningError], str] = {
+_PHRASES: Mapping[type[SigningError], str] = {
     AuthorizationRequired: "does not accept the gateway's credentials",
     Busy: "asks for patience",
     Conflict: "says that this conflicts with its present state",
@@ -61,14 +61,14 @@ _PHRASE: Mapping[type[SigningError], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer. Header names match in any case."""
+    """A response with its complete body. Header names match in any case."""
 
-    status: int
+    status_code: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self, into: type[T]) -> T:
-        """The body as a wire model; raises one of ``decoding.MALFORMED`` where it is none."""
+        """The body as a wire model. Raises one of ``MALFORMED`` where it is none."""
         return decode(self.body, into)
 
     def page(self, into: type[T], *path: str) -> T:
@@ -78,9 +78,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """What a provider says of a failure: its code, and its own words, which tell adapters apart what no code does.
+    """A provider's description of a failure: its code, and its own ``detail``, by which adapters distinguish what has no code.
 
-    Words are never shown: they may name people. ``hint`` is ours, and says what to do.
+    The detail is never shown: it may name people. ``hint`` is ours, and says what to do.
     """
 
     code: str | None = None
@@ -89,11 +89,11 @@ class ErrorDetail:
 
 
 def to_utf8(body: bytes) -> bytes:
-    """Text as UTF-8 without a byte order mark, where it begins with one of UTF-8 or UTF-16; anything else as it is.
+    """Converts text that begins with a byte order mark to UTF-8 without one; anything else is left as it is.
 
-    JSON has none (RFC 8259, 8.1), but libraries of Windows write it, and readers may overlook it.
+    JSON has none (RFC 8259, 8.1), but Windows libraries write one.
     """
-    if body[:1] < _FIRST_OF_MARKS:
+    if body[:1] < _FIRST_BOM_BYTE:
         return body
     if body.startswith(BOM_UTF8):
         return body[len(BOM_UTF8) :]
@@ -106,7 +106,7 @@ def to_utf8(body: bytes) -> bytes:
 
 
 def content_from_headers(headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> Content:
-    """What the headers say of bytes that are still on their way."""
+    """A stream of bytes, with its media type, file name and size by the headers."""
     return Content(
         chunks=chunks,
         media_type=_media_type(headers.get("content-type", "")),
@@ -116,73 +116,73 @@ def content_from_headers(headers: Mapping[str, str], chunks: AsyncIterator[bytes
 
 
 def _media_type(value: str) -> str:
-    """Type and subtype alone, in lower case; that of any bytes where they are none."""
+    """Type and subtype in lower case; ``application/octet-stream`` where the value is malformed."""
     kind = value.partition(";")[0].strip().lower()
     main, slash, sub = kind.partition("/")
-    good = len(kind) <= _MEDIA_TYPE_LENGTH and slash and not (set(main + sub) - _TOKEN) and main and sub
+    good = len(kind) <= _MAX_MEDIA_TYPE and slash and not (set(main + sub) - _TOKEN) and main and sub
     return kind if good else "application/octet-stream"
 
 
 def error_for_status(
-    provider: str, reply: Response, fault: ErrorDetail, *, repeatable: bool, secrets: Iterable[str], now: datetime
+    provider: str, response: Response, described: ErrorDetail, *, repeatable: bool, secrets: Iterable[str], now: datetime
 ) -> SigningError:
-    """The error for an answer that is no success. Its message is ours; ``secrets`` are kept out of the provider's words."""
-    kind = _kind(reply, repeatable=repeatable)
+    """The error for a status that is no success. Its message is ours; ``secrets`` are cut out of the provider's detail."""
+    error_class = _error_class(response, repeatable=repeatable)
     secrets = sorted(secrets, key=len, reverse=True)
-    detail = _clean(fault.detail, secrets)
-    phrase = _PHRASE.get(kind, "refused")
-    code = safe_code(_clean(fault.code, secrets))
-    what = f"HTTP {reply.status}" if code is None else f"HTTP {reply.status}, {code}"
-    return kind(
-        f"{provider} {phrase} ({what})." if fault.hint is None else f"{provider} {phrase} ({what}): {fault.hint}.",
+    detail = _redact(described.detail, secrets)
+    phrase = _PHRASES.get(error_class, "refused")
+    code = safe_code(_redact(described.code, secrets))
+    what = f"HTTP {response.status_code}" if code is None else f"HTTP {response.status_code}, {code}"
+    return error_class(
+        f"{provider} {phrase} ({what})." if described.hint is None else f"{provider} {phrase} ({what}): {described.hint}.",
         provider=provider,
         provider_code=code,
-        status=reply.status,
+        status=response.status_code,
         detail=detail,
-        retry_after=_retry_after(reply, now),
+        retry_after=_retry_after(response, now),
     )
 
 
 def safe_code(code: str | None) -> str | None:
-    """A provider's own code, where it is one: a short word, in which nobody's address, number or day of birth can be."""
-    if code is None or not _CODE.fullmatch(code) or sum(map(str.isdigit, code)) > _MOST_CODE_DIGITS:
+    """A provider's own code, where it is a short word: too short for an address, a phone number or a date of birth."""
+    if code is None or not _CODE.fullmatch(code) or sum(map(str.isdigit, code)) > _MAX_CODE_DIGITS:
         return None
     return code
 
 
-def _kind(reply: Response, *, repeatable: bool) -> type[SigningError]:
-    if reply.status == 503 and "retry-after" in reply.headers:
+def _error_class(response: Response, *, repeatable: bool) -> type[SigningError]:
+    if response.status_code == 503 and "retry-after" in response.headers:
         return Busy
-    if reply.status in {502, 504} and not repeatable:
+    if response.status_code in {502, 504} and not repeatable:
         return InDoubt
-    if reply.status >= 500:
+    if response.status_code >= 500:
         return Unavailable
-    if reply.status < 400:
+    if response.status_code < 400:
         return Misbehaved
-    return _BY_STATUS.get(reply.status, Refused)
+    return _BY_STATUS.get(response.status_code, Refused)
 
 
-def _clean(words: str | None, secrets: Iterable[str]) -> str | None:
-    if not words:
+def _redact(text: str | None, secrets: Iterable[str]) -> str | None:
+    if not text:
         return None
     for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            words = words.replace(secret, "***")
-    return "".join(char if char.isprintable() else " " for char in words)[:_DETAIL_LENGTH]
+        if len(secret) >= _MIN_SECRET:
+            text = text.replace(secret, "***")
+    return "".join(char if char.isprintable() else " " for char in text)[:_MAX_DETAIL]
 
 
-def _retry_after(reply: Response, now: datetime) -> float | None:
-    """The seconds to wait: as a number or a date, and where the header came several times, the longest of all."""
-    value = reply.headers.get("retry-after", "")[:_RETRY_AFTER_CHARACTERS].strip()
-    stated = [parse_seconds(each) for each in value.split(",")]
-    if None not in stated:
-        return max(filter(None, stated), default=stated[0])
-    until = parse_instant(value) or _date(value)
+def _retry_after(response: Response, now: datetime) -> float | None:
+    """``Retry-After`` in seconds, from a number or a date; the longest where the header is repeated."""
+    value = response.headers.get("retry-after", "")[:_MAX_RETRY_AFTER].strip()
+    values = [parse_seconds(each) for each in value.split(",")]
+    if None not in values:
+        return max(filter(None, values), default=values[0])
+    until = parse_instant(value) or _parse_date(value)
     return None if until is None else parse_seconds(max(0.0, (until - now).total_seconds()))
 
 
-def _date(value: str) -> datetime | None:
-    """A date of HTTP in any of its three forms (RFC 9110, 5.6.7), of which that of C's ``asctime`` names no zone: it is UTC."""
+def _parse_date(value: str) -> datetime | None:
+    """An HTTP date in any of its three formats (RFC 9110, 5.6.7); that of ``asctime`` has no zone and is UTC."""
     try:
         at = parsedate_to_datetime(value)
         return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Addresses: parsed once at start, so that a mistake in one is told with its key, and as they go over the wire."""
+"""URLs: validated once at start, so that a mistake is reported with its key, and built for each request."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ from urllib.parse import SplitResult, quote, urlsplit
 import httpx
 
 _SAFE: Final = "%/:?#[]@!$&'()*+,;=~"
-"""What stays as it is in the path and the query of an address."""
-_BEGINNING: Final = "must be an address that begins with https:// (or http:// for a sandbox)"
+"""Characters of a path and its query that are not quoted."""
+_NOT_HTTP: Final = "must be an address that begins with https:// (or http:// for a sandbox)"
 _NO_HOST: Final = "has a host that is none: write a name, an IPv4 address, or an IPv6 address in brackets"
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?").fullmatch
-_LONGEST_NAME: Final = 253
-_LONGEST_ADDRESS: Final = 4_096
-"""It leaves room for a path behind it: httpx takes 65,536 characters in all."""
-_BEHIND_BRACKET: Final = re.compile(r"\][^:]").search
-"""What ``urlsplit`` overlooks between an IPv6 address and its port."""
+_MAX_HOST_NAME: Final = 253
+_MAX_URL: Final = 4_096
+"""Leaves room for a path: httpx accepts 65,536 characters in all."""
+_AFTER_BRACKET: Final = re.compile(r"\][^:]").search
+"""Characters between an IPv6 address and its port, which ``urlsplit`` overlooks."""
 _PLAIN_KEY: Final = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
 _TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,254}").fullmatch
-_LONGEST_NUMBER: Final = 20
-_ODD: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]").search
+_MAX_DIGITS: Final = 20
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]").search
 _PLAIN: Final = re.compile(rf"[\w.{re.escape(_SAFE)}-]*", re.ASCII).fullmatch
-"""To see that nothing has to be quoted, as most often, costs a quarter of quoting."""
+"""A check that nothing has to be quoted, as is usual, costs a quarter of quoting."""
 
 
 @lru_cache(maxsize=1_024)
-def build_url(base_url: str, text: str) -> str:
-    """The address of a path with its query at an API. What is quoted already stays so."""
-    return _spelled(base_url) + (text if _PLAIN(text) else quote(text, safe=_SAFE))
+def build_url(base_url: str, target: str) -> str:
+    """The URL of a path with its query. What is quoted already is not quoted again."""
+    return _normalize(base_url) + (target if _PLAIN(target) else quote(target, safe=_SAFE))
 
 
 @lru_cache
-def _spelled(base_url: str) -> str:
-    """A host in any script becomes ASCII."""
+def _normalize(base_url: str) -> str:
+    """The base URL with its host in ASCII (IDNA)."""
     return str(httpx.URL(base_url)).rstrip("/")
 
 
 def validate_base_url(value: str) -> str:
-    """An address of HTTP that paths are put behind: with neither query nor fragment. Raises ``ValueError``."""
+    """A base URL, with neither query nor fragment. Raises ``ValueError``."""
     if "?" in value:
         raise ValueError("must not have a query (?): write the address alone")
     return validate_url(value).rstrip("/")
 
 
 def validate_url(value: str) -> str:
-    """An address of HTTP that is called as it is. Raises ``ValueError`` that says what to write instead."""
+    """A complete HTTP URL. Raises ``ValueError`` that says what to write instead."""
     if not value.lower().startswith(("http://", "https://")):
-        raise ValueError(_BEGINNING)
+        raise ValueError(_NOT_HTTP)
     parts = split_url(value)
     if not parts.hostname:
-        raise ValueError(_BEGINNING)
+        raise ValueError(_NOT_HTTP)
     if "@" in parts.netloc:
         raise ValueError("must not hold credentials; give them under their own keys")
-    if len(value) > _LONGEST_ADDRESS:
-        raise ValueError(f"must be at most {_LONGEST_ADDRESS} characters long")
+    if len(value) > _MAX_URL:
+        raise ValueError(f"must be at most {_MAX_URL} characters long")
     try:
         httpx.URL(value)
     except (httpx.InvalidURL, UnicodeError):
@@ -68,7 +68,7 @@ def validate_url(value: str) -> str:
 
 
 def split_url(value: str) -> SplitResult:
-    """The parts of an address of any scheme, its host and its port checked. Raises ``ValueError``."""
+    """The parts of a URL of any scheme, host and port validated. Raises ``ValueError``."""
     if any(char.isspace() or not char.isprintable() or char == "\\" for char in value):
         raise ValueError("must not hold blanks, control characters or backslashes")
     try:
@@ -81,7 +81,7 @@ def split_url(value: str) -> SplitResult:
         port = parts.port
     except ValueError:
         port = 0
-    if _BEHIND_BRACKET(parts.netloc):
+    if _AFTER_BRACKET(parts.netloc):
         raise ValueError(_NO_HOST)
     if port == 0 or parts.netloc.endswith(":"):
         raise ValueError("has a port that is none: write a number from 1 to 65535 behind the colon, or leave both out")
@@ -91,7 +91,7 @@ def split_url(value: str) -> SplitResult:
 
 
 def path_template_errors(template: str, default: str) -> Iterator[str]:
-    """The mistakes in a path that takes the place of a default one: it may name the keys that this has, in braces."""
+    """The mistakes in a path template that overrides a ``default`` one, whose keys it may name in braces."""
     if not template.startswith("/"):
         yield "must begin with /"
     if any(char.isspace() or not char.isprintable() or char in "\\#" for char in template):
@@ -109,7 +109,7 @@ def path_template_errors(template: str, default: str) -> Iterator[str]:
 
 
 def _is_host(host: str, *, bracketed: bool) -> bool:
-    """Whether it is an IP address or a name: what ends in a number, or stands in brackets, has to be an address."""
+    """Whether it is an IP address or a name: a host that ends in a number, or stands in brackets, has to be an address."""
     if bracketed or ":" in host or host.rpartition(".")[2].isdecimal():
         try:
             ip_address(host)
@@ -120,24 +120,24 @@ def _is_host(host: str, *, bracketed: bool) -> bool:
         name = httpx.URL(f"http://{host}").raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError):
         return False
-    return len(name) <= _LONGEST_NAME and all(map(_LABEL, name.removesuffix(".").split(".")))
+    return len(name) <= _MAX_HOST_NAME and all(map(_LABEL, name.removesuffix(".").split(".")))
 
 
 def quote_segment(key: str) -> str:
-    """A key as one part of a path."""
+    """A key quoted as one segment of a path."""
     return key if _PLAIN_KEY(key) else quote(key, safe="")
 
 
 def is_safe_segment(key: str) -> bool:
-    """Whether a key stays one segment of a path, also where something on the way decodes the path before it is parsed."""
-    return key not in {"", ".", ".."} and _ODD(key) is None
+    """Whether a key stays one segment of a path even where a proxy decodes the path first (path traversal)."""
+    return key not in {"", ".", ".."} and _UNSAFE(key) is None
 
 
 def is_token(key: str) -> bool:
-    """Whether a key is a word of unreserved characters (RFC 3986) that begins with a letter or a digit, as UUIDs do."""
+    """Whether a key consists of unreserved characters (RFC 3986) and begins with a letter or a digit, as UUIDs do."""
     return _TOKEN(key) is not None
 
 
 def is_number(key: str) -> bool:
-    """Whether a key is a number as it is counted: ASCII digits, no sign, no zero before others."""
-    return key.isascii() and key.isdigit() and len(key) <= _LONGEST_NUMBER and (key[0] != "0" or key == "0")
+    """Whether a key is a decimal number: ASCII digits, no sign, no leading zero."""
+    return key.isascii() and key.isdigit() and len(key) <= _MAX_DIGITS and (key[0] != "0" or key == "0")

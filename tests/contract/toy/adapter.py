@@ -59,7 +59,7 @@ class ToyAdapter(Adapter):
         media_types=frozenset({"application/pdf"}),
     )
 
-    def authorization(self) -> HeaderAuth:
+    def auth(self) -> HeaderAuth:
         """A key in a header."""
         return HeaderAuth({"x-toy-key": self.settings.api_key})
 

@@ -31,7 +31,7 @@ def opened(transport: str) -> Callable[..., AbstractAsyncContextManager[Transpor
 
     @asynccontextmanager
     async def opened(idle: float = 5.0) -> AsyncIterator[Transport]:
-        made = TRANSPORTS[transport](connect=2, stall=2, idle=idle)
+        made = TRANSPORTS[transport](connect_timeout=2, write_timeout=2, keepalive_expiry=idle)
         try:
             yield made
         finally:

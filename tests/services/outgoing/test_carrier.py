@@ -115,7 +115,7 @@ async def test_a_kept_connection_that_has_just_been_closed_does_not_put_a_write_
         await http.request("GET", "/things")
         closing.set()
         time.sleep(0.05)  # noqa: ASYNC251 # the event loop has no chance to notice
-        assert (await http.request("POST", "/things", body=body)).status == 204
+        assert (await http.request("POST", "/things", body=body)).status_code == 204
         await http.close()
         server.join()
     assert http.health.last_failure_at is None
@@ -432,7 +432,7 @@ async def test_no_error_nor_its_cause_shows_what_was_sent(connect):
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
 
     async with peer(hang_up) as url:
-        http = await connect(url, authorization=HeaderAuth({"authorization": SecretStr(f"Bearer {KEY}")}))
+        http = await connect(url, auth=HeaderAuth({"authorization": SecretStr(f"Bearer {KEY}")}))
         for method in ("GET", "POST"):
             with pytest.raises((Unavailable, InDoubt)) as caught:
                 await http.request(method, "/things", query={"token": KEY})

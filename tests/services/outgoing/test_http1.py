@@ -56,7 +56,7 @@ def always(*pieces: bytes, then: str = "stay") -> Callable:
 async def read(answer: StreamedResponse) -> bytes:
     try:
         said = bytearray()
-        while piece := await answer.read():
+        while piece := await answer.read_chunk():
             said += piece
         return bytes(said)
     finally:

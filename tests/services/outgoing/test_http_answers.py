@@ -19,10 +19,10 @@ from providers.errors import (
     Refused,
     Unavailable,
 )
-from providers.http.client import ATTEMPTS
 from providers.http.credentials import HeaderAuth, Token
 from providers.http.message.response import ErrorDetail
 from providers.http.message.response import Response as ProviderResponse
+from providers.http.retry import MAX_ATTEMPTS
 from providers.sandbox.server import serving
 
 
@@ -41,7 +41,7 @@ async def test_a_connection_that_breaks_before_the_answer(connect, words):
         http = await connect(url)
         with pytest.raises(Unavailable):
             await http.request("GET", "/things")
-        assert arrived == ATTEMPTS
+        assert arrived == MAX_ATTEMPTS
         arrived = 0
         with pytest.raises(InDoubt):
             await http.request("POST", "/things")
@@ -161,7 +161,7 @@ async def test_a_broken_encoding_misbehaves(connect):
 @pytest.mark.parametrize("status", [301, 307])
 async def test_no_redirect_is_followed(connect, where, status):
     provider = Scripted(RedirectResponse(where, status))
-    http = await connect(provider, authorization=HeaderAuth({"x-key": SecretStr(KEY)}))
+    http = await connect(provider, auth=HeaderAuth({"x-key": SecretStr(KEY)}))
     with pytest.raises(Misbehaved):
         await http.request("GET", "/things")
     assert [path for _, path, _ in provider.received] == ["/things"]
@@ -190,7 +190,7 @@ async def test_credentials_that_a_provider_echoes_are_blotted_out(connect):
     http = await connect(
         Scripted(JSONResponse(echo, 400)),
         parse_error=fault,
-        authorization=HeaderAuth({"authorization": SecretStr(f"Bearer {token}")}),
+        auth=HeaderAuth({"authorization": SecretStr(f"Bearer {token}")}),
     )
     with pytest.raises(Refused) as caught:
         await http.request("GET", "/things")
@@ -207,7 +207,7 @@ async def test_a_secret_that_begins_with_another_is_blotted_out_whole(connect):
 
     longer = f"{KEY}-and-more"
     http = await connect(
-        Scripted(Response(f"<{longer}>", 400)), parse_error=fault, authorization=HeaderAuth({"x-key": SecretStr(longer)})
+        Scripted(Response(f"<{longer}>", 400)), parse_error=fault, auth=HeaderAuth({"x-key": SecretStr(longer)})
     )
     with pytest.raises(Refused) as caught:
         await http.request("GET", "/things")

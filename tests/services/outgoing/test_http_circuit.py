@@ -60,7 +60,7 @@ async def test_after_the_pause_one_call_is_on_trial_and_closes_it_for_all(connec
     watch.at += 6
     assert http.health.circuit is CircuitState.HALF_OPEN
     replies = await asyncio.gather(*(http.request("POST", "/things") for _ in range(5)))
-    assert {reply.status for reply in replies} == {204}
+    assert {reply.status_code for reply in replies} == {204}
     assert alone == [True], "the others wait for what becomes of it"
     assert provider.calls == 8 + 5
     assert http.health.circuit is CircuitState.CLOSED

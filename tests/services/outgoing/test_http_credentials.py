@@ -49,7 +49,7 @@ class Office:
             reply = await http.request("POST", "/token", authorized=False, repeatable=True)
             return Token(SecretStr(reply.json(Thing).name), self.expires_in)
 
-        http: HttpClient = await connect(self.app, authorization=BearerAuth(fetch, clock), clock=clock, **settings)
+        http: HttpClient = await connect(self.app, auth=BearerAuth(fetch, clock), clock=clock, **settings)
         return http
 
 
@@ -58,7 +58,7 @@ async def test_fifty_refused_at_once_fetch_one_token(connect, watch, max_concurr
     office = Office(good_from=2)
     http = await office.connect(connect, watch, max_concurrency=max_concurrency, timeout=5)
     replies = await asyncio.gather(*(http.request("GET", "/things") for _ in range(50)))
-    assert {reply.status for reply in replies} == {200}
+    assert {reply.status_code for reply in replies} == {200}
     assert office.tokens == 2, "the first, and one in its place"
     assert office.calls <= 100
 
@@ -112,7 +112,7 @@ async def test_waiting_for_a_token_ends_with_the_deadline(connect):
     with deadline(clock, 0.1), pytest.raises(TimedOut):
         await http.request("GET", "/things")
     assert time.monotonic() - begun < 0.4
-    assert (await patient).status == 200
+    assert (await patient).status_code == 200
 
 
 async def test_whoever_gives_up_while_fetching_a_token_leaves_it_to_the_next(connect, watch):
@@ -123,14 +123,14 @@ async def test_whoever_gives_up_while_fetching_a_token_leaves_it_to_the_next(con
     second = asyncio.create_task(http.request("GET", "/things"))
     await asyncio.sleep(0.02)
     first.cancel()
-    assert (await second).status == 200
+    assert (await second).status_code == 200
     with pytest.raises(asyncio.CancelledError):
         await first
 
 
 async def test_fixed_headers_are_sent_and_a_refusal_of_them_stays(connect):
     provider = Scripted(Response(status_code=401))
-    http = await connect(provider, authorization=HeaderAuth({"x-key": SecretStr(KEY)}))
+    http = await connect(provider, auth=HeaderAuth({"x-key": SecretStr(KEY)}))
     with pytest.raises(AuthorizationRequired):
         await http.request("GET", "/things")
     assert provider.calls == 1
@@ -142,6 +142,6 @@ async def test_what_proves_who_we_are_is_shown_to_nobody(watch):
         return Token(SecretStr("token-1"))
 
     bearer = BearerAuth(fetch, watch)
-    for proof in (await bearer.renew(None), bearer.headers(), HeaderAuth({"x-key": SecretStr("token-1")}).headers()):
+    for proof in (await bearer.refresh(None), bearer.headers(), HeaderAuth({"x-key": SecretStr("token-1")}).headers()):
         assert "token-1" in "".join(proof.values())
         assert "token-1" not in f"{proof} {proof!r} {[proof]}"

@@ -15,7 +15,7 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
-from providers.http.client import ATTEMPTS
+from providers.http.retry import MAX_ATTEMPTS
 
 
 async def take(http, received):
@@ -91,7 +91,7 @@ async def test_a_download_is_tried_again_until_it_begins(connect):
     http = await connect(provider)
     async with http.download("/things/1") as content:
         assert b"".join([chunk async for chunk in content.chunks]) == b"12345"
-    assert provider.calls == ATTEMPTS
+    assert provider.calls == MAX_ATTEMPTS
 
 
 async def test_a_refused_download_raises_where_it_is_opened(connect):

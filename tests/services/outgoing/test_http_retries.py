@@ -21,7 +21,7 @@ from providers.errors import (
     Unavailable,
     WrongState,
 )
-from providers.http.client import ATTEMPTS
+from providers.http.retry import MAX_ATTEMPTS
 from providers.sandbox.server import serving
 
 
@@ -29,8 +29,8 @@ async def test_a_read_is_tried_again_until_it_is_answered(connect, watch):
     provider = Scripted(Response(status_code=500), Response(status_code=502), JSONResponse({"name": "ok"}))
     http = await connect(provider)
     assert await http.fetch(Thing, "GET", "/things/1") == Thing("ok")
-    assert provider.calls == ATTEMPTS
-    assert len(watch.slept) == ATTEMPTS - 1
+    assert provider.calls == MAX_ATTEMPTS
+    assert len(watch.slept) == MAX_ATTEMPTS - 1
 
 
 async def test_attempts_end_and_the_last_error_is_told(connect):
@@ -39,7 +39,7 @@ async def test_attempts_end_and_the_last_error_is_told(connect):
     with pytest.raises(Unavailable) as caught:
         await http.request("GET", "/things/1")
     assert caught.value.status == 500
-    assert provider.calls == ATTEMPTS
+    assert provider.calls == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -114,7 +114,7 @@ async def test_a_post_that_never_connected_is_sent_again(connect, watch):
                 await stack.enter_async_context(serving(provider.app, port=port))
 
         watch.asleep = open_up
-        assert (await http.request("POST", "/things")).status == 200
+        assert (await http.request("POST", "/things")).status_code == 200
         await http.close()
     assert provider.calls == 1
 
@@ -124,7 +124,7 @@ async def test_nobody_listening_is_unavailable_for_a_write_too(connect, watch):
     with pytest.raises(Unavailable) as caught:
         await http.request("POST", "/things")
     assert type(caught.value) is Unavailable
-    assert len(watch.slept) == ATTEMPTS - 1
+    assert len(watch.slept) == MAX_ATTEMPTS - 1
 
 
 async def test_a_write_that_could_not_connect_in_time_is_not_in_doubt(connect):

@@ -242,6 +242,6 @@ async def test_a_connection_that_was_closed_while_idle_does_not_put_a_write_in_d
     async with peer(answer_once) as url:
         http = await connect(url)
         for _ in range(3):
-            assert (await http.request("POST", "/things")).status == 204
+            assert (await http.request("POST", "/things")).status_code == 204
             await gone.wait()
             await asyncio.sleep(0.01)
