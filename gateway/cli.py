@@ -18,8 +18,8 @@ from gateway.auth.viewer import SCOPES
 from gateway.config import Settings, load
 from gateway.demo import run
 from gateway.demo.client import Surprise
-from gateway.demo.world import PORTS, sandboxes
-from gateway.metrics import compare as comparison
+from gateway.demo.environment import PORTS, sandboxes
+from gateway.metrics import report
 from gateway.server import workers
 from gateway.server.run import run_gateway
 from gateway.store import Store
@@ -124,15 +124,15 @@ def compare(
     """Show the figures of all providers side by side, as all gateways on this database have counted them."""
     names = None if providers is None else [name for each in providers.split(",") if (name := each.strip())]
     try:
-        found = asyncio.run(comparison.compare(load(config), names, comparison.window_of(window), probe, err))
+        found = asyncio.run(report.compare(load(config), names, report.window_of(window), probe, err))
     except SigningError as error:
         _fail(error.message)
     if as_json:
-        typer.echo(json.dumps(comparison.as_json(found), indent=2))
+        typer.echo(json.dumps(report.as_json(found), indent=2))
         return
-    out.print(comparison.table(found.comparison))
+    out.print(report.table(found.comparison))
     if found.probes:
-        out.print(comparison.probe_table(found.probes))
+        out.print(report.probe_table(found.probes))
 
 
 @app.command()

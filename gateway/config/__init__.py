@@ -9,7 +9,7 @@ from gateway.config.access import (
     LimitSettings,
     RateSettings,
 )
-from gateway.config.configuration import (
+from gateway.config.settings import (
     DatabaseSettings,
     EventSettings,
     FreshnessSettings,

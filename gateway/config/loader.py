@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config.address import proxy_mistakes
-from gateway.config.configuration import Settings
-from gateway.config.secret import REMEDY, guessable
+from gateway.config.url_check import proxy_mistakes
+from gateway.config.settings import Settings
+from gateway.config.secret_strength import REMEDY, guessable
 from providers import registry
 from providers.errors import ConfigurationError
 from providers.settings import ProviderSettings

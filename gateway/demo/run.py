@@ -13,10 +13,10 @@ from rich.live import Live
 from starlette.types import ASGIApp
 
 from gateway.config import Settings
-from gateway.demo import screen
+from gateway.demo import tables
 from gateway.demo.client import Client
-from gateway.demo.story import Story
-from gateway.demo.world import HOST, PORTS, configuration, gateway, sandboxes
+from gateway.demo.scenario import Story
+from gateway.demo.environment import HOST, PORTS, configuration, gateway, sandboxes
 from providers.sandbox.app import People
 from providers.sandbox.certificate_authority import CertificateAuthority
 
@@ -44,16 +44,16 @@ async def _tell(console: Console, address: str, authority: CertificateAuthority)
         story = Story(client, authority)
         with console.status("Ordering at four providers…"):
             ids = await story.order()
-        with Live(screen.progress([]), console=console, refresh_per_second=8) as live:
-            await story.follow(ids, lambda sessions: live.update(screen.progress(sessions)))
+        with Live(tables.progress([]), console=console, refresh_per_second=8) as live:
+            await story.follow(ids, lambda sessions: live.update(tables.progress(sessions)))
         with console.status("Downloading and verifying…"):
             proofs = await story.prove(ids)
-        console.print(screen.results(proofs))
+        console.print(tables.results(proofs))
 
 
 def _invite(console: Console) -> None:
     console.print(f"\nConsole:  [link]http://{HOST}:{_PORT}/console[/link]")
     console.print(f"GraphiQL: [link]http://{HOST}:{_PORT}/graphiql[/link]   (Ctrl+C ends)\n")
-    for what, query in screen.EXAMPLES:
+    for what, query in tables.EXAMPLES:
         console.print(f"  # {what}", style="dim")
         console.print(f"  {query}\n", markup=False, soft_wrap=True)

@@ -17,7 +17,7 @@ from stage import Hands
 from gateway.config import MetricSettings
 from gateway.metrics import Metrics
 from gateway.metrics.histogram import RELATIVE_ERROR, Histogram, merged
-from gateway.metrics.metrics import KEPT_BY_MINUTE
+from gateway.metrics.recorder import KEPT_BY_MINUTE
 from gateway.metrics.tally import Tally, decode
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE

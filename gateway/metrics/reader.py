@@ -11,7 +11,7 @@ import anyio
 from gateway.config import MetricSettings
 from gateway.directory import Connected
 from gateway.metrics.figures import Comparison, ProviderFigures, figures
-from gateway.metrics.metrics import KEPT_BY_MINUTE
+from gateway.metrics.recorder import KEPT_BY_MINUTE
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE, MetricRow, bucket_start
 from providers.clock import Clock

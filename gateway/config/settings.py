@@ -16,8 +16,8 @@ from gateway.config.access import (
     LimitSettings,
     RateSettings,
 )
-from gateway.config.address import database_mistake, redis_mistake
-from gateway.config.secret import REMEDY, weakness
+from gateway.config.url_check import database_mistake, redis_mistake
+from gateway.config.secret_strength import REMEDY, weakness
 from gateway.config.section import LISTED, Section, existing
 from providers.decoding.coercion import MAX_INT32
 from providers.settings import HttpUrl, ProviderSettings

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from gateway.demo.story import Proof
+from gateway.demo.scenario import Proof
 
 EXAMPLES = (
     (
