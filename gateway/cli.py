@@ -1,4 +1,4 @@
-"""The command line."""
+"""Command line: serve, demo, sandbox, schema, key, compare, expire-cursors and check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.auth.public_key import read_public_key
 from gateway.auth.viewer import SCOPES
 from gateway.config import Settings, load
 from gateway.demo import run
-from gateway.demo.client import Surprise
+from gateway.demo.client import StepFailed
 from gateway.demo.environment import PORTS, sandboxes
 from gateway.metrics import report
 from gateway.server import workers
@@ -68,8 +68,8 @@ def demo(
     logs.configure()
     try:
         asyncio.run(run.run(out, create_app, once=once))
-    except Surprise as surprise:
-        _fail(f"A step did not hold: {surprise}")
+    except StepFailed as failure:
+        _fail(f"A step did not hold: {failure}")
 
 
 @app.command()
@@ -100,13 +100,13 @@ def key(
     days: Annotated[int | None, typer.Option(min=1, help="For how long; for good if it is not said.")] = None,
 ) -> None:
     """Make a key for a program. It is shown once; the configuration holds its digest."""
-    if wrong := [each for each in scopes or () if each not in SCOPES]:
-        _fail(f"There is no scope {wrong[0]!r}. There are: {', '.join(SCOPES)}.")
-    made = api_key.generate()
+    if unknown := [each for each in scopes or () if each not in SCOPES]:
+        _fail(f"There is no scope {unknown[0]!r}. There are: {', '.join(SCOPES)}.")
+    new_key = api_key.generate()
     err.print("The key, which is not shown again:", style="bold")
-    typer.echo(made)
+    typer.echo(new_key)
     err.print("For the configuration:", style="bold")
-    table = {"name": name, "sha256": api_key.digest(made), "scopes": scopes or list(SCOPES), "providers": providers}
+    table = {"name": name, "sha256": api_key.digest(new_key), "scopes": scopes or list(SCOPES), "providers": providers}
     lines = [f"{word} = {json.dumps(value)}" for word, value in table.items() if value is not None]
     if days is not None:
         lines.append(f"expires_at = {(Clock().now() + timedelta(days=days)).isoformat(timespec='seconds')}")
@@ -124,15 +124,15 @@ def compare(
     """Show the figures of all providers side by side, as all gateways on this database have counted them."""
     names = None if providers is None else [name for each in providers.split(",") if (name := each.strip())]
     try:
-        found = asyncio.run(report.compare(load(config), names, report.window_of(window), probe, err))
+        result = asyncio.run(report.compare(load(config), names, report.window_of(window), probe, err))
     except SigningError as error:
         _fail(error.message)
     if as_json:
-        typer.echo(json.dumps(report.as_json(found), indent=2))
+        typer.echo(json.dumps(report.as_json(result), indent=2))
         return
-    out.print(report.table(found.comparison))
-    if found.probes:
-        out.print(report.probe_table(found.probes))
+    out.print(report.table(result.comparison))
+    if result.probes:
+        out.print(report.probe_table(result.probes))
 
 
 @app.command()
@@ -177,7 +177,7 @@ def _fail(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """The entry point: what cannot be configured is said plainly, without a traceback."""
+    """Entry point: a mistake in the configuration is printed without a traceback."""
     try:
         app()
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""The configuration: what there is to set, and how it is read."""
+"""Configuration: its tables as pydantic models, and the loader of the TOML file."""
 
 from gateway.config.access import (
     ApiKeySettings,
@@ -9,6 +9,7 @@ from gateway.config.access import (
     LimitSettings,
     RateSettings,
 )
+from gateway.config.loader import load, parse
 from gateway.config.settings import (
     DatabaseSettings,
     EventSettings,
@@ -25,7 +26,6 @@ from gateway.config.settings import (
     UploadSettings,
     WatchSettings,
 )
-from gateway.config.loader import load, parse
 
 __all__ = [
     "ApiKeySettings",

@@ -1,4 +1,4 @@
-"""The tables about who is let in, and how much of what they may ask."""
+"""Configuration tables about access: authentication, rates, connections, CORS, trusted documents and limits."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gateway.server.admission import ConnectionLimits
 from providers.http.message.url import validate_url
 from providers.settings import HttpQueryUrl
 
-_USUAL: Final = ConnectionLimits()
+_DEFAULTS: Final = ConnectionLimits()
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9._~\[\]:-]+")
 
 
 class ApiKeySettings(Section):
-    """A key of a program: what it is called, the SHA-256 of the key, what it may do, and where; see ``countersign key``."""
+    """API key of a program: its name, the SHA-256 of the key, its scopes and providers; ``countersign key`` makes one."""
 
     name: str = Field(min_length=1, max_length=100)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -30,7 +30,7 @@ class ApiKeySettings(Section):
 
     @field_validator("scopes")
     @classmethod
-    def _known(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    def _valid_scopes(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
         for scope in scopes:
             if scope not in SCOPES:
                 raise ValueError(f"{scope} is no scope. There are: {', '.join(SCOPES)}")
@@ -38,12 +38,12 @@ class ApiKeySettings(Section):
 
 
 class AuthenticationSettings(Section):
-    """Who is let in: holders of tokens that an issuer has made for this audience, and of keys.
+    """Authentication: tokens of an ``issuer`` for this ``audience``, and API keys.
 
-    Tokens are checked with the keys at ``jwks_url``, or with the one in the PEM file ``public_key``. Without either, and
-    without ``keys``, everybody is let in, and the gateway listens to this machine alone. An ID token is no access token:
-    the header's ``typ`` has to be ``at+jwt`` (RFC 9068). For issuers that call every token JWT, or nothing, a scope and the
-    absence of an ID token's claims will do. Where ``typ`` is set, that is what every token's header has to say.
+    Tokens are verified with the keys at ``jwks_url``, or with the one in the PEM file ``public_key``. Without either, and
+    without ``keys``, everybody has access, and the gateway listens on loopback alone. An ID token is no access token: the
+    header's ``typ`` has to be ``at+jwt`` (RFC 9068). For issuers that type every token JWT, or not at all, a scope and the
+    absence of an ID token's claims suffice. Where ``typ`` is set, every token's header has to have that value.
     """
 
     issuer: str | None = None
@@ -56,26 +56,26 @@ class AuthenticationSettings(Section):
 
     @field_validator("keys", mode="before")
     @classmethod
-    def _written(cls, keys: object) -> object:
+    def _parsed_from_json(cls, keys: object) -> object:
         return json.loads(keys) if isinstance(keys, str) else keys
 
     @field_validator("keys")
     @classmethod
-    def _apart(cls, keys: tuple[ApiKeySettings, ...]) -> tuple[ApiKeySettings, ...]:
-        """A name is an identity: what its holder has begun belongs to nobody else."""
-        for told, what in (([_folded(each.name) for each in keys], "name"), ([each.sha256 for each in keys], "key")):
-            twice = [place for place, value in enumerate(told) if value in told[:place]]
-            if twice:
-                raise ValueError(f"give the {what} of {keys[twice[0]].name!r} twice. Give every program a {what} of its own")
+    def _unique(cls, keys: tuple[ApiKeySettings, ...]) -> tuple[ApiKeySettings, ...]:
+        """Names are identities: what the holder of one has begun belongs to nobody else."""
+        for values, what in (([_folded(each.name) for each in keys], "name"), ([each.sha256 for each in keys], "key")):
+            repeated = [index for index, value in enumerate(values) if value in values[:index]]
+            if repeated:
+                raise ValueError(f"give the {what} of {keys[repeated[0]].name!r} twice. Give every program a {what} of its own")
         return keys
 
     @property
     def configured(self) -> bool:
-        """Whether anybody has to say who they are."""
+        """Whether credentials are required."""
         return bool(self.keys) or self.jwks_url is not None or self.public_key is not None
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _require_issuer(self) -> Self:
         if self.jwks_url is not None and self.public_key is not None:
             raise ValueError("has both jwks_url and public_key. Write one of them")
         if (self.jwks_url or self.public_key) and not (self.issuer and self.audience):
@@ -84,16 +84,16 @@ class AuthenticationSettings(Section):
 
 
 def _folded(name: str) -> str:
-    """A name as people tell it from others."""
+    """A name in the form in which people tell it from others: NFKC, case-folded."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 class RateSettings(Section):
-    """How much one viewer may ask: operations a second, ``burst`` at once, and subscriptions at a time.
+    """Rate limits of one viewer: operations a second, ``burst`` at once, and concurrent subscriptions.
 
-    An address that fails to say who it is may do so ``failures_burst`` times at once, and ``failures_per_second``. A rate of
-    0 has no bounds. All of this holds where authentication is configured, in each process for itself: without it there is
-    nobody to tell from others, and nobody but this machine's users.
+    An address may fail to authenticate ``failures_burst`` times at once, and ``failures_per_second``. A rate of 0 has no
+    bounds. The limits hold where authentication is configured, in each process for itself: without it there are no viewers
+    to tell apart, and no clients but this machine's users.
     """
 
     per_second: float = Field(default=50.0, ge=0)
@@ -104,33 +104,33 @@ class RateSettings(Section):
 
 
 class ConnectionSettings(Section):
-    """What one client may take of the server. Sizes are in bytes, times in seconds.
+    """Bounds on connections. Sizes are in bytes, times in seconds.
 
-    ``head`` bounds how long a request line and headers may take, and a body brings ``pace`` bytes a second at least over
-    as long. ``shared`` are addresses that stand for many clients, as that of a proxy: ``per_address`` is not for them.
+    ``head`` is the timeout of a request line with its headers; a body has to bring ``pace`` bytes a second at least,
+    averaged over as long. ``shared`` are addresses of many clients, such as a proxy's: ``per_address`` is not for them.
     """
 
-    head: float = Field(default=_USUAL.head_timeout, gt=0)
-    idle: float = Field(default=_USUAL.keep_alive_timeout, gt=0)
-    pace: int = Field(default=_USUAL.min_body_rate, ge=0)
-    line_bytes: int = Field(default=_USUAL.line_bytes, ge=1)
-    header_bytes: int = Field(default=_USUAL.header_bytes, ge=1)
-    headers: int = Field(default=_USUAL.headers, ge=1)
-    message_bytes: int = Field(default=_USUAL.message_bytes, ge=1)
-    most: int = Field(default=_USUAL.connections, ge=1)
-    per_address: int = Field(default=_USUAL.per_address, ge=1)
-    shared: Annotated[tuple[str, ...], LISTED] = tuple(sorted(_USUAL.shared_addresses))
+    head: float = Field(default=_DEFAULTS.head_timeout, gt=0)
+    idle: float = Field(default=_DEFAULTS.keep_alive_timeout, gt=0)
+    pace: int = Field(default=_DEFAULTS.min_body_rate, ge=0)
+    line_bytes: int = Field(default=_DEFAULTS.line_bytes, ge=1)
+    header_bytes: int = Field(default=_DEFAULTS.header_bytes, ge=1)
+    headers: int = Field(default=_DEFAULTS.headers, ge=1)
+    message_bytes: int = Field(default=_DEFAULTS.message_bytes, ge=1)
+    most: int = Field(default=_DEFAULTS.connections, ge=1)
+    per_address: int = Field(default=_DEFAULTS.per_address, ge=1)
+    shared: Annotated[tuple[str, ...], LISTED] = tuple(sorted(_DEFAULTS.shared_addresses))
 
 
 class CorsSettings(Section):
-    """The origins of pages elsewhere that may use the gateway from a browser, and for how long (seconds) that may be kept."""
+    """Foreign origins that may call from a browser, and for how many seconds (``keep``) a browser may cache a preflight."""
 
     origins: Annotated[tuple[str, ...], LISTED] = ()
     keep: int = Field(default=600, ge=0)
 
     @field_validator("origins")
     @classmethod
-    def _named(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+    def _valid_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError("holds something that is no origin. Write each as https://app.example, without a path")
@@ -139,9 +139,9 @@ class CorsSettings(Section):
 
 
 class DocumentSettings(Section):
-    """Documents that are known beforehand: a JSON file of their texts by the SHA-256 of each, and what becomes of others.
+    """Trusted documents: a JSON manifest of texts by their SHA-256, and the treatment of others.
 
-    ``log`` says once for each that it is not among them; ``enforce`` refuses it.
+    ``log`` logs each other document once; ``enforce`` refuses it.
     """
 
     manifest: File | None = None
@@ -149,12 +149,12 @@ class DocumentSettings(Section):
 
 
 class LimitSettings(Section):
-    """Bounds on what one client may ask. ``deadline`` is seconds for one whole operation, ``body`` bytes of a request.
+    """Limits of one request. ``deadline`` is seconds for a whole operation, ``body`` bytes of a request.
 
-    ``document`` is characters of the text of a document, before it is read.
+    ``document`` is characters of a document's text, before it is parsed.
 
-    All others are of one operation, its fragments in their places. ``cost`` counts fields, those in a list as often as the
-    list may have items; in the mode ``measure`` it is only said in the log.
+    All others are of one operation with its fragments expanded. ``cost`` counts fields, those in a list as often as the list
+    may have items; in the mode ``measure`` it is only logged.
     """
 
     first: int = Field(default=100, ge=1)

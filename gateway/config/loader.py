@@ -1,9 +1,9 @@
-"""The configuration: one TOML file, ``${VARIABLES}`` from the environment, every key open to an override.
+"""Configuration loader: one TOML file, ``${VARIABLES}`` from the environment, and an override for every key.
 
 ``COUNTERSIGN_SERVER_PORT`` overrides ``port`` under ``[server]``; ``COUNTERSIGN_PROVIDERS_SIGNICAT_NO_TIMEOUT``
 overrides ``timeout`` of the provider named ``signicat-no``, and ``COUNTERSIGN_PROVIDERS_SIGNICAT_NO_PATHS_LIST_SESSIONS``
-the path ``list_sessions`` under its ``paths``; so it is with ``webhook``. An override is taken as it is, and a list is
-separated by commas.
+the path ``list_sessions`` under its ``paths``, and likewise for ``webhook``. An override is a literal; a list is separated
+by commas.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config.url_check import proxy_mistakes
+from gateway.config.secret_strength import REMEDY, is_guessable
 from gateway.config.settings import Settings
-from gateway.config.secret_strength import REMEDY, guessable
+from gateway.config.url_check import proxy_mistakes
 from providers import registry
 from providers.errors import ConfigurationError
 from providers.settings import ProviderSettings
@@ -29,7 +29,7 @@ _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PREFIX: Final = "COUNTERSIGN_"
 
 Mistakes = dict[str, str]
-"""What is wrong and what to do about it, by the key that it is about."""
+"""Messages by key: the mistake, and its remedy."""
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -63,55 +63,55 @@ def parse(table: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
 
 
 def _fill(value: Any, environment: Mapping[str, str], key: str, mistakes: Mistakes) -> Any:
-    """Puts variables of the environment in, however deep they stand."""
+    """Substitutes environment variables at any depth."""
     match value:
         case str():
             unset = [name for name in dict.fromkeys(_VARIABLE.findall(value)) if name not in environment]
             if unset:
-                told = ", ".join(f"the environment variable {name} is not set" for name in unset)
-                mistakes[key] = f"{told}. Set it, or write the value here."
-            return _VARIABLE.sub(lambda found: environment.get(found[1], ""), value)
+                reasons = ", ".join(f"the environment variable {name} is not set" for name in unset)
+                mistakes[key] = f"{reasons}. Set it, or write the value here."
+            return _VARIABLE.sub(lambda match: environment.get(match[1], ""), value)
         case Mapping():
             return {name: _fill(item, environment, f"{key}.{name}".lstrip("."), mistakes) for name, item in value.items()}
         case list():
-            return [_fill(item, environment, f"{key}[{_label(item, place)}]", mistakes) for place, item in enumerate(value)]
+            return [_fill(item, environment, f"{key}[{_label(item, index)}]", mistakes) for index, item in enumerate(value)]
         case _:
             return value
 
 
-def _label(item: Any, place: int) -> str:
-    return str(item.get("name", place)) if isinstance(item, Mapping) else str(place)
+def _label(item: Any, index: int) -> str:
+    return str(item.get("name", index)) if isinstance(item, Mapping) else str(index)
 
 
 def _override(table: dict[str, Any], environment: Mapping[str, str], mistakes: Mistakes) -> None:
-    """Replaces keys by the variables that are named after them; what was wrong with those does not matter then."""
-    for holder, where, names in _open(table):
-        for name in names if isinstance(holder, dict) else ():
-            key = f"{where}.{name}"
+    """Replaces keys by the variables that are named after them, and drops the mistakes of replaced values."""
+    for section, path, names in _overridable(table):
+        for name in names if isinstance(section, dict) else ():
+            key = f"{path}.{name}"
             value = environment.get(_PREFIX + re.sub(r"\W+", "_", key).upper())
             if value is not None:
-                holder[name] = value
-                for settled in [each for each in mistakes if each == key or each.startswith(f"{key}[")]:
-                    del mistakes[settled]
+                section[name] = value
+                for resolved in [each for each in mistakes if each == key or each.startswith(f"{key}[")]:
+                    del mistakes[resolved]
 
 
-def _open(table: dict[str, Any]) -> Iterator[tuple[Any, str, Iterable[str]]]:
-    """The tables of a configuration that are open to overrides: each, where it stands, and the keys it may have."""
+def _overridable(table: dict[str, Any]) -> Iterator[tuple[Any, str, Iterable[str]]]:
+    """The tables that have overrides: each with its path and the keys that it may have."""
     for section, model in _tables(Settings):
         yield table.setdefault(section, {}), section, model.model_fields
     rows = table.get("providers")
-    for place, row in enumerate(rows if isinstance(rows, list) else ()):
+    for index, row in enumerate(rows if isinstance(rows, list) else ()):
         if isinstance(row, dict) and row.get("kind") in registry.NAMES:
-            settings, where = registry.load(row["kind"]).settings, f"providers[{_label(row, place)}]"
+            settings, path = registry.load(row["kind"]).settings, f"providers[{_label(row, index)}]"
             inner = dict(_tables(settings))
-            yield row, where, settings.model_fields.keys() - {"name", "kind", "paths", *inner}
+            yield row, path, settings.model_fields.keys() - {"name", "kind", "paths", *inner}
             for name, model in inner.items():
-                yield row.setdefault(name, {}), f"{where}.{name}", model.model_fields
-            yield row.setdefault("paths", {}), f"{where}.paths", settings.PATHS
+                yield row.setdefault(name, {}), f"{path}.{name}", model.model_fields
+            yield row.setdefault("paths", {}), f"{path}.paths", settings.PATHS
 
 
 def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The tables within a table, by their keys."""
+    """The nested tables of a table, by key."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield name, field.annotation
@@ -123,12 +123,12 @@ def _providers(rows: Any, mistakes: Mistakes) -> tuple[ProviderSettings, ...]:
         return ()
     providers: list[ProviderSettings] = []
     names: set[object] = set()
-    for place, row in enumerate(rows):
-        key = f"providers[{_label(row, place)}]"
+    for index, row in enumerate(rows):
+        key = f"providers[{_label(row, index)}]"
         kind = row.get("kind") if isinstance(row, Mapping) else None
         if kind not in registry.NAMES:
-            wrong = "is missing" if kind is None else f"{kind!r} is no provider"
-            mistakes.setdefault(f"{key}.kind", f"{wrong}. Write one of {', '.join(registry.NAMES)}.")
+            mistake = "is missing" if kind is None else f"{kind!r} is no provider"
+            mistakes.setdefault(f"{key}.kind", f"{mistake}. Write one of {', '.join(registry.NAMES)}.")
         else:
             try:
                 provider = registry.load(kind).settings.model_validate(row)
@@ -137,7 +137,9 @@ def _providers(rows: Any, mistakes: Mistakes) -> tuple[ProviderSettings, ...]:
             else:
                 providers.append(provider)
                 webhook = getattr(provider, "webhook", None)
-                if isinstance(webhook, WebhookSettings) and any(guessable(each.get_secret_value()) for each in webhook.secrets):
+                if isinstance(webhook, WebhookSettings) and any(
+                    is_guessable(each.get_secret_value()) for each in webhook.secrets
+                ):
                     mistakes[f"{key}.webhook.secrets"] = f"has a secret that anybody would try. {REMEDY}."
         name = row.get("name") if isinstance(row, Mapping) else None
         if isinstance(name, str) and name in names:
@@ -147,7 +149,7 @@ def _providers(rows: Any, mistakes: Mistakes) -> tuple[ProviderSettings, ...]:
 
 
 def _explain(error: ValidationError, prefix: str, mistakes: Mistakes) -> None:
-    """Each mistake by its key: what is wrong, and the remedy; never the value, which may be a secret."""
+    """Adds a message for each mistake, with its remedy; never the value, which may be a secret."""
     for detail in error.errors(include_input=False, include_url=False):
         steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
         key = f"{prefix}{''.join(steps)}".lstrip(".") or "the file"

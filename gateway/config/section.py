@@ -1,4 +1,4 @@
-"""What every table of the configuration is."""
+"""Section: the base model of every table, and the types of files and lists in them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from providers.settings import validate_bounds
 
 
 def existing(path: Path) -> Path:
-    """The path of a file that is there. Raises ``ValueError``."""
+    """The path of an existing file. Raises ``ValueError``."""
     if not path.is_file():
         raise ValueError(f"{path} is not a file")
     return path
 
 
-def _listed(value: object) -> object:
+def _split(value: object) -> object:
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 File = Annotated[Path, AfterValidator(existing)]
-"""The path of a file that is there."""
-LISTED: Final = BeforeValidator(_listed)
-"""Marks a list that may be written with commas as well."""
+"""The path of an existing file."""
+LISTED: Final = BeforeValidator(_split)
+"""Marks a list that may also be one text, separated by commas."""
 
 
 class Section(BaseModel):
-    """A table of the configuration: no key that is unknown, and no value in a message."""
+    """A table of the configuration: refuses unknown keys, and shows no value in a message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

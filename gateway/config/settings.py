@@ -1,4 +1,4 @@
-"""The whole configuration, with what holds where nothing is written."""
+"""Settings: the tables of the configuration file, with their defaults."""
 
 from __future__ import annotations
 
@@ -16,23 +16,21 @@ from gateway.config.access import (
     LimitSettings,
     RateSettings,
 )
-from gateway.config.url_check import database_mistake, redis_mistake
 from gateway.config.secret_strength import REMEDY, weakness
 from gateway.config.section import LISTED, Section, existing
+from gateway.config.url_check import database_mistake, redis_mistake
 from providers.decoding.coercion import MAX_INT32
 from providers.settings import HttpUrl, ProviderSettings
 
 
 class ServerSettings(Section):
-    """Where the gateway listens. ``public_url`` is how clients reach it, for the links it hands out.
+    """Address that the gateway listens on. ``public_url`` is its address for clients, in the links that it hands out.
 
-    ``drain`` is how many seconds requests that are under way get to end after SIGTERM; whoever stops the process for good has
-    to wait longer than that.
+    ``drain`` is how many seconds running requests get after SIGTERM; a supervisor has to wait longer before it kills.
 
-    ``workers`` are processes behind the one port: a number, or as many as there are ``cores``.
-    The profile ``production`` does not tell the schema, suggests no names and has no GraphiQL; ``trusted`` takes, beside that,
-    the documents alone that ``documents.manifest`` names. ``trusted_proxies`` are the addresses, or networks, of which
-    ``X-Forwarded-For`` is believed.
+    ``workers`` are processes behind the one port: a number, or ``cores``. The profile ``production`` has no introspection, no
+    suggestions and no GraphiQL; ``trusted`` accepts, beside that, only the documents of ``documents.manifest``.
+    ``trusted_proxies`` are the addresses, or networks, whose ``X-Forwarded-For`` is believed.
     """
 
     host: str = "127.0.0.1"
@@ -50,15 +48,15 @@ class ServerSettings(Section):
 
     @field_validator("secret")
     @classmethod
-    def _random(cls, secret: SecretStr | None) -> SecretStr | None:
-        wrong = None if secret is None else weakness(secret.get_secret_value())
-        if wrong is not None:
-            raise ValueError(f"{wrong}, so that links could be made up and tokens read. {REMEDY}")
+    def _strong_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        reason = None if secret is None else weakness(secret.get_secret_value())
+        if reason is not None:
+            raise ValueError(f"{reason}, so that links could be made up and tokens read. {REMEDY}")
         return secret
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+    def _valid_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
         for each in proxies:
             try:
                 ip_network(each)
@@ -68,13 +66,13 @@ class ServerSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """Where the state of sessions is kept."""
+    """Database of sessions, events and everything else that is kept."""
 
     url: SecretStr = SecretStr("sqlite:///countersign.db")
 
     @field_validator("url")
     @classmethod
-    def _supported(cls, url: SecretStr) -> SecretStr:
+    def _valid_url(cls, url: SecretStr) -> SecretStr:
         mistake = database_mistake(url.get_secret_value())
         if mistake is not None:
             raise ValueError(f"{mistake}. Write sqlite:///FILE or postgresql://HOST/NAME")
@@ -82,11 +80,10 @@ class DatabaseSettings(Section):
 
 
 class UploadSettings(Section):
-    """Staged files: where they wait, how large one may be (bytes), how long it is kept (seconds).
+    """Staged uploads: their folder, the size of one (bytes), and how long it is kept (seconds).
 
-    ``form_bytes`` bounds the files of one form together.
-
-    So many files, and bytes of all of them, may wait at a time for one viewer, where authentication is configured.
+    ``form_bytes`` bounds the files of one form together. ``viewer_files`` and ``viewer_bytes`` bound the staged files of one
+    viewer, where authentication is configured.
     """
 
     folder: Path = Path("countersign-uploads")
@@ -98,7 +95,7 @@ class UploadSettings(Section):
 
 
 class FreshnessSettings(Section):
-    """How old, in seconds, an answer may be where the client does not say; ``list_wait`` is how long a list waits."""
+    """Default maximum ages in seconds, of open and final sessions and of lists; ``list_wait`` is how long a list waits."""
 
     open: float = Field(default=5.0, ge=0)
     final: float = Field(default=3600.0, ge=0)
@@ -107,36 +104,36 @@ class FreshnessSettings(Section):
 
 
 class TrustSettings(Section):
-    """PEM files of the certificate authorities whose signatures are trusted."""
+    """Trust anchors: PEM files of certificate authorities."""
 
     roots: Annotated[tuple[Path, ...], LISTED] = ()
 
     @field_validator("roots")
     @classmethod
-    def _readable(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+    def _existing_files(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(map(existing, roots))
 
 
 class SagaSettings(Section):
-    """Writes of several calls. A gateway that is silent for ``lease`` seconds counts as dead, and its sagas are undone."""
+    """Sagas: a gateway that has not renewed its lease for ``lease`` seconds counts as dead, and others take its sagas over."""
 
     lease: float = Field(default=10.0, gt=0)
 
 
 class IdempotencySettings(Section):
-    """How long, in seconds, an idempotency key is remembered."""
+    """Retention of idempotency keys, in seconds."""
 
     keep: float = Field(default=86_400.0, gt=0)
 
 
 class RedisSettings(Section):
-    """What wakes the other gateways and shares the cache. Without it they look into the log by themselves."""
+    """Redis: notifies other gateways of events, and shares caches. Without it they poll the event log."""
 
     url: SecretStr | None = None
 
     @field_validator("url")
     @classmethod
-    def _supported(cls, url: SecretStr | None) -> SecretStr | None:
+    def _valid_url(cls, url: SecretStr | None) -> SecretStr | None:
         mistake = None if url is None else redis_mistake(url.get_secret_value())
         if mistake is not None:
             raise ValueError(f"{mistake}. Write redis://HOST:PORT/0")
@@ -144,7 +141,7 @@ class RedisSettings(Section):
 
 
 class EventSettings(Section):
-    """The event log: how long (seconds) and how many events are kept, and how often it is looked into unwoken."""
+    """Event log: retention in seconds and in events, and how often it is polled without a notification."""
 
     keep: float = Field(default=30 * 86_400.0, gt=0)
     keep_count: int = Field(default=1_000_000, ge=1)
@@ -152,9 +149,9 @@ class EventSettings(Section):
 
 
 class LiveSettings(Section):
-    """Subscriptions, in seconds: how often a client hears that we are there, and how long one may stop reading.
+    """Subscriptions, in seconds: the interval of heartbeats, and the write timeout of a client that does not read.
 
-    ``per_connection`` bounds the operations that one WebSocket carries.
+    ``per_connection`` bounds the operations of one WebSocket.
     """
 
     heartbeat: float = Field(default=15.0, gt=0)
@@ -163,14 +160,14 @@ class LiveSettings(Section):
 
 
 class WatchSettings(Section):
-    """Whether providers are asked for changes by themselves, and how long (seconds) a silent gateway keeps that duty."""
+    """Polling of providers: whether it is enabled, and the lease (seconds) of the gateway that does it."""
 
     enabled: bool = True
     lease: float = Field(default=5.0, gt=0)
 
 
 class InboxSettings(Section):
-    """What providers send: the largest body (bytes), how long (seconds) and how often it is tried, how many are kept."""
+    """Webhook inbox: the largest body (bytes), attempts to process a delivery, and retention (seconds, and rejected ones)."""
 
     max_bytes: int = Field(default=256 * 2**10, ge=1)
     attempts: int = Field(default=8, ge=1)
@@ -179,7 +176,7 @@ class InboxSettings(Section):
 
 
 class MetricSettings(Section):
-    """The figures of providers, in seconds: how often what was counted is kept, and for how long."""
+    """Metrics of providers, in seconds: the interval in which they are stored, and their retention."""
 
     flush: float = Field(default=2.0, gt=0)
     keep: float = Field(default=90 * 86_400.0, gt=0)
@@ -210,15 +207,15 @@ class Settings(Section):
     providers: tuple[ProviderSettings, ...] = ()
 
     @model_validator(mode="after")
-    def _documented(self) -> Self:
+    def _require_manifest(self) -> Self:
         enforced = self.server.profile == "trusted" or self.documents.mode != "off"
         if enforced and self.documents.manifest is None:
             raise ValueError("documents.manifest is missing: name the file of the documents that are trusted")
         return self
 
     @model_validator(mode="after")
-    def _guarded(self) -> Self:
-        if not (self.authentication.configured or _loopback(self.server.host)):
+    def _require_authentication(self) -> Self:
+        if not (self.authentication.configured or _is_loopback(self.server.host)):
             raise ValueError(
                 f"server.host is {self.server.host}, where others than this machine's users reach it: configure"
                 " [authentication], or listen on 127.0.0.1"
@@ -226,7 +223,7 @@ class Settings(Section):
         return self
 
 
-def _loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:

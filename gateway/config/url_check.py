@@ -1,4 +1,4 @@
-"""Addresses of a database, a Redis and proxies: the mistakes in one, found at start and not by the first call."""
+"""URL check: mistakes in the URLs of the database, Redis and proxies, found at start and not by the first call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROXY_VARIABLES: Final = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def database_mistake(value: str) -> str | None:
-    """The mistake in the address of a database; None where there is none."""
+    """The mistake in the URL of a database; None where there is none."""
     scheme, separator, _ = value.partition("://")
     backend = scheme.partition("+")[0]
     if not separator or backend not in _DATABASES:
@@ -39,7 +39,7 @@ def database_mistake(value: str) -> str | None:
 
 
 def redis_mistake(value: str) -> str | None:
-    """The mistake in the address of a Redis; None where there is none."""
+    """The mistake in the URL of a Redis; None where there is none."""
     try:
         parts = split_url(value)
         if parts.scheme not in _REDIS:
@@ -59,15 +59,15 @@ def redis_mistake(value: str) -> str | None:
 
 
 def proxy_mistakes(environment: Mapping[str, str]) -> dict[str, str]:
-    """The mistakes in the proxies that the environment names, by the name of the variable."""
+    """The mistakes in the proxy URLs of the environment, by variable."""
     mistakes: dict[str, str] = {}
     for name in (each for lower in _PROXY_VARIABLES for each in (lower, lower.upper())):
         if value := environment.get(name):
             try:
                 parts = split_url(value if "://" in value else f"http://{value}")
-                wrong = None if parts.scheme in _PROXIES and parts.hostname else "is no address of a proxy"
+                mistake = None if parts.scheme in _PROXIES and parts.hostname else "is no address of a proxy"
             except ValueError as error:
-                wrong = str(error)
-            if wrong is not None:
-                mistakes[f"the environment variable {name}"] = f"{wrong}. Write http://HOST:PORT."
+                mistake = str(error)
+            if mistake is not None:
+                mistakes[f"the environment variable {name}"] = f"{mistake}. Write http://HOST:PORT."
     return mistakes

@@ -1,1 +1,1 @@
-"""The main job on real input: sandboxes and a gateway on real ports, and documents that are really signed."""
+"""Demo: sandboxes and a gateway on real ports, and documents that are really signed at all four providers."""

@@ -1,4 +1,4 @@
-"""A front end in miniature: it knows the gateway's address and nothing else of it."""
+"""GraphQL client of the demo, over httpx: operations, uploads and downloads at the gateway's address."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ query Results($ids: [ID!]!) {
 }"""
 
 
-class Surprise(Exception):
-    """A step of the demo did not hold."""
+class StepFailed(Exception):
+    """A step of the demo had another result than it must have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Bytes that came by a link."""
+    """A downloaded file."""
 
     content: bytes
     media_type: str
@@ -52,12 +52,12 @@ class Download:
 
     @property
     def sha256(self) -> str:
-        """Their hash, in hex."""
+        """SHA-256 of its content, in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 class Client:
-    """GraphQL, uploads and downloads over HTTP. Every method raises ``Surprise`` where the answer is not a plain success."""
+    """GraphQL, uploads and downloads over HTTP. Every method raises ``StepFailed`` unless the response is a plain success."""
 
     def __init__(self, address: str) -> None:
         self._http = httpx.AsyncClient(base_url=address, timeout=30.0)
@@ -73,7 +73,7 @@ class Client:
         headers = {"content-type": "application/pdf"}
         reply = await self._http.put("/uploads", params={"filename": filename}, content=content, headers=headers)
         if reply.status_code != 201:
-            raise Surprise(f"uploading {filename}: {reply.text}")
+            raise StepFailed(f"uploading {filename}: {reply.text}")
         upload: str = reply.json()["id"]
         return upload
 
@@ -82,21 +82,21 @@ class Client:
         reply = await self._http.post("/graphql", json={"query": document, "variables": variables})
         answer = reply.json()
         if reply.status_code != 200 or answer.get("errors"):
-            raise Surprise(f"{document.split('(')[0].strip()}: {answer.get('errors') or reply.text}")
+            raise StepFailed(f"{document.split('(')[0].strip()}: {answer.get('errors') or reply.text}")
         data: dict[str, Any] = answer["data"]
         return data
 
-    async def mutate(self, mutation: str, field: str, given: dict[str, Any]) -> dict[str, Any]:
+    async def mutate(self, mutation: str, field: str, input_: dict[str, Any]) -> dict[str, Any]:
         """Runs a mutation; gives its payload, which has no problems."""
-        payload: dict[str, Any] = (await self.execute(mutation, input=given))[field]
+        payload: dict[str, Any] = (await self.execute(mutation, input=input_))[field]
         if payload["problems"]:
-            raise Surprise(f"{field}: {payload['problems']}")
+            raise StepFailed(f"{field}: {payload['problems']}")
         return payload
 
     async def download(self, url: str) -> Download:
-        """Follows a link."""
+        """Downloads from a link."""
         reply = await self._http.get(url)
         if reply.status_code != 200:
-            raise Surprise(f"downloading: {reply.status_code} {reply.text}")
+            raise StepFailed(f"downloading: {reply.status_code} {reply.text}")
         media_type = reply.headers["content-type"].split(";")[0]
         return Download(reply.content, media_type, reply.headers["content-disposition"])

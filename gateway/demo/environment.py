@@ -1,11 +1,10 @@
-"""Four sandboxes and a gateway, on real ports of this machine."""
+"""Demo environment: four sandboxes and a gateway, on real ports of this machine."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,20 +21,11 @@ HOST: Final = "127.0.0.1"
 PORTS: Final[Mapping[str, int]] = {"signicat": 9101, "seal": 9102, "persist": 9103, "easyink": 9104}
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """What runs: the gateway's address, the sandboxes' by kind, and the authority whose signatures they make."""
-
-    gateway: str
-    sandboxes: Mapping[str, str]
-    authority: CertificateAuthority
-
-
 @asynccontextmanager
 async def sandboxes(
     names: tuple[str, ...], authority: CertificateAuthority, people: People, ports: Mapping[str, int] = PORTS
 ) -> AsyncIterator[dict[str, tuple[str, Sandbox]]]:
-    """Sandboxes on their ports; gives the address and the sandbox by kind. Raises ``ConfigurationError``."""
+    """Serves sandboxes on their ports; gives the address and the sandbox by kind. Raises ``ConfigurationError``."""
     running: dict[str, tuple[str, Sandbox]] = {}
     async with AsyncExitStack() as stack:
         for name in names:
@@ -54,7 +44,7 @@ async def _at(sandbox: Sandbox, name: str, port: int) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def gateway(app: ASGIApp, port: int) -> AsyncIterator[str]:
-    """A gateway on a port of this machine; gives its address. Raises ``ConfigurationError``."""
+    """Serves a gateway on a port of this machine; gives its address. Raises ``ConfigurationError``."""
     _require_free(port, "the gateway")
     async with serving(app, HOST, port) as address:
         yield address
@@ -63,7 +53,7 @@ async def gateway(app: ASGIApp, port: int) -> AsyncIterator[str]:
 def configuration(
     running: Mapping[str, tuple[str, Sandbox]], folder: Path, port: int, authority: CertificateAuthority
 ) -> Settings:
-    """The configuration of a gateway in front of these sandboxes, with all that it keeps in one folder."""
+    """Settings of a gateway in front of these sandboxes, with its database and uploads in one folder."""
     roots = folder / "roots.pem"
     roots.write_bytes(authority.certificate)
     table: dict[str, Any] = {

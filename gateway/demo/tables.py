@@ -1,4 +1,4 @@
-"""What the demo shows."""
+"""Tables of the demo: the sessions in progress, the verified results, and example queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MARKS = {"SIGNED": "✓", "INVITED": "…", "VIEWED": "…", "WAITING": "·", "
 
 
 def progress(sessions: Sequence[dict[str, Any]]) -> Table:
-    """The sessions as they are now."""
+    """Sessions with their present status."""
     table = Table(title="One endpoint, four providers")
     for column in ("provider", "what is signed", "status", "who", "seen"):
         table.add_column(column)
@@ -50,7 +50,7 @@ def _who(session: dict[str, Any]) -> str:
 
 
 def results(proofs: Sequence[Proof]) -> Table:
-    """The proofs, one a row."""
+    """Verified results, one a row."""
     table = Table(title="Downloaded and verified")
     for column in ("provider", "file", "media type", "bytes", "sha256", "signed by"):
         table.add_column(column, justify="right" if column == "bytes" else "left")

@@ -1,14 +1,19 @@
-"""The figures of providers: counted per minute where it happens, kept in the store, summed over all gateways when asked."""
+"""Metrics of providers: recorded by minute at each gateway, stored, and summed over all gateways when they are read."""
 
 from gateway.metrics.figures import Comparison, DurationFigures, Latency, OperationFigures, ProviderFigures, SessionFigures
-from gateway.metrics.reader import Ledger
-from gateway.metrics.recorder import Metrics
+from gateway.metrics.reader import MetricReader
+from gateway.metrics.recorder import MetricRecorder
+
+Ledger = MetricReader
+Metrics = MetricRecorder
 
 __all__ = [
     "Comparison",
     "DurationFigures",
     "Latency",
     "Ledger",
+    "MetricReader",
+    "MetricRecorder",
     "Metrics",
     "OperationFigures",
     "ProviderFigures",

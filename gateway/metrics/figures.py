@@ -1,4 +1,4 @@
-"""What the counts of providers come to: rates, quantiles, and what became of sessions, over the same window for all."""
+"""Provider figures: rates, latency quantiles and session outcomes, computed from tallies over one window."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from providers.model import SessionStatus
 
 _UNANSWERED: Final = frozenset({ProblemCode.PROVIDER_UNAVAILABLE, ProblemCode.PROVIDER_MISBEHAVED, ProblemCode.IN_DOUBT})
 _FAILED: Final = _UNANSWERED | {ProblemCode.PROVIDER_BUSY, ProblemCode.AUTHORIZATION_REQUIRED}
-"""A provider that understood and said no has not failed."""
+"""A refusal that the provider has understood is no failure."""
 _INCOMPLETE: Final = (SessionStatus.FAILED, SessionStatus.PARTIALLY_COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long something took, in milliseconds; None without samples."""
+    """Latency quantiles in milliseconds; None without samples."""
 
     samples: int
     p50_ms: float | None
@@ -35,7 +35,7 @@ class Latency:
 
     @classmethod
     def of(cls, histogram: Histogram) -> Latency:
-        """What a histogram tells."""
+        """The quantiles of a histogram."""
         if not (samples := histogram.count):
             return cls(0, None, None, None, None)
         p50, p90, p99 = (_ms(each) for each in histogram.quantiles(0.5, 0.9, 0.99))
@@ -44,7 +44,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class DurationFigures:
-    """How long something took that takes long; None without samples."""
+    """Quantiles of long durations; None without samples."""
 
     samples: int
     p50: timedelta | None
@@ -52,14 +52,14 @@ class DurationFigures:
 
     @classmethod
     def of(cls, histogram: Histogram) -> DurationFigures:
-        """What a histogram tells."""
+        """The quantiles of a histogram."""
         p50, p90 = (None if each is None else timedelta(seconds=round(each, 3)) for each in histogram.quantiles(0.5, 0.9))
         return cls(min(MAX_INT32, histogram.count), p50, p90)
 
 
 @dataclass(frozen=True, slots=True)
 class OperationFigures:
-    """Calls that were made for one operation."""
+    """Calls of one operation."""
 
     operation: Operation
     requests: int
@@ -69,7 +69,7 @@ class OperationFigures:
 
 @dataclass(frozen=True, slots=True)
 class SessionFigures:
-    """What became of sessions. Each was counted when it was seen to begin, or to end; ``open`` is as of now."""
+    """Outcomes of sessions, each counted when its creation or end was observed; ``open`` is as of now."""
 
     created: int
     completed: int
@@ -82,14 +82,14 @@ class SessionFigures:
 
     @property
     def completion_rate(self) -> float | None:
-        """How many of those that ended were completed; None where none has ended."""
+        """Share of completed sessions among ended ones; None where none has ended."""
         ended = self.completed + self.declined + self.canceled + self.expired + self.failed
         return self.completed / ended if ended else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFigures:
-    """One provider over a window. ``rows`` are what it was made of, oldest first; ``part`` says that it is a slice."""
+    """One provider over a window, computed from ``rows``, oldest first; ``part`` marks a slice of the window."""
 
     provider: Connected
     from_: datetime
@@ -107,16 +107,16 @@ class ProviderFigures:
 
     @property
     def failure_rate(self) -> float | None:
-        """How many calls failed, of all; None without any."""
+        """Share of failed calls; None without calls."""
         return self.failures / self.requests if self.requests else None
 
     @property
     def availability(self) -> float | None:
-        """How many calls the provider answered with sense, be it with a no; None without any."""
+        """Share of calls that the provider has answered readably, refusals included; None without calls."""
         return 1 - self.unanswered / self.requests if self.requests else None
 
     def slices(self, count: int) -> list[ProviderFigures]:
-        """The same for equal parts of the window, oldest first. What is kept by hour counts where its hour begins."""
+        """Figures of equal parts of the window, oldest first. A row of an hour counts in the part where the hour begins."""
         span = (self.to - self.from_) / count
         edges = [self.from_ + span * place for place in range(count)] + [self.to]
         parts: list[list[MetricRow]] = [[] for _ in range(count)]
@@ -129,7 +129,7 @@ class ProviderFigures:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Several providers over the same window."""
+    """Several providers over one window."""
 
     from_: datetime
     to: datetime
@@ -137,13 +137,13 @@ class Comparison:
 
 
 def figures(provider: Connected, begin: datetime, to: datetime, rows: Sequence[MetricRow], open_: int) -> ProviderFigures:
-    """What the rows of a provider come to. Takes processor time: a millisecond for some ten rows."""
-    whole = Tally()
+    """Computes the figures of a provider from its rows. Takes CPU time: a millisecond for some ten rows."""
+    total = Tally()
     for row in rows:
-        whole.merge(decode(row.body))
-    operations = tuple(_operations(whole))
-    outcomes = list(whole.calls.values())
-    unreadable = sum(whole.unreadable.values())
+        total.merge(decode(row.body))
+    operations = tuple(_operations(total))
+    outcomes = list(total.calls.values())
+    unreadable = sum(total.unreadable.values())
     return ProviderFigures(
         provider=provider,
         from_=begin,
@@ -151,40 +151,40 @@ def figures(provider: Connected, begin: datetime, to: datetime, rows: Sequence[M
         requests=min(MAX_INT32, sum(map(_requests, outcomes))),
         failures=min(MAX_INT32, sum(_count(each, _FAILED) for each in outcomes) + unreadable),
         unanswered=sum(_count(each, _UNANSWERED) for each in outcomes) + unreadable,
-        latency=Latency.of(merged(_taken(outcomes))),
+        latency=Latency.of(merged(_durations(outcomes))),
         operations=operations,
-        sessions=_sessions(whole, open_),
-        status_lag=Latency.of(whole.lag),
-        unknown_statuses=min(MAX_INT32, whole.unknown),
+        sessions=_sessions(total, open_),
+        status_lag=Latency.of(total.lag),
+        unknown_statuses=min(MAX_INT32, total.unknown),
         rows=rows,
     )
 
 
-def _operations(whole: Tally) -> Iterator[OperationFigures]:
-    """In the order of the contract. Calls that are part of none, as for a token ahead of time, are in the sums alone."""
+def _operations(total: Tally) -> Iterator[OperationFigures]:
+    """Figures by operation, in the order of the enumeration. Calls of none, such as token refreshes, are in the sums alone."""
     for operation in Operation:
-        outcomes = whole.calls.get(operation.value)
+        outcomes = total.calls.get(operation.value)
         if outcomes is not None:
             yield OperationFigures(
                 operation,
                 _requests(outcomes),
-                min(MAX_INT32, _count(outcomes, _FAILED) + whole.unreadable.get(operation.value, 0)),
-                Latency.of(merged(_taken([outcomes]))),
+                min(MAX_INT32, _count(outcomes, _FAILED) + total.unreadable.get(operation.value, 0)),
+                Latency.of(merged(_durations([outcomes]))),
             )
 
 
-def _sessions(whole: Tally, open_: int) -> SessionFigures:
-    # A correction takes back what was counted before the window began.
-    became = {what: min(MAX_INT32, max(count, 0)) for what, count in whole.sessions.items()}
+def _sessions(total: Tally, open_: int) -> SessionFigures:
+    # A correction subtracts what may have been counted before the window began.
+    ended = {status: min(MAX_INT32, max(count, 0)) for status, count in total.sessions.items()}
     return SessionFigures(
-        created=became.get(CREATED, 0),
-        completed=became.get(SessionStatus.COMPLETED, 0),
-        declined=became.get(SessionStatus.DECLINED, 0),
-        canceled=became.get(SessionStatus.CANCELED, 0) + became.get(SessionStatus.DELETED, 0),
-        expired=became.get(SessionStatus.EXPIRED, 0),
-        failed=sum(became.get(status, 0) for status in _INCOMPLETE),
+        created=ended.get(CREATED, 0),
+        completed=ended.get(SessionStatus.COMPLETED, 0),
+        declined=ended.get(SessionStatus.DECLINED, 0),
+        canceled=ended.get(SessionStatus.CANCELED, 0) + ended.get(SessionStatus.DELETED, 0),
+        expired=ended.get(SessionStatus.EXPIRED, 0),
+        failed=sum(ended.get(status, 0) for status in _INCOMPLETE),
         open=open_,
-        time_to_complete=DurationFigures.of(whole.completion),
+        time_to_complete=DurationFigures.of(total.completion),
     )
 
 
@@ -196,8 +196,8 @@ def _count(outcomes: Mapping[str, Histogram], which: frozenset[ProblemCode]) -> 
     return sum(histogram.count for outcome, histogram in outcomes.items() if outcome in which)
 
 
-def _taken(operations: Sequence[Mapping[str, Histogram]]) -> Iterator[Histogram]:
-    """What calls took that were not given up by us: those that came to an end by themselves."""
+def _durations(operations: Sequence[Mapping[str, Histogram]]) -> Iterator[Histogram]:
+    """Histograms of calls that we have not abandoned."""
     for outcomes in operations:
         yield from (histogram for outcome, histogram in outcomes.items() if outcome != ABANDONED)
 

@@ -1,4 +1,4 @@
-"""The same harmless reads at every provider, in turn: how long each takes, and what fails."""
+"""Probe: times the same harmless read at every provider in turn, for the comparison on the command line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound, SigningError
 
-NOBODY = "0"
-"""Asked for where no session is known: that there is none is an answer."""
+_MISSING_KEY = "0"
+"""Read where no session is known: a 404 is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came of reading at one provider. ``latency`` is of whole reads that were answered; ``problem`` the last failure."""
+    """Result of reads at one provider. ``latency`` is of answered reads; ``problem`` is the last failure."""
 
     provider: str
     what: str
@@ -32,35 +32,35 @@ class Probe:
 async def probe(
     providers: Sequence[Connected], store: Store, times: int, clock: Clock, step: Callable[[str], None]
 ) -> list[Probe]:
-    """Reads so many times at each, one after the other; ``step`` is called with the provider's name after each read.
+    """Reads so many times at each provider, round robin; ``step`` is called with the provider's name after each read.
 
-    One round goes to all providers before the next begins, so that each is asked under the same conditions.
+    One round goes to all providers before the next begins, so that all are read under the same conditions.
     """
-    courses = [_Course(each, await _newest(each, store), clock) for each in providers]
+    runs = [_ProbeRun(each, await _newest_session(each, store), clock) for each in providers]
     for _ in range(times):
-        for course in courses:
-            await course.read()
-            step(course.provider.name)
-    return [course.result() for course in courses]
+        for run in runs:
+            await run.read()
+            step(run.provider.name)
+    return [run.result() for run in runs]
 
 
-async def _newest(provider: Connected, store: Store) -> str | None:
-    """The session to read where there is no list."""
+async def _newest_session(provider: Connected, store: Store) -> str | None:
+    """The key of the session to read where the provider has no list; None where it has one."""
     if provider.can(Operation.LIST_SESSIONS):
         return None
-    wanted = SessionFilter(providers=(provider.name,))
-    rows = await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, PageRequest(limit=1))
-    return rows[0].session.key if rows else NOBODY
+    filter_ = SessionFilter(providers=(provider.name,))
+    rows = await store.sessions.page(filter_, SessionOrder.CREATED_AT_DESC, PageRequest(limit=1))
+    return rows[0].session.key if rows else _MISSING_KEY
 
 
-class _Course:
-    """The reads at one provider. ``key`` is the session that is read; None for the first row of the list."""
+class _ProbeRun:
+    """Reads at one provider. ``key`` is the session that is read; None for the first row of the list."""
 
     def __init__(self, provider: Connected, key: str | None, clock: Clock) -> None:
         self.provider = provider
         self._key = key
         self._clock = clock
-        self._taken = Histogram()
+        self._durations = Histogram()
         self._reads = 0
         self._problem: str | None = None
         self._failures = 0
@@ -80,9 +80,9 @@ class _Course:
             self._failures += 1
             self._problem = error.message
             return
-        self._taken.add([self._clock.monotonic() - begun])
+        self._durations.add([self._clock.monotonic() - begun])
 
     def result(self) -> Probe:
-        """What it came to."""
+        """The result of all reads so far."""
         what = "the first row of its list" if self._key is None else "one session"
-        return Probe(self.provider.name, what, self._reads, self._failures, Latency.of(self._taken), self._problem)
+        return Probe(self.provider.name, what, self._reads, self._failures, Latency.of(self._durations), self._problem)

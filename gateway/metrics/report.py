@@ -1,4 +1,4 @@
-"""Providers side by side on the command line: what the gateways have counted, and what reads at them take now."""
+"""Comparison report of the command line: stored figures of all providers, and probes of them, as tables or JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from gateway.config import Settings
 from gateway.directory import Directory
-from gateway.metrics import Comparison, DurationFigures, Latency, Ledger, OperationFigures, ProviderFigures
+from gateway.metrics import Comparison, DurationFigures, Latency, MetricReader, OperationFigures, ProviderFigures
 from gateway.metrics.probe import Probe, probe
 from gateway.signing.oauth import recall_tokens
 from gateway.store import Store
@@ -23,30 +23,30 @@ from gateway.store.tokens import token_cipher
 from providers.clock import Clock
 from providers.errors import Invalid
 
-_NOTHING: Final = "·"
+_NO_VALUE: Final = "·"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What there is to show; ``probes`` are empty unless somebody asked for them."""
+class Report:
+    """Content of a report; ``probes`` are empty unless they were asked for."""
 
     comparison: Comparison
     probes: Sequence[Probe]
 
 
 def window_of(text: str) -> timedelta:
-    """An ISO 8601 duration such as PT10M or P7D. Raises ``Invalid``."""
+    """Parses an ISO 8601 duration such as PT10M or P7D. Raises ``Invalid``."""
     try:
-        found = isodate.parse_duration(text)
+        duration = isodate.parse_duration(text)
     except (isodate.ISO8601Error, ArithmeticError, ValueError):
-        found = None
-    if not isinstance(found, timedelta):
+        duration = None
+    if not isinstance(duration, timedelta):
         raise Invalid("A window is written like PT10M, PT6H or P7D.", path=("window",))
-    return found
+    return duration
 
 
-async def compare(settings: Settings, names: Sequence[str] | None, window: timedelta, reads: int, screen: Console) -> Found:
-    """Reads the store of a configuration, and its providers where ``reads`` is not 0, with the progress on ``screen``.
+async def compare(settings: Settings, names: Sequence[str] | None, window: timedelta, reads: int, console: Console) -> Report:
+    """Reads the store of a configuration, and its providers where ``reads`` is not 0, with the progress on ``console``.
 
     Raises ``NotFound`` and ``Invalid``, and ``ConfigurationError`` where the database cannot be opened.
     """
@@ -56,20 +56,20 @@ async def compare(settings: Settings, names: Sequence[str] | None, window: timed
         stack.push_async_callback(store.close)
         directory = Directory.open(settings.providers, clock)
         stack.push_async_callback(directory.close)
-        wanted = directory.chosen(names)
-        comparison = await Ledger(store, settings.metrics, clock).compare(wanted, window)
+        chosen = directory.chosen(names)
+        comparison = await MetricReader(store, settings.metrics, clock).compare(chosen, window)
         if not reads:
-            return Found(comparison, ())
+            return Report(comparison, ())
         await recall_tokens(directory, store, clock)
         columns = (TextColumn("Reading at {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=screen, transient=True) as progress:
-            bar = progress.add_task("each provider in turn", total=reads * len(wanted))
-            probes = await probe(wanted, store, reads, clock, lambda name: progress.update(bar, advance=1, description=name))
-        return Found(comparison, probes)
+        with Progress(*columns, console=console, transient=True) as progress:
+            bar = progress.add_task("each provider in turn", total=reads * len(chosen))
+            probes = await probe(chosen, store, reads, clock, lambda name: progress.update(bar, advance=1, description=name))
+        return Report(comparison, probes)
 
 
 def table(comparison: Comparison) -> Table:
-    """The figures, a provider to a column."""
+    """Figures as a table, one column a provider."""
     providers = comparison.providers
     shown = Table(title=f"Providers, {comparison.from_:%Y-%m-%d %H:%M} to {comparison.to:%Y-%m-%d %H:%M} UTC")
     shown.add_column("")
@@ -81,28 +81,28 @@ def table(comparison: Comparison) -> Table:
 
 
 def probe_table(probes: Sequence[Probe]) -> Table:
-    """What reads took, a provider to a row."""
+    """Probes as a table, one row a provider."""
     shown = Table(title="Read just now")
     for name in ("provider", "what was read", "reads", "failures", "p50", "p90", "p99", "longest", "the last failure"):
         shown.add_column(name)
     for each in probes:
         quantiles = (each.latency.p50_ms, each.latency.p90_ms, each.latency.p99_ms, each.latency.max_ms)
         counts = (str(each.reads), str(each.failures))
-        shown.add_row(each.provider, each.what, *counts, *map(_ms, quantiles), each.problem or _NOTHING)
+        shown.add_row(each.provider, each.what, *counts, *map(_ms, quantiles), each.problem or _NO_VALUE)
     return shown
 
 
-def as_json(found: Found) -> dict[str, Any]:
-    """The same as JSON, under the names that the schema gives the figures."""
-    comparison = found.comparison
-    told: dict[str, Any] = {
+def as_json(report: Report) -> dict[str, Any]:
+    """The report as JSON, with the field names of the GraphQL schema."""
+    comparison = report.comparison
+    report_json: dict[str, Any] = {
         "from": comparison.from_.isoformat(),
         "to": comparison.to.isoformat(),
         "providers": [_figures(each) for each in comparison.providers],
     }
-    if found.probes:
-        told["probes"] = [asdict(each) | {"latency": _latency(each.latency)} for each in found.probes]
-    return told
+    if report.probes:
+        report_json["probes"] = [asdict(each) | {"latency": _latency(each.latency)} for each in report.probes]
+    return report_json
 
 
 def _rows(providers: Sequence[ProviderFigures]) -> list[tuple[str, list[str]]]:
@@ -164,12 +164,12 @@ def _latency(latency: Latency) -> dict[str, Any]:
 
 
 def _ms(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:,.1f} ms"
+    return _NO_VALUE if value is None else f"{value:,.1f} ms"
 
 
 def _share(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value:.2%}"
+    return _NO_VALUE if value is None else f"{value:.2%}"
 
 
 def _span(value: timedelta | None) -> str:
-    return _NOTHING if value is None else str(timedelta(seconds=round(value.total_seconds())))
+    return _NO_VALUE if value is None else str(timedelta(seconds=round(value.total_seconds())))

@@ -1,4 +1,4 @@
-"""What is counted of one provider over some time. There is nothing in it of anybody, or of any one session."""
+"""Tally: the counters of one provider over a time span, without personal data. Tallies merge by addition."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from gateway.metrics.histogram import Histogram
 from gateway.store.session_state.body import UNDECODABLE
 
 CREATED: Final = "CREATED"
-"""Beside the statuses that sessions end in: that one began."""
+"""Key of created sessions, beside the final statuses."""
 
 
 class Tally(msgspec.Struct, array_like=True):
-    """Counts of one provider. Two are merged by adding, in any order.
+    """Counters of one provider. Merging is commutative.
 
-    ``calls`` are latencies of calls by operation ("" for none) and outcome, ``unreadable`` counts those of them that were
-    answered well and with what nobody can read. ``sessions`` counts by what became of them, and those that were made;
-    ``completion`` is how long sessions took to be completed, ``lag`` how much later we saw a change than it was.
-    ``unknown`` counts words for a status that we do not know.
+    ``calls`` are latencies by operation ("" for none) and outcome; ``unreadable`` counts those of them whose successful
+    response could not be decoded. ``sessions`` counts created sessions, and ended ones by status; ``completion`` is the time
+    from creation to completion, ``lag`` the time from a change to its observation here. ``unknown`` counts status words
+    without a mapping.
     """
 
     calls: dict[str, dict[str, Histogram]] = msgspec.field(default_factory=dict)
@@ -30,35 +30,35 @@ class Tally(msgspec.Struct, array_like=True):
     lag: Histogram = msgspec.field(default_factory=Histogram)
     unknown: int = 0
 
-    def called(self, operation: str, outcome: str, seconds: Iterable[float]) -> None:
-        """Counts calls."""
+    def count_calls(self, operation: str, outcome: str, seconds: Iterable[float]) -> None:
+        """Adds calls."""
         outcomes = self.calls.setdefault(operation, {})
         outcomes.setdefault(outcome, Histogram()).add(seconds)
 
-    def misread(self, operation: str, count: int) -> None:
-        """Counts calls, counted already, whose answers could not be read."""
+    def count_unreadable(self, operation: str, count: int) -> None:
+        """Adds unreadable responses of calls that are counted already."""
         self.unreadable[operation] = self.unreadable.get(operation, 0) + count
 
-    def became(self, what: str, count: int = 1) -> None:
-        """Counts sessions."""
-        self.sessions[what] = self.sessions.get(what, 0) + count
+    def count_sessions(self, status: str, count: int = 1) -> None:
+        """Adds sessions."""
+        self.sessions[status] = self.sessions.get(status, 0) + count
 
     def merge(self, other: Tally) -> None:
-        """Counts what another has counted."""
+        """Adds another tally."""
         for operation, outcomes in other.calls.items():
             mine = self.calls.setdefault(operation, {})
             for outcome, histogram in outcomes.items():
                 mine.setdefault(outcome, Histogram()).merge(histogram)
         for operation, count in other.unreadable.items():
-            self.misread(operation, count)
-        for what, count in other.sessions.items():
-            self.became(what, count)
+            self.count_unreadable(operation, count)
+        for status, count in other.sessions.items():
+            self.count_sessions(status, count)
         self.completion.merge(other.completion)
         self.lag.merge(other.lag)
         self.unknown += other.unknown
 
     def encode(self) -> bytes:
-        """For the store."""
+        """The tally as it is stored."""
         return msgspec.msgpack.encode(self)
 
 
@@ -66,16 +66,16 @@ _DECODER: Final = msgspec.msgpack.Decoder(Tally)
 
 
 def decode(body: bytes) -> Tally:
-    """From the store. What another version of the gateway has counted in a way that this one cannot read counts nothing."""
+    """A stored tally; an empty one where another version of the gateway has stored it in an unknown form."""
     try:
         return _DECODER.decode(body)
     except UNDECODABLE:
         return Tally()
 
 
-def sum_of(bodies: Iterable[bytes]) -> bytes:
-    """Several tallies as one, all of them encoded."""
-    whole = Tally()
+def merge_encoded(bodies: Iterable[bytes]) -> bytes:
+    """One encoded tally of several."""
+    total = Tally()
     for body in bodies:
-        whole.merge(decode(body))
-    return whole.encode()
+        total.merge(decode(body))
+    return total.encode()

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from stage import Hands
 
 from gateway.config import MetricSettings
-from gateway.metrics import Metrics
+from gateway.metrics import MetricRecorder
 from gateway.metrics.histogram import RELATIVE_ERROR, Histogram, merged
-from gateway.metrics.recorder import KEPT_BY_MINUTE
+from gateway.metrics.recorder import MINUTE_RETENTION
 from gateway.metrics.tally import Tally, decode
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE
@@ -78,7 +78,7 @@ def calls(tally: Tally) -> int:
 async def test_minutes_become_hours_once_whoever_makes_them(store: Store) -> None:
     clock = Hands()
     begin = clock.at - timedelta(hours=1)
-    gateways = [Metrics(store, MetricSettings(), clock) for _ in range(2)]
+    gateways = [MetricRecorder(store, MetricSettings(), clock) for _ in range(2)]
     meters = [each.meter("seal") for each in gateways]
     for minute in range(90):
         for count, meter in enumerate(meters, start=1):
@@ -88,40 +88,40 @@ async def test_minutes_become_hours_once_whoever_makes_them(store: Store) -> Non
         clock.pass_(minutes=1)
     before, spans = await kept(store, begin)
     assert (calls(before), set(spans)) == (270, {MINUTE})
-    clock.at += KEPT_BY_MINUTE + timedelta(hours=1)
-    await asyncio.gather(*(each.tidy() for each in gateways))
+    clock.at += MINUTE_RETENTION + timedelta(hours=1)
+    await asyncio.gather(*(each.roll_up() for each in gateways))
     after, spans = await kept(store, begin)
     assert set(spans) == {HOUR}
     assert len(spans) <= 6
     assert after == before
-    await asyncio.gather(*(each.tidy() for each in gateways))
+    await asyncio.gather(*(each.roll_up() for each in gateways))
     assert await kept(store, begin) == (after, spans)
 
 
 async def test_a_minute_that_comes_late_joins_its_hour(store: Store) -> None:
     clock = Hands()
-    begin, metrics = clock.at - timedelta(hours=1), Metrics(store, MetricSettings(), clock)
+    begin, metrics = clock.at - timedelta(hours=1), MetricRecorder(store, MetricSettings(), clock)
     meter = metrics.meter("seal")
     for _ in range(2):
         meter("LIST_SESSIONS", "OK", 0.01)
         await metrics.flush()
-        clock.at += KEPT_BY_MINUTE + timedelta(hours=1)
-        await metrics.tidy()
-        clock.at -= KEPT_BY_MINUTE + timedelta(hours=1) - timedelta(minutes=1)
+        clock.at += MINUTE_RETENTION + timedelta(hours=1)
+        await metrics.roll_up()
+        clock.at -= MINUTE_RETENTION + timedelta(hours=1) - timedelta(minutes=1)
     whole, spans = await kept(store, begin)
     assert (calls(whole), spans) == (2, [HOUR])
 
 
 async def test_figures_are_kept_for_as_long_as_it_is_said(store: Store) -> None:
     clock = Hands()
-    begin, metrics = clock.at - timedelta(hours=1), Metrics(store, MetricSettings(), clock)
+    begin, metrics = clock.at - timedelta(hours=1), MetricRecorder(store, MetricSettings(), clock)
     metrics.meter("seal")("LIST_SESSIONS", "OK", 0.01)
     await metrics.flush()
     clock.pass_(days=89)
-    await metrics.tidy()
+    await metrics.roll_up()
     assert calls((await kept(store, begin))[0]) == 1
     clock.pass_(days=2)
-    await metrics.tidy()
+    await metrics.roll_up()
     assert calls((await kept(store, begin))[0]) == 0
 
 
@@ -133,7 +133,7 @@ async def rename(store: Store, before: str, after: str) -> None:
 async def test_what_cannot_be_kept_is_kept_later_and_once(store: Store) -> None:
     clock = Hands()
     begin = clock.at - timedelta(hours=1)
-    metrics = Metrics(store, MetricSettings(), clock)
+    metrics = MetricRecorder(store, MetricSettings(), clock)
     meter = metrics.meter("seal")
     meter("LIST_SESSIONS", "OK", 0.01)
     await metrics.flush()
@@ -151,7 +151,7 @@ async def test_what_cannot_be_kept_is_kept_later_and_once(store: Store) -> None:
 
 async def test_the_last_figures_are_kept_when_a_gateway_ends(store: Store) -> None:
     clock = Hands()
-    metrics = Metrics(store, MetricSettings(flush=3600.0), clock)
+    metrics = MetricRecorder(store, MetricSettings(flush=3600.0), clock)
     await metrics.open()
     metrics.meter("seal")("LIST_SESSIONS", "OK", 0.01)
     await metrics.close()
@@ -167,9 +167,9 @@ def session(clock: Hands, **told: Any) -> Session:
 
 
 async def seen(store: Store, clock: Hands, *states: Session) -> Tally:
-    metrics, known = Metrics(store, MetricSettings(), clock), None
+    metrics, known = MetricRecorder(store, MetricSettings(), clock), None
     for state in states:
-        metrics.changed(known, state, changes(known, state))
+        metrics.record_change(known, state, changes(known, state))
         known = state
     await metrics.flush()
     return (await kept(store, clock.at - timedelta(hours=1)))[0]
