@@ -1,12 +1,12 @@
-"""EasyInk's verbs: a session is made as a draft, converted, started, and then only read, copied or voided.
+"""Adapter: EasyInk behind the operations of every provider.
 
-What drafts, their people and whole sessions are about is said where it is done; here are the credentials and reads.
+A session is created as a draft, converted, started, and then only read, copied or voided; see ``lifecycle``.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import ClassVar
 
@@ -14,18 +14,21 @@ from providers.adapter import Adapter
 from providers.capability import Capabilities
 from providers.clock import Clock
 from providers.decoding.coercion import parse_count
-from providers.easyink import sessions as translation
-from providers.easyink import wire
 from providers.easyink.capability import CAPABILITIES
-from providers.easyink.client import EasyInkApi
-from providers.easyink.draft import Drafts
-from providers.easyink.errors import fault, understood
-from providers.easyink.lifecycle import Lifecycle
-from providers.easyink.oauth import Consent
+from providers.easyink.client import EasyInkClient
+from providers.easyink.errors import AUTHORIZE_ADVICE, cancel_instead, fault
+from providers.easyink.lifecycle.copies import Copies
+from providers.easyink.lifecycle.drafts import Drafts
+from providers.easyink.lifecycle.fields import Fields
+from providers.easyink.lifecycle.participants import Participants
+from providers.easyink.lifecycle.recovery import Recovery
+from providers.easyink.lifecycle.transitions import Transitions
+from providers.easyink.oauth import AuthorizationCodeFlow, PersonalToken
 from providers.easyink.orders import objections
-from providers.easyink.participants import Participants
 from providers.easyink.provenance import RULES
-from providers.easyink.token import REMEDY, PersonalToken
+from providers.easyink.session_reader import SessionReader
+from providers.easyink.sessions import ALL_IN_ONE, native_key
+from providers.easyink.settings import EasyInkSettings
 from providers.errors import AuthorizationRequired, Invalid, NotFound, WrongState
 from providers.http.credentials import Auth, Credentials, CredentialState, Token
 from providers.http.message.response import ErrorDetail, Response
@@ -66,74 +69,76 @@ _DOWNLOADS = {
 
 
 class EasyInkAdapter(Adapter):
-    """EasyInk behind our verbs."""
+    """Adapter of one EasyInk account."""
 
-    settings: wire.EasyInkSettings
+    settings: EasyInkSettings
     rules: ClassVar[tuple[Rule, ...]] = RULES
     capabilities: ClassVar[Capabilities] = CAPABILITIES
 
-    def __init__(
-        self, settings: wire.EasyInkSettings, *, transport: Transport | None = None, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, settings: EasyInkSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
         clock = clock or Clock()
         self._token = PersonalToken(settings.name, clock, settings.access_token)
         super().__init__(settings, transport=transport, clock=clock)
-        self._api = EasyInkApi(self.http, settings)
-        self._drafts = Drafts(self._api, clock)
-        self._lifecycle = Lifecycle(self._api, self._drafts, clock)
-        self._participants = Participants(self._api, self._drafts)
-        self._consent = Consent(self.http, settings, clock)
+        client = self.client = EasyInkClient(self.http, settings)
+        reader = self._reader = SessionReader(client, settings.name, clock)
+        drafts = self._drafts = Drafts(client, reader, settings.name, clock)
+        self._fields = Fields(client, reader, drafts)
+        self._participants = Participants(client, reader, drafts)
+        self._transitions = Transitions(client, reader, drafts, clock)
+        self._copies = Copies(client, reader, drafts, clock)
+        self._recovery = Recovery(client, reader, drafts, self._transitions, self._copies, clock)
+        self._authorization_flow = AuthorizationCodeFlow(self.http, settings, clock)
 
     def auth(self) -> Auth:
         """The bearer token of a person."""
         return self._token
 
     def parse_error(self, reply: Response) -> ErrorDetail:
-        """Its code, and its words with those of the inner errors; people are left out of them."""
+        """Decodes an error body; see ``errors``."""
         return fault(reply)
 
     @property
     def credentials(self) -> Credentials:
-        """Whether there is a token, and until when it says it is good."""
+        """Whether there is a token, and its expiry."""
         token, expires_at = self._token, self._token.expires_at
-        if not token.given:
-            return Credentials(CredentialState.AUTHORIZATION_REQUIRED, note=f"Nobody has given a token: {REMEDY}.")
+        if not token.present:
+            return Credentials(CredentialState.AUTHORIZATION_REQUIRED, note=f"Nobody has given a token: {AUTHORIZE_ADVICE}.")
         if expires_at is not None and expires_at <= self.clock.now():
-            return Credentials(CredentialState.EXPIRED, expires_at, f"The token has ended: {REMEDY}.")
+            return Credentials(CredentialState.EXPIRED, expires_at, f"The token has ended: {AUTHORIZE_ADVICE}.")
         if token.refused and isinstance(self.health.last_error, AuthorizationRequired):
-            return Credentials(CredentialState.REFUSED, expires_at, f"The token was refused: {REMEDY}.")
+            return Credentials(CredentialState.REFUSED, expires_at, f"The token was refused: {AUTHORIZE_ADVICE}.")
         return Credentials(CredentialState.CONNECTED, expires_at)
 
     async def begin_authorization(self, state: str, challenge: str) -> str:
-        """The page of EasyInk's identity host where a person signs in and consents."""
-        return self._consent.address(state, challenge)
+        """The consent page at EasyInk's identity host, where a person signs in."""
+        return self._authorization_flow.authorization_url(state, challenge)
 
     async def complete_authorization(self, code: str, verifier: str) -> Token:
-        """Exchanges the code for a token, which is used from then on. Raises ``Invalid`` for a code that is not good."""
-        token = await self._consent.exchange(code, verifier)
+        """Exchanges the code for a token and uses it. Raises ``Invalid`` for an invalid code."""
+        token = await self._authorization_flow.exchange(code, verifier)
         self.use_token(token)
         return token
 
     def use_token(self, token: Token) -> None:
-        """Acts for the person of this token from now on."""
+        """Replaces the token."""
         self._token.use(token)
         self.http.notify_health()
 
     def validate_order(self, order: Order) -> Iterator[Invalid]:
-        """Phone numbers, names and languages that EasyInk does not take, and what it has no room for."""
+        """Objections of EasyInk to an order; see ``orders``."""
         return objections(order)
 
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
         """Reads a session, or its draft while it is one."""
-        return await self._api.session(key, known)
+        return await self._reader.session(key, known)
 
     async def list_sessions(self, offset: int, limit: int) -> Page:
-        """One page of a search; pages are numbered, so ``offset`` is rounded down to where one begins."""
-        return await self._api.search(offset, limit)
+        """One page of a search; pages are numbered, so ``offset`` is rounded down to the beginning of one."""
+        return await self._reader.page(offset, limit)
 
     async def fetch_statistics(self) -> Statistics:
-        """What EasyInk counts: it has no figure for sessions that have ended."""
-        counts, _ = await self._api.read(wire.Counts, "fetch_statistics")
+        """EasyInk's counts; it has none of ended sessions."""
+        counts = await self.client.fetch_statistics()
         by_status = {
             SessionStatus.DRAFT: parse_count(counts.drafts_count),
             SessionStatus.READY: parse_count(counts.ready_to_start_count),
@@ -146,42 +151,42 @@ class EasyInkAdapter(Adapter):
         )
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
-        """A draft, its documents, participants and fields, then converted and started where the order says so."""
+        """Creates a draft with documents, participants and fields, and starts it where the order says so."""
         session = await self._drafts.create(order, steps)
-        return await self._lifecycle.start(session, steps) if order.start else session
+        return await self._transitions.start(session, steps) if order.start else session
 
     async def start_session(self, session: Session) -> Session:
         """Converts a draft and starts it; starts a session that was converted before."""
-        return await self._lifecycle.start(await self.fetch_session(session.key, session))
+        return await self._transitions.start(await self.fetch_session(session.key, session))
 
     async def cancel_session(self, session: Session, reason: str, steps: Steps | None = None) -> Session:
-        """Voids a session. One that somebody else has just voided counts as done."""
-        return await self._lifecycle.cancel(session, reason)
+        """Voids a session for good. Idempotent."""
+        return await self._transitions.cancel(session, reason)
 
     async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
-        """Deletes a draft with all that belongs to it; one that is gone counts as deleted."""
+        """Deletes a draft with all of its parts. Idempotent."""
         if session.status is not SessionStatus.DRAFT:
-            raise WrongState(f"Session {session.key} is no draft any more: cancel it instead.", path=("input", "session"))
-        await self._drafts.drop(session.key)
+            raise cancel_instead(session.key)
+        await self._drafts.delete(session.key)
 
     async def update_session(self, session: Session, change: SessionChange) -> Session:
-        """Changes the title of a draft, and how often its people are reminded."""
+        """Changes title and reminder frequency of a draft."""
         return await self._drafts.update(session, change)
 
     async def duplicate_session(self, session: Session, title: str | None, marker: str, steps: Steps) -> Session:
-        """A new draft with the same parts, under new keys."""
-        return await self._lifecycle.duplicate(session, title, marker, steps)
+        """Copies a session into a new draft, whose parts have new keys."""
+        return await self._copies.duplicate(session, title, marker, steps)
 
     async def recreate_session(self, session: Session, title: str | None, reason: str, marker: str, steps: Steps) -> Session:
-        """A new draft with the same parts, and the original voided, in one step that cannot be undone."""
-        return await self._lifecycle.recreate(session, title, reason, marker, steps)
+        """Copies a session into a new draft and voids the original, in one call that cannot be compensated."""
+        return await self._copies.recreate(session, title, reason, marker, steps)
 
     async def set_signing_order(self, session: Session, order: SigningOrder, participants: tuple[str, ...]) -> Session:
-        """Has the people of a draft sign side by side or one by one; without ``participants`` as they are now."""
-        return await self._drafts.arrange(session, order, participants)
+        """Has the participants of a draft sign all at once, or one by one in this or their present order."""
+        return await self._drafts.set_signing_order(session, order, participants)
 
     async def add_document(self, session: Session, document: DocumentOrder, steps: Steps) -> Session:
-        """Uploads to a draft; the document is still being processed when this returns."""
+        """Uploads a document to a draft; returns before it is processed."""
         return await self._drafts.add_document(session, document, steps)
 
     async def remove_document(self, session: Session, document: Document) -> Session:
@@ -189,15 +194,15 @@ class EasyInkAdapter(Adapter):
         return await self._drafts.remove_document(session, document)
 
     async def add_participant(self, session: Session, participant: ParticipantOrder) -> Session:
-        """Adds a person to a draft: last, where people sign one by one."""
+        """Adds a person to a draft, who is last where people sign one by one."""
         return await self._participants.add(session, participant)
 
     async def add_self(self, session: Session) -> Session:
-        """Adds the person of the token. Raises ``Conflict`` where they are there already."""
+        """Adds the person of the token. Raises ``Conflict`` where they are a participant already."""
         return await self._participants.add_self(session)
 
     async def update_participant(self, session: Session, participant: Participant, change: ParticipantChange) -> Session:
-        """Changes a person of a draft; afterwards only how they are invited, until they have used the link."""
+        """Changes a person of a draft; afterwards their delivery methods alone, until they have used the link."""
         return await self._participants.update(session, participant, change)
 
     async def remove_participant(self, session: Session, participant: Participant) -> Session:
@@ -205,29 +210,26 @@ class EasyInkAdapter(Adapter):
         return await self._participants.remove(session, participant)
 
     async def add_field(self, session: Session, field: FieldPlacement) -> Session:
-        """Places a field on a document of a draft, once that is processed. Raises ``Busy`` where it takes too long."""
-        return await self._drafts.add_field(session, field)
+        """Places a field on a document of a draft, once it is processed. Raises ``Busy`` on timeout."""
+        return await self._fields.add(session, field)
 
     async def update_field(self, session: Session, field: Field, change: FieldChange) -> Session:
-        """Moves a field of a draft, or changes whether it has to be filled."""
-        return await self._drafts.update_field(session, field, change)
+        """Moves a field of a draft, or changes whether it is required."""
+        return await self._fields.update(session, field, change)
 
     async def remove_field(self, session: Session, field: Field) -> Session:
         """Removes a field of a draft, and every field that depends on it."""
-        return await self._drafts.remove_field(session, field)
+        return await self._fields.remove(session, field)
 
     @asynccontextmanager
     async def download_document(self, session: Session, document: Document) -> AsyncIterator[Content]:
-        """Opens a document as PDF, whatever it was uploaded as."""
-        name = _DOWNLOADS.get((document.role, session.status is SessionStatus.DRAFT))
-        if name is None:
+        """Opens a document as PDF, of whichever type it was uploaded."""
+        operation = _DOWNLOADS.get((document.role, session.status is SessionStatus.DRAFT))
+        if operation is None:
             raise WrongState(f"Session {session.key} is a draft: nobody has signed it yet.")
-        if document.role is DocumentRole.EVIDENCE and document.key != translation.ALL_IN_ONE:
+        if document.role is DocumentRole.EVIDENCE and document.key != ALL_IN_ONE:
             raise NotFound(f"Session {session.key} has no document {document.key}.")
-        path = self.settings.path(name, session=session.key, document=translation.their_key(document.key))
-        async with AsyncExitStack() as stack:
-            with understood():
-                content = await stack.enter_async_context(self.http.download(path))
+        async with self.client.download(operation, session.key, native_key(document.key)) as content:
             yield content
 
     @asynccontextmanager
@@ -240,21 +242,21 @@ class EasyInkAdapter(Adapter):
             yield content
 
     async def list_signatures(self, session: Session) -> tuple[Signature, ...]:
-        """One for each signed document that is ready."""
+        """One signature for each signed document that is ready."""
         return (await self.fetch_session(session.key, session)).signatures
 
     async def compensate(self, step: Step) -> None:
-        """Removes what a step made. Raises ``Unsupported`` for what has taken the place of a voided session."""
-        await self._lifecycle.compensate(step)
+        """Compensates a step. Raises ``Unsupported`` for the replacement of a voided session."""
+        await self._recovery.compensate(step)
 
     async def has_invited(self, step: Step) -> bool:
-        """Whether a draft has become a session that was started."""
-        return await self._lifecycle.has_invited(step)
+        """Whether a draft has become a started session."""
+        return await self._recovery.has_invited(step)
 
     async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
-        """Starts what was about to be started, and adopts the draft that has taken the place of another session."""
-        return await self._lifecycle.roll_forward(pivot, marker, since, steps)
+        """Starts the session that was about to be started, or adopts the replacement that was made."""
+        return await self._recovery.roll_forward(pivot, marker, since, steps)
 
     async def find_by_marker(self, marker: str, since: datetime) -> tuple[Step, ...]:
-        """Drafts that carry the marker: their subjects do, until they are complete."""
-        return await self._lifecycle.find_by_marker(marker, since)
+        """The drafts whose subject has the marker, as it has until they are complete."""
+        return await self._recovery.find_by_marker(marker, since)

@@ -1,9 +1,8 @@
-"""What EasyInk can do, and while a session is in which status."""
+"""Capabilities: the operations that EasyInk has, the statuses in which each is possible, and its limits."""
 
 from __future__ import annotations
 
-from providers.capability import Capabilities, Capability, Limits, Operation, Support
-from providers.capability import operations as table
+from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.easyink import wire
 from providers.model import DeliveryMethod, SessionKind, SessionStatus
 
@@ -12,7 +11,7 @@ READY = frozenset({SessionStatus.READY})
 STARTED = frozenset({SessionStatus.PENDING, SessionStatus.IN_PROGRESS})
 ACTIVE = READY | STARTED
 _ENDED = frozenset({SessionStatus.COMPLETED, SessionStatus.DECLINED})
-_THERE = frozenset(SessionStatus) - {SessionStatus.DELETED}
+_EXISTING = frozenset(SessionStatus) - {SessionStatus.DELETED}
 
 
 def _native(operation: Operation, when: frozenset[SessionStatus] | None = None, note: str | None = None) -> Capability:
@@ -25,7 +24,7 @@ def _composed(operation: Operation, note: str, when: frozenset[SessionStatus] | 
 
 CAPABILITIES = Capabilities(
     session_kind=SessionKind.SIGNING,
-    operations=table(
+    operations=operations(
         _composed(Operation.CREATE_SESSION, "A draft, its parts one by one, then converted and started."),
         _native(Operation.LIST_SESSIONS, note="What the person of the token may see."),
         _native(Operation.UPDATE_SESSION, DRAFT),
@@ -37,7 +36,7 @@ CAPABILITIES = Capabilities(
         _native(Operation.SET_SIGNING_ORDER, DRAFT),
         _native(Operation.ADD_DOCUMENT, DRAFT),
         _native(Operation.REMOVE_DOCUMENT, DRAFT),
-        _native(Operation.DOWNLOAD_DOCUMENT, _THERE),
+        _native(Operation.DOWNLOAD_DOCUMENT, _EXISTING),
         _native(Operation.ADD_PARTICIPANT, DRAFT),
         _native(Operation.ADD_SELF, DRAFT, "The person of the token, once."),
         _native(
@@ -49,7 +48,7 @@ CAPABILITIES = Capabilities(
         _native(Operation.ADD_FIELD, DRAFT),
         _composed(Operation.UPDATE_FIELD, "Where a field is and whether it is required are told one by one.", DRAFT),
         _native(Operation.REMOVE_FIELD, DRAFT),
-        _native(Operation.LIST_SIGNATURES, _THERE, "One per signed document, which carries everybody's."),
+        _native(Operation.LIST_SIGNATURES, _EXISTING, "One per signed document, which carries everybody's."),
         _native(Operation.STATISTICS, note="Sessions that were sent count as in progress."),
     ),
     media_types=frozenset(

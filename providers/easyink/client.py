@@ -1,152 +1,223 @@
-"""EasyInk's calls by the names of its path table: answers come back read, refusals as our errors."""
+"""API client of EasyInk: one method for each of its operations. A draft and the session made of it have the same key."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
-from providers.decoding.coercion import parse_count
-from providers.decoding.json import MALFORMED, decode, decode_parts, decode_rows
-from providers.easyink import sessions as translation
+from providers.decoding.json import MALFORMED, decode_parts
 from providers.easyink import wire
-from providers.easyink.errors import understood
-from providers.easyink.orders import upload
-from providers.errors import NotFound
+from providers.easyink.errors import translated_refusals
+from providers.easyink.orders import multipart_upload
+from providers.easyink.settings import EasyInkSettings
+from providers.errors import NotFound, Refused
 from providers.http.client import HttpClient
 from providers.http.message.response import Response
-from providers.http.response_memo import ResponseMemo, UnchangedResponses
-from providers.model import DocumentRole, ListRow, Page, Session, SessionStatus, UnreadableRow, next_offset
+from providers.model import Content, DocumentRole
 from providers.orders import DocumentOrder
 
 T = TypeVar("T")
+Body = Mapping[str, object]
+
+_NO_SUCH_PATH = frozenset({404, 405})
 
 
-class EasyInkApi:
-    """EasyInk's API v1. Every method may raise any ``ProviderError``."""
+class EasyInkClient:
+    """Calls to EasyInk's API v1. A method that creates something returns its id, which EasyInk sends as a bare string."""
 
-    def __init__(self, http: HttpClient, settings: wire.EasyInkSettings) -> None:
+    def __init__(self, http: HttpClient, settings: EasyInkSettings) -> None:
         self._http = http
         self._settings = settings
-        self._unchanged = UnchangedResponses()
-        self._pages: ResponseMemo[Page] = ResponseMemo()
-        self.provider = settings.name
 
-    async def session(self, key: str, known: Session | None) -> Session:
-        """Reads the view of a session, or its draft while it is one: a draft has no view at every installation.
+    async def create_draft(self, subject: str) -> str:
+        """Creates an empty draft."""
+        return await self._create("create_draft", {"subject": subject})
 
-        It is ``known`` itself where EasyInk answers what that was read from.
-        """
-        if known is not None and known.status is SessionStatus.DRAFT:
-            with suppress(NotFound):
-                draft, locked = await self._draft(key, known)
-                if not locked:
-                    return draft
-        try:
-            path, reply = await self._reply("fetch_session", session=key)
-        except NotFound:
-            return await self.draft(key, known)
-        if known is not None and self._unchanged.is_unchanged(known, (reply.body,), self._http.clock.now()):
-            return known
-        view, dropped = self._parts(wire.View, path, reply)
-        session = _named(translation.from_view(view, reply.body, self.carried(key, known)), dropped)
-        if session.status is SessionStatus.DRAFT:
-            with suppress(NotFound):
-                return await self.draft(key, known)
-        self._unchanged.record(known, session, (reply.body,))
-        return session
+    async def fetch_draft(self, key: str) -> Response:
+        """A draft, undecoded. Raises ``NotFound``."""
+        return await self._get("fetch_draft", session=key)
 
-    async def draft(self, key: str, known: Session | None) -> Session:
-        """Reads a draft; ``known`` is what it was."""
-        return (await self._draft(key, known))[0]
+    def decode_draft(self, key: str, reply: Response) -> tuple[wire.Draft, tuple[str, ...]]:
+        """Decodes a draft without its unreadable parts, with the reasons why they are."""
+        return self._decode_parts(wire.Draft, "fetch_draft", key, reply)
 
-    def carried(self, key: str, known: Session | None = None) -> Session:
-        """What is kept of a session when it is read anew."""
-        return translation.carried(self.provider, key, known)
+    async def fetch_complete_draft(self, key: str) -> wire.Draft:
+        """A draft. Raises ``Misbehaved`` where any part is unreadable."""
+        return self._decode(wire.Draft, await self.fetch_draft(key), "fetch_draft", session=key)
 
-    async def search(self, offset: int, limit: int) -> Page:
-        """One page of all sessions, newest first; pages are numbered, so it begins at ``offset`` or before."""
-        size = min(limit, wire.LONGEST_PAGE)
-        number = offset // size
-        path, query = self._settings.path("search_sessions"), {"pageIndex": number, "pageSize": size}
-        with understood():
-            reply = await self._http.request("GET", path, query=query)
-        return self._pages.get_or_make((number, size), reply.body, lambda: self._page(number, size, path, reply))
+    async def draft_exists(self, key: str) -> bool:
+        """Whether there is such a draft."""
+        return await self._exists("draft_exists", key)
 
-    def _page(self, number: int, size: int, path: str, reply: Response) -> Page:
-        try:
-            page = reply.page(wire.SearchPage, "items")
-        except MALFORMED as error:
-            raise self._http.unreadable("GET", path, reply, error) from error
-        rows, unreadable = decode_rows(map(bytes, page.items), self._row)
-        here, total = len(rows) + len(unreadable), parse_count(page.total_items_count)
-        more = next_offset(number * size, here, size, total) is not None
-        following = (number + 1) * size if more else None
-        return Page(rows=tuple(rows), total=total, next_offset=following, unreadable=tuple(unreadable))
+    async def update_draft(self, key: str, changes: Body) -> None:
+        """Changes subject and reminder frequency. Idempotent, so that it may be sent twice."""
+        with translated_refusals():
+            await self._http.request("PATCH", self._settings.path("update_draft", session=key), json=changes, repeatable=True)
+
+    async def delete_draft(self, key: str) -> None:
+        """Deletes a draft with all of its parts."""
+        await self._send("DELETE", "delete_draft", session=key)
+
+    async def convert_draft(self, key: str) -> None:
+        """Makes a session of a draft, which can no longer be changed."""
+        await self._send("POST", "convert_draft", session=key)
 
     async def upload(self, key: str, document: DocumentOrder) -> str:
-        """Uploads a document or an attachment to a draft and gives its id, before it is processed."""
-        name = "add_attachment" if document.role is DocumentRole.ATTACHMENT else "upload_document"
-        parts = upload(document)
-        path = self._settings.path(name, session=key)
-        with understood():
-            return await self._http.fetch(str, "POST", path, body=parts.body, headers=parts.headers)
+        """Uploads a document or an attachment; returns before it is processed."""
+        operation = "add_attachment" if document.role is DocumentRole.ATTACHMENT else "upload_document"
+        upload = multipart_upload(document)
+        with translated_refusals():
+            path = self._settings.path(operation, session=key)
+            return await self._http.fetch(str, "POST", path, body=upload.body, headers=upload.headers)
 
-    async def make(self, name: str, json: object, **keys: str) -> str:
-        """Makes something and gives its id, which comes back as a bare string."""
-        with understood():
-            return await self._http.fetch(str, "POST", self._settings.path(name, **keys), json=json)
+    async def remove_document(self, key: str, document: str) -> None:
+        """Removes a document with the fields on it."""
+        await self._send("DELETE", "remove_document", session=key, document=document)
 
-    async def do(self, method: str, name: str, json: object = None, **keys: str) -> None:
-        """Does something that answers nothing we need. A PATCH says how things are to be, so it may be sent twice."""
-        repeatable = True if method == "PATCH" else None
-        with understood():
-            await self._http.request(method, self._settings.path(name, **keys), json=json, repeatable=repeatable)
+    async def remove_attachment(self, key: str, attachment: str) -> None:
+        """Removes an attachment."""
+        await self._send("DELETE", "remove_attachment", session=key, document=attachment)
 
-    async def read(self, into: type[T], name: str, **keys: str) -> tuple[T, bytes]:
-        """Reads something, and gives it with its bytes as they came. Raises ``Misbehaved`` where it is unreadable."""
-        path, reply = await self._reply(name, **keys)
-        return self._read(into, path, reply), reply.body
+    async def add_participant(self, key: str, participant: Body) -> str:
+        """Adds a participant to a draft."""
+        return await self._create("add_participant", participant, session=key)
 
-    async def exists(self, name: str, **keys: str) -> bool:
-        """Whether there is such a draft or session, without reading it."""
+    async def add_self(self, key: str) -> None:
+        """Adds the person of the token to a draft."""
+        await self._send("POST", "add_self", session=key)
+
+    async def update_participant(self, key: str, participant: str, body: Body) -> None:
+        """Replaces a participant of a draft as a whole."""
+        await self._send("PUT", "update_participant", body, session=key, participant=participant)
+
+    async def update_delivery(self, key: str, participant: str, body: Body) -> None:
+        """Replaces the delivery methods of a participant of a session, and invites them again."""
+        await self._send("PUT", "update_delivery", body, session=key, participant=participant)
+
+    async def remove_participant(self, key: str, participant: str) -> None:
+        """Removes a participant with their fields and their place in the signing order."""
+        await self._send("DELETE", "remove_participant", session=key, participant=participant)
+
+    async def set_sequential_order(self, key: str, participants: Sequence[str]) -> None:
+        """Has the participants of a draft sign one by one, in this order of all of them."""
+        await self._send("PUT", "sequential_order", {"participantsOrder": participants}, session=key)
+
+    async def set_parallel_order(self, key: str) -> None:
+        """Has the participants of a draft sign all at once."""
+        await self._send("PUT", "parallel_order", session=key)
+
+    async def add_field(self, key: str, field: Body) -> None:
+        """Places a field on a processed document."""
+        await self._create("add_field", field, session=key)
+
+    async def add_fields(self, key: str, fields: Sequence[Body]) -> None:
+        """Places several fields in one call; one by one where EasyInk has no such call, which is not published in full."""
+        if len(fields) > 1:
+            try:
+                await self._send("POST", "add_fields", {"signatureFields": fields}, session=key)
+            except (NotFound, Refused) as refused:
+                if refused.status not in _NO_SUCH_PATH:
+                    raise
+            else:
+                return
+        for field in fields:
+            await self.add_field(key, field)
+
+    async def update_field_placement(self, key: str, field: str, placement: Body) -> None:
+        """Moves or resizes a field."""
+        await self._send("PUT", "update_field_placement", placement, session=key, field=field)
+
+    async def update_field_options(self, key: str, field: str, options: Body) -> None:
+        """Replaces the options of a field."""
+        await self._send("PUT", "update_field_options", options, session=key, field=field)
+
+    async def remove_field(self, key: str, field: str) -> None:
+        """Removes a field and every field that depends on it."""
+        await self._send("DELETE", "remove_field", session=key, field=field)
+
+    async def fetch_session(self, key: str) -> Response:
+        """The view of a session, undecoded. Raises ``NotFound``."""
+        return await self._get("fetch_session", session=key)
+
+    def decode_session(self, key: str, reply: Response) -> tuple[wire.View, tuple[str, ...]]:
+        """Decodes a view without its unreadable parts, with the reasons why they are."""
+        return self._decode_parts(wire.View, "fetch_session", key, reply)
+
+    async def session_exists(self, key: str) -> bool:
+        """Whether there is such a session."""
+        return await self._exists("session_exists", key)
+
+    async def start_session(self, key: str) -> None:
+        """Starts a converted session, which invites its participants."""
+        await self._send("POST", "start_session", session=key)
+
+    async def void_session(self, key: str, reason: str) -> None:
+        """Voids a session for good."""
+        await self._send("POST", "void_session", {"reason": reason}, session=key)
+
+    async def duplicate_session(self, key: str, subject: str) -> str:
+        """Copies a session into a new draft."""
+        return await self._create("duplicate_session", {"subject": subject}, session=key)
+
+    async def recreate_session(self, key: str, subject: str, reason: str) -> str:
+        """Copies a session into a new draft, and voids it for good."""
+        return await self._create("recreate_session", {"subject": subject, "voidReason": reason}, session=key)
+
+    async def search_sessions(self, number: int, size: int) -> Response:
+        """A page of all sessions and drafts, newest first, undecoded; pages are numbered from 0."""
+        query = {"pageIndex": number, "pageSize": size}
+        with translated_refusals():
+            return await self._http.request("GET", self._settings.path("search_sessions"), query=query)
+
+    def decode_search(self, reply: Response) -> wire.SearchPage:
+        """Decodes a page of a search, but for its rows."""
         try:
-            with understood():
-                await self._http.request("HEAD", self._settings.path(name, **keys))
+            return reply.page(wire.SearchPage, "items")
+        except MALFORMED as error:
+            raise self._http.unreadable("GET", self._settings.path("search_sessions"), reply, error) from error
+
+    async def fetch_statistics(self) -> wire.Counts:
+        """EasyInk's counts of sessions."""
+        return self._decode(wire.Counts, await self._get("fetch_statistics"), "fetch_statistics")
+
+    @asynccontextmanager
+    async def download(self, operation: str, key: str, document: str) -> AsyncIterator[Content]:
+        """Opens a document as PDF, by one of the six download operations of the path table."""
+        path = self._settings.path(operation, session=key, document=document)
+        async with AsyncExitStack() as stack:
+            with translated_refusals():
+                content = await stack.enter_async_context(self._http.download(path))
+            yield content
+
+    async def _create(self, operation: str, body: Body, **keys: str) -> str:
+        with translated_refusals():
+            return await self._http.fetch(str, "POST", self._settings.path(operation, **keys), json=body)
+
+    async def _send(self, method: str, operation: str, body: Body | None = None, **keys: str) -> None:
+        with translated_refusals():
+            await self._http.request(method, self._settings.path(operation, **keys), json=body)
+
+    async def _get(self, operation: str, **keys: str) -> Response:
+        with translated_refusals():
+            return await self._http.request("GET", self._settings.path(operation, **keys))
+
+    async def _exists(self, operation: str, key: str) -> bool:
+        try:
+            with translated_refusals():
+                await self._http.request("HEAD", self._settings.path(operation, session=key))
         except NotFound:
             return False
         return True
 
-    async def _reply(self, name: str, **keys: str) -> tuple[str, Response]:
-        """What is answered at a path, and that path."""
-        path = self._settings.path(name, **keys)
-        with understood():
-            return path, await self._http.request("GET", path)
-
-    async def _draft(self, key: str, known: Session | None) -> tuple[Session, bool]:
-        """A draft, and whether it is locked."""
-        path, reply = await self._reply("fetch_draft", session=key)
-        draft, dropped = self._parts(wire.Draft, path, reply)
-        return _named(translation.from_draft(draft, reply.body, self.carried(key, known)), dropped), bool(draft.is_locked)
-
-    def _parts(self, into: type[T], path: str, reply: Response) -> tuple[T, tuple[str, ...]]:
-        """What is answered, without the parts of it that are odd, and why each of those is."""
-        try:
-            return decode_parts(reply.body, into)
-        except MALFORMED as error:
-            raise self._http.unreadable("GET", path, reply, error) from error
-
-    def _read(self, into: type[T], path: str, reply: Response) -> T:
+    def _decode(self, into: type[T], reply: Response, operation: str, **keys: str) -> T:
         try:
             return reply.json(into)
         except MALFORMED as error:
-            raise self._http.unreadable("GET", path, reply, error) from error
+            raise self._http.unreadable("GET", self._settings.path(operation, **keys), reply, error) from error
 
-    def _row(self, native: bytes) -> ListRow:
-        item = decode(native, wire.SearchItem)
-        return ListRow(key=item.id, native=native, read=lambda: translation.from_row(self.provider, item, native))
-
-
-def _named(session: Session, dropped: tuple[str, ...]) -> Session:
-    """A session that names what of it was dropped."""
-    return replace(session, unreadable=tuple(UnreadableRow(session.key, each) for each in dropped)) if dropped else session
+    def _decode_parts(self, into: type[T], operation: str, key: str, reply: Response) -> tuple[T, tuple[str, ...]]:
+        try:
+            return decode_parts(reply.body, into)
+        except MALFORMED as error:
+            raise self._http.unreadable("GET", self._settings.path(operation, session=key), reply, error) from error

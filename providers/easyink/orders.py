@@ -1,4 +1,4 @@
-"""What EasyInk makes of an order: what it would refuse, said before it is asked, and how the rest is sent."""
+"""Orders: translates an order into EasyInk's request bodies, and validates it by the constraints of its API."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict
 
 from providers.easyink import wire
 from providers.errors import Invalid
@@ -20,13 +22,25 @@ _LENGTHS = {
     "last_name": ("lastName", 100),
     "email": ("email", 256),
 }
-_SMALLEST = 0.1  # points
-_PART = "fileContent"
+_SMALLEST_SIZE = 0.1  # points
+_FORM_FIELD = "fileContent"
 _ESCAPES = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
 
 
-def deliveries(person: ParticipantOrder) -> tuple[DeliveryMethod, ...]:
-    """How a person is invited: as ordered, else by e-mail, else by SMS. Empty where there is no way."""
+class EasyInkOptions(BaseModel):
+    """Options of ``createSession``: none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class EasyInkParticipantOptions(BaseModel):
+    """Options of a participant: none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def delivery_methods(person: ParticipantOrder) -> tuple[DeliveryMethod, ...]:
+    """The delivery methods of a person: those ordered, else e-mail, else SMS; empty where no address is known."""
     if person.delivery_methods:
         return person.delivery_methods
     if person.email:
@@ -35,7 +49,7 @@ def deliveries(person: ParticipantOrder) -> tuple[DeliveryMethod, ...]:
 
 
 def objections(order: Order) -> Iterator[Invalid]:
-    """Everything in an order that EasyInk would refuse."""
+    """Validates an order: yields what EasyInk would refuse."""
     if order.message is not None:
         yield Invalid("EasyInk has no room for a message: leave it out.", path=("input", "message"))
     if order.start and not any(document.role is DocumentRole.TO_SIGN for document in order.documents):
@@ -45,15 +59,15 @@ def objections(order: Order) -> Iterator[Invalid]:
     if order.start and not order.participants:
         yield Invalid("EasyInk starts nothing without a participant: add one, or do not start.", path=("input", "participants"))
     for index, person in enumerate(order.participants):
-        for name, message in about_person(person):
+        for name, message in person_objections(person):
             yield Invalid(message, path=("input", "participants", str(index), name))
-    for index, placed in enumerate(order.fields):
-        for name, message in _about_field(placed, order):
+    for index, field in enumerate(order.fields):
+        for name, message in _field_objections(field, order):
             yield Invalid(message, path=("input", "fields", str(index), name))
 
 
-def about_person(person: ParticipantOrder) -> Iterator[tuple[str, str]]:
-    """Everything about a person that EasyInk would refuse: the name of the input, and what to do."""
+def person_objections(person: ParticipantOrder) -> Iterator[tuple[str, str]]:
+    """Validates a person: yields the name of an input with advice."""
     if not person.first_name:
         yield "firstName", "EasyInk needs a first name."
     if not person.last_name:
@@ -63,83 +77,83 @@ def about_person(person: ParticipantOrder) -> Iterator[tuple[str, str]]:
             yield name, f"EasyInk takes at most {longest} characters here."
     if person.phone is not None and not _PHONE.fullmatch(person.phone):
         yield "phone", "EasyInk takes ten digits and no country code, for example 5551234567."
-    if not deliveries(person):
+    if not delivery_methods(person):
         yield "deliveryMethods", "EasyInk invites by e-mail or SMS: give an e-mail address or a phone number."
     if person.language is not None and person.language.lower() not in wire.LANGUAGE.values():
         yield "language", f"EasyInk speaks {' and '.join(sorted(wire.LANGUAGE.values()))}: choose one of them or leave it out."
 
 
-def _about_field(placed: FieldOrder, order: Order) -> Iterator[tuple[str, str]]:
-    if 0 <= placed.document < len(order.documents) and order.documents[placed.document].role is not DocumentRole.TO_SIGN:
+def _field_objections(field: FieldOrder, order: Order) -> Iterator[tuple[str, str]]:
+    if 0 <= field.document < len(order.documents) and order.documents[field.document].role is not DocumentRole.TO_SIGN:
         yield "documentIndex", "EasyInk has fields on documents to sign only: name one of those."
-    yield from about_place(placed)
+    yield from placement_objections(field)
 
 
-def about_place(placed: FieldOrder | FieldPlacement | FieldChange) -> Iterator[tuple[str, str]]:
-    """Everything about a field's place that EasyInk would refuse: the name of the input, and what to do."""
-    if placed.page is not None and placed.page < 1:
+def placement_objections(field: FieldOrder | FieldPlacement | FieldChange) -> Iterator[tuple[str, str]]:
+    """Validates the placement of a field: yields the name of an input with advice."""
+    if field.page is not None and field.page < 1:
         yield "page", "Pages are counted from 1."
-    for name, value in (("x", placed.x), ("y", placed.y)):
+    for name, value in (("x", field.x), ("y", field.y)):
         if value is not None and value < 0:
             yield name, "Give points from the lower left corner of the page, 0 or more."
-    for name, value in (("width", placed.width), ("height", placed.height)):
-        if value is not None and value < _SMALLEST:
-            yield name, f"Give {_SMALLEST} points or more."
+    for name, value in (("width", field.width), ("height", field.height)):
+        if value is not None and value < _SMALLEST_SIZE:
+            yield name, f"Give {_SMALLEST_SIZE} points or more."
 
 
-def participant(person: ParticipantOrder) -> dict[str, object]:
-    """A participant as EasyInk takes one."""
-    words: dict[str, object] = {
+def participant_body(person: ParticipantOrder) -> dict[str, object]:
+    """The body of a participant."""
+    body: dict[str, object] = {
         "firstName": person.first_name,
         "middleName": person.middle_name,
         "lastName": person.last_name,
         "email": person.email,
         "phone": person.phone,
-        "deliveryMethods": [wire.theirs(wire.DELIVERY, method) for method in deliveries(person)],
-        "language": wire.theirs(wire.LANGUAGE, person.language.lower()) if person.language else None,
+        "deliveryMethods": [wire.to_wire(wire.DELIVERY, method) for method in delivery_methods(person)],
+        "language": wire.to_wire(wire.LANGUAGE, person.language.lower()) if person.language else None,
     }
-    return {name: value for name, value in words.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None}
 
 
-def field(placed: FieldOrder | FieldPlacement, document: str, participant: str | None) -> dict[str, object]:
-    """A field as EasyInk takes one, for a document and a participant by their ids."""
-    words: dict[str, object] = {
+def field_body(field: FieldOrder | FieldPlacement, document: str, participant: str | None) -> dict[str, object]:
+    """The body of a field, for the ids of its document and its participant."""
+    body: dict[str, object] = {
         "documentId": document,
-        "field": {"type": placed.type, "placement": place(placed), "options": options(placed.type, placed.required)},
+        "field": {"type": field.type, "placement": placement_body(field), "options": options_body(field.type, field.required)},
     }
-    return words if participant is None else words | {"participantId": participant}
+    return body if participant is None else body | {"participantId": participant}
 
 
-def place(placed: FieldOrder | FieldPlacement | Field) -> dict[str, object]:
-    """Where a field is, in EasyInk's words."""
+def placement_body(field: FieldOrder | FieldPlacement | Field) -> dict[str, object]:
+    """The body of a field's placement."""
     return {
-        "page": placed.page,
-        "positionX": placed.x,
-        "positionY": placed.y,
-        "sizeX": placed.width,
-        "sizeY": placed.height,
+        "page": field.page,
+        "positionX": field.x,
+        "positionY": field.y,
+        "sizeX": field.width,
+        "sizeY": field.height,
     }
 
 
-def options(kind: str, required: bool) -> dict[str, object]:
-    """Whether a field of a type has to be filled, in EasyInk's words."""
+def options_body(kind: str, required: bool) -> dict[str, object]:
+    """The body of a field's options."""
     return {"isRequired": required, "forType": kind}
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Headers, and a body that can be read more than once; it is never in memory as a whole."""
+    """Headers and body of a streamed upload; the body can be read more than once."""
 
     headers: Mapping[str, str]
     body: Callable[[], AsyncIterator[bytes]]
 
 
-def upload(document: DocumentOrder) -> Upload:
-    """The multipart body for a document, named by its title so that the people who sign see that."""
+def multipart_upload(document: DocumentOrder) -> Upload:
+    """The multipart upload of a document; its file name is the title, which the signers are shown."""
     boundary = uuid4().hex
     head = (
         f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="{_PART}"; filename="{_filename(document).translate(_ESCAPES)}"\r\n'
+        f'Content-Disposition: form-data; name="{_FORM_FIELD}"; filename="{_file_name(document).translate(_ESCAPES)}"\r\n'
         f"Content-Type: {document.media_type}\r\n\r\n"
     ).encode()
     tail = f"\r\n--{boundary}--\r\n".encode()
@@ -154,5 +168,5 @@ def upload(document: DocumentOrder) -> Upload:
     return Upload({"content-type": f"multipart/form-data; boundary={boundary}", "content-length": str(length)}, body)
 
 
-def _filename(document: DocumentOrder) -> str:
+def _file_name(document: DocumentOrder) -> str:
     return f"{document.title}{PurePath(document.filename).suffix}" if document.title else document.filename

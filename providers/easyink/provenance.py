@@ -1,4 +1,4 @@
-"""What becomes of each field of EasyInk's drafts, views and rows."""
+"""Provenance: rules that tell which field of EasyInk's drafts, views and rows each field of a session comes from."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""EasyInk's drafts, views and rows as our sessions.
+"""Sessions: translates EasyInk's drafts, views and rows of a search.
 
-A view shows less than the draft it came from: what it lacks (phone numbers, languages, deliveries, fields, the
-signing order) is carried over from what was known before.
+A view lacks members that its draft had (phone numbers, languages, delivery methods, fields, the signing order): these
+are carried over from the session as it was known.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _NOT_STARTED = frozenset({SessionStatus.DRAFT, SessionStatus.READY})
 
 
 def signed_key(key: str) -> str:
-    """Our key of a signed document: theirs may be that of the original."""
+    """The key of a signed document: EasyInk's id may be that of the original."""
     return _SIGNED + key
 
 
-def their_key(key: str) -> str:
-    """Their id of a document by our key."""
+def native_key(key: str) -> str:
+    """EasyInk's id of a document, by its key."""
     return key.removeprefix(_SIGNED)
 
 
 def from_draft(draft: wire.Draft, native: bytes, known: Session) -> Session:
-    """A draft; ``known`` is what was carried over."""
+    """Translates a draft; ``known`` has the fields that are carried over."""
     ref = known.ref
     settings = draft.signing_order_settings
     order = tuple(settings.participants_order or ()) if settings else ()
@@ -58,13 +58,13 @@ def from_draft(draft: wire.Draft, native: bytes, known: Session) -> Session:
         status=SessionStatus.DRAFT,
         provider_status="Draft",
         title=draft.subject or None,
-        signing_order=wire.read(wire.SIGNING_ORDER, settings.type if settings else None, SigningOrder.PARALLEL),
-        reminder_frequency=wire.read(wire.REMINDER, draft.reminder_frequency, None),
+        signing_order=wire.from_wire(wire.SIGNING_ORDER, settings.type if settings else None, SigningOrder.PARALLEL),
+        reminder_frequency=wire.from_wire(wire.REMINDER, draft.reminder_frequency, None),
         documents=(
             *(_draft_file(ref, item, DocumentRole.TO_SIGN, known) for item in draft.documents or ()),
             *(_draft_file(ref, item, DocumentRole.ATTACHMENT, known) for item in draft.attachments or ()),
         ),
-        participants=_in_order(_draft_participant(ref, item, order) for item in draft.participants or ()),
+        participants=_sorted_by_order(_draft_participant(ref, item, order) for item in draft.participants or ()),
         fields=tuple(_field(ref, item) for item in draft.signature_fields or ()),
         signatures=(),
         partial=False,
@@ -73,11 +73,13 @@ def from_draft(draft: wire.Draft, native: bytes, known: Session) -> Session:
 
 
 def from_view(view: wire.View, native: bytes, known: Session) -> Session:
-    """A session that has left its draft behind; ``known`` is what was carried over."""
+    """Translates the view of a session that is no draft; ``known`` has the fields that are carried over."""
     ref = known.ref
-    status = wire.read(wire.SESSION_STATUS, view.status, SessionStatus.UNKNOWN)
-    people = _in_order(_participant(ref, item, known.participant(item.participant_id)) for item in view.participants or ())
-    people = tuple(_at_stage(people, status, known.signing_order))
+    status = wire.from_wire(wire.SESSION_STATUS, view.status, SessionStatus.UNKNOWN)
+    people = _sorted_by_order(
+        _participant(ref, item, known.participant(item.participant_id)) for item in view.participants or ()
+    )
+    people = tuple(_with_stage(people, status, known.signing_order))
     signed_at = max((person.signed_at for person in people if person.signed_at), default=None)
     documents = tuple(_documents(ref, view, known))
     return replace(
@@ -95,12 +97,12 @@ def from_view(view: wire.View, native: bytes, known: Session) -> Session:
 
 
 def from_row(provider: str, item: wire.SearchItem, native: bytes) -> Session:
-    """A row of a search, which has neither documents nor participants."""
+    """Translates a row of a search, which has neither documents nor participants."""
     return Session(
         provider=provider,
         key=item.id,
         kind=SessionKind.SIGNING,
-        status=wire.read(wire.SESSION_STATUS, item.status, SessionStatus.UNKNOWN),
+        status=wire.from_wire(wire.SESSION_STATUS, item.status, SessionStatus.UNKNOWN),
         provider_status=item.status,
         title=item.subject,
         created_at=parse_instant(item.created),
@@ -109,9 +111,9 @@ def from_row(provider: str, item: wire.SearchItem, native: bytes) -> Session:
     )
 
 
-def as_ordered(ref: SessionRef, key: str, order: DocumentOrder, now: datetime) -> Document:
-    """A document that was just uploaded. EasyInk makes a PDF of anything else, so only a PDF's bytes are known."""
-    kept = order.media_type == _PDF
+def uploaded_document(ref: SessionRef, key: str, order: DocumentOrder, now: datetime) -> Document:
+    """A document after its upload. EasyInk converts other types to PDF, so size and hash are known of a PDF only."""
+    unconverted = order.media_type == _PDF
     return Document(
         session=ref,
         key=key,
@@ -121,14 +123,14 @@ def as_ordered(ref: SessionRef, key: str, order: DocumentOrder, now: datetime) -
         filename=order.filename,
         description=order.description,
         media_type=_PDF,
-        size_bytes=order.size_bytes if kept else None,
-        sha256=order.sha256 if kept else None,
+        size_bytes=order.size_bytes if unconverted else None,
+        sha256=order.sha256 if unconverted else None,
         created_at=now,
     )
 
 
-def carried(provider: str, key: str, known: Session | None) -> Session:
-    """What is kept of a session when it is read anew: everything that EasyInk does not say (again)."""
+def carry_over(provider: str, key: str, known: Session | None) -> Session:
+    """The fields of a session that are carried over when it is read again: those that EasyInk does not return."""
     session = Session(provider=provider, key=key, kind=SessionKind.SIGNING, status=SessionStatus.UNKNOWN)
     if known is None:
         return session
@@ -148,22 +150,23 @@ def carried(provider: str, key: str, known: Session | None) -> Session:
 
 
 def _draft_file(ref: SessionRef, item: wire.DraftFile, role: DocumentRole, known: Session) -> Document:
-    status = wire.read(wire.DOCUMENT_STATUS, item.status, DocumentStatus.UNKNOWN)
+    status = wire.from_wire(wire.DOCUMENT_STATUS, item.status, DocumentStatus.UNKNOWN)
     if item.status is None and role is DocumentRole.ATTACHMENT:
-        # Whether attachments have a status is not published: one that has none is not waited for.
+        # Whether attachments have a status is not published: one without is taken as processed.
         status = DocumentStatus.READY
-    fresh = Document(
+    document = Document(
         session=ref, key=item.id, role=role, status=status, title=item.title, provider_status=item.status, media_type=_PDF
     )
-    return _as_uploaded(fresh, known.document(item.id))
+    return _with_upload(document, known.document(item.id))
 
 
-def _as_uploaded(fresh: Document, known: Document | None) -> Document:
+def _with_upload(document: Document, known: Document | None) -> Document:
+    """The document with the fields of its upload that EasyInk does not return."""
     if known is None:
-        return fresh
+        return document
     return replace(
-        fresh,
-        title=fresh.title or known.title,
+        document,
+        title=document.title or known.title,
         filename=known.filename,
         description=known.description,
         size_bytes=known.size_bytes,
@@ -176,16 +179,16 @@ def _draft_participant(ref: SessionRef, item: wire.DraftParticipant, order: tupl
     return Participant(
         session=ref,
         key=item.id,
-        role=wire.read(wire.ROLE, item.role, ParticipantRole.UNKNOWN),
+        role=wire.from_wire(wire.ROLE, item.role, ParticipantRole.UNKNOWN),
         status=ParticipantStatus.WAITING,
         order=order.index(item.id) + 1 if item.id in order else None,
         first_name=item.first_name,
         middle_name=item.middle_name,
         last_name=item.last_name,
-        display_name=_full(item.first_name, item.middle_name, item.last_name),
+        display_name=_full_name(item.first_name, item.middle_name, item.last_name),
         email=item.email,
         phone=item.phone,
-        language=wire.read(wire.LANGUAGE, item.language, None),
+        language=wire.from_wire(wire.LANGUAGE, item.language, None),
         delivery_methods=tuple(
             wire.DELIVERY[word.lower()] for word in item.delivery_methods or () if word.lower() in wire.DELIVERY
         ),
@@ -198,24 +201,24 @@ def _participant(ref: SessionRef, item: wire.ViewParticipant, known: Participant
     )
     return replace(
         known,
-        role=wire.read(wire.ROLE, item.role, ParticipantRole.UNKNOWN),
-        status=wire.read(wire.PARTICIPANT_STATUS, item.status, ParticipantStatus.UNKNOWN),
+        role=wire.from_wire(wire.ROLE, item.role, ParticipantRole.UNKNOWN),
+        status=wire.from_wire(wire.PARTICIPANT_STATUS, item.status, ParticipantStatus.UNKNOWN),
         provider_status=item.status,
         first_name=item.first_name,
         last_name=item.last_name,
-        display_name=_full(item.first_name, known.middle_name, item.last_name),
+        display_name=_full_name(item.first_name, known.middle_name, item.last_name),
         email=item.email,
         signed_at=parse_instant(item.signed_at),
     )
 
 
-def _in_order(people: Iterable[Participant]) -> tuple[Participant, ...]:
-    """People in the order in which they sign; where there is none, as EasyInk names them."""
+def _sorted_by_order(people: Iterable[Participant]) -> tuple[Participant, ...]:
+    """Participants in signing order; in EasyInk's order where there is none."""
     return tuple(sorted(people, key=lambda person: inf if person.order is None else person.order))
 
 
-def _at_stage(people: tuple[Participant, ...], status: SessionStatus, order: SigningOrder) -> Iterator[Participant]:
-    """EasyInk calls everyone Pending who has not acted: who is invited follows from the session and its order."""
+def _with_stage(people: tuple[Participant, ...], status: SessionStatus, order: SigningOrder) -> Iterator[Participant]:
+    """Derives who is invited: EasyInk calls every participant Pending who has neither viewed, signed nor declined."""
     turn = min((each.order for each in people if each.status in _OPEN and each.order is not None), default=None)
     for person in people:
         if person.status in _OPEN and status in _NOT_STARTED:
@@ -243,12 +246,12 @@ def _documents(ref: SessionRef, view: wire.View, known: Session) -> Iterator[Doc
 
 
 def _original(ref: SessionRef, key: str, title: str | None, role: DocumentRole, known: Session) -> Document:
-    fresh = Document(session=ref, key=key, role=role, status=DocumentStatus.READY, title=title, media_type=_PDF)
-    return _as_uploaded(fresh, known.document(key))
+    document = Document(session=ref, key=key, role=role, status=DocumentStatus.READY, title=title, media_type=_PDF)
+    return _with_upload(document, known.document(key))
 
 
 def _result(ref: SessionRef, key: str, role: DocumentRole, title: str | None, word: str | None) -> Document:
-    status = wire.read(wire.DOCUMENT_STATUS, word, DocumentStatus.UNKNOWN)
+    status = wire.from_wire(wire.DOCUMENT_STATUS, word, DocumentStatus.UNKNOWN)
     return Document(session=ref, key=key, role=role, status=status, title=title, provider_status=word, media_type=_PDF)
 
 
@@ -276,5 +279,5 @@ def _field(ref: SessionRef, item: wire.DraftField) -> Field:
     )
 
 
-def _full(*names: str | None) -> str | None:
+def _full_name(*names: str | None) -> str | None:
     return " ".join(name for name in names if name) or None

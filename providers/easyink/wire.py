@@ -1,15 +1,14 @@
-"""EasyInk's JSON as typed models, its settings with its path table, and the tables between its words and ours.
+"""Wire models: EasyInk's JSON, and the tables between its words and those of the model.
 
-The models require only what cannot be done without; anything else may be missing, null or new.
+Required members are those without which nothing can be translated; any other may be missing, null or new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, SecretStr
 
 from providers.http.credentials import BearerToken
 from providers.model import (
@@ -21,92 +20,16 @@ from providers.model import (
     SessionStatus,
     SigningOrder,
 )
-from providers.settings import HttpQueryUrl, HttpUrl, ProviderSettings
 
 T = TypeVar("T")
-
-_DRAFTS = "/api/signingSessionDrafts"
-_DRAFT = f"{_DRAFTS}/{{session}}"
-_SESSIONS = "/api/signingSessions"
-_SESSION = f"{_SESSIONS}/{{session}}"
 
 LONGEST_PAGE = 100  # sessions
 LONGEST_SUBJECT = 500  # characters
 LONGEST_REASON = 1000  # characters
 
 
-class EasyInkSettings(ProviderSettings):
-    """One ``[[providers]]`` table of kind "easyink".
-
-    ``identity_url`` is the host where a person signs in, ``redirect_uri`` where that host sends them afterwards:
-    EasyInk's own site unless it registered another. ``access_token`` is the token of a person, where one was
-    already given.
-    """
-
-    # Published are create_draft, upload_document, add_participant and void_session; the rest is inferred.
-    PATHS: ClassVar[dict[str, str]] = {
-        "create_draft": _DRAFTS,
-        "fetch_draft": _DRAFT,
-        "draft_exists": _DRAFT,
-        "update_draft": _DRAFT,
-        "delete_draft": _DRAFT,
-        "upload_document": f"{_DRAFT}/documents",
-        "download_draft_document": f"{_DRAFT}/documents/{{document}}",
-        "remove_document": f"{_DRAFT}/documents/{{document}}",
-        "add_attachment": f"{_DRAFT}/attachments",
-        "download_draft_attachment": f"{_DRAFT}/attachments/{{document}}",
-        "remove_attachment": f"{_DRAFT}/attachments/{{document}}",
-        "add_participant": f"{_DRAFT}/participants",
-        "add_self": f"{_DRAFT}/participants/self",
-        "update_participant": f"{_DRAFT}/participants/{{participant}}",
-        "remove_participant": f"{_DRAFT}/participants/{{participant}}",
-        "sequential_order": f"{_DRAFT}/signingOrder/oneByOne",
-        "parallel_order": f"{_DRAFT}/signingOrder/allAtOnce",
-        "add_field": f"{_DRAFT}/signatureFields",
-        "add_fields": f"{_DRAFT}/signatureFields/bulk",
-        "remove_field": f"{_DRAFT}/signatureFields/{{field}}",
-        "update_field_options": f"{_DRAFT}/signatureFields/{{field}}/options",
-        "update_field_placement": f"{_DRAFT}/signatureFields/{{field}}/placement",
-        "convert_draft": f"{_DRAFT}/converted",
-        "start_session": f"{_SESSION}/started",
-        "void_session": f"{_SESSION}/voided",
-        "duplicate_session": f"{_SESSION}/duplicated",
-        "recreate_session": f"{_SESSION}/recreated",
-        "fetch_session": _SESSION,
-        "session_exists": _SESSION,
-        "search_sessions": _SESSIONS,
-        "fetch_statistics": f"{_SESSIONS}/statistics",
-        "update_delivery": f"{_SESSION}/participants/{{participant}}/deliveryMethods",
-        "download_document": f"{_SESSION}/documents/{{document}}",
-        "download_attachment": f"{_SESSION}/attachments/{{document}}",
-        "download_signed_document": f"{_SESSION}/signedDocuments/{{document}}",
-        "download_all_in_one": f"{_SESSION}/allInOneDocument",
-        "authorize": "/connect/authorize",
-        "token": "/connect/token",
-    }
-
-    kind: Literal["easyink"] = "easyink"
-    identity_url: HttpUrl
-    client_id: str
-    client_secret: SecretStr
-    redirect_uri: HttpQueryUrl
-    access_token: SecretStr | None = None
-
-
-class EasyInkOptions(BaseModel):
-    """EasyInk takes nothing for a session beyond what every provider takes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class EasyInkParticipantOptions(BaseModel):
-    """EasyInk takes nothing for a participant beyond what every provider takes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What all of its JSON has in common: camel case."""
+    """Base of the wire models: names in camel case."""
 
 
 class DraftFile(Wire, frozen=True):
@@ -132,7 +55,7 @@ class DraftParticipant(Wire, frozen=True):
 
 
 class FieldPlacement(Wire, frozen=True):
-    """Points from the lower left corner of a page; the first page is 1."""
+    """Position and size in points, from the lower left corner of a page; the first page is 1."""
 
     page: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
     position_x: float
@@ -142,13 +65,13 @@ class FieldPlacement(Wire, frozen=True):
 
 
 class FieldOptions(Wire, frozen=True):
-    """What a field's type allows to choose."""
+    """Options of a field's type."""
 
     is_required: bool | None = None
 
 
 class FieldBody(Wire, frozen=True):
-    """What a field is and where."""
+    """Type, placement and options of a field."""
 
     type: str
     placement: FieldPlacement
@@ -173,7 +96,7 @@ class SigningOrderSettings(Wire, frozen=True):
 
 
 class Draft(Wire, frozen=True):
-    """A session that can still be changed; locked once it cannot."""
+    """A draft; locked once it was converted."""
 
     subject: str | None = None
     is_locked: bool | None = None
@@ -186,14 +109,14 @@ class Draft(Wire, frozen=True):
 
 
 class ViewDocument(Wire, frozen=True):
-    """An original in the view of a session."""
+    """An original in a view."""
 
     document_id: str
     title: str | None = None
 
 
 class ViewAttachment(Wire, frozen=True):
-    """An attachment in the view of a session; the name of its id is not published."""
+    """An attachment in a view; the name of its id is not published."""
 
     attachment_id: str | None = None
     document_id: str | None = None
@@ -202,12 +125,12 @@ class ViewAttachment(Wire, frozen=True):
 
     @property
     def key(self) -> str | None:
-        """Its id under whichever name."""
+        """The id, under any of its names."""
         return self.attachment_id or self.document_id or self.id
 
 
 class ViewParticipant(Wire, frozen=True):
-    """A participant in the view of a session."""
+    """A participant in a view."""
 
     participant_id: str
     first_name: str | None = None
@@ -219,7 +142,7 @@ class ViewParticipant(Wire, frozen=True):
 
 
 class SignedDocument(Wire, frozen=True):
-    """A document with the signatures of everyone."""
+    """A document with the signatures of all participants."""
 
     signed_document_id: str
     title: str | None = None
@@ -227,14 +150,14 @@ class SignedDocument(Wire, frozen=True):
 
 
 class AllInOneDocument(Wire, frozen=True):
-    """Everything of a session in one file."""
+    """All documents of a session in one file."""
 
     title: str | None = None
     status: str | None = None
 
 
 class View(Wire, frozen=True):
-    """A session as EasyInk shows it once it is no draft."""
+    """View of a session that is no draft."""
 
     status: str
     subject: str | None = None
@@ -246,7 +169,7 @@ class View(Wire, frozen=True):
 
 
 class SearchItem(Wire, frozen=True):
-    """One row of a search."""
+    """A row of a search."""
 
     id: str
     subject: str | None = None
@@ -255,14 +178,14 @@ class SearchItem(Wire, frozen=True):
 
 
 class SearchPage(Wire, frozen=True):
-    """One page of a search; each row stays as it came."""
+    """A page of a search, each row undecoded."""
 
     items: tuple[msgspec.Raw, ...]
     total_items_count: object = None
 
 
 class Counts(Wire, frozen=True):
-    """How many sessions there are; those that were sent count as in progress."""
+    """Counts of sessions; those that were sent count as in progress."""
 
     sessions_to_sign_count: object = None
     drafts_count: object = None
@@ -271,14 +194,14 @@ class Counts(Wire, frozen=True):
     needs_action_count: object = None
 
 
-class GivenToken(msgspec.Struct, frozen=True):
-    """What the identity host gives for a code; ``expires_in`` is seconds."""
+class AccessToken(msgspec.Struct, frozen=True):
+    """An answer of the token endpoint; ``expires_in`` is seconds."""
 
     access_token: BearerToken
     expires_in: object = None
 
     def __repr__(self) -> str:
-        return f"GivenToken(expires_in={self.expires_in})"
+        return f"AccessToken(expires_in={self.expires_in})"
 
 
 SESSION_STATUS: Mapping[str, SessionStatus] = {
@@ -291,7 +214,7 @@ SESSION_STATUS: Mapping[str, SessionStatus] = {
     "voided": SessionStatus.CANCELED,
     "expired": SessionStatus.EXPIRED,
 }
-# The interface of the product says Completed where its API says Signed.
+# The product's user interface says Completed where its API says Signed.
 PARTICIPANT_STATUS: Mapping[str, ParticipantStatus] = {
     "pending": ParticipantStatus.INVITED,
     "viewed": ParticipantStatus.VIEWED,
@@ -319,11 +242,11 @@ DELIVERY: Mapping[str, DeliveryMethod] = {"email": DeliveryMethod.EMAIL, "sms": 
 LANGUAGE: Mapping[str, str] = {"english": "en", "spanish": "es"}
 
 
-def read(table: Mapping[str, T], word: str | None, otherwise: T) -> T:
-    """Our word for theirs, in whichever case; ``otherwise`` for one that the table lacks."""
-    return table.get((word or "").lower(), otherwise)
+def from_wire(table: Mapping[str, T], word: str | None, default: T) -> T:
+    """The value of EasyInk's word, regardless of case; ``default`` for one that the table lacks."""
+    return table.get((word or "").lower(), default)
 
 
-def theirs(table: Mapping[str, T], ours: T) -> str:
-    """Their word for ours, spelled as they do. Raises ``StopIteration`` where they have none."""
-    return next(word for word, value in table.items() if value == ours).capitalize()
+def to_wire(table: Mapping[str, T], value: T) -> str:
+    """EasyInk's word for a value, in its spelling. Raises ``StopIteration`` where the table lacks the value."""
+    return next(word for word, each in table.items() if each == value).capitalize()
