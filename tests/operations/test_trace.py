@@ -57,7 +57,7 @@ class Traced(Http1Transport):
     """Carries calls in step: whoever could send one beside another does so, and those come back together."""
 
     def __init__(self, trace: Trace) -> None:
-        super().__init__(connect=5, stall=5)
+        super().__init__(connect_timeout=5, write_timeout=5)
         self.trace = trace
 
     async def send(

@@ -70,7 +70,7 @@ class Wiretap(Http1Transport):
     """A socket like any other, which also notes what is sent through it: a body where it is JSON or a form."""
 
     def __init__(self) -> None:
-        super().__init__(connect=5, stall=5)
+        super().__init__(connect_timeout=5, write_timeout=5)
         self.sent: list[tuple[str, object]] = []
 
     async def send(
