@@ -11,6 +11,7 @@ from gateway.auth.quota import Quota
 from gateway.auth.refusal import Unauthenticated, expired
 from gateway.auth.token import AccessTokens
 from gateway.auth.viewer import NOBODY, Viewer
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import Settings
 from providers.clock import Clock
 from providers.lru import LruCache
@@ -35,7 +36,8 @@ class Authentication:
         self.allowance = self.quota
         self._addresses = Addresses(settings.server.trusted_proxies)
         self._keys = ApiKeys(settings.authentication.keys)
-        self._tokens = AccessTokens(settings.authentication, clock)
+        self._shared = SharedCache(settings.redis.url, settings.server.secret)
+        self._tokens = AccessTokens(settings.authentication, clock, self._shared)
         self._clock = clock
         self._viewers: LruCache[str, Viewer] = LruCache(_MAX_CACHED)
 
@@ -86,8 +88,9 @@ class Authentication:
         return self._addresses.of(scope) if self.required else ""
 
     async def close(self) -> None:
-        """Closes the connection to the token issuer."""
+        """Closes the connections to the token issuer and to Redis."""
         await self._tokens.close()
+        await self._shared.close()
 
     async def _verify(self, authorization: str | None, address: Callable[[], str]) -> Viewer:
         """Verifies credentials that are not cached, and caches their viewer. A failure counts against the address."""

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.auth.public_key import RSA_BITS, algorithm_of, read_public_key
 from gateway.auth.refusal import Unauthenticated
+from gateway.cache.shared_cache import SharedCache
 from providers.clock import Clock
 
 _TIMEOUT: Final = 5.0
@@ -24,6 +25,7 @@ _MIN_INTERVAL: Final = 10.0
 _MAX_BYTES: Final = 262_144
 _MAX_KEYS: Final = 200
 _UNKNOWN: Final = "This token was signed with a key that is not known here."
+_ENTRY: Final = msgspec.msgpack.Encoder()
 _log = logging.getLogger("countersign.authentication")
 
 
@@ -60,10 +62,11 @@ class StaticKey:
 
 
 class KeySet:
-    """JSON Web Key Set by URL, cached. The last set that could be read stays valid while its host does not answer."""
+    """JSON Web Key Set by URL, cached here and for all gateways. The last set stays valid while its host does not answer."""
 
-    def __init__(self, url: str, algorithms: Collection[str], clock: Clock) -> None:
+    def __init__(self, url: str, algorithms: Collection[str], clock: Clock, shared: SharedCache) -> None:
         self._url = url
+        self._shared = shared
         self._algorithms = algorithms
         self._clock = clock
         self._http = httpx.AsyncClient(
@@ -82,7 +85,7 @@ class KeySet:
         now = self._clock.monotonic()
         is_stale = now - self._fetched_at > _TTL and not self._lock.locked()
         if is_stale or (kid, algorithm) not in self._keys:
-            await self._refresh(now)
+            await self._refresh(now, kid, algorithm)
         key = self._keys.get((kid, algorithm))
         if key is None or algorithm not in self._algorithms:
             raise Unauthenticated(_UNKNOWN, curable=self._fetched_at < self._attempted_at)
@@ -92,17 +95,34 @@ class KeySet:
         """Closes connections."""
         await self._http.aclose()
 
-    async def _refresh(self, asked_at: float) -> None:
+    async def _refresh(self, asked_at: float, kid: str, algorithm: str) -> None:
+        """Takes the set that another gateway has fetched; fetches it where that is as old, or lacks the key as well."""
         async with self._lock:
             if asked_at - self._attempted_at < _MIN_INTERVAL:
                 return
             self._attempted_at = self._clock.monotonic()
             try:
-                self._keys = read_key_set(await self._fetch())
+                if await self._read_shared() and (kid, algorithm) in self._keys:
+                    return
+                body = await self._fetch()
+                self._keys = read_key_set(body)
             except Exception as error:  # whatever the host sends, or the library raises on it
                 _log.warning("the keys that tokens are checked with could not be fetched (%s)", type(error).__name__)
             else:
                 self._fetched_at = self._attempted_at
+                await self._shared.put(self._url, _ENTRY.encode((self._clock.now().timestamp(), body)), _TTL)
+
+    async def _read_shared(self) -> bool:
+        """Whether another gateway has fetched the set after this one; then it is taken, with its age."""
+        entry = await self._shared.get(self._url)
+        if entry is None:
+            return False
+        fetched_at, body = msgspec.msgpack.decode(entry, type=tuple[float, bytes])
+        fetched_at += self._clock.monotonic() - self._clock.now().timestamp()
+        if fetched_at <= self._fetched_at or self._clock.monotonic() - fetched_at > _TTL:
+            return False
+        self._keys, self._fetched_at = read_key_set(body), fetched_at
+        return True
 
     async def _fetch(self) -> bytes:
         async with asyncio.timeout(_TIMEOUT), self._http.stream("GET", self._url) as reply:

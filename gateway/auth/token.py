@@ -14,6 +14,7 @@ import msgspec
 from gateway.auth.jwks import KeySet, StaticKey
 from gateway.auth.refusal import Unauthenticated, expired
 from gateway.auth.viewer import SCOPES, Viewer
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import AuthenticationSettings
 from providers.clock import Clock
 
@@ -52,12 +53,12 @@ class _Claims(msgspec.Struct, frozen=True):
 class AccessTokens:
     """Verifies access tokens. A token's ``alg`` has to be one of the configuration, and that of the key."""
 
-    def __init__(self, settings: AuthenticationSettings, clock: Clock) -> None:
+    def __init__(self, settings: AuthenticationSettings, clock: Clock, shared: SharedCache) -> None:
         self._settings = settings
         self._clock = clock
         self._keys: KeySet | StaticKey | None = None
         if settings.jwks_url is not None:
-            self._keys = KeySet(settings.jwks_url, settings.algorithms, clock)
+            self._keys = KeySet(settings.jwks_url, settings.algorithms, clock, shared)
         elif settings.public_key is not None:
             self._keys = StaticKey(settings.public_key, settings.algorithms)
 

@@ -1,0 +1,91 @@
+"""Shared cache: values that one gateway computes for all, in Redis through aiocache, encrypted with the server's secret.
+
+For values whose computation costs milliseconds and more, such as key sets and verification reports: a lookup takes a round
+trip. Encryption authenticates them: who can write to the Redis can remove a key set or a verdict, but not forge one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from base64 import urlsafe_b64encode
+from typing import Final
+
+from aiocache import RedisCache
+from aiocache.serializers import BaseSerializer
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import SecretStr
+from redis.asyncio import ConnectionPool
+
+from gateway.cache.redis import FAILURES, connection_pool
+
+_NAMESPACE: Final = "countersign:shared"
+_TIMEOUT: Final = 0.25
+_RETRY_SECONDS: Final = 1.0
+_log = logging.getLogger("countersign.cache")
+
+
+class _EncryptedSerializer(BaseSerializer):  # type: ignore[misc]
+    """Fernet as a serializer. A value of another secret, or one that was tampered with, is a miss."""
+
+    DEFAULT_ENCODING = None
+
+    def __init__(self, cipher: Fernet) -> None:
+        super().__init__()
+        self._cipher = cipher
+
+    def dumps(self, value: bytes) -> bytes:
+        """Encrypts a value."""
+        return self._cipher.encrypt(value)
+
+    def loads(self, value: bytes | None) -> bytes | None:
+        """Decrypts a value; None where that cannot be done."""
+        try:
+            return None if value is None else self._cipher.decrypt(value)
+        except InvalidToken:
+            _log.warning("a value of the shared cache is of another secret, or was tampered with: it is computed anew")
+            return None
+
+
+class SharedCache:
+    """Bytes by key with a TTL. Without a Redis, or a secret, and while Redis is away, every lookup is a miss."""
+
+    def __init__(self, url: SecretStr | None, secret: SecretStr | None) -> None:
+        self._pool: ConnectionPool | None = None
+        self._cache: RedisCache | None = None
+        self._unavailable_until = 0.0
+        if url is not None and secret is not None:
+            key = hashlib.blake2b(secret.get_secret_value().encode(), digest_size=32, person=b"shared-cache").digest()
+            self._pool = connection_pool(url)
+            self._cache = RedisCache(
+                serializer=_EncryptedSerializer(Fernet(urlsafe_b64encode(key))),
+                namespace=_NAMESPACE,
+                timeout=_TIMEOUT,
+                connection_pool_class=lambda **_: self._pool,
+            )
+
+    async def get(self, key: str) -> bytes | None:
+        """The value of a key; None where there is none."""
+        if self._cache is None or time.monotonic() < self._unavailable_until:
+            return None
+        try:
+            value: bytes | None = await self._cache.get(key)
+        except FAILURES:
+            self._unavailable_until = time.monotonic() + _RETRY_SECONDS
+            return None
+        return value
+
+    async def put(self, key: str, value: bytes, ttl_seconds: float) -> None:
+        """Keeps a value for so long, if Redis is there."""
+        if self._cache is None or time.monotonic() < self._unavailable_until:
+            return
+        try:
+            await self._cache.set(key, value, ttl=float(ttl_seconds))
+        except FAILURES:
+            self._unavailable_until = time.monotonic() + _RETRY_SECONDS
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._pool is not None:
+            await self._pool.aclose()

@@ -1,0 +1,109 @@
+"""Shared cache: what another gateway has computed is read, and what nobody with the secret has written is a miss."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+import redis.asyncio as client
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+from pydantic import SecretStr
+
+from gateway.auth.jwks import KeySet
+from gateway.cache.shared_cache import SharedCache
+from providers.clock import Clock
+
+SECRET = SecretStr("p5Vb2mXq8LrT0cJk3HsYw7ZdNf1AeUgO")
+
+KEY = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+def opened(stack: AsyncExitStack, url: str | None, secret: SecretStr | None = SECRET) -> SharedCache:
+    cache = SharedCache(SecretStr(url) if url else None, secret)
+    stack.push_async_callback(cache.close)
+    return cache
+
+
+async def test_value_of_one_gateway_is_read_by_another_until_its_ttl_ends(redis: str, stack: AsyncExitStack) -> None:
+    mine, theirs = opened(stack, redis), opened(stack, redis)
+    assert await theirs.get("report") is None
+    await mine.put("report", b"\x00valid\xff", 0.3)
+    assert await theirs.get("report") == b"\x00valid\xff"
+    await asyncio.sleep(0.4)
+    assert await theirs.get("report") is None
+
+
+async def test_stored_value_shows_nothing_of_its_content(redis: str, stack: AsyncExitStack) -> None:
+    await opened(stack, redis).put("report", b"Ada Nordmann", 60)
+    async with client.from_url(redis) as raw:
+        (key,) = await raw.keys("countersign:shared:*")
+        assert b"Nordmann" not in await raw.get(key)
+
+
+async def test_forged_value_and_value_of_another_secret_are_misses(redis: str, stack: AsyncExitStack) -> None:
+    mine = opened(stack, redis)
+    async with client.from_url(redis) as raw:
+        await raw.set("countersign:shared:report", b"forged")
+    assert await mine.get("report") is None
+    await opened(stack, redis, SecretStr("another secret")).put("report", b"valid", 60)
+    assert await mine.get("report") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"), [(None, SECRET), ("redis://127.0.0.1:1/0", SECRET), ("redis://127.0.0.1:1/0", None)]
+)
+async def test_without_redis_or_secret_every_lookup_is_a_miss(
+    url: str | None, secret: SecretStr | None, stack: AsyncExitStack
+) -> None:
+    cache = opened(stack, url, secret)
+    await cache.put("report", b"valid", 60)
+    assert await cache.get("report") is None
+
+
+class Issuer(KeySet):
+    """A key set whose host is counted instead of called."""
+
+    fetches = 0
+    kid = "first"
+
+    async def _fetch(self) -> bytes:
+        self.fetches += 1
+        return json.dumps({"keys": [KEY | {"kid": self.kid}]}).encode()
+
+
+def key_set(stack: AsyncExitStack, redis: str | None) -> Issuer:
+    keys = Issuer("https://issuer.example/jwks", ("ES256",), Clock(), opened(stack, redis))
+    stack.push_async_callback(keys.close)
+    return keys
+
+
+async def test_key_set_is_fetched_once_for_all_gateways(redis: str, stack: AsyncExitStack) -> None:
+    mine, theirs = key_set(stack, redis), key_set(stack, redis)
+    assert await mine.key("first", "ES256") is not None
+    assert await theirs.key("first", "ES256") is not None
+    assert (mine.fetches, theirs.fetches) == (1, 0)
+
+
+async def test_key_that_the_shared_set_lacks_is_fetched_from_the_issuer(redis: str, stack: AsyncExitStack) -> None:
+    mine, theirs = key_set(stack, redis), key_set(stack, redis)
+    await mine.key("first", "ES256")
+    theirs.kid = "rotated"
+    assert await theirs.key("rotated", "ES256") is not None
+    assert theirs.fetches == 1
+
+
+async def test_without_redis_each_gateway_fetches_the_key_set(stack: AsyncExitStack) -> None:
+    mine, theirs = key_set(stack, None), key_set(stack, None)
+    await mine.key("first", "ES256")
+    await theirs.key("first", "ES256")
+    assert (mine.fetches, theirs.fetches) == (1, 1)
