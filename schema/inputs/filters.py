@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import strawberry
@@ -17,6 +18,13 @@ from providers.errors import TooLarge
 from schema.relay import session_ref
 
 _MOST_FOLLOWED = 1_000
+_CACHED_FILTERS = 100
+
+
+@lru_cache(_CACHED_FILTERS)
+def _cached(*given: tuple[str, Any]) -> Wanted:
+    """A filter of the store: a client that polls a list asks with the same one each time, and making it costs 4 µs."""
+    return Wanted(**dict(given))
 
 
 @strawberry.input
@@ -43,8 +51,8 @@ class SessionFilter:
 
     def wanted(self) -> Wanted:
         """The filter in the gateway's words."""
-        lists: Any = {name: tuple(value) for name, value in vars(self).items() if isinstance(value, list)}
-        return Wanted(**(vars(self) | lists))
+        given = vars(self).items()
+        return _cached(*[(name, tuple(value) if type(value) is list else value) for name, value in given if value is not None])
 
 
 @strawberry.input

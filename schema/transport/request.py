@@ -194,7 +194,9 @@ class RequestReader:
         if declared.isdigit() and int(declared) > self._max_bytes:
             raise self._too_large()
         message = await receive()
-        body = bytearray(message.get("body", b""))
+        body: bytes | bytearray = message.get("body", b"")
+        if message.get("more_body"):
+            body = bytearray(body)
         while message.get("more_body"):
             message = await receive()
             body += message.get("body", b"")
