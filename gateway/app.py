@@ -23,7 +23,7 @@ from gateway.auth.authentication import Authentication
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import EventSettings, Settings
 from gateway.directory import Directory
-from gateway.signing import Signing, admit
+from gateway.signing import Services, Signing
 from gateway.store import Store
 from gateway.store.tokens import token_cipher
 from gateway.task import cancel_and_wait
@@ -67,8 +67,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             try:
-                app.state.signing = await _open(settings, time, stack)
-                admitted.cache_clear()
+                services = await _open(settings, time, stack)
+                app.state.services, app.state.signing = services, services.signing
+                signing_for.cache_clear()
                 stack.push_async_callback(authentication.close)
             except ConfigurationError as error:
                 app.state.refusal = error
@@ -81,12 +82,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     authentication = Authentication(settings, time)
 
     @lru_cache(maxsize=_VIEWERS)
-    def admitted(viewer: Viewer) -> Signing:
-        signing: Signing = app.state.signing
-        return signing if viewer is NOBODY else admit(signing, viewer, authentication.allowance)
+    def signing_for(viewer: Viewer) -> Signing:
+        services: Services = app.state.services
+        return services.signing if viewer is NOBODY else services.for_viewer(viewer, authentication.allowance)
 
     def context(viewer: Viewer) -> Context:
-        return Context(admitted(viewer), viewer, time, settings.limits.first)
+        return Context(signing_for(viewer), viewer, time, settings.limits.first)
 
     app = _Gateway(title="Countersign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(ErrorMasking)
@@ -95,7 +96,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.connections = connections
     app.state.refusal = None
     app.state.authentication = authentication
-    app.state.admitted = admitted
+    app.state.signing_for = signing_for
     app.endpoint = ErrorMasking(Endpoint(schema, context, authentication, connections, settings, time))
     _add_routes(app, settings)
     return app
@@ -113,18 +114,18 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     console.mount(app)
 
 
-async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Signing:
+async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Services:
     store = await Store.open(settings.database.url, token_cipher(settings.server.secret))
     stack.push_async_callback(store.close)
     directory = Directory.open(settings.providers, clock)
     stack.push_async_callback(directory.close)
     uploads = Uploads(settings.uploads, store.uploads, clock)
-    signing = Signing(settings, directory, store, uploads, clock)
-    stack.push_async_callback(signing.close)
-    await signing.open()
+    services = Services(settings, directory, store, uploads, clock)
+    stack.push_async_callback(services.close)
+    await services.open()
     sweeper = asyncio.create_task(_sweep(uploads, store, settings.events, clock), name="sweeper")
     stack.push_async_callback(cancel_and_wait, sweeper)
-    return signing
+    return services
 
 
 async def _sweep(uploads: Uploads, store: Store, events: EventSettings, clock: Clock) -> None:

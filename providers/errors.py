@@ -29,8 +29,9 @@ error is never shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ProblemCode(StrEnum):
@@ -86,6 +87,18 @@ class SigningError(Exception):
         self.detail = detail
         self.retry_after = retry_after
         self.trace_id = trace_id
+
+    def at(self, path: Sequence[str], provider: str | None = None) -> Self:
+        """The same error about another input, and of a provider where one is named."""
+        error = copy(self)
+        error.path, error.provider = tuple(path), provider or self.provider
+        return error
+
+    def saying_also(self, more: str) -> Self:
+        """The same error with more to say."""
+        error = copy(self)
+        error.message += more
+        return error
 
 
 class Invalid(SigningError):

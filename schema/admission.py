@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.auth.viewer import NOBODY, Viewer
-from gateway.signing import access
+from gateway.signing import policy
 from providers.errors import Forbidden
 from schema.execution import Plan
 
@@ -58,7 +58,7 @@ USES: Final[Mapping[str, str | None]] = {
     "Mutation.uploadFile": "upload",
     "Subscription.providerHealth": "provider_health",
     "Subscription.session": "follow",
-    "Subscription.sessionEvents": "events",
+    "Subscription.sessionEvents": "subscribe",
 }
 """The use case of each field at the root; None where none is known by the field alone."""
 
@@ -70,7 +70,7 @@ def refusal(plan: Plan, viewer: Viewer) -> Forbidden | None:
     found: Forbidden | None = None
     for field in plan.root_fields:
         use = USES.get(field)
-        found = access.refusal(use, viewer) if use is not None else None
+        found = policy.refusal(use, viewer) if use is not None else None
         if found is None:
             return None
     return found

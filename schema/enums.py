@@ -6,8 +6,7 @@ from enum import EnumMeta
 
 import strawberry
 
-from gateway.signing.leftovers import LeftoverAction
-from gateway.signing.watching import SyncStrategy
+from gateway.signing import LeftoverAction, SyncStrategy
 from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from gateway.sync.list_freshness import SourceOutcome
 from providers import model

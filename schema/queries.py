@@ -96,11 +96,11 @@ async def _resolve_session(
     id: strawberry.ID,
     max_age: Duration | None = None,
 ) -> model.Session:
-    return await info.context.signing.session(session_ref(id), max_age)
+    return await info.context.signing.queries.session(session_ref(id), max_age)
 
 
 async def _resolve_session_by_key(info: Info, provider: str, key: str, max_age: Duration | None = None) -> model.Session:
-    return await info.context.signing.session_by_key(provider, key, max_age)
+    return await info.context.signing.queries.session_by_key(provider, key, max_age)
 
 
 async def _resolve_sessions(
@@ -125,13 +125,13 @@ async def _resolve_sessions(
 
     reach = PageRequest(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)
     exact = {} if info.context.log_cursor is None else {"at_head": True}
-    found = await info.context.signing.sessions(wanted, order, reach, max_age, **exact)
+    found = await info.context.signing.queries.sessions(wanted, order, reach, max_age, **exact)
     return SessionPage(wanted, order, part, found)
 
 
 async def _resolve_document(info: Info, id: strawberry.ID) -> model.Document:
     ref, key = child_ref(id, "Document")
-    document = (await info.context.signing.session(ref)).document(key)
+    document = (await info.context.signing.queries.session(ref)).document(key)
     if document is None:
         raise NotFound("There is no such document (any more).", path=("id",))
     return document
@@ -155,7 +155,7 @@ async def _resolve_signatures(
         at, (provider, session, key) = position(text, query, name, 3)
         return SignaturePosition(at, provider, session, key)
 
-    found = await info.context.signing.signatures(
+    found = await info.context.signing.signatures.signatures(
         wanted, part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards
     )
     cursors = [cursor(query, at.at, at.provider, at.session_key, at.key) for _, at in found.rows]
@@ -172,7 +172,7 @@ async def _resolve_webhook_deliveries(
     if after is not None:
         at, (key,) = position(after, query, "after", 1)
         place = (at, key)
-    found = await info.context.signing.deliveries(wanted, part.limit, place)
+    found = await info.context.signing.deliveries.deliveries(wanted, part.limit, place)
     cursors = [cursor(query, each.received_at, each.id) for each in found.rows]
     return DeliveryPage(found, cursors, part.page_info(cursors, more=found.more))
 
@@ -182,7 +182,7 @@ async def _resolve_session_events(
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
     wanted = filter.wanted() if filter else ALL_EVENTS
-    return EventPage.of(await info.context.signing.event_log(wanted, part.limit, parse_event_cursor(after)), part)
+    return EventPage.of(await info.context.signing.events.event_log(wanted, part.limit, parse_event_cursor(after)), part)
 
 
 async def _resolve_leftovers(info: Info, first: int | None = None, after: str | None = None) -> LeftoverPage:
@@ -192,7 +192,7 @@ async def _resolve_leftovers(info: Info, first: int | None = None, after: str | 
     if after is not None:
         at, (key,) = position(after, query, "after", 1)
         place = (at, key)
-    found = await info.context.signing.leftovers(part.limit, place)
+    found = await info.context.signing.leftovers.leftovers(part.limit, place)
     cursors = [cursor(query, each.at, each.id) for each in found.rows]
     return LeftoverPage(found, cursors, part.page_info(cursors, more=found.more))
 
@@ -202,17 +202,17 @@ async def _resolve_eligible_providers(
     input: CreateSessionInput,
 ) -> list[ModelEligibility]:
     signing = info.context.signing
-    return await signing.eligible(await input.draft(signing), problems(input))
+    return await signing.eligibility.eligible(await input.draft(signing), problems(input))
 
 
 async def _resolve_comparison(
     info: Info, providers: list[str] | None = None, window: Duration | None = ONE_DAY
 ) -> ModelComparison:
-    return await info.context.signing.comparison(providers, ONE_DAY if window is None else window)
+    return await info.context.signing.comparison.comparison(providers, ONE_DAY if window is None else window)
 
 
 async def _resolve_explain_session(info: Info, id: strawberry.ID) -> provenance.MappingReport:
-    return await info.context.signing.explain(session_ref(id))
+    return await info.context.signing.queries.explain(session_ref(id))
 
 
 @strawberry.type

@@ -120,12 +120,12 @@ async def find_node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> o
     if kind == "Provider":
         return signing.directory.get(keys[0], path)
     if kind == "SessionEvent":
-        return await signing.event(parse_event_id(keys[0], path))
+        return await signing.events.event(parse_event_id(keys[0], path))
     if kind == "WebhookDelivery":
-        return await signing.delivery(keys[0], path)
+        return await signing.deliveries.delivery(keys[0], path)
     if kind == "Leftover":
-        return await signing.leftover(keys[0], path)
-    session = await signing.session(model.SessionRef(keys[0], keys[1]))
+        return await signing.leftovers.leftover(keys[0], path)
+    session = await signing.queries.session(model.SessionRef(keys[0], keys[1]))
     found: object = session if kind == "Session" else _child(session, kind, keys[-1])
     if found is None:
         raise NotFound(f"There is no such {spoken(kind)} (any more).", path=path)

@@ -22,7 +22,7 @@ from schema.types.session import Session
 
 
 async def _session(info: Info, id: strawberry.ID) -> AsyncIterator[model.Session]:
-    return await info.context.signing.follow(session_ref(id))
+    return await info.context.signing.events.follow(session_ref(id))
 
 
 async def _session_events(
@@ -30,12 +30,12 @@ async def _session_events(
 ) -> AsyncIterator[Event]:
     behind = info.context.resume_after or after
     signing = info.context.signing
-    info.context.begins_after = behind or signing.head_cursor
-    return await signing.events(filter.wanted() if filter else ALL_EVENTS, parse_event_cursor(behind))
+    info.context.begins_after = behind or signing.events.head_cursor
+    return await signing.events.subscribe(filter.wanted() if filter else ALL_EVENTS, parse_event_cursor(behind))
 
 
 async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncIterator[Connected]:
-    return info.context.signing.provider_health(names)
+    return info.context.signing.events.provider_health(names)
 
 
 @strawberry.type

@@ -17,7 +17,7 @@ from gateway.config import Settings
 from gateway.directory import Directory
 from gateway.metrics import Comparison, DurationFigures, Latency, MetricReader, OperationFigures, ProviderFigures
 from gateway.metrics.probe import Probe, probe
-from gateway.signing.oauth import recall_tokens
+from gateway.signing.oauth import restore_tokens
 from gateway.store import Store
 from gateway.store.tokens import token_cipher
 from providers.clock import Clock
@@ -60,7 +60,7 @@ async def compare(settings: Settings, names: Sequence[str] | None, window: timed
         comparison = await MetricReader(store, settings.metrics, clock).compare(chosen, window)
         if not reads:
             return Report(comparison, ())
-        await recall_tokens(directory, store, clock)
+        await restore_tokens(directory, store, clock)
         columns = (TextColumn("Reading at {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             bar = progress.add_task("each provider in turn", total=reads * len(chosen))

@@ -1,21 +1,26 @@
-"""Every use case of the gateway: ``Signing`` has one method for each."""
+"""Use cases: what can be done with sessions, composed for each viewer in ``composition``."""
 
-from gateway.signing.access import admit
-from gateway.signing.leftovers import Leftover, LeftoverAction, LeftoverList
-from gateway.signing.reading import SessionList
-from gateway.signing.showing import SignatureList
-from gateway.signing.signing import Signing
-from gateway.signing.writing import Eligibility
-from gateway.webhooks.inbox import DeliveryList
+from gateway.signing.composition import Services, Signing
+from gateway.signing.creation.creation import Eligibility
+from gateway.signing.deliveries import DeliveryList
+from gateway.signing.event_feed import EventList
+from gateway.signing.oauth import Authorization
+from gateway.signing.queries import SyncState, SyncStrategy
+from gateway.signing.saga.leftovers import Leftover, LeftoverAction, LeftoverList
+from gateway.signing.sessions.list_reader import SessionList, SignatureList
 
 __all__ = [
+    "Authorization",
     "DeliveryList",
     "Eligibility",
+    "EventList",
     "Leftover",
     "LeftoverAction",
     "LeftoverList",
+    "Services",
     "SessionList",
     "SignatureList",
     "Signing",
-    "admit",
+    "SyncState",
+    "SyncStrategy",
 ]

@@ -1,15 +1,19 @@
-"""What is inside a session: documents, participants, fields and their order."""
+"""Editing: documents, participants and fields of a session that has not started, and the order of signing."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 from gateway.directory import Connected
-from gateway.signing.drafts import DocumentDraft
-from gateway.signing.receipt import Receipt
-from gateway.signing.writing import Writing, content
+from gateway.signing.creation.creation import Creation
+from gateway.signing.creation.draft import DocumentDraft
+from gateway.signing.policy import Policy
+from gateway.signing.saga.receipt import Receipt, Written
+from gateway.signing.saga.single_call import Effect, SingleCalls
+from gateway.signing.session_writes import CONTENT, SESSION, Call, SessionWrites
 from gateway.web.uploads import safe_filename
 from providers.capability import Operation
 from providers.errors import Invalid, NotFound
@@ -23,11 +27,37 @@ class _Keyed(Protocol):
 
 
 T = TypeVar("T", bound=_Keyed)
-Call = Callable[[Connected, Session], Awaitable[Session]]
 
 
-class Editing(Writing):
-    """What can be done within a session. ``once`` is an idempotency key."""
+def _added(parts: Callable[[Session], Sequence[_Keyed]]) -> Effect:
+    """Effect of a call that adds a part; the receipt names it."""
+
+    def keys(session: Session) -> object:
+        return {each.key for each in parts(session)}
+
+    def receipt(before: Session, after: Session) -> Receipt:
+        old = {each.key for each in parts(before)}
+        return Receipt(before.ref, next((each.key for each in parts(after) if each.key not in old), None))
+
+    return Effect(keys, receipt)
+
+
+_DOCUMENT_ADDED: Final = _added(lambda session: session.documents)
+_PARTICIPANT_ADDED: Final = _added(lambda session: session.participants)
+_FIELD_ADDED: Final = _added(lambda session: session.fields)
+_DOCUMENT: Final = ("input", "document")
+_PARTICIPANT: Final = ("input", "participant")
+_FIELD: Final = ("input", "field")
+
+
+class Editing:
+    """Edits of one viewer. ``once`` is an idempotency key."""
+
+    def __init__(self, policy: Policy, creation: Creation, writes: SessionWrites, calls: SingleCalls) -> None:
+        self._policy = policy
+        self._creation = creation
+        self._writes = writes
+        self._calls = calls
 
     async def set_signing_order(
         self, ref: SessionRef, order: SigningOrder, participants: Sequence[str], once: str | None = None
@@ -35,53 +65,57 @@ class Editing(Writing):
         """Says who signs after whom; without ``participants`` their present order stays."""
 
         async def set_order(provider: Connected, session: Session) -> Session:
-            keys = tuple(person.key for person in session.participants)
-            wanted = tuple(participants) or keys
-            if sorted(wanted) != sorted(keys):
+            present = tuple(person.key for person in session.participants)
+            ordered = tuple(participants) or present
+            if sorted(ordered) != sorted(present):
                 raise Invalid("Name every participant of the session, each once.", path=("input", "participants"))
-            return await provider.adapter.set_signing_order(session, order, wanted)
+            return await provider.adapter.set_signing_order(session, order, ordered)
 
-        return await self._act(ref, Operation.SET_SIGNING_ORDER, once, (order, tuple(participants)), set_order)
+        self._policy.require("set_signing_order")
+        meaning = (order, tuple(participants))
+        written = await self._writes.change(ref, Operation.SET_SIGNING_ORDER, once, meaning, set_order, CONTENT)
+        return await self._writes.session_of(written)
 
     async def add_document(self, ref: SessionRef, draft: DocumentDraft, once: str | None = None) -> tuple[Session, Document]:
         """Adds a document to a session that has not started."""
 
-        async def add(promise: str | None) -> Receipt:
-            provider, before = await self._for_change(ref, Operation.ADD_DOCUMENT)
-            order, file = await self._ordering.document(provider, draft)
-            after = await self._changed(before, lambda: self._ordering.attach(provider, before, order), _documents, promise)
-            await self._ordering.spend([file])
-            return added(before, after)
+        async def add(key: str | None) -> Written:
+            provider, before = await self._writes.target(ref, Operation.ADD_DOCUMENT)
+            order, file = await self._creation.document(provider, draft)
+            attach = partial(self._creation.attach, provider, before, order)
+            after = await self._calls.make(before, attach, _DOCUMENT_ADDED, key)
+            await self._creation.spend([file])
+            return _DOCUMENT_ADDED.written(before, after)
 
-        def added(before: Session, after: Session) -> Receipt:
-            return Receipt(ref, _new(before.documents, after.documents))
-
-        came_of = self._came_of(_documents, added)
-        self._ordering.require(ref.provider, ("input", "session"), (draft,))
-        receipt = await self._once.do(once, ("add document", ref, draft.meaning), add, came_of)
-        session = await self._session_of(receipt)
-        return session, _found(session.document(receipt.child or ""), "document")
+        self._policy.require("add_document")
+        self._creation.require(ref.provider, SESSION, (draft,))
+        meaning, find_outcome = ("add document", ref, draft.meaning), self._calls.find_outcome(_DOCUMENT_ADDED)
+        written = await self._writes.once(ref, once, meaning, add, find_outcome)
+        session = await self._writes.session_of(written)
+        return session, _require(session.document(written.receipt.child or ""), "document")
 
     async def update_document(self, ref: SessionRef, key: str, change: DocumentChange) -> tuple[Session, Document]:
-        """Changes what a document is called; its file is named as that of a new document would be."""
+        """Renames a document; its file name is made safe like that of a new document."""
+        self._policy.require("update_document")
         change = replace(change, filename=safe_filename(change.filename))
-        session = await self._inside(
+        _, session = await self._writes.edit(
             ref,
             Operation.UPDATE_DOCUMENT,
-            ("input", "document"),
-            lambda at, now: at.adapter.update_document(now, _found(now.document(key), "document"), change),
+            _DOCUMENT,
+            lambda at, now: at.adapter.update_document(now, _require(now.document(key), "document"), change),
         )
-        return session, _found(session.document(key), "document")
+        return session, _require(session.document(key), "document")
 
     async def remove_document(self, ref: SessionRef, key: str) -> list[str]:
-        """Takes a document out of a session; gives the keys of the fields that went with it."""
-        before, after = await self._edited(
+        """Removes a document; gives the keys of the fields that went with it."""
+        self._policy.require("remove_document")
+        before, after = await self._writes.edit(
             ref,
             Operation.REMOVE_DOCUMENT,
-            ("input", "document"),
-            lambda at, now: at.adapter.remove_document(now, _found(now.document(key), "document")),
+            _DOCUMENT,
+            lambda at, now: at.adapter.remove_document(now, _require(now.document(key), "document")),
         )
-        return _gone(before.fields, after.fields)
+        return _removed(before.fields, after.fields)
 
     async def add_participant(
         self, ref: SessionRef, order: ParticipantOrder, once: str | None = None
@@ -89,122 +123,91 @@ class Editing(Writing):
         """Adds a person to a session that has not started."""
 
         async def add(provider: Connected, session: Session) -> Session:
-            checked = self._ordering.participant(provider, order)
-            return await provider.adapter.add_participant(session, checked)
+            return await provider.adapter.add_participant(session, self._creation.participant(provider, order))
 
-        return await self._joined(ref, Operation.ADD_PARTICIPANT, once, order, add)
+        self._policy.require("add_participant")
+        return await self._add_participant(ref, Operation.ADD_PARTICIPANT, once, order, add)
 
     async def add_self(self, ref: SessionRef, once: str | None = None) -> tuple[Session, Participant]:
         """Adds the person that the provider's token belongs to."""
-        return await self._joined(ref, Operation.ADD_SELF, once, None, lambda at, session: at.adapter.add_self(session))
+        self._policy.require("add_self")
+        return await self._add_participant(
+            ref, Operation.ADD_SELF, once, None, lambda at, session: at.adapter.add_self(session)
+        )
 
     async def update_participant(self, ref: SessionRef, key: str, change: ParticipantChange) -> tuple[Session, Participant]:
         """Changes who a person is, or how they are invited."""
-        session = await self._inside(
+        self._policy.require("update_participant")
+        _, session = await self._writes.edit(
             ref,
             Operation.UPDATE_PARTICIPANT,
-            ("input", "participant"),
-            lambda at, now: at.adapter.update_participant(now, _found(now.participant(key), "participant"), change),
+            _PARTICIPANT,
+            lambda at, now: at.adapter.update_participant(now, _require(now.participant(key), "participant"), change),
         )
-        return session, _found(session.participant(key), "participant")
+        return session, _require(session.participant(key), "participant")
 
     async def remove_participant(self, ref: SessionRef, key: str) -> list[str]:
-        """Takes a person out of a session; gives the keys of the fields that went with them."""
-        before, after = await self._edited(
+        """Removes a person; gives the keys of the fields that went with them."""
+        self._policy.require("remove_participant")
+        before, after = await self._writes.edit(
             ref,
             Operation.REMOVE_PARTICIPANT,
-            ("input", "participant"),
-            lambda at, now: at.adapter.remove_participant(now, _found(now.participant(key), "participant")),
+            _PARTICIPANT,
+            lambda at, now: at.adapter.remove_participant(now, _require(now.participant(key), "participant")),
         )
-        return _gone(before.fields, after.fields)
+        return _removed(before.fields, after.fields)
 
     async def add_field(self, ref: SessionRef, field: FieldPlacement) -> tuple[Session, Field]:
         """Places a field on a document."""
+        self._policy.require("add_field")
         _require_page(field.page)
-        provider, before = await self._for_change(ref, Operation.ADD_FIELD, ("input", "document"))
-        _found(before.document(field.document), "document")
+        provider, before = await self._writes.target(ref, Operation.ADD_FIELD, _DOCUMENT)
+        _require(before.document(field.document), "document")
         if field.participant is not None:
-            _found(before.participant(field.participant), "participant")
-        after = await self._changed(before, lambda: provider.adapter.add_field(before, field), _fields)
-        return after, _found(after.field(_new(before.fields, after.fields) or ""), "field")
+            _require(before.participant(field.participant), "participant")
+        after = await self._calls.make(before, lambda: provider.adapter.add_field(before, field), _FIELD_ADDED)
+        return after, _require(after.field(_FIELD_ADDED.receipt(before, after).child or ""), "field")
 
     async def update_field(self, ref: SessionRef, key: str, change: FieldChange) -> tuple[Session, Field]:
         """Moves a field, or changes whether it has to be filled."""
+        self._policy.require("update_field")
         _require_page(change.page)
-        session = await self._inside(
+        _, session = await self._writes.edit(
             ref,
             Operation.UPDATE_FIELD,
-            ("input", "field"),
-            lambda at, now: at.adapter.update_field(now, _found(now.field(key), "field"), change),
+            _FIELD,
+            lambda at, now: at.adapter.update_field(now, _require(now.field(key), "field"), change),
         )
-        return session, _found(session.field(key), "field")
+        return session, _require(session.field(key), "field")
 
     async def remove_field(self, ref: SessionRef, key: str) -> list[str]:
         """Removes a field and every field that depends on it; gives the keys of all."""
-        before, after = await self._edited(
+        self._policy.require("remove_field")
+        before, after = await self._writes.edit(
             ref,
             Operation.REMOVE_FIELD,
-            ("input", "field"),
-            lambda at, now: at.adapter.remove_field(now, _found(now.field(key), "field")),
+            _FIELD,
+            lambda at, now: at.adapter.remove_field(now, _require(now.field(key), "field")),
         )
-        return _gone(before.fields, after.fields)
+        return _removed(before.fields, after.fields)
 
-    async def _joined(
+    async def _add_participant(
         self, ref: SessionRef, operation: Operation, once: str | None, meaning: object, call: Call
     ) -> tuple[Session, Participant]:
-        async def join(promise: str | None) -> Receipt:
-            provider, before = await self._for_change(ref, operation)
-            return joined(before, await self._changed(before, lambda: call(provider, before), _people, promise))
-
-        def joined(before: Session, after: Session) -> Receipt:
-            return Receipt(ref, _new(before.participants, after.participants))
-
-        came_of = self._came_of(_people, joined)
-        self.policy.require_provider(ref.provider, ("input", "session"))
-        receipt = await self._once.do(once, (operation, ref, meaning), join, came_of)
-        session = await self._session_of(receipt)
-        return session, _found(session.participant(receipt.child or ""), "participant")
-
-    async def _inside(self, ref: SessionRef, operation: Operation, path: tuple[str, ...], call: Call) -> Session:
-        _, after = await self._edited(ref, operation, path, call)
-        return after
-
-    async def _edited(
-        self, ref: SessionRef, operation: Operation, path: tuple[str, ...], call: Call
-    ) -> tuple[Session, Session]:
-        """The session before and after a call that can be repeated."""
-        provider, before = await self._for_change(ref, operation, path)
-        return before, await self._changed(before, lambda: call(provider, before), content)
+        written = await self._writes.change(ref, operation, once, meaning, call, _PARTICIPANT_ADDED)
+        session = await self._writes.session_of(written)
+        return session, _require(session.participant(written.receipt.child or ""), "participant")
 
 
-def _found(item: T | None, what: str) -> T:
-    if item is None:
-        raise NotFound(f"There is no such {what} in the session (any more).", path=("input", what))
-    return item
+def _require(part: T | None, name: str) -> T:
+    if part is None:
+        raise NotFound(f"There is no such {name} in the session (any more).", path=("input", name))
+    return part
 
 
-def _documents(session: Session) -> object:
-    return {each.key for each in session.documents}
-
-
-def _people(session: Session) -> object:
-    return {each.key for each in session.participants}
-
-
-def _fields(session: Session) -> object:
-    return {each.key for each in session.fields}
-
-
-def _new(before: Iterable[_Keyed], after: Iterable[_Keyed]) -> str | None:
-    """The key that has come."""
-    known = {item.key for item in before}
-    return next((item.key for item in after if item.key not in known), None)
-
-
-def _gone(before: Iterable[_Keyed], after: Iterable[_Keyed]) -> list[str]:
-    """The keys that have gone."""
-    left = {item.key for item in after}
-    return [item.key for item in before if item.key not in left]
+def _removed(before: Iterable[_Keyed], after: Iterable[_Keyed]) -> list[str]:
+    left = {part.key for part in after}
+    return [part.key for part in before if part.key not in left]
 
 
 def _require_page(page: int | None) -> None:

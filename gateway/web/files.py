@@ -38,7 +38,7 @@ async def _authenticated(request: Request) -> Signing:
     """The use cases of the viewer who sends this. Raises ``Unauthenticated`` and ``TooMany``."""
     state = request.app.state
     address = partial(state.authentication.address, request.scope)
-    signing: Signing = state.admitted(await state.authentication.authenticate(request.headers.get("authorization"), address))
+    signing: Signing = state.signing_for(await state.authentication.authenticate(request.headers.get("authorization"), address))
     return signing
 
 
@@ -54,7 +54,7 @@ async def upload(request: Request, filename: str | None = None) -> JSONResponse:
         if len(request.query_params.getlist("filename")) > 1:
             raise Invalid("The file has two names. Give it one.", path=("filename",))
         signing = await _authenticated(request)
-        file = await signing.upload(request.stream(), filename=filename, media_type=media_type)
+        file = await signing.documents.upload(request.stream(), filename=filename, media_type=media_type)
     except Unauthenticated as error:
         return ProblemResponse(401, error.code, error.reason, headers={"www-authenticate": "Bearer"})
     except SigningError as error:
@@ -75,7 +75,7 @@ async def download(request: Request, token: str, signing: Use) -> Response:
     """Streams the target of a link; the response to HEAD has its headers alone."""
     stack = AsyncExitStack()
     try:
-        content = await stack.enter_async_context(signing.download(token))
+        content = await stack.enter_async_context(signing.documents.download(token))
         if request.method == "HEAD":
             await stack.aclose()
             return _StreamedDownload(stack, content, b"")

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from gateway.store import WebhookDelivery, WebhookVerification
-from gateway.web.files import Use
 from gateway.web.problem_details import ProblemResponse, refusal
-from gateway.webhooks.inbox import Untimely
+from gateway.webhooks.inbox import Inbox, Untimely
 from providers.errors import ProblemCode, SigningError
+
+
+def _inbox(request: Request) -> Inbox:
+    inbox: Inbox = request.app.state.services.inbox
+    return inbox
+
 
 router: Final = APIRouter()
 
 
 @router.post("/webhooks/{provider}", status_code=202)
-async def take(provider: str, request: Request, signing: Use) -> JSONResponse:
+async def take(provider: str, request: Request, inbox: Annotated[Inbox, Depends(_inbox)]) -> JSONResponse:
     """Takes a delivery: 202 once it is kept, 200 if it was here before or was sent at another time, 401 if unverified.
 
     Whatever is sent, no answer asks to send it again later.
     """
     try:
-        return _answer(await signing.receive(provider, request.headers.items(), request.stream()))
+        return _answer(await inbox.receive(provider, request.headers.items(), request.stream()))
     except SigningError as error:
         refused = refusal(error)
         refused.headers["connection"] = "close"  # or else the server would read on

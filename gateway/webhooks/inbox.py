@@ -1,4 +1,4 @@
-"""What providers send by themselves: taken, shown to whoever runs this gateway, and processed again where they ask for it."""
+"""Inbox of webhooks: verifies and stores each delivery before it is answered, then has it processed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ import hashlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from gateway.config import Settings
 from gateway.directory import Connected, Directory
-from gateway.signing.following import Following
-from gateway.store import Store, WebhookDelivery, WebhookDeliveryFilter, WebhookOutcome, WebhookVerification
-from gateway.web.uploads import Uploads
-from gateway.webhooks.worker import Processing
+from gateway.store import Store, WebhookDelivery, WebhookOutcome, WebhookVerification
+from gateway.webhooks.worker import Fetch, Processing
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge, WrongState
 from providers.http.message.response import safe_code
-from providers.model import ChangeSource, Session, SessionRef
 from providers.webhook import Hint, WebhookSettings
 
 _BODY_SECONDS = 10.0
@@ -36,35 +33,31 @@ class Untimely(Invalid):
     """A genuine delivery was not sent when it came, and is not believed: its sender need not send it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryList:
-    """A slice of the list of deliveries, and whether there is more."""
+class Inbox:
+    """Inbox: stores each delivery before it is answered, and has it processed afterwards.
 
-    rows: Sequence[WebhookDelivery]
-    more: bool
+    A delivery is a hint that a session has changed: nothing else in it is believed.
+    """
 
-
-class Inbox(Following):
-    """Deliveries: hints that a session has changed. Each is kept before it is answered, and processed afterwards."""
-
-    def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
-        super().__init__(settings, directory, store, uploads, clock)
-        self._inbox = settings.inbox
+    def __init__(self, settings: Settings, directory: Directory, store: Store, clock: Clock, fetch: Fetch) -> None:
+        """``fetch`` reads a session at its provider."""
+        self._settings = settings.inbox
+        self._directory = directory
+        self._store = store
+        self._clock = clock
         window = max((each.adapter.webhook.window for each in directory if each.adapter.webhook), default=0.0)
         self._processing = Processing(
-            store, settings.inbox, settings.sagas, clock, window=timedelta(seconds=window), read=self._reread
+            store, settings.inbox, settings.sagas, clock, window=timedelta(seconds=window), fetch=fetch
         )
         self._told: set[str] = set()
 
     async def open(self) -> None:
         """Begins to process deliveries, also those that a dead gateway left."""
-        await super().open()
         await self._processing.open()
 
     async def close(self) -> None:
-        """Ends everything that is under way."""
+        """Ends; deliveries under way fall due again."""
         await self._processing.close()
-        await super().close()
 
     async def receive(self, name: str, headers: Headers, chunks: AsyncIterator[bytes]) -> WebhookDelivery:
         """Takes a delivery and keeps it; nothing in it is believed, and it is processed afterwards.
@@ -97,51 +90,28 @@ class Inbox(Following):
             return await self._reject(received, hint, webhook)
         return await self._take(_hinted(verified, hint))
 
-    async def deliveries(
-        self, wanted: WebhookDeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
-    ) -> DeliveryList:
-        """A slice of the list of deliveries, newest first."""
-        for name in wanted.providers or ():
-            self.directory.get(name, path=("filter", "providers"))
-        found = await self._store.webhook_inbox.page(wanted, limit + 1, after)
-        return DeliveryList(found[:limit], len(found) > limit)
+    async def replay(self, delivery: WebhookDelivery) -> WebhookDelivery:
+        """Queues a verified delivery once more, decoded anew where it could not be decoded before; gives it as it waits.
 
-    async def delivery(self, key: str, path: Sequence[str] = ("id",)) -> WebhookDelivery:
-        """A delivery."""
-        found = await self._store.webhook_inbox.get(key)
-        if found is None:
-            raise NotFound("There is no such delivery (any more).", path=path)
-        return found
-
-    async def delivered_session(self, delivery: WebhookDelivery) -> Session | None:
-        """The session that a delivery is about, if it is known here."""
-        if delivery.session_key is None or delivery.provider not in self.directory:
-            return None
-        rows = await self._store.sessions.list_rows(delivery.provider, [delivery.session_key])
-        row = rows.get(delivery.session_key)
-        try:
-            return None if row is None else await self.session(SessionRef(delivery.provider, row.session_key))
-        except NotFound:
-            return None
-
-    async def replay_delivery(self, key: str) -> WebhookDelivery:
-        """Has a verified delivery processed again; gives it as it waits for that, read anew where it had not been readable."""
-        found = await self.delivery(key)
-        if found.verification is not WebhookVerification.VERIFIED:
+        Raises ``WrongState`` for one that was not verified, or names no session, and ``NotFound`` where it is gone.
+        """
+        if delivery.verification is not WebhookVerification.VERIFIED:
             raise WrongState("This delivery was not verified: nothing in it can be believed.", path=("id",))
-        about = found.session_key
-        if about is None and found.body is not None:
-            provider, _ = self._sender(found.provider)
-            about = _hinted(found, provider.adapter.parse_webhook(found.body)).session_key
+        about = delivery.session_key
+        if about is None and delivery.body is not None:
+            provider, _ = self._sender(delivery.provider)
+            about = _hinted(delivery, provider.adapter.parse_webhook(delivery.body)).session_key
         if about is None:
             raise WrongState("This delivery names no session: there is nothing to be processed.", path=("id",))
-        await self._store.webhook_inbox.requeue(key, self._clock.now(), about)
-        waiting = await self.delivery(key)
+        await self._store.webhook_inbox.requeue(delivery.id, self._clock.now(), about)
+        waiting = await self._store.webhook_inbox.get(delivery.id)
+        if waiting is None:
+            raise NotFound("There is no such delivery (any more).", path=("id",))
         self._processing.wake()
         return waiting
 
     def _sender(self, name: str) -> tuple[Connected, WebhookSettings]:
-        provider = self.directory.get(name) if name in self.directory else None
+        provider = self._directory.get(name) if name in self._directory else None
         webhook = provider.adapter.webhook if provider and provider.can(Operation.WEBHOOKS) else None
         if provider is None or webhook is None:
             raise NotFound("No provider of this name sends anything here.")
@@ -153,8 +123,8 @@ class Inbox(Following):
             async with asyncio.timeout(_BODY_SECONDS):
                 async for chunk in chunks:
                     body += chunk
-                    if len(body) > self._inbox.max_bytes:
-                        raise TooLarge(f"A delivery has at most {self._inbox.max_bytes} bytes here.")
+                    if len(body) > self._settings.max_bytes:
+                        raise TooLarge(f"A delivery has at most {self._settings.max_bytes} bytes here.")
         except TimeoutError:
             raise Invalid(f"The body did not come within {_BODY_SECONDS:g} seconds.") from None
         return bytes(body)
@@ -197,10 +167,6 @@ class Inbox(Following):
             self._told.add(provider.name)
             key = f"providers[{provider.name}].webhook.secrets"
             _log.warning("deliveries of %s are not taken, as they cannot be verified: configure %s", provider.name, key)
-
-    async def _reread(self, ref: SessionRef) -> None:
-        """Reads a session from now on."""
-        await self._fetch(ref, ChangeSource.WEBHOOK, {})
 
 
 def _hinted(delivery: WebhookDelivery, hint: Hint) -> WebhookDelivery:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from gateway.telemetry.log_once import Trouble
 from providers.clock import Clock
 from providers.errors import Misbehaved, NotFound, SigningError, expected_errors
 from providers.http.deadline import deadline
-from providers.model import SessionRef
+from providers.model import ChangeSource, SessionRef
 
 _SIDE_BY_SIDE = 8
 _LOOK_SECONDS = 0.5
@@ -33,24 +33,24 @@ _MOST_DOUBLINGS = 32
 _SAGA_PATIENCE, _SAGA_PAUSE = timedelta(minutes=1), timedelta(seconds=0.2)
 _log = logging.getLogger("countersign.webhooks")
 
-Read = Callable[[SessionRef], Awaitable[object]]
+Fetch = Callable[[SessionRef, ChangeSource, Mapping[str, bytes]], Awaitable[object]]
 Groups = dict[SessionRef, list[Claim]]
 
 
 class Processing:
-    """Processes deliveries, those of one session together and one after the other. ``read`` begins anew every time.
+    """Processes deliveries, those of one session together and one after the other. ``fetch`` reads a session anew every time.
 
     ``window`` is the longest time that a delivery could be sent again: none is forgotten within it.
     """
 
     def __init__(
-        self, store: Store, inbox: InboxSettings, sagas: SagaSettings, clock: Clock, *, window: timedelta, read: Read
+        self, store: Store, inbox: InboxSettings, sagas: SagaSettings, clock: Clock, *, window: timedelta, fetch: Fetch
     ) -> None:
         self._store = store
         self._settings = inbox
         self._lease = timedelta(seconds=sagas.lease)
         self._clock = clock
-        self._read = read
+        self._fetch = fetch
         self._keep = max(timedelta(seconds=inbox.keep), 2 * window)
         self._trouble = Trouble(_log, "deliveries could not be looked after")
         self._woken = asyncio.Event()
@@ -169,7 +169,7 @@ class Processing:
         outcome, problem = WebhookOutcome.PROCESSED, None
         try:
             with deadline(self._clock, _READ_SECONDS):
-                await self._read(ref)
+                await self._fetch(ref, ChangeSource.WEBHOOK, {})
         except NotFound as error:
             outcome, problem = WebhookOutcome.IGNORED, error
         except Exception as error:

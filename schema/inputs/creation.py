@@ -9,7 +9,7 @@ import strawberry
 from strawberry.file_uploads import Upload
 
 from gateway.signing import Signing
-from gateway.signing.drafts import DocumentDraft, FieldDraft, SessionDraft
+from gateway.signing.creation.draft import DocumentDraft, FieldDraft, SessionDraft
 from gateway.store import StagedFile
 from providers import model
 from providers.errors import Invalid, SigningError
@@ -24,7 +24,7 @@ async def stage(signing: Signing, file: Upload) -> StagedFile:
     part = cast(object, file)
     if not isinstance(part, FilePart):
         raise Invalid("Send the file itself, in a multipart request.", path=("file",))
-    return await signing.upload(part.chunks(), filename=part.filename, media_type=part.content_type)
+    return await signing.documents.upload(part.chunks(), filename=part.filename, media_type=part.content_type)
 
 
 @strawberry.input(description="Exactly one of upload, file and document.")

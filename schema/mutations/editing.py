@@ -28,7 +28,9 @@ async def set_signing_order(info: Info, input: changes.SetSigningOrderInput) -> 
             raise Invalid("This participant belongs to another session.", path=path)
         keys.append(key)
     return MutationResult(
-        session=await info.context.signing.set_signing_order(ref, input.order, keys, info.context.once(input.idempotency_key))
+        session=await info.context.signing.editing.set_signing_order(
+            ref, input.order, keys, info.context.once(input.idempotency_key)
+        )
     )
 
 
@@ -39,7 +41,7 @@ async def add_document(info: Info, input: changes.AddDocumentInput) -> MutationR
     signing = info.context.signing
     ref = session_ref(input.session, _SESSION)
     draft = await input.document.draft(signing, _DOCUMENT)
-    session, document = await signing.add_document(ref, draft, info.context.once(input.idempotency_key))
+    session, document = await signing.editing.add_document(ref, draft, info.context.once(input.idempotency_key))
     return MutationResult(session=session, document=document)
 
 
@@ -48,7 +50,7 @@ async def update_document(info: Info, input: changes.UpdateDocumentInput) -> Mut
     """Changes what a document is called."""
     require(input)
     ref, key = child_ref(input.document, "Document", _DOCUMENT)
-    session, document = await info.context.signing.update_document(ref, key, input.change())
+    session, document = await info.context.signing.editing.update_document(ref, key, input.change())
     return MutationResult(session=session, document=document)
 
 
@@ -57,7 +59,7 @@ async def remove_document(info: Info, input: changes.RemoveDocumentInput) -> Mut
     """Takes a document out, and the fields on it."""
     require(input)
     ref, key = child_ref(input.document, "Document", _DOCUMENT)
-    fields = await info.context.signing.remove_document(ref, key)
+    fields = await info.context.signing.editing.remove_document(ref, key)
     gone = [child_id("SignatureField", ref, field) for field in fields]
     return MutationResult(deleted_ids=[child_id("Document", ref, key), *gone])
 
@@ -68,7 +70,9 @@ async def add_participant(info: Info, input: changes.AddParticipantInput) -> Mut
     require(input)
     ref = session_ref(input.session, _SESSION)
     order = input.participant.order(_PARTICIPANT)
-    session, participant = await info.context.signing.add_participant(ref, order, info.context.once(input.idempotency_key))
+    session, participant = await info.context.signing.editing.add_participant(
+        ref, order, info.context.once(input.idempotency_key)
+    )
     return MutationResult(session=session, participant=participant)
 
 
@@ -77,7 +81,7 @@ async def add_self(info: Info, input: changes.SessionActionInput) -> MutationRes
     """Adds the person that the provider's token belongs to."""
     require(input)
     ref = session_ref(input.session, _SESSION)
-    session, participant = await info.context.signing.add_self(ref, info.context.once(input.idempotency_key))
+    session, participant = await info.context.signing.editing.add_self(ref, info.context.once(input.idempotency_key))
     return MutationResult(session=session, participant=participant)
 
 
@@ -86,7 +90,7 @@ async def update_participant(info: Info, input: changes.UpdateParticipantInput) 
     """Changes who a person is, or how they are invited."""
     require(input)
     ref, key = child_ref(input.participant, "Participant", _PARTICIPANT)
-    session, participant = await info.context.signing.update_participant(ref, key, input.change())
+    session, participant = await info.context.signing.editing.update_participant(ref, key, input.change())
     return MutationResult(session=session, participant=participant)
 
 
@@ -95,7 +99,7 @@ async def remove_participant(info: Info, input: changes.RemoveParticipantInput) 
     """Takes a person out, and their fields."""
     require(input)
     ref, key = child_ref(input.participant, "Participant", _PARTICIPANT)
-    fields = await info.context.signing.remove_participant(ref, key)
+    fields = await info.context.signing.editing.remove_participant(ref, key)
     gone = [child_id("SignatureField", ref, field) for field in fields]
     return MutationResult(deleted_ids=[child_id("Participant", ref, key), *gone])
 
@@ -111,7 +115,7 @@ async def add_field(info: Info, input: changes.AddFieldInput) -> MutationResult:
         if session != ref:
             raise Invalid("This participant belongs to another session.", path=_PARTICIPANT)
     placement = input.placement(document, participant)
-    now, field = await info.context.signing.add_field(ref, placement)
+    now, field = await info.context.signing.editing.add_field(ref, placement)
     return MutationResult(session=now, field=field)
 
 
@@ -120,7 +124,7 @@ async def update_field(info: Info, input: changes.UpdateFieldInput) -> MutationR
     """Moves a field."""
     require(input)
     ref, key = child_ref(input.field, "SignatureField", _FIELD)
-    session, field = await info.context.signing.update_field(ref, key, input.change())
+    session, field = await info.context.signing.editing.update_field(ref, key, input.change())
     return MutationResult(session=session, field=field)
 
 
@@ -129,5 +133,5 @@ async def remove_field(info: Info, input: changes.RemoveFieldInput) -> MutationR
     """Removes a field and those that depend on it."""
     require(input)
     ref, key = child_ref(input.field, "SignatureField", _FIELD)
-    gone = await info.context.signing.remove_field(ref, key)
+    gone = await info.context.signing.editing.remove_field(ref, key)
     return MutationResult(deleted_ids=[child_id("SignatureField", ref, each) for each in gone])

@@ -11,8 +11,8 @@ from typing import Any, ParamSpec
 import strawberry
 
 from gateway.directory import Connected
+from gateway.signing import Authorization
 from gateway.signing import Leftover as ModelLeftover
-from gateway.signing.oauth import Authorization
 from gateway.store import StagedFile as ModelStagedFile
 from gateway.store import WebhookDelivery as Delivery
 from providers import model

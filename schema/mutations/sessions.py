@@ -37,7 +37,7 @@ async def _create_session(info: Info, input: CreateSessionInput) -> MutationResu
     # Texts that are not taken are told together with everything else that is wrong.
     signing = info.context.signing
     return MutationResult(
-        session=await signing.create_session(
+        session=await signing.commands.create_session(
             await input.draft(signing), info.context.once(input.idempotency_key), problems(input)
         )
     )
@@ -48,7 +48,9 @@ async def _update_session(info: Info, input: changes.UpdateSessionInput) -> Muta
     require(input)
     ref = session_ref(input.session, _SESSION)
     return MutationResult(
-        session=await info.context.signing.update_session(ref, input.change(), info.context.once(input.idempotency_key))
+        session=await info.context.signing.commands.update_session(
+            ref, input.change(), info.context.once(input.idempotency_key)
+        )
     )
 
 
@@ -56,7 +58,9 @@ async def _update_session(info: Info, input: changes.UpdateSessionInput) -> Muta
 async def _start_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
     require(input)
     ref = session_ref(input.session, _SESSION)
-    return MutationResult(session=await info.context.signing.start_session(ref, info.context.once(input.idempotency_key)))
+    return MutationResult(
+        session=await info.context.signing.commands.start_session(ref, info.context.once(input.idempotency_key))
+    )
 
 
 @expected_failures_as_problems
@@ -64,7 +68,7 @@ async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> Muta
     require(input)
     ref = session_ref(input.session, _SESSION)
     return MutationResult(
-        session=await info.context.signing.cancel_session(ref, input.reason, info.context.once(input.idempotency_key))
+        session=await info.context.signing.commands.cancel_session(ref, input.reason, info.context.once(input.idempotency_key))
     )
 
 
@@ -72,7 +76,7 @@ async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> Muta
 async def _delete_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
     require(input)
     ref = session_ref(input.session, _SESSION)
-    gone = await info.context.signing.delete_session(ref, info.context.once(input.idempotency_key))
+    gone = await info.context.signing.commands.delete_session(ref, info.context.once(input.idempotency_key))
     return MutationResult(deleted_ids=[node_id("Session", gone.provider, gone.key)])
 
 
@@ -81,7 +85,9 @@ async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -
     require(input)
     ref = session_ref(input.session, _SESSION)
     return MutationResult(
-        session=await info.context.signing.duplicate_session(ref, input.title, info.context.once(input.idempotency_key))
+        session=await info.context.signing.commands.duplicate_session(
+            ref, input.title, info.context.once(input.idempotency_key)
+        )
     )
 
 
@@ -91,7 +97,9 @@ async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> 
     ref = session_ref(input.session, _SESSION)
     signing = info.context.signing
     return MutationResult(
-        session=await signing.recreate_session(ref, input.title, input.reason, info.context.once(input.idempotency_key))
+        session=await signing.commands.recreate_session(
+            ref, input.title, input.reason, info.context.once(input.idempotency_key)
+        )
     )
 
 
@@ -105,7 +113,7 @@ async def _save_signature(info: Info, input: SaveSignatureInput) -> MutationResu
     require(input)
     signing = info.context.signing
     return MutationResult(
-        signature=await signing.save_signature(input.provider, input.order(), info.context.once(input.idempotency_key))
+        signature=await signing.commands.save_signature(input.provider, input.order(), info.context.once(input.idempotency_key))
     )
 
 
@@ -113,33 +121,33 @@ async def _save_signature(info: Info, input: SaveSignatureInput) -> MutationResu
 async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> MutationResult:
     require(input)
     ref, key = child_ref(input.signature, "Signature", ("input", "signature"))
-    await info.context.signing.delete_signature(ref, key)
+    await info.context.signing.commands.delete_signature(ref, key)
     return MutationResult(deleted_ids=[child_id("Signature", ref, key)])
 
 
 @expected_failures_as_problems
 async def _begin_authorization(info: Info, provider: str) -> MutationResult:
-    return MutationResult(authorization=await info.context.signing.begin_authorization(provider))
+    return MutationResult(authorization=await info.context.signing.oauth.begin_authorization(provider))
 
 
 @expected_failures_as_problems
 async def _complete_authorization(info: Info, provider: str, code: str, state: str) -> MutationResult:
     for name, text in (("provider", provider), ("code", code), ("state", state)):
         require_text(text_rules.name, text, (name,))
-    return MutationResult(provider=await info.context.signing.complete_authorization(provider, code, state))
+    return MutationResult(provider=await info.context.signing.oauth.complete_authorization(provider, code, state))
 
 
 @expected_failures_as_problems
 async def _resolve_leftover(info: Info, input: changes.ResolveLeftoverInput) -> MutationResult:
     path = ("input", "leftover")
     (key,) = parse(input.leftover, "Leftover", path)
-    return MutationResult(leftover=await info.context.signing.resolve_leftover(key, input.action, path))
+    return MutationResult(leftover=await info.context.signing.leftovers.resolve_leftover(key, input.action, path))
 
 
 @expected_failures_as_problems
 async def _replay_webhook(info: Info, id: strawberry.ID) -> MutationResult:
     (key,) = parse(id, "WebhookDelivery")
-    return MutationResult(delivery=await info.context.signing.replay_delivery(key))
+    return MutationResult(delivery=await info.context.signing.deliveries.replay_delivery(key))
 
 
 @strawberry.type

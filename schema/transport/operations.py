@@ -113,7 +113,7 @@ class Operations:
 
     def head_cursor(self, viewer: Viewer) -> str | None:
         """The cursor of the newest event of the log; None where there is no event log."""
-        return getattr(self._make_context(viewer).signing, "head_cursor", None)
+        return self._make_context(viewer).signing.events.head_cursor
 
     def plan(self, request: Request) -> Plan:
         """The plan of a request. Raises ``Refused`` for a document that is not valid, or not trusted."""
@@ -225,9 +225,9 @@ class Operations:
         with deadline(self._clock, self._seconds):
             context = self._context(request)
             if coerced.plan.is_flagged:
-                context.log_cursor = await context.signing.log_cursor()
+                context.log_cursor = await context.signing.events.log_cursor()
                 if isinstance(event, Session):  # it was read before
-                    event = replace(await context.signing.known(event.ref), stale=event.stale)
+                    event = replace(await context.signing.queries.last_known(event.ref), stale=event.stale)
             return await coerced.execute(context, event)
 
     def _context(self, request: Request) -> Context:

@@ -100,7 +100,7 @@ def _session_edges(root: strawberry.Parent[SessionPage]) -> list[Edge]:
 
 
 async def _session_count(root: strawberry.Parent[SessionPage], info: Info) -> int:
-    return await info.context.signing.count_sessions(root.wanted)
+    return await info.context.signing.queries.count_sessions(root.wanted)
 
 
 def _event_cursor(root: strawberry.Parent[SessionPage]) -> str:
@@ -116,7 +116,7 @@ def _signature_edges(root: strawberry.Parent[SignaturePage]) -> list[Edge]:
 
 
 async def _signature_count(root: strawberry.Parent[SignaturePage], info: Info) -> int:
-    return await info.context.signing.count_signatures(root.wanted)
+    return await info.context.signing.signatures.count_signatures(root.wanted)
 
 
 def _sources(root: strawberry.Parent[SessionPage | SignaturePage]) -> list[ModelReport]:

@@ -63,18 +63,18 @@ async def session_of(
     root: strawberry.Parent[model.Document | model.Participant | model.Signature], info: Info
 ) -> model.Session:
     """The session that it belongs to."""
-    return await info.context.signing.session(root.session)
+    return await info.context.signing.queries.session(root.session)
 
 
 async def document_of(root: strawberry.Parent[model.Signature], info: Info) -> model.Document | None:
     """The document that it is on."""
-    session = await info.context.signing.session(root.session)
+    session = await info.context.signing.queries.session(root.session)
     return None if root.document is None else session.document(root.document)
 
 
 async def field_document_of(root: strawberry.Parent[model.Field], info: Info) -> model.Document:
     """The document that a field is on; where it was removed since the field was read, that it is gone."""
-    session = await info.context.signing.session(root.session)
+    session = await info.context.signing.queries.session(root.session)
     return session.document(root.document) or model.Document(
         session=root.session, key=root.document, role=model.DocumentRole.TO_SIGN, status=model.DocumentStatus.DELETED
     )
@@ -82,7 +82,7 @@ async def field_document_of(root: strawberry.Parent[model.Field], info: Info) ->
 
 async def participant_of(root: strawberry.Parent[model.Signature | model.Field], info: Info) -> model.Participant | None:
     """The person whose it is."""
-    session = await info.context.signing.session(root.session)
+    session = await info.context.signing.queries.session(root.session)
     return None if root.participant is None else session.participant(root.participant)
 
 
@@ -91,14 +91,16 @@ def _id(root: strawberry.Parent[model.Document]) -> strawberry.ID:
 
 
 async def _signatures(root: strawberry.Parent[model.Document], info: Info) -> list[model.Signature]:
-    session = await info.context.signing.session(root.session)
+    session = await info.context.signing.queries.session(root.session)
     return [signature for signature in session.signatures if signature.document == root.key]
 
 
 def _download(root: strawberry.Parent[model.Document], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
     # Made first: a time that it cannot last is wrong whether or not there are bytes yet.
-    link = info.context.signing.link("document", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in)
-    return Linked(link, root.filename or root.title, root.media_type) if info.context.signing.has_bytes(root) else None
+    link = info.context.signing.documents.link(
+        "document", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in
+    )
+    return Linked(link, root.filename or root.title, root.media_type) if info.context.signing.queries.has_bytes(root) else None
 
 
 @strawberry.type

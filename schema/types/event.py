@@ -29,7 +29,7 @@ def _type(root: strawberry.Parent[Event]) -> ChangeType | None:
 
 
 async def _session(root: strawberry.Parent[Event], info: Info) -> model.Session:
-    return await info.context.signing.known(root.session)
+    return await info.context.signing.queries.last_known(root.session)
 
 
 def _from(root: strawberry.Parent[Event]) -> model.SessionStatus | None:
@@ -42,17 +42,17 @@ def _to(root: strawberry.Parent[Event]) -> model.SessionStatus | None:
 
 async def _participant(root: strawberry.Parent[Event], info: Info) -> model.Participant | None:
     key = root.change.participant
-    return None if key is None else (await info.context.signing.known(root.session)).participant(key)
+    return None if key is None else (await info.context.signing.queries.last_known(root.session)).participant(key)
 
 
 async def _document(root: strawberry.Parent[Event], info: Info) -> model.Document | None:
     key = root.change.document
-    return None if key is None else (await info.context.signing.known(root.session)).document(key)
+    return None if key is None else (await info.context.signing.queries.last_known(root.session)).document(key)
 
 
 async def _signature(root: strawberry.Parent[Event], info: Info) -> model.Signature | None:
     key = root.change.signature
-    return None if key is None else (await info.context.signing.known(root.session)).signature(key)
+    return None if key is None else (await info.context.signing.queries.last_known(root.session)).signature(key)
 
 
 def _provider_status(root: strawberry.Parent[Event]) -> str | None:

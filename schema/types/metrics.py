@@ -77,7 +77,7 @@ def _from(root: strawberry.Parent[metrics.ProviderFigures | metrics.Comparison])
 async def _slices(
     root: strawberry.Parent[metrics.ProviderFigures], info: Info, count: int = 24
 ) -> list[metrics.ProviderFigures]:
-    return await info.context.signing.slices(root, count)
+    return await info.context.signing.comparison.slices(root, count)
 
 
 @strawberry.type

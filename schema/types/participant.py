@@ -26,7 +26,7 @@ def _display_name(root: strawberry.Parent[model.Participant]) -> str | None:
 
 
 def _signing_url(root: strawberry.Parent[model.Participant], info: Info) -> str | None:
-    return info.context.signing.signing_url(root)
+    return info.context.signing.queries.signing_url(root)
 
 
 @strawberry.type

@@ -9,7 +9,7 @@ import strawberry
 
 from gateway.directory import Connected
 from gateway.metrics import ProviderFigures
-from gateway.signing.watching import SyncState, SyncStrategy
+from gateway.signing import SyncState, SyncStrategy
 from providers.capability import Capability as ModelCapability
 from providers.capability import Operation, Support
 from providers.http.circuit_breaker import CircuitState
@@ -149,15 +149,15 @@ def _health(root: strawberry.Parent[Connected]) -> ModelHealth:
 
 
 async def _sync(root: strawberry.Parent[Connected], info: Info) -> SyncState:
-    return await info.context.signing.sync(root.name)
+    return await info.context.signing.queries.sync(root.name)
 
 
 async def _metrics(root: strawberry.Parent[Connected], info: Info, window: Duration | None = ONE_DAY) -> ProviderFigures:
-    return await info.context.signing.metrics(root.name, ONE_DAY if window is None else window)
+    return await info.context.signing.comparison.metrics(root.name, ONE_DAY if window is None else window)
 
 
 async def _session_counts(root: strawberry.Parent[Connected], info: Info) -> SessionCounts:
-    counts = await info.context.signing.statistics(root.name)
+    counts = await info.context.signing.queries.statistics(root.name)
     own = counts.own
     return SessionCounts(
         by_status=_status_counts(counts.by_status),

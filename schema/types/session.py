@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 
 from gateway.directory import Connected
-from gateway.signing.following import EventList
+from gateway.signing import EventList
 from gateway.store import Event, parse_event_cursor
 from providers import model, provenance
 from providers.capability import Operation
@@ -86,11 +86,11 @@ def _freshness(root: strawberry.Parent[model.Session], info: Info) -> Freshness:
 
 
 def _actions(root: strawberry.Parent[model.Session], info: Info) -> list[Operation]:
-    return info.context.signing.actions(root, info.context.viewer)
+    return info.context.signing.queries.actions(root)
 
 
 def _native(root: strawberry.Parent[model.Session], info: Info) -> Json:
-    return Json(info.context.signing.native(root))
+    return Json(info.context.signing.queries.native(root))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,14 @@ class EventPage:
 
 
 async def _updated_at(root: strawberry.Parent[model.Session], info: Info) -> datetime:
-    return await info.context.signing.updated_at(root)
+    return await info.context.signing.queries.updated_at(root)
 
 
 async def _events(
     root: strawberry.Parent[model.Session], info: Info, first: int | None = None, after: str | None = None
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
-    found = await info.context.signing.session_events(root.ref, part.limit, parse_event_cursor(after))
+    found = await info.context.signing.events.session_events(root.ref, part.limit, parse_event_cursor(after))
     return EventPage.of(found, part)
 
 

@@ -63,19 +63,21 @@ def _id(root: strawberry.Parent[model.Signature]) -> strawberry.ID:
 
 
 async def _certificate(root: strawberry.Parent[model.Signature], info: Info) -> verification.Certificate | None:
-    return (await info.context.signing.inspect(root)).certificate
+    return (await info.context.signing.signatures.verify(root)).certificate
 
 
 async def _timestamp(root: strawberry.Parent[model.Signature], info: Info) -> verification.Timestamp | None:
-    return (await info.context.signing.inspect(root)).timestamp
+    return (await info.context.signing.signatures.verify(root)).timestamp
 
 
 async def _verification(root: strawberry.Parent[model.Signature], info: Info) -> verification.Verification:
-    return (await info.context.signing.inspect(root)).verification
+    return (await info.context.signing.signatures.verify(root)).verification
 
 
 def _download(root: strawberry.Parent[model.Signature], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
-    link = info.context.signing.link("signature", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in)
+    link = info.context.signing.documents.link(
+        "signature", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in
+    )
     return Linked(link, None, None)
 
 

@@ -32,7 +32,7 @@ def _duplicate_of(root: strawberry.Parent[Delivery]) -> strawberry.ID | None:
 
 
 async def _session(root: strawberry.Parent[Delivery], info: Info) -> model.Session | None:
-    return await info.context.signing.delivered_session(root)
+    return await info.context.signing.deliveries.delivered_session(root)
 
 
 @strawberry.type

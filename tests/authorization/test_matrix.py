@@ -6,10 +6,13 @@ import asyncio
 import base64
 import inspect
 import json
+import typing
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from door import Door
 from graphql import (
     GraphQLEnumType,
@@ -22,13 +25,20 @@ from graphql import (
     is_leaf_type,
     print_type,
 )
+from pydantic import SecretStr
 from scene import node_id, pdf
 from strawberry.types.field import StrawberryField
 
-from gateway.auth.viewer import SCOPES
-from gateway.signing import Signing
-from gateway.signing.access import NEEDS
+from gateway.auth.viewer import SCOPES, Viewer
+from gateway.config import Settings, UploadSettings
+from gateway.directory import Directory
+from gateway.signing import Services, Signing
+from gateway.signing.policy import SCOPES_OF_USE_CASES
+from gateway.store import Store
 from gateway.store.cursor import EventCursor
+from gateway.web.uploads import Uploads
+from providers.clock import Clock
+from providers.errors import Forbidden
 from schema import schema
 
 READ, WRITE = "sessions:read", "sessions:write"
@@ -194,10 +204,40 @@ def test_every_field_that_reaches_for_something_has_a_rule() -> None:
 
 
 def test_every_use_case_has_a_rule() -> None:
-    public = {name for name, _ in inspect.getmembers(Signing, inspect.isfunction) if not name.startswith("_")}
-    ours = {"open", "close", "observe", "receive", "download"}
-    assert public - ours == set(NEEDS)
-    assert set(NEEDS.values()) <= {None, *SCOPES}
+    public = [name for _, name in use_cases()]
+    assert sorted(public) == sorted(SCOPES_OF_USE_CASES)
+    assert set(SCOPES_OF_USE_CASES.values()) <= {None, *SCOPES}
+
+
+def use_cases() -> Iterator[tuple[str, str]]:
+    """Every public method of every group of use cases."""
+    for group, kind in typing.get_type_hints(Signing).items():
+        if group != "directory":
+            for name, _ in inspect.getmembers(kind, inspect.isfunction):
+                if not name.startswith("_"):
+                    yield group, name
+
+
+async def test_every_use_case_refuses_a_viewer_without_its_scope(tmp_path: Path) -> None:
+    clock, settings = Clock(), Settings()
+    store = await Store.open(SecretStr(f"sqlite:///{tmp_path / 'x.db'}"))
+    uploads = Uploads(UploadSettings(folder=tmp_path / "uploads"), store.uploads, clock)
+    services = Services(settings, Directory(()), store, uploads, clock)
+    for group, name in use_cases():
+        scope = SCOPES_OF_USE_CASES[name]
+        if scope is None:
+            continue
+        held = set(SCOPES) - {scope} - ({WRITE} if scope == READ else set())
+        use_case = getattr(getattr(services.for_viewer(Viewer("x", None, frozenset(held))), group), name)
+        given = {
+            each.name: None
+            for each in inspect.signature(use_case).parameters.values()
+            if each.default is inspect.Parameter.empty
+        }
+        with pytest.raises(Forbidden, match=f"This needs the scope {scope}."):
+            await use_case(**given)
+    await services.close()
+    await store.close()
 
 
 async def test_every_root_field_with_every_scope(door: Door, record_property: Any) -> None:

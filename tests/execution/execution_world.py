@@ -24,10 +24,7 @@ from execution_fault import NOW, oddities
 from gateway.auth.viewer import SCOPES, Viewer
 from gateway.cache.page_cache import ListPage
 from gateway.directory import Connected, Directory
-from gateway.signing import SessionList, SignatureList
-from gateway.signing.following import EventList
-from gateway.signing.oauth import Authorization
-from gateway.signing.writing import Eligibility
+from gateway.signing import Authorization, Eligibility, EventList, SessionList, SignatureList, Signing
 from gateway.store import Event
 from gateway.store.uploads import StagedFile
 from gateway.sync.list_freshness import SourceReport
@@ -75,7 +72,8 @@ class World:
 
     def context(self) -> Context:
         """The surroundings of one operation."""
-        signing: Any = Stand(self)
+        groups = dict.fromkeys((each.name for each in dataclasses.fields(Signing)), Stand(self))
+        signing: Any = SimpleNamespace(**groups | {"directory": self.directory})
         return Context(signing=signing, viewer=Viewer("me", "Ada", self._scopes), clock=Standing(), first=100)
 
     def dice(self, *what: object) -> Random:
@@ -154,13 +152,16 @@ class Standing(Clock):
 
 
 class Stand:
-    """As much of ``Signing`` as resolvers call. Every call may take a while, may fail, and may give what it should not."""
+    """Every group of ``Signing``, as far as resolvers call it.
+
+    Every call may take a while, may fail, and may give what it should not.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.directory = world.directory
 
-    def actions(self, session: object, viewer: object) -> Any:
+    def actions(self, session: object) -> Any:
         return self._now("actions", session, lambda: [Operation.CANCEL_SESSION, Operation.ADD_FIELD])
 
     def native(self, session: Any) -> Any:
@@ -178,7 +179,7 @@ class Stand:
     async def session(self, ref: model.SessionRef, max_age: timedelta | None = None) -> Any:
         return await self._later("session", (ref, str(max_age)), lambda: self._world.session(ref))
 
-    async def known(self, ref: model.SessionRef) -> Any:
+    async def last_known(self, ref: model.SessionRef) -> Any:
         return await self.session(ref)
 
     async def session_by_key(self, provider: str, key: str, max_age: timedelta | None) -> Any:
@@ -216,7 +217,7 @@ class Stand:
             lambda: [Eligibility(each, [Busy("Patience.")] * place) for place, each in enumerate(self.directory)],
         )
 
-    async def inspect(self, signature: object) -> Any:
+    async def verify(self, signature: object) -> Any:
         return await self._later("inspect", signature, lambda: self._world.made(SignatureReport, "report"))
 
     async def event(self, number: int) -> Any:
@@ -259,7 +260,7 @@ class Stand:
             raise NotFound("There is no such session.")
         return states()
 
-    async def events(self, wanted: object, after: int | None) -> AsyncIterator[Any]:
+    async def subscribe(self, wanted: object, after: int | None) -> AsyncIterator[Any]:
         async def told() -> AsyncIterator[Any]:
             for number in range(3):
                 yield self._world.made(Event, number, seq=number)

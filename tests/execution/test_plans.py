@@ -59,7 +59,7 @@ class Slow:
             self.ended += 1
 
     def context(self) -> Any:
-        return SimpleNamespace(signing=self, first=100)
+        return SimpleNamespace(signing=SimpleNamespace(queries=self), first=100)
 
 
 def planned(plans: PlanCache, text: str, name: str | None = None) -> Plan:
@@ -215,8 +215,8 @@ async def test_variables_that_do_not_fit_execute_nothing() -> None:
 
 async def test_numbers_that_orjson_has_no_room_for_are_told() -> None:
     plan = planned(PlanCache(schema), "query Q($id: ID!) { session(id: $id) { native createdAt } }")
-    signing = SimpleNamespace(session=_with(b'{"number": 123456789012345678901234567890}'), native=lambda found: found.native)
-    context: Any = SimpleNamespace(signing=signing, first=1)
+    queries = SimpleNamespace(session=_with(b'{"number": 123456789012345678901234567890}'), native=lambda found: found.native)
+    context: Any = SimpleNamespace(signing=SimpleNamespace(queries=queries), first=1)
     answer = await plan.execute(context, {"id": SESSION})
     assert told(answer)["data"]["session"] == {
         "native": {"number": 123456789012345678901234567890},

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import strawberry
@@ -34,6 +35,7 @@ class Ledger:
     ended: Counter[str] = field(default_factory=Counter)
     kept: list[Any] = field(default_factory=list)
     mutations: int = 0
+    events: Any = field(default_factory=lambda: SimpleNamespace(head_cursor=None))
 
 
 @dataclass

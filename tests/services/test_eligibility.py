@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from stage import START
 
 from gateway.directory import Connected
-from gateway.signing.eligibility import document_problems, participant_problems, problems, validated
+from gateway.signing.creation.eligibility import document_problems, participant_problems, problems, validated
 from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.errors import Invalid, ProblemCode, SigningError

@@ -17,7 +17,7 @@ from stage import START, Hands, Template, examples, fresh_store, keep, session
 from gateway.cache.session_cache import SessionCache
 from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
-from gateway.signing.observe import Observation
+from gateway.signing.sessions.observe import Observation
 from gateway.store import Event, EventFilter, SessionWrite, Store
 from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus

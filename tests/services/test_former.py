@@ -23,7 +23,7 @@ from stage import START, examples, keep, session, sessions
 from test_database import connected, migrate
 
 from gateway.metrics.tally import decode
-from gateway.signing.receipt import decode_receipt
+from gateway.signing.saga.receipt import decode_receipt
 from gateway.store import PageRequest, SessionFilter, SessionOrder, SessionWrite, Store, tables
 from gateway.store.session_state.body import VERSION, UnreadableBody, decode_session, encode_session
 from providers.errors import InDoubt

@@ -21,7 +21,7 @@ from stage import START, Hands, Template, examples, fresh_store, statements
 
 from gateway.config import FreshnessSettings, Settings, UploadSettings, WatchSettings
 from gateway.directory import Connected, Directory
-from gateway.signing import Signing
+from gateway.signing import Services, Signing
 from gateway.store import PageRequest, SessionFilter, SessionOrder, SessionWrite, Store
 from gateway.sync.list_freshness import SourceOutcome, SourceReport
 from gateway.web.uploads import Uploads
@@ -149,10 +149,14 @@ class Unlisted(Shelf):
 class Scene:
     """A gateway in front of shelves."""
 
-    signing: Signing
+    services: Services
     store: Store
     clock: Hands
     shelves: Sequence[Shelf]
+
+    @property
+    def signing(self) -> Signing:
+        return self.services.signing
 
     @property
     def shelf(self) -> Shelf:
@@ -161,7 +165,9 @@ class Scene:
     async def refresh(self, max_age: timedelta | None = NOW) -> Sequence[SourceReport]:
         """How fresh each list is now; time has passed since it was asked before."""
         self.clock.pass_(seconds=1)
-        return (await self.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=0), max_age)).sources
+        return (
+            await self.signing.queries.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=0), max_age)
+        ).sources
 
     async def outcome(self, max_age: timedelta | None = NOW) -> SourceOutcome:
         return (await self.refresh(max_age))[0].outcome
@@ -196,13 +202,13 @@ async def opened(
     directory = Directory(connected)
     uploads = Uploads(UploadSettings(folder=folder), store.uploads, clock)
     freshness = FreshnessSettings(open=lasting, final=lasting, list=10, list_wait=wait)
-    signing = Signing(Settings(freshness=freshness, watch=WatchSettings(enabled=False)), directory, store, uploads, clock)
+    services = Services(Settings(freshness=freshness, watch=WatchSettings(enabled=False)), directory, store, uploads, clock)
     try:
-        yield Scene(signing, store, clock, shelves)
+        yield Scene(services, store, clock, shelves)
     finally:
         for shelf in shelves:
             shelf.go.set()
-        await signing.close()
+        await services.close()
         await directory.close()
 
 
@@ -276,7 +282,7 @@ async def test_a_session_that_is_not_at_hand_is_looked_up_once(store: Store, tmp
         async with opened(store, tmp_path / "uploads", Shelf, lasting=60) as scene:
             scene.shelf.stock(*items(1))
             with statements(store) as asked:
-                await scene.signing.session(ref, NOW)
+                await scene.signing.queries.session(ref, NOW)
     assert len(asked) == 1, asked
 
 
@@ -286,7 +292,10 @@ async def test_however_many_ask_for_a_page_at_once_the_store_is_asked_once(scene
     page = PageRequest(limit=2)
     with statements(scene.store) as asked:
         lists = await asyncio.gather(
-            *(scene.signing.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, page, timedelta(seconds=9)) for _ in range(10))
+            *(
+                scene.signing.queries.sessions(EVERYTHING, SessionOrder.CREATED_AT_DESC, page, timedelta(seconds=9))
+                for _ in range(10)
+            )
         )
     assert [len(each.page.rows) for each in lists] == [2] * 10
     told = [each for each in asked if "FROM sync" in each or "ORDER BY" in each]
@@ -357,7 +366,7 @@ async def test_a_known_session_whose_row_has_changed_is_read_in_full_once(scene:
 
 async def test_several_rows_of_one_session_are_one_read(scene: Scene) -> None:
     scene.shelf.stock(Item("p1", PENDING, "whole"), Item("p2", PENDING, "whole"), Item("single"))
-    await scene.signing.session(SessionRef("shelf-0", "whole"))
+    await scene.signing.queries.session(SessionRef("shelf-0", "whole"))
     scene.shelf.fetched.clear()
     await scene.refresh()
     assert scene.shelf.fetched == ["whole"]
@@ -400,7 +409,7 @@ async def test_a_provider_without_a_list_is_asked_for_what_can_still_change(stor
     async with opened(store, tmp_path / "uploads", Unlisted) as scene:
         scene.shelf.stock(Item("open", PENDING), Item("done", DONE), Item("gone", PENDING))
         for item in scene.shelf.items:
-            await scene.signing.session(SessionRef("shelf-0", item.key))
+            await scene.signing.queries.session(SessionRef("shelf-0", item.key))
         scene.shelf.items[0] = Item("open", SIGNING)
         del scene.shelf.items[2]
         scene.shelf.fetched.clear()
@@ -702,7 +711,7 @@ async def test_closing_ends_the_walks(scene: Scene) -> None:
     scene.shelf.go.clear()
     asking = asyncio.create_task(scene.refresh())
     await until(lambda: bool(scene.shelf.listed))
-    await scene.signing.close()
+    await scene.services.close()
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert not [task for task in asyncio.all_tasks() if "walk" in task.get_name()]

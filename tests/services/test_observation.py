@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import START, Hands, Template, examples, fresh_store, paper, session, sessions, signature, signer
 
+from gateway.cache.negative_cache import NegativeCache
 from gateway.cache.session_cache import SessionCache
 from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
-from gateway.signing.observe import Observation
+from gateway.signing.sessions.observe import Observation
 from gateway.store import Store
 from providers.change import is_unchanged
 from providers.model import ChangeSource, Session, SessionStatus
@@ -35,7 +36,15 @@ async def cache() -> AsyncIterator[SessionCache]:
 
 @pytest.fixture
 def observation(store: Store, cache: SessionCache, clock: Hands) -> Observation:
-    return Observation(store, cache, ALONE, clock, told=lambda: None, soon=lambda name: START + HALF_A_MINUTE)
+    return Observation(
+        store,
+        cache,
+        NegativeCache(5, Hands()),
+        ALONE,
+        clock,
+        notify=lambda: None,
+        next_poll_at=lambda name: START + HALF_A_MINUTE,
+    )
 
 
 def full(status: SessionStatus = SessionStatus.PENDING, **known: object) -> Session:
@@ -127,7 +136,15 @@ async def test_whatever_is_seen_what_is_known_follows(template: Template, known:
     seen = replace(seen, provider=known.provider, key=known.key, partial=partial, parts=())
     async with fresh_store(template) as store:
         cache = SessionCache(FreshnessSettings())
-        observation = Observation(store, cache, ALONE, Hands(), told=lambda: None, soon=lambda name: START + HALF_A_MINUTE)
+        observation = Observation(
+            store,
+            cache,
+            NegativeCache(5, Hands()),
+            ALONE,
+            Hands(),
+            notify=lambda: None,
+            next_poll_at=lambda name: START + HALF_A_MINUTE,
+        )
         before = await observation.observe(known, READ)
         after = await observation.observe(seen, POLL)
         kept = await store.sessions.get(known.ref)
@@ -152,7 +169,15 @@ async def test_whatever_is_seen_what_is_known_follows(template: Template, known:
 
 async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache: SessionCache, clock: Hands) -> None:
     """A row and a full read, in any order of arrival, end as if one had come after the other."""
-    observation = Observation(store, cache, ALONE, clock, told=lambda: None, soon=lambda name: START + HALF_A_MINUTE)
+    observation = Observation(
+        store,
+        cache,
+        NegativeCache(5, Hands()),
+        ALONE,
+        clock,
+        notify=lambda: None,
+        next_poll_at=lambda name: START + HALF_A_MINUTE,
+    )
     for _ in range(10):
         await observation.observe(session(), READ)
         await asyncio.gather(
@@ -171,7 +196,15 @@ async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache:
 async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
     store: Store, cache: SessionCache, clock: Hands
 ) -> None:
-    observation = Observation(store, cache, ALONE, clock, told=lambda: None, soon=lambda name: START + HALF_A_MINUTE)
+    observation = Observation(
+        store,
+        cache,
+        NegativeCache(5, Hands()),
+        ALONE,
+        clock,
+        notify=lambda: None,
+        next_poll_at=lambda name: START + HALF_A_MINUTE,
+    )
     many = [session(f"s{number}") for number in range(40)]
     seen = await asyncio.gather(*(observation.observe(each, POLL, {each.key: b"row"}) for each in many))
     assert [each.key for each in seen] == [each.key for each in many]

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from gateway.config import Settings, parse
 from gateway.directory import Directory
-from gateway.signing import Signing
+from gateway.signing import Services, Signing
 from gateway.store import Store
 from gateway.sync.poller import Poller
 from gateway.web.uploads import Uploads
@@ -71,7 +71,7 @@ class Lookout:
     """A gateway's parts, and somebody else who uses the same providers."""
 
     settings: Settings
-    signing: Signing
+    services: Services
     store: Store
     clock: Clock
     directory: Directory
@@ -79,8 +79,12 @@ class Lookout:
     others: Mapping[str, Adapter]
     made: int = field(default=0)
 
+    @property
+    def signing(self) -> Signing:
+        return self.services.signing
+
     def poller(self, kind: str) -> Poller:
-        return self.signing._poller(kind)
+        return self.services.poller(kind)
 
     async def make(self, kind: str, *, known: bool = True) -> Session:
         """A session made by somebody else, that the gateway has been told of."""
@@ -92,7 +96,7 @@ class Lookout:
         else:
             order = orders.order(other.capabilities, self.clock.now(), documents=1, title=f"Lease {self.made}")
             session = await other.create_session(order, Steps())
-        return await self.signing.observe(session, ChangeSource.READ) if known else session
+        return await self.services.observation.observe(session, ChangeSource.READ) if known else session
 
     async def happen(self, session: Session) -> None:
         """Something happens to a session, which no provider tells of by itself."""
@@ -104,10 +108,10 @@ class Lookout:
 
     async def follow(self, *sessions: Session) -> None:
         """Somebody follows these for half a minute."""
-        await self.signing._schedule.follow([each.ref for each in sessions], timedelta(seconds=30))
+        await self.services.schedule.follow([each.ref for each in sessions], timedelta(seconds=30))
 
     async def known(self, ref: SessionRef) -> Session:
-        return await self.signing.known(ref)
+        return await self.signing.queries.last_known(ref)
 
     def calls(self, kind: str, since: int = 0) -> list[str]:
         """What the provider was asked, but for tokens."""
@@ -146,18 +150,18 @@ async def sandboxes_of(
 
 
 @asynccontextmanager
-async def gateway_of(settings: Settings, clock: Clock, *, running: bool) -> AsyncIterator[tuple[Signing, Store, Directory]]:
+async def gateway_of(settings: Settings, clock: Clock, *, running: bool) -> AsyncIterator[tuple[Services, Store, Directory]]:
     """A gateway's parts; ``running`` by themselves, or waiting for whoever takes their turns."""
     async with AsyncExitStack() as stack:
         store = await Store.open(SecretStr(settings.database.url.get_secret_value()))
         stack.push_async_callback(store.close)
         directory = Directory.open(settings.providers, clock)
         stack.push_async_callback(directory.close)
-        signing = Signing(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
-        stack.push_async_callback(signing.close)
+        services = Services(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
+        stack.push_async_callback(services.close)
         if running:
-            await signing.open()
-        yield signing, store, directory
+            await services.open()
+        yield services, store, directory
 
 
 @asynccontextmanager
@@ -180,8 +184,8 @@ async def lookout(
             record = load(each["kind"])
             others[each["kind"]] = await stack.enter_async_context(record.adapter(record.settings(**each), clock=Shown(time)))
         parts = await stack.enter_async_context(gateway_of(settings, time, running=not isinstance(time, Leap)))
-        signing, store, directory = parts
-        yield Lookout(settings, signing, store, time, directory, sandboxes, others)
+        services, store, directory = parts
+        yield Lookout(settings, services, store, time, directory, sandboxes, others)
 
 
 async def pass_(clock: Clock, seconds: float) -> None:

@@ -19,10 +19,10 @@ async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_bac
 ) -> None:
     async with lookout(tmp_path, authority, "seal") as out:
         refs = frozenset(SessionRef("seal", f"nobody-{place}") for place in range(1_000))
-        async with aclosing(await out.signing.events(EventFilter(sessions=refs))) as events:
+        async with aclosing(await out.signing.events.subscribe(EventFilter(sessions=refs))) as events:
             waiting = asyncio.create_task(anext(events))
             await asyncio.sleep(0)
-            interest = Interest(out.signing._hub, out.signing._schedule, out.clock, lambda: None)
+            interest = Interest(out.services.hub, out.services.schedule, out.clock, lambda: None)
             waits = []
             for _ in range(40):
                 wait = await interest.register()
@@ -37,14 +37,14 @@ async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_bac
 async def test_a_session_that_comes_into_being_is_followed_soon(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal") as out:
         unseen = await out.make("seal", known=False)
-        async with aclosing(await out.signing.events(EventFilter(sessions=frozenset({unseen.ref})))) as events:
+        async with aclosing(await out.signing.events.subscribe(EventFilter(sessions=frozenset({unseen.ref})))) as events:
             waiting = asyncio.create_task(anext(events))
             await asyncio.sleep(0)
-            interest = Interest(out.signing._hub, out.signing._schedule, out.clock, lambda: None)
+            interest = Interest(out.services.hub, out.services.schedule, out.clock, lambda: None)
             assert await interest.register() == 1.0
-            await out.signing.session(unseen.ref)
+            await out.signing.queries.session(unseen.ref)
             out.clock.at += 1.0
             assert await interest.register() > 5.0
-            assert await out.signing._schedule.next_followed("seal") is not None
+            assert await out.services.schedule.next_followed("seal") is not None
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)

@@ -43,7 +43,7 @@ async def test_a_change_that_others_have_told_of_does_not_make_a_followed_sessio
         session, poller = await out.make("seal"), out.poller("seal")
         await out.follow(session)
         await through(out.clock, 5, poller.poll_followed)
-        await out.signing.observe(replace(session, title="Another"), ChangeSource.MUTATION)
+        await out.services.observation.observe(replace(session, title="Another"), ChangeSource.MUTATION)
         before = out.count("seal")
         await through(out.clock, 2, poller.poll_followed)
         assert out.reads("seal", session, before) >= 1
@@ -240,7 +240,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, a
                 raise Unavailable("no")
 
         with pytest.raises(Unavailable):
-            await out.signing._listing.sweep(provider, Manner(twice))
+            await out.services.listing.sweep(provider, Manner(twice))
         before = out.count("persist")
         await out.poller("persist").sweep()
         assert len(out.calls("persist", before)) == 1, "two pages of three were read before"
@@ -274,10 +274,10 @@ async def test_what_is_due_is_found_without_looking_at_the_rest(tmp_path: Path, 
 async def test_how_far_the_gateway_is_behind_is_told(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", "signicat") as out:
         await out.make("seal")
-        assert (await out.signing.sync("seal")).last_sync_at is None
+        assert (await out.signing.queries.sync("seal")).last_sync_at is None
         await out.poller("seal").poll_rest()
         await pass_(out.clock, 5)
-        state = await out.signing.sync("seal")
+        state = await out.signing.queries.sync("seal")
         assert (state.strategy, state.open_sessions, state.lag) == ("POLL", 1, timedelta(seconds=5))
         assert state.last_sync_at == START
-        assert (await out.signing.sync("signicat")).open_sessions == 0
+        assert (await out.signing.queries.sync("signicat")).open_sessions == 0

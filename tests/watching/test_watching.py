@@ -26,7 +26,7 @@ SLACK = 0.6
 
 
 def watcher(out: Lookout) -> Watcher:
-    return out.signing._watcher
+    return out.services.watcher
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10) -> float:
@@ -47,8 +47,8 @@ async def watched(out: Lookout) -> None:
 @asynccontextmanager
 async def another(out: Lookout, folder: Path):
     """Another gateway on the same database, in front of the same providers."""
-    async with gateway_of(out.settings, Clock(), running=True) as (signing, store, directory):
-        yield Lookout(out.settings, signing, store, Clock(), directory, out.sandboxes, out.others)
+    async with gateway_of(out.settings, Clock(), running=True) as (services, store, directory):
+        yield Lookout(out.settings, services, store, Clock(), directory, out.sandboxes, out.others)
 
 
 async def told(follower: Lookout, session: Session, happen: Callable[[], Awaitable[None]]) -> float:
@@ -56,7 +56,9 @@ async def told(follower: Lookout, session: Session, happen: Callable[[], Awaitab
     later = [each for each in ChangeType if each is not ChangeType.CREATED]
 
     async def hear() -> float:
-        async with aclosing(await follower.signing.events(EventFilter(sessions=[session.ref], types=later))) as events:
+        async with aclosing(
+            await follower.signing.events.subscribe(EventFilter(sessions=[session.ref], types=later))
+        ) as events:
             async for event in events:
                 if event.source is ChangeSource.POLL:
                     return time.monotonic()
@@ -101,7 +103,7 @@ async def test_a_session_that_becomes_known_while_it_is_followed_is_watched_as_c
         session = await out.make("seal", known=False)
 
         async def sealed() -> list[SessionStatus]:
-            async with aclosing(await out.signing.follow(session.ref)) as states:
+            async with aclosing(await out.signing.events.follow(session.ref)) as states:
                 return [state.status async for state in states]
 
         following = asyncio.ensure_future(sealed())
@@ -164,7 +166,7 @@ async def test_one_provider_in_trouble_delays_no_other(tmp_path: Path, authority
         await watched(out)
         stuck, session = await out.make("easyink"), await out.make("seal")
         out.sandboxes["easyink"].faults.append(Fault(count=100_000, delay_ms=60_000))
-        events = await out.signing.events(EventFilter(sessions=[stuck.ref]))
+        events = await out.signing.events.subscribe(EventFilter(sessions=[stuck.ref]))
         async with aclosing(events):
             waiting = asyncio.ensure_future(anext(events))
             await asyncio.sleep(0.5)
@@ -181,7 +183,7 @@ async def test_where_watching_is_off_nobody_is_asked(tmp_path: Path, authority: 
         before = out.count("seal")
         await asyncio.sleep(1)
         assert out.count("seal") == before
-        assert (await out.signing.sync("seal")).strategy == "NONE"
+        assert (await out.signing.queries.sync("seal")).strategy == "NONE"
 
 
 async def test_nothing_is_left_running(tmp_path: Path, authority: CertificateAuthority) -> None:

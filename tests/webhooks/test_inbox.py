@@ -23,7 +23,7 @@ from gateway.auth.quota import Allowance
 from gateway.auth.viewer import SCOPES, Viewer
 from gateway.config import Settings
 from gateway.directory import Directory
-from gateway.signing import Signing, admit
+from gateway.signing import Services
 from gateway.store import Store, WebhookDeliveryFilter
 from gateway.web.uploads import Uploads
 from providers.errors import Forbidden
@@ -387,14 +387,18 @@ async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None
         Settings(),
     )
     directory = Directory.open((), clock)
-    signing = Signing(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
+    services = Services(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
     allowance = Allowance(settings.rates, clock)
-    nearly = admit(signing, Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}), allowance)
-    for asking in (nearly.deliveries(WebhookDeliveryFilter(), 1), nearly.delivery("x"), nearly.replay_delivery("x")):
+    nearly = services.for_viewer(Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}), allowance)
+    for asking in (
+        nearly.deliveries.deliveries(WebhookDeliveryFilter(), 1),
+        nearly.deliveries.delivery("x"),
+        nearly.deliveries.replay_delivery("x"),
+    ):
         with pytest.raises(Forbidden, match="webhooks:admin"):
             await asking
-    admin = admit(signing, Viewer("admin", None, frozenset(SCOPES)), allowance)
-    assert (await admin.deliveries(WebhookDeliveryFilter(), 1)).rows == []
+    admin = services.for_viewer(Viewer("admin", None, frozenset(SCOPES)), allowance)
+    assert (await admin.deliveries.deliveries(WebhookDeliveryFilter(), 1)).rows == []
     await store.close()
 
 

@@ -1,4 +1,4 @@
-"""What a client asks for, before its documents are looked up: the gateway's side of an order."""
+"""Drafts: what a client asks for, before its documents are looked up and it becomes an order."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from providers.orders import DocumentOrder, FieldOrder, Order, ParticipantOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDraft:
-    """A document to be taken from exactly one of: an upload, or a document that a provider has.
+    """A document, taken from exactly one of: an upload, or a document that a provider has.
 
-    ``sha256`` is that of a file which came with the request: sent again, it is another upload of the same file.
+    ``sha256`` is that of a file which came with the request: the same file sent again is another upload.
     """
 
     upload: str | None = None
@@ -31,11 +31,11 @@ class DocumentDraft:
 
     @property
     def meaning(self) -> Self:
-        """The same for the same intention, also where its file is sent again."""
+        """The input that an idempotency key stands for: equal also where the same file is uploaded again."""
         return self if self.sha256 is None else replace(self, upload=None)
 
     def order(self, file: StagedFile) -> DocumentOrder:
-        """The order for a file that is staged."""
+        """The order for a staged file."""
         filename = safe_filename(self.filename) or safe_filename(file.filename) or "document.pdf"
         return DocumentOrder(
             filename=filename,
@@ -66,7 +66,7 @@ class FieldDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDraft:
-    """A session that a client asks for; ``refs`` are its participants' names within the draft."""
+    """A session that a client asks for; ``refs`` name its participants within the draft."""
 
     provider: str
     title: str
@@ -85,7 +85,7 @@ class SessionDraft:
 
     @property
     def meaning(self) -> Self:
-        """The same for the same intention, also where its files are sent again."""
+        """The input that an idempotency key stands for: equal also where the same files are uploaded again."""
         return replace(self, documents=tuple(each.meaning for each in self.documents))
 
     def order(self, documents: tuple[DocumentOrder, ...]) -> Order:
@@ -132,10 +132,10 @@ class SessionDraft:
 
 
 def _require_once(names: Sequence[str | None], many: str, what: str, message: str) -> None:
-    """Raises ``Invalid`` for a name that was given before: whatever refers to it would mean either."""
-    known: set[str] = set()
+    """Raises ``Invalid`` for a name that is given twice: a reference to it would be ambiguous."""
+    seen: set[str] = set()
     for place, name in enumerate(names):
-        if name in known:
+        if name in seen:
             raise Invalid(message, path=("input", many, str(place), what))
         if name is not None:
-            known.add(name)
+            seen.add(name)

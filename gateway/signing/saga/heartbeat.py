@@ -1,4 +1,4 @@
-"""Heartbeat: shows in the store that this gateway is alive, and tells which of the others are not any more."""
+"""Heartbeat: shows in the store that this gateway is alive, and tells which other gateways are dead."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LEAST_SECONDS = 5.0
 
 
 class Heartbeat:
-    """Heartbeats of this gateway under the name ``owner``; one that is silent for the time of a lease counts as dead.
+    """Heartbeats of this gateway under the name ``owner``; a gateway without one for the time of a lease counts as dead.
 
-    While the database was away nobody could show that they live. So this gateway takes nobody for dead until its own
-    heartbeats have succeeded for so long that the others' had to as well.
+    While the database is down no heartbeat succeeds. So no gateway counts as dead until this one's heartbeats have succeeded
+    for long enough that those of the others must have as well.
     """
 
     def __init__(self, gateways: Gateways, lease: float, clock: Clock, owner: str) -> None:
@@ -27,8 +27,8 @@ class Heartbeat:
         self._clock = clock
         self._succeeding_since: datetime | None = None
 
-    async def beat(self) -> None:
-        """Says that this gateway is alive. Raises what the database does, and ``TimeoutError`` where it does not answer."""
+    async def send(self) -> None:
+        """Records one heartbeat. Raises what the database does, and ``TimeoutError`` where it does not answer."""
         begun = self._clock.now()
         try:
             async with asyncio.timeout(max(2 * self.interval, _LEAST_SECONDS)):
@@ -40,12 +40,12 @@ class Heartbeat:
 
     @property
     def dead_before(self) -> datetime | None:
-        """Who was last seen before this is dead; None while that cannot be told."""
+        """Gateways whose last heartbeat is older than this are dead; None while that cannot be told."""
         since, now = self._succeeding_since, self._clock.now()
         return None if since is None or now - since < self.lease / 2 else now - self.lease
 
-    async def dead(self, owner: str) -> bool:
-        """Whether a gateway is known to be dead."""
+    async def is_dead(self, owner: str) -> bool:
+        """Whether a gateway is surely dead."""
         if owner == NO_OWNER:
             return True
         before = self.dead_before

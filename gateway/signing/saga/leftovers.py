@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.signing.explaining import Explaining
-from gateway.store import Saga, SagaState
+from gateway.signing.policy import Policy
+from gateway.signing.saga.settler import SagaSettler
+from gateway.store import Saga, SagaState, Store
 from providers.capability import Operation
 from providers.errors import NotFound, Refused, Unavailable
 
 
 class LeftoverAction(StrEnum):
-    """RETRY tries once more to remove what is left, DISMISS takes it off the list as it is."""
+    """RETRY tries once more to remove a leftover, DISMISS takes it off the list as it is."""
 
     RETRY = "RETRY"
     DISMISS = "DISMISS"
@@ -22,7 +23,7 @@ class LeftoverAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
-    """What a write has left behind at a provider, and why it could not be removed."""
+    """Things that a write has left behind at a provider, and why they could not be removed."""
 
     id: str
     provider: str
@@ -33,7 +34,7 @@ class Leftover:
 
     @classmethod
     def of(cls, saga: Saga) -> Leftover:
-        """What this saga has left behind. Builds that kept no operation had sessions made only."""
+        """The leftover of a saga. Builds that stored no operation had creation only."""
         return cls(
             id=saga.id,
             provider=saga.provider,
@@ -52,39 +53,47 @@ class LeftoverList:
     more: bool
 
 
-class Leftovers(Explaining):
-    """Leftovers of the providers that there are for this viewer."""
+class Leftovers:
+    """Leftovers at the providers of one viewer."""
+
+    def __init__(self, policy: Policy, store: Store, settler: SagaSettler) -> None:
+        self._policy = policy
+        self._sagas = store.sagas
+        self._settler = settler
 
     async def leftovers(self, limit: int, after: tuple[datetime, str] | None = None) -> LeftoverList:
         """A slice of the list of leftovers, the latest first."""
-        names = [each.name for each in self.directory]
-        found = await self._store.sagas.leftovers(names, limit + 1, after)
-        return LeftoverList([Leftover.of(each) for each in found[:limit]], len(found) > limit)
+        self._policy.require("leftovers")
+        names = [each.name for each in self._policy.directory]
+        rows = await self._sagas.leftovers(names, limit + 1, after)
+        return LeftoverList([Leftover.of(each) for each in rows[:limit]], len(rows) > limit)
 
     async def leftover(self, key: str, path: Sequence[str] = ("id",)) -> Leftover:
         """A leftover. Raises ``NotFound`` where it is resolved."""
-        return Leftover.of(await self._left(key, path))
+        self._policy.require("leftover")
+        return Leftover.of(await self._saga(key, path))
 
     async def resolve_leftover(self, key: str, action: LeftoverAction, path: Sequence[str] = ("id",)) -> Leftover:
-        """Removes what is left, or takes it off the list; gives it as it was. Its idempotency key can be used again.
+        """Removes a leftover, or takes it off the list; gives it as it was. Its idempotency key can be used again.
 
         Raises ``Unavailable`` where its provider cannot be asked now, and ``Refused`` where it still cannot be removed.
         """
-        saga = await self._left(key, path)
+        self._policy.require("resolve_leftover")
+        saga = await self._saga(key, path)
         if action is LeftoverAction.DISMISS:
-            await self._undertakings.dismiss(saga)
+            await self._settler.dismiss(saga)
             return Leftover.of(saga)
-        outcome = await self._undertakings.compensate_again(self.directory.get(saga.provider), saga)
+        outcome = await self._settler.compensate_again(self._policy.directory.get(saga.provider), saga)
         if outcome.again:
-            what = f"{saga.provider} cannot be asked now. What is left stays on the list: try again in a while."
-            raise Unavailable(what, provider=saga.provider, path=path)
+            message = f"{saga.provider} cannot be asked now. What is left stays on the list: try again in a while."
+            raise Unavailable(message, provider=saga.provider, path=path)
         if outcome.things:
-            what = f"{', '.join(outcome.things)} could not be removed: {outcome.reason} Dismiss it once that is dealt with."
-            raise Refused(what, provider=saga.provider, path=path)
+            message = f"{', '.join(outcome.things)} could not be removed: {outcome.reason} Dismiss it once that is dealt with."
+            raise Refused(message, provider=saga.provider, path=path)
         return Leftover.of(saga)
 
-    async def _left(self, key: str, path: Sequence[str]) -> Saga:
-        saga = await self._store.sagas.get(key)
-        if saga is None or saga.state is not SagaState.LEFT or saga.provider not in self.directory:
+    async def _saga(self, key: str, path: Sequence[str]) -> Saga:
+        saga = await self._sagas.get(key)
+        if saga is None or saga.state is not SagaState.LEFT or saga.provider not in self._policy.directory:
             raise NotFound("There is no such leftover (any more).", path=path)
         return saga

@@ -1,4 +1,4 @@
-"""Whether a provider could carry out an order, as far as that is known without asking it."""
+"""Eligibility rules: the problems that keep a provider from carrying out an order, found without calling it."""
 
 from __future__ import annotations
 
@@ -18,47 +18,43 @@ from providers.orders import DocumentOrder, Order, ParticipantOrder
 
 
 def problems(provider: Connected, order: Order, now: datetime, flaws: Sequence[Invalid] = ()) -> list[SigningError]:
-    """Everything that stands in the way, at most one for each input; empty where nothing does.
+    """The problems of an order at a provider, at most one for each input; empty where it can be carried out.
 
-    ``flaws`` are what is wrong with the texts of the order at any provider.
+    ``flaws`` are the problems of the order's texts at any provider.
     """
     if not provider.can(Operation.CREATE_SESSION):
         return [Unsupported(f"{provider.name} cannot create sessions.", path=("input", "provider"), provider=provider.name)]
     found: dict[tuple[str, ...], SigningError] = {}
-    own = (Invalid(each.message, path=each.path) for each in flaws)
-    for problem in chain(own, _all(provider, order, now)):
-        problem.provider = provider.name
-        found.setdefault(problem.path, problem)
+    for problem in chain(flaws, _all(provider, order, now)):
+        found.setdefault(problem.path, problem.at(problem.path, provider.name))
     return list(found.values())
 
 
 def document_problems(provider: Connected, document: DocumentOrder, now: datetime) -> list[SigningError]:
-    """What stands in the way of one more document in a draft."""
+    """The problems of one more document in a session that has not started."""
     order = Order(title=document.filename, documents=(document,), start=False)
     return _only(problems(provider, order, now), "documents", "document")
 
 
 def participant_problems(provider: Connected, participant: ParticipantOrder, now: datetime) -> list[SigningError]:
-    """What stands in the way of one more participant in a draft."""
+    """The problems of one more participant in a session that has not started."""
     order = Order(title="A draft", participants=(participant,), start=False)
     return _only(problems(provider, order, now), "participants", "participant")
 
 
 def validated_participant(provider: Connected, participant: ParticipantOrder) -> ParticipantOrder:
-    """The person with their options as the provider's model understands them."""
+    """The participant with options as the provider's model has them."""
     return replace(participant, options=_dump(provider.record.participant_options, participant.options))
 
 
 def _only(found: list[SigningError], many: str, one: str) -> list[SigningError]:
-    """The problems of the first of a list, told of the one that is asked about."""
-    mine = [problem for problem in found if problem.path[:3] == ("input", many, "0")]
-    for problem in mine:
-        problem.path = ("input", one, *problem.path[3:])
-    return mine
+    """The problems of the first of a list, as problems of the one input that there is."""
+    first = ("input", many, "0")
+    return [each.at(("input", one, *each.path[3:])) for each in found if each.path[:3] == first]
 
 
 def validated(provider: Connected, order: Order) -> Order:
-    """The order with its options as the provider's models understand them. Call it on an order without problems."""
+    """The order with options as the provider's models have them. Call it on an order without problems."""
     people = tuple(validated_participant(provider, person) for person in order.participants)
     return replace(order, participants=people, options=_dump(provider.record.options, order.options))
 

@@ -1,7 +1,8 @@
-"""Receipts of writes, as they are stored under idempotency keys: in the present format, read in every one that ever landed."""
+"""Receipts of writes, stored under idempotency keys: written in the present format, read in every former one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -16,7 +17,7 @@ _UNREADABLE: Final = "What came of this key was stored by another version of the
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):
-    """What a write came to: the session, and the part of it that was made, by its key.
+    """Receipt of a write: its session, and the part of that which it made, by its key.
 
     ``version`` is raised when a former build would misread a stored one.
     """
@@ -26,13 +27,25 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True):
     version: int = _VERSION
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Result of a write: its receipt, and the session after it where the write was done here and now.
+
+    ``recorded`` says that the receipt is stored under the idempotency key already, in the transaction that ended a saga.
+    """
+
+    receipt: Receipt
+    session: Session | None = None
+    recorded: bool = False
+
+
 class _FormerRef(msgspec.Struct, frozen=True):
     provider: str
     key: str
 
 
 class _FormerReceipt(msgspec.Struct, frozen=True, array_like=True):
-    """As the first builds stored it: the session is named by a map."""
+    """A receipt of the first builds, where the session is a map."""
 
     session: _FormerRef
     child: str | None = None

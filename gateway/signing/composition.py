@@ -1,0 +1,207 @@
+"""Composition of the use cases: one set of collaborators for the process, one ``Signing`` for each viewer."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from gateway.auth.quota import Allowance
+from gateway.auth.viewer import NOBODY, Viewer
+from gateway.cache.negative_cache import NegativeCache
+from gateway.cache.redis import connect
+from gateway.cache.session_cache import SessionCache
+from gateway.cache.shared_freshness import SharedFreshness
+from gateway.config import Settings
+from gateway.directory import DepartedProviders, Directory
+from gateway.events.hub import Hub
+from gateway.events.notifier import Wake
+from gateway.metrics import Ledger, Metrics
+from gateway.signing.commands import Commands
+from gateway.signing.comparison import Comparison
+from gateway.signing.creation.creation import Creation, EligibleProviders
+from gateway.signing.deliveries import Deliveries
+from gateway.signing.documents import Documents
+from gateway.signing.editing import Editing
+from gateway.signing.event_feed import EventFeed
+from gateway.signing.oauth import OAuth, restore_tokens
+from gateway.signing.policy import Policy
+from gateway.signing.queries import Queries
+from gateway.signing.saga.heartbeat import Heartbeat
+from gateway.signing.saga.idempotency import IdempotencyKeys
+from gateway.signing.saga.leftovers import Leftovers
+from gateway.signing.saga.recovery import SagaRecovery
+from gateway.signing.saga.runner import SagaRunner
+from gateway.signing.saga.settler import SagaSettler
+from gateway.signing.saga.single_call import SingleCalls
+from gateway.signing.session_writes import SessionWrites
+from gateway.signing.sessions.list_reader import ListReader
+from gateway.signing.sessions.observe import Observation
+from gateway.signing.sessions.reader import SessionReader
+from gateway.signing.signature_queries import SignatureQueries, SignatureVerifier
+from gateway.store import Store
+from gateway.sync import Watcher
+from gateway.sync.list_sync import Listing
+from gateway.sync.poller import Poller
+from gateway.sync.schedule import Schedule
+from gateway.telemetry.health_monitor import Vigil
+from gateway.web.links import Links
+from gateway.web.uploads import Uploads
+from gateway.webhooks.inbox import Inbox
+from providers.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The use cases of one viewer. Any of them may raise any ``SigningError``; none knows GraphQL or HTTP.
+
+    ``directory`` has the providers that this viewer may know of.
+    """
+
+    directory: Directory
+    queries: Queries
+    signatures: SignatureQueries
+    events: EventFeed
+    documents: Documents
+    eligibility: EligibleProviders
+    commands: Commands
+    editing: Editing
+    oauth: OAuth
+    comparison: Comparison
+    leftovers: Leftovers
+    deliveries: Deliveries
+
+
+class Services:
+    """The collaborators of all use cases, one of each for the process, in the order in which they need each other."""
+
+    def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
+        self._settings = settings
+        self.directory = directory
+        self.store = store
+        self.uploads = uploads
+        self.clock = clock
+        self._compose_reads()
+        self._compose_writes()
+        self.inbox = Inbox(settings, directory, store, clock, self.reader.fetch)
+        self.watcher = Watcher(
+            settings.watch, self.heartbeat.owner, directory, store, self.hub, self.schedule, self.poller, clock
+        )
+        self.signing = self.for_viewer(NOBODY)
+        """The use cases without authentication."""
+
+    def _compose_reads(self) -> None:
+        settings, store, clock, freshness = self._settings, self.store, self.clock, self._settings.freshness
+        self.metrics = Metrics(store, settings.metrics, clock)
+        self.ledger = Ledger(store, settings.metrics, clock)
+        self.directory.meter(self.metrics.meter)
+        self.departed = DepartedProviders(self.directory, store)
+        self.cache = SessionCache(freshness)
+        self.redis = connect(settings.redis.url)
+        self.wake = Wake(self.redis, clock)
+        self.confirmations = SharedFreshness(self.redis, freshness.open, clock)
+        self.hub = Hub(store.events, self.cache, self.wake, settings.events, clock)
+        self.health = Vigil(self.directory, clock)
+        self.schedule = Schedule(store, self.directory, clock)
+        unknown = NegativeCache(freshness.open, clock)
+        self.observation = Observation(
+            store,
+            self.cache,
+            unknown,
+            self.confirmations,
+            clock,
+            notify=self.wake.ring,
+            next_poll_at=self.schedule.soon,
+            record_changes=self.metrics.changed,
+        )
+        self.reader = SessionReader(
+            self.directory, store, self.cache, unknown, self.confirmations, self.observation, self.hub, freshness, clock
+        )
+        self.listing = Listing(
+            store,
+            self.schedule,
+            freshness,
+            clock,
+            observe=self.observation.observe,
+            fetch=self.reader.fetch,
+            mark=self._version,
+            look=self.hub.look,
+            watched=settings.watch.enabled,
+        )
+        self.lists = ListReader(store, self.departed, self.reader, self.listing, self.hub, self._version, freshness, clock)
+        self.links = Links(settings.server, clock)
+        self.verifier = SignatureVerifier(self.reader, clock, tuple(path.read_bytes() for path in settings.trust.roots))
+
+    def _compose_writes(self) -> None:
+        settings, store, clock = self._settings, self.store, self.clock
+        self.heartbeat = Heartbeat(store.gateways, settings.sagas.lease, clock, secrets.token_hex(8))
+        self.keys = IdempotencyKeys(store, settings, clock, self.heartbeat)
+        self.settler = SagaSettler(store, self.observation, self.keys, self.heartbeat, clock)
+        self.sagas = SagaRunner(store, self.settler, clock)
+        self.recovery = SagaRecovery(self.directory, store, self.settler, self.keys, self.heartbeat, clock)
+        self.calls = SingleCalls(self.reader, self.observation, self.keys, settings.sagas.lease)
+
+    def _version(self) -> tuple[int, int]:
+        """Changes with every write to the store, by other gateways as far as this one has read the log, and by this one."""
+        return self.hub.head, self.observation.saved
+
+    async def open(self) -> None:
+        """Begins to follow the log, to settle what dead gateways have left, and to poll providers."""
+        await self.metrics.open()
+        await restore_tokens(self.directory, self.store, self.clock)
+        await self.departed.open()
+        await self.wake.open()
+        await self.confirmations.open()
+        await self.hub.open()
+        await self.recovery.open()
+        await self.inbox.open()
+        await self.watcher.open()
+
+    async def close(self) -> None:
+        """Ends everything that is under way, in reverse."""
+        await self.watcher.close()
+        await self.inbox.close()
+        await self.sagas.close()
+        await self.recovery.close()
+        await self.hub.close()
+        await self.confirmations.close()
+        await self.wake.close()
+        if self.redis is not None:
+            await self.redis.aclose()
+        await self.health.close()
+        await self.listing.close()
+        self.cache.clear()
+        await self.metrics.close()
+
+    def poller(self, name: str) -> Poller:
+        """A poller of one provider."""
+        provider = self.directory.get(name)
+        return Poller(provider, self.store, self.schedule, self.listing, self.reader.fetch, self.clock)
+
+    def for_viewer(self, viewer: Viewer, allowance: Allowance | None = None) -> Signing:
+        """The use cases of a viewer, who may follow as much at a time as their ``allowance`` has room for."""
+        policy = Policy(viewer, self.directory, allowance)
+        creation = Creation(policy, self.uploads, self.store, self.clock)
+        writes = SessionWrites(policy, self.reader, self.keys, self.calls)
+        queries = Queries(
+            policy,
+            self.reader,
+            self.lists,
+            self.listing,
+            self.store,
+            self.clock,
+            polled=self._settings.watch.enabled,
+        )
+        return Signing(
+            directory=policy.directory,
+            queries=queries,
+            signatures=SignatureQueries(policy, self.lists, self.verifier),
+            events=EventFeed(policy, self.reader, self.hub, self.health, self.store),
+            documents=Documents(policy, self.reader, self.uploads, self.links),
+            eligibility=EligibleProviders(policy, creation),
+            commands=Commands(policy, creation, writes, self.sagas, self.keys, self.calls, self.reader, self.observation),
+            editing=Editing(policy, creation, writes, self.calls),
+            oauth=OAuth(policy, self.store, self.clock),
+            comparison=Comparison(policy, self.metrics, self.ledger),
+            leftovers=Leftovers(policy, self.store, self.settler),
+            deliveries=Deliveries(policy, self.store, self.inbox, queries),
+        )

@@ -1,0 +1,1 @@
+"""Sessions of all viewers: read through to their providers, listed, and changed by one door."""
