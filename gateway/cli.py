@@ -27,8 +27,8 @@ from gateway.telemetry import logs
 from providers import registry
 from providers.clock import Clock
 from providers.errors import ConfigurationError, SigningError
-from providers.sandbox.app import People
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.control_api import People
 from schema import schema as sdl
 
 app = typer.Typer(

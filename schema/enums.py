@@ -11,10 +11,10 @@ from gateway.store import SessionOrder, WebhookOutcome, WebhookVerification
 from gateway.sync.list_freshness import SourceOutcome
 from providers import model
 from providers.capability import Operation, Support
-from providers.change import ChangeType
 from providers.http.circuit_breaker import CircuitState
 from providers.http.credentials import CredentialState
 from providers.http.health import HealthState
+from providers.model.change import ChangeType
 from providers.verification import VerificationStatus
 
 _DESCRIPTIONS: dict[EnumMeta, dict[str, str]] = {

@@ -13,8 +13,9 @@ from starlette.types import ASGIApp
 from gateway.config import Settings, parse
 from providers import registry
 from providers.errors import ConfigurationError
-from providers.sandbox.app import People, Sandbox
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.control_api import People
 from providers.sandbox.server import serving
 
 HOST: Final = "127.0.0.1"

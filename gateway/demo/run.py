@@ -17,8 +17,8 @@ from gateway.demo import tables
 from gateway.demo.client import Client
 from gateway.demo.environment import HOST, PORTS, configuration, gateway, sandboxes
 from gateway.demo.scenario import Scenario
-from providers.sandbox.app import People
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.control_api import People
 
 _PORT = 8000
 

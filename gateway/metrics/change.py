@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.metrics.tally import CREATED, Tally
-from providers.change import Change, ChangeType
 from providers.model import DocumentStatus, ParticipantStatus, Session, SessionStatus
+from providers.model.change import Change, ChangeType
 
 _MAX_AGE: Final = timedelta(hours=1)
 """A session that is older than this when it is first seen is history: neither its creation nor its end is counted."""

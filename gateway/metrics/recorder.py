@@ -22,10 +22,10 @@ from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE, MetricRow, bucket_start
 from gateway.task import cancel_and_wait
 from gateway.telemetry.log_once import OutageLog
-from providers.change import Change
 from providers.clock import Clock
 from providers.http.metering import UNREADABLE, Meter
 from providers.model import Session
+from providers.model.change import Change
 
 MINUTE_RETENTION: Final = timedelta(hours=3)
 """Retention of rows by minute; afterwards they are rolled up into hours."""

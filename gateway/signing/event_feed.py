@@ -13,9 +13,9 @@ from gateway.signing.policy import Policy
 from gateway.signing.sessions.reader import SessionReader
 from gateway.store import ALL_EVENTS, Event, EventCursor, EventFilter, Store
 from gateway.telemetry.health_monitor import Vigil
-from providers.change import is_unchanged
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
+from providers.model.change import is_unchanged
 
 _MAX_READ: Final = 10_000
 """A page reads at most so many events of the log, however few of them match."""

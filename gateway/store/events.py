@@ -16,8 +16,8 @@ from gateway.store.cursor import EventCursor, event_mark
 from gateway.store.engine.datatype import EPOCH, MICROSECOND
 from gateway.store.list_query.membership import among
 from gateway.store.session_state.unreadable import parse_enum
-from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
+from providers.model.change import Change, ChangeType
 
 _E = tables.event.c
 _L = tables.log.c

@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from providers.change import is_unchanged
 from providers.lru import LruCache
 from providers.model import Session, SessionRef
+from providers.model.change import is_unchanged
 
 T = TypeVar("T")
 

@@ -1,1 +1,1 @@
-"""Simulator framework: what the sandbox of every provider is built on, and the people who sign in it."""
+"""Sandbox framework: simulators of providers, with fault injection, a control API, and people who sign."""

@@ -36,8 +36,8 @@ from signxml.xades.xades import XAdESSigner
 
 _ROOT = "Countersign Sandbox Root"
 _TIMESTAMPER = "Countersign Sandbox Timestamps"
-_PAST, _FUTURE = timedelta(days=365), timedelta(days=3650)
-_LONGEST_NAME = 64  # bytes of a common name (X.520, as cryptography reads it)
+_VALID_BEFORE, _VALID_AFTER = timedelta(days=365), timedelta(days=3650)
+_MAX_NAME_BYTES = 64  # of a common name (X.520, as cryptography reads it)
 _PAGE = (595, 842)
 
 
@@ -56,7 +56,7 @@ class _Identity:
 
 
 class CertificateAuthority:
-    """A root made when needed, and an identity for each name that signs."""
+    """Certificate authority: a root that is made when needed, and a certificate and key for each name that signs."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -65,9 +65,9 @@ class CertificateAuthority:
 
     @property
     def certificate(self) -> bytes:
-        """The root certificate in PEM: what a verifier has to trust."""
+        """The root certificate in PEM: the trust anchor of a verifier."""
         with self._lock:
-            return self._trusted().certificate.public_bytes(Encoding.PEM)
+            return self._root_identity().certificate.public_bytes(Encoding.PEM)
 
     async def sign_pdf(self, pdf: bytes, signers: Sequence[str], reason: str | None = None) -> bytes:
         """A PAdES document signed by each in turn, as incremental updates. Raises ``ValueError`` where it is no PDF."""
@@ -141,14 +141,14 @@ class CertificateAuthority:
 
     def _identity(self, name: str) -> _Identity:
         with self._lock:
-            root = self._trusted()
+            root = self._root_identity()
             if name == _ROOT:
                 return root
             if name not in self._identities:
                 self._identities[name] = _issue(name, root)
             return self._identities[name]
 
-    def _trusted(self) -> _Identity:
+    def _root_identity(self) -> _Identity:
         if self._root is None:
             self._root = _issue(_ROOT, None)
         return self._root
@@ -202,8 +202,8 @@ def _issue(name: str, issuer: _Identity | None) -> _Identity:
         .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _PAST)
-        .not_valid_after(now + _FUTURE)
+        .not_valid_before(now - _VALID_BEFORE)
+        .not_valid_after(now + _VALID_AFTER)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=0 if issuer is None else None), critical=True)
         .add_extension(_usage(authority=issuer is None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -217,7 +217,7 @@ def _issue(name: str, issuer: _Identity | None) -> _Identity:
 
 
 def _subject(name: str) -> x509.Name:
-    common_name = name.encode()[:_LONGEST_NAME].decode(errors="ignore") or "Nobody"
+    common_name = name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or "Nobody"
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Countersign Sandbox"),

@@ -1,4 +1,4 @@
-"""HTTP server of the sandboxes: uvicorn on a real port, within the event loop of its caller."""
+"""HTTP server of the sandboxes: uvicorn on a real port, embedded in the caller's event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a sandbox tells a gateway by itself what has happened: signed, in order, again until it is taken or too old."""
+"""Webhook sender of a sandbox: signed deliveries in order, each retried until it is accepted or has expired."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from providers.clock import Clock
 from providers.webhook import Scheme, sign
 
-_MOST = 10_000
-_ANSWER_SECONDS = 5.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_MAX_QUEUED = 10_000
+_TIMEOUT_SECONDS = 5.0
+_FIRST_DELAY, _MAX_DELAY = 0.1, 5.0
 
 
 class Callback(msgspec.Struct, forbid_unknown_fields=True):
-    """Where to, and what proves who says it. ``header`` is the provider's usual one unless it is given."""
+    """Address of webhooks, and the secret that signs them. ``header`` is the provider's usual one unless given."""
 
     url: str
     secret: str
@@ -33,48 +33,48 @@ class Callback(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
+class _Delivery:
     url: str
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     expires_at: datetime
 
 
-class Outbox:
-    """What waits to be posted; ``deliver`` posts it, for as long as it runs. Counts what was ``delivered`` and ``lost``."""
+class WebhookSender:
+    """Queue of webhooks, which ``deliver`` sends while it runs. Counts those that were ``delivered`` and ``lost``."""
 
     def __init__(self, clock: Clock) -> None:
         self.delivered = 0
         self.lost = 0
         self._clock = clock
-        self._letters: asyncio.Queue[_Letter] = asyncio.Queue(_MOST)
+        self._queue: asyncio.Queue[_Delivery] = asyncio.Queue(_MAX_QUEUED)
 
-    def post(self, callback: Callback, header: str, body: bytes, expires_at: datetime) -> None:
-        """Posts a body when those before it are posted, but not after it has expired."""
+    def enqueue(self, callback: Callback, header: str, body: bytes, expires_at: datetime) -> None:
+        """Queues a signed body, to be sent after those before it, unless it has expired by then."""
         headers = {"content-type": "application/json", header: sign(callback.scheme, SecretStr(callback.secret), body)}
         try:
-            self._letters.put_nowait(_Letter(callback.url, headers, body, expires_at))
+            self._queue.put_nowait(_Delivery(callback.url, headers, body, expires_at))
         except asyncio.QueueFull:
             self.lost += 1
 
     async def deliver(self) -> None:
-        """Posts what there is and what comes, until it is cancelled."""
-        letter = await self._letters.get()
+        """Sends queued webhooks in order until it is cancelled."""
+        delivery = await self._queue.get()
         # Not before there is something to post: a client reads every trusted certificate, which takes 25 ms.
-        async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
             while True:
-                if await self._delivered(client, letter):
+                if await self._send_with_retries(client, delivery):
                     self.delivered += 1
                 else:
                     self.lost += 1
-                letter = await self._letters.get()
+                delivery = await self._queue.get()
 
-    async def _delivered(self, client: httpx.AsyncClient, letter: _Letter) -> bool:
-        pause = _FIRST_PAUSE
-        while self._clock.now() < letter.expires_at:
+    async def _send_with_retries(self, client: httpx.AsyncClient, delivery: _Delivery) -> bool:
+        delay = _FIRST_DELAY
+        while self._clock.now() < delivery.expires_at:
             with suppress(httpx.HTTPError):
-                if (await client.post(letter.url, content=letter.body, headers=letter.headers)).is_success:
+                if (await client.post(delivery.url, content=delivery.body, headers=delivery.headers)).is_success:
                     return True
-            await self._clock.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await self._clock.sleep(delay)
+            delay = min(2 * delay, _MAX_DELAY)
         return False

@@ -13,8 +13,8 @@ from gateway.store import SessionFilter as Wanted
 from gateway.store import SignatureFilter as WantedSignatures
 from gateway.store import WebhookDeliveryFilter as DeliveryFilter
 from providers import model
-from providers.change import ChangeType
 from providers.errors import TooLarge
+from providers.model.change import ChangeType
 from schema.relay import session_ref
 
 _MOST_FOLLOWED = 1_000

@@ -9,7 +9,7 @@ import strawberry
 
 from gateway.store import Event
 from providers import model
-from providers.change import ChangeType
+from providers.model.change import ChangeType
 from schema.context import Info
 from schema.pagination import PageInfo
 from schema.relay import Node, node_id

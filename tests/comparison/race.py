@@ -16,8 +16,9 @@ from gateway.app import create_app
 from gateway.server.run import serve_gateway
 from providers.http.metering import UNREADABLE, Meter
 from providers.registry import NAMES, load_sandbox
-from providers.sandbox.app import Fault, RecordedCall, Sandbox
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault, RecordedCall
 
 ENDLESS = 10**9
 LATENCY = "{ samples p50Ms p90Ms p99Ms maxMs }"

@@ -21,8 +21,8 @@ from gateway.metrics.recorder import MINUTE_RETENTION
 from gateway.metrics.tally import Tally, decode
 from gateway.store import Store
 from gateway.store.metrics import HOUR, MINUTE
-from providers.change import changes
 from providers.model import Participant, ParticipantRole, ParticipantStatus, Session, SessionKind, SessionStatus
+from providers.model.change import find_changes
 
 lengths = st.lists(st.floats(min_value=1e-5, max_value=1e6), min_size=1, max_size=200)
 
@@ -169,7 +169,7 @@ def session(clock: Hands, **told: Any) -> Session:
 async def seen(store: Store, clock: Hands, *states: Session) -> Tally:
     metrics, known = MetricRecorder(store, MetricSettings(), clock), None
     for state in states:
-        metrics.record_change(known, state, changes(known, state))
+        metrics.record_change(known, state, find_changes(known, state))
         known = state
     await metrics.flush()
     return (await kept(store, clock.at - timedelta(hours=1)))[0]

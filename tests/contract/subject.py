@@ -16,7 +16,8 @@ from providers.model import Content, Session, SessionKind
 from providers.orders import Order
 from providers.registry import Provider
 from providers.saga import Steps
-from providers.sandbox.app import Fault, RecordedCall, Sandbox
+from providers.sandbox.app import Sandbox
+from providers.sandbox.fault_injection import Fault, RecordedCall
 from providers.settings import ProviderSettings
 
 READS = ("GET", "HEAD")

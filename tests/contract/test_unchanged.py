@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from providers.change import is_unchanged
 from providers.model import SessionKind
+from providers.model.change import is_unchanged
 
 SIGNS = pytest.mark.needs("CREATE_SESSION", where=lambda can: can.session_kind is SessionKind.SIGNING)
 

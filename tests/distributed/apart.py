@@ -26,8 +26,9 @@ from gateway.app import create_app
 from gateway.config import parse
 from gateway.server.server import serve_app
 from providers.clock import Clock
-from providers.sandbox.app import Fault, Sandbox
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import sample_pdf
+from providers.sandbox.fault_injection import Fault
 from providers.sandbox.server import serving
 from tests.servers import create_database
 

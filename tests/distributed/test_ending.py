@@ -14,8 +14,8 @@ from apart import Ahead, Client, Guarded, Halt, Nursery, gateway, inside
 from writes import WRITES
 
 from providers.registry import load_sandbox
-from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 
 MADE = {name: WRITES[f"signicat, {name}"] for name in ("one after the other", "at once")}
 ENDINGS = {"cancelSession": ({"reason": "A typo"}, "CANCELED"), "deleteSession": ({}, "DELETED")}

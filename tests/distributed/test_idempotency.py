@@ -17,8 +17,8 @@ import pytest
 from apart import PEOPLE, Ahead, Client, Gateway, Guarded, Halt, Nursery, gateway, inside, order, pdf
 
 from providers.registry import load_sandbox
-from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 
 KEY = "a key of the client's"
 CONFLICT = ("CONFLICT", ["input", "idempotencyKey"])

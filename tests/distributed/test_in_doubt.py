@@ -14,8 +14,8 @@ from apart import PEOPLE, Ahead, Client, Guarded, inside, order, pdf
 from writes import WRITES, Write, things
 
 from providers.registry import load_sandbox
-from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 
 SILENCE = [Fault(kind="reset", count=1000)]
 

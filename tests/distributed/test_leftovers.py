@@ -15,8 +15,9 @@ import pytest
 from apart import Ahead, Client, Guarded, Halt, Nursery, gateway, inside, order
 
 from providers.registry import load_sandbox
-from providers.sandbox.app import Fault, Sandbox
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 
 LIST = """query Q($first: Int, $after: String) { leftovers(first: $first, after: $after) {
   nodes { id at operation what reason provider { name } } edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }"""

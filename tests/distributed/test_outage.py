@@ -17,8 +17,9 @@ from apart import INPUTS, PEOPLE, PROBLEMS, Gateway, Guarded, Halt, Nursery, gat
 from outage import proxied
 
 from providers.registry import load_sandbox
-from providers.sandbox.app import Fault, Sandbox
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 
 LEASE = 3.0
 AWAY = 2 * LEASE

@@ -8,7 +8,7 @@ import pytest
 from scene import SESSION
 
 from providers.registry import NAMES
-from providers.sandbox.app import Fault
+from providers.sandbox.fault_injection import Fault
 
 ORDERED = ("signicat", "easyink", "seal")
 EVERY = pytest.mark.parametrize("kind", NAMES)

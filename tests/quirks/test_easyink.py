@@ -68,8 +68,9 @@ from providers.model import (
 )
 from providers.orders import FieldOrder, Order
 from providers.saga import Step, Steps
-from providers.sandbox.app import Fault, Receive, Scope, Send
+from providers.sandbox.app import Receive, Scope, Send
 from providers.sandbox.certificate_authority import sample_pdf
+from providers.sandbox.fault_injection import Fault
 from providers.sandbox.server import serving
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -975,7 +976,7 @@ async def test_a_token_is_good_at_another_run_of_the_sandbox(desk: Desk) -> None
 
 async def test_a_path_that_does_not_exist_is_refused_in_the_usual_shape(desk: Desk) -> None:
     await desk.refused("GET", "/api/elsewhere", 404)
-    assert desk.sandbox.failure(503).status_code == 503
+    assert desk.sandbox.error_response(503).status_code == 503
 
 
 async def test_ids_come_back_as_bare_strings_and_a_draft_has_its_documented_shape(desk: Desk) -> None:

@@ -48,7 +48,7 @@ from providers.model import (
 )
 from providers.orders import FieldChange, FieldOrder, FieldPlacement, ParticipantChange, SessionChange
 from providers.saga import Step, Steps
-from providers.sandbox.app import Fault
+from providers.sandbox.fault_injection import Fault
 
 MARKER = "c0ffee123456"
 PLACED = FieldOrder(document=0, participant=0, type="Signature", page=1, x=10, y=20.5, width=100, height=30)

@@ -35,8 +35,8 @@ from providers.orders import SignatureOrder
 from providers.persist import PROVIDER
 from providers.persist.adapter import PersistAdapter
 from providers.persist.sandbox import SANDBOX, PersistSandbox
-from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 from providers.sandbox.server import serving
 
 AUTHORITY = CertificateAuthority()

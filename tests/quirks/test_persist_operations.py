@@ -18,7 +18,7 @@ from providers.persist import PROVIDER
 from providers.persist.adapter import PersistAdapter
 from providers.persist.sandbox import PersistSandbox
 from providers.persist.sandbox.tables import Row
-from providers.sandbox.app import Fault
+from providers.sandbox.fault_injection import Fault
 
 WRITERS = 32
 

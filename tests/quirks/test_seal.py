@@ -51,8 +51,8 @@ from providers.model import (
 )
 from providers.orders import DocumentOrder, Order
 from providers.saga import Step, Steps
-from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import sample_pdf
+from providers.sandbox.fault_injection import Fault
 from providers.sandbox.server import serving
 from providers.seal import PROVIDER
 from providers.seal.archive import BadArchive, distinct_names, open_member, pack

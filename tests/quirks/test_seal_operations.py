@@ -23,7 +23,7 @@ from providers.errors import AuthorizationRequired, InDoubt, Misbehaved, NotFoun
 from providers.model import Document, DocumentRole, DocumentStatus, Session, SessionStatus
 from providers.orders import Order
 from providers.saga import Steps
-from providers.sandbox.app import Fault
+from providers.sandbox.fault_injection import Fault
 from providers.sandbox.server import serving
 from providers.seal import PROVIDER
 from providers.seal.sandbox import PASSWORD, USERNAME

@@ -51,8 +51,8 @@ from providers.model import (
 )
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.saga import Step, Steps
-from providers.sandbox.app import Fault
 from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
+from providers.sandbox.fault_injection import Fault
 from providers.sandbox.server import serving
 from providers.signicat import PROVIDER
 from providers.signicat.adapter import SignicatAdapter

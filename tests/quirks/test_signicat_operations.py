@@ -21,7 +21,7 @@ from providers.errors import InDoubt, Invalid, Misbehaved, NotFound, Refused, Si
 from providers.model import DocumentRole, ParticipantStatus, Session, SessionStatus, SigningOrder
 from providers.orders import DocumentChange, Order, ParticipantOrder
 from providers.saga import Steps
-from providers.sandbox.app import Fault
+from providers.sandbox.fault_injection import Fault
 from providers.signicat import PROVIDER
 from providers.signicat.client import Search
 from providers.signicat.sandbox import SignicatSandbox

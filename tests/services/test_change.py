@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from stage import START, paper, session, sessions, signature, signer
 
-from providers.change import Change, ChangeType, changes, is_unchanged
 from providers.model import ChangeSource, DocumentStatus, ParticipantStatus, Session, SessionStatus
+from providers.model.change import Change, ChangeType, find_changes, is_unchanged
 
 REF = session().ref
 ADA, BOB = signer(REF, "ada"), signer(REF, "bob")
@@ -22,20 +22,20 @@ def full(status: SessionStatus = SessionStatus.PENDING, **known: object) -> Sess
 
 
 def test_a_first_sight_is_a_creation() -> None:
-    assert changes(None, full()) == (Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING, occurred_at=START),)
+    assert find_changes(None, full()) == (Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING, occurred_at=START),)
 
 
 @given(sessions())
 def test_nothing_has_happened_between_a_state_and_itself(seen: Session) -> None:
     later = replace(seen, observed_at=START, source=ChangeSource.WEBHOOK, stale=True)
     assert is_unchanged(seen, later)
-    assert changes(seen, later) == ()
+    assert find_changes(seen, later) == ()
 
 
 @given(sessions(), sessions())
 def test_two_states_that_differ_in_what_is_shown_differ_by_a_change(known: Session, seen: Session) -> None:
     known, seen = replace(known, partial=False), replace(seen, provider=known.provider, key=known.key, partial=False)
-    found = changes(known, seen)
+    found = find_changes(known, seen)
     shown = {each: replace(each, native=b"", observed_at=None, source=ChangeSource.READ, stale=False) for each in (known, seen)}
     assert bool(found) == (shown[known] != shown[seen])
     moved = [each for each in found if each.from_status or each.to_status]
@@ -56,7 +56,7 @@ def test_two_states_that_differ_in_what_is_shown_differ_by_a_change(known: Sessi
     ],
 )
 def test_a_status_that_changes_says_how(before: SessionStatus, after: SessionStatus, kind: ChangeType) -> None:
-    (change,) = changes(full(before), full(after))
+    (change,) = find_changes(full(before), full(after))
     assert (change.type, change.from_status, change.to_status) == (kind, before, after)
 
 
@@ -64,7 +64,9 @@ def test_every_part_that_changed_is_told_once_and_in_order() -> None:
     signed = replace(ADA, status=ParticipantStatus.SIGNED, signed_at=START)
     made = signature(REF, "g1", document="d1", participant="ada", signed_at=START)
     done = replace(paper(REF, "d1"), status=DocumentStatus.SIGNED)
-    found = changes(full(), full(SessionStatus.IN_PROGRESS, participants=(signed, BOB), documents=(done,), signatures=(made,)))
+    found = find_changes(
+        full(), full(SessionStatus.IN_PROGRESS, participants=(signed, BOB), documents=(done,), signatures=(made,))
+    )
     assert [(each.type, each.participant, each.document, each.signature) for each in found] == [
         (ChangeType.STATUS_CHANGED, None, None, None),
         (ChangeType.PARTICIPANT_CHANGED, "ada", None, None),
@@ -75,7 +77,7 @@ def test_every_part_that_changed_is_told_once_and_in_order() -> None:
 
 
 def test_who_comes_and_who_goes_has_changed() -> None:
-    found = changes(full(participants=(ADA,)), full(participants=(BOB,)))
+    found = find_changes(full(participants=(ADA,)), full(participants=(BOB,)))
     assert [(each.type, each.participant) for each in found] == [
         (ChangeType.PARTICIPANT_CHANGED, "bob"),
         (ChangeType.PARTICIPANT_CHANGED, "ada"),
@@ -84,27 +86,27 @@ def test_who_comes_and_who_goes_has_changed() -> None:
 
 def test_another_address_to_sign_at_is_no_change_of_a_person() -> None:
     moved = replace(ADA, signing_url="https://elsewhere.example", signing_url_expires_at=START)
-    assert changes(full(), full(participants=(moved, BOB))) == (Change(type=None),)
+    assert find_changes(full(), full(participants=(moved, BOB))) == (Change(type=None),)
 
 
 def test_what_no_type_tells_of_is_a_change_all_the_same() -> None:
-    assert changes(full(), full(title="Another title")) == (Change(type=None),)
+    assert find_changes(full(), full(title="Another title")) == (Change(type=None),)
 
 
 def test_a_payload_that_reads_otherwise_is_no_change() -> None:
-    assert changes(full(), full(native=b"{ }")) == ()
+    assert find_changes(full(), full(native=b"{ }")) == ()
 
 
 def test_what_a_row_did_not_tell_has_not_happened() -> None:
     """A session that only a list has shown is completed by the first reading; nothing has come about by that."""
     made = signature(REF, "g1")
     row = session(partial=True, participants=(ADA,), created_at=START)
-    assert changes(row, full(signatures=(made,))) == (Change(type=None),)
+    assert find_changes(row, full(signatures=(made,))) == (Change(type=None),)
     signed = replace(ADA, status=ParticipantStatus.SIGNED, signed_at=START)
-    assert [each.participant for each in changes(row, full(participants=(signed, BOB)))] == ["ada"]
+    assert [each.participant for each in find_changes(row, full(participants=(signed, BOB)))] == ["ada"]
 
 
 def test_the_next_version_of_a_signature_is_one_more_signature() -> None:
     first, second = signature(REF, "g1", version=1), signature(REF, "g1", version=2, updated_at=START + timedelta(days=1))
-    (change,) = changes(full(signatures=(first,)), full(signatures=(second,)))
+    (change,) = find_changes(full(signatures=(first,)), full(signatures=(second,)))
     assert (change.type, change.signature, change.occurred_at) == (ChangeType.SIGNATURE_ADDED, "g1", second.updated_at)

@@ -11,8 +11,8 @@ from sqlalchemy import delete, update
 from stage import START, session
 
 from gateway.store import EventCursor, SessionWrite, Store, parse_event_cursor, tables
-from providers.change import Change, ChangeType
 from providers.errors import Invalid
+from providers.model.change import Change, ChangeType
 
 OF_FORMER_BUILDS = {0: "ZXZlbnQ6MA", 7: "ZXZlbnQ6Nw", 2**63 - 1: "ZXZlbnQ6OTIyMzM3MjAzNjg1NDc3NTgwNw"}
 

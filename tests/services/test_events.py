@@ -19,8 +19,8 @@ from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
 from gateway.signing.sessions.observe import Observation
 from gateway.store import Event, EventFilter, SessionWrite, Store
-from providers.change import Change, ChangeType
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
+from providers.model.change import Change, ChangeType
 
 OPEN = (SessionStatus.DRAFT, SessionStatus.READY, SessionStatus.PENDING, SessionStatus.IN_PROGRESS, SessionStatus.PROCESSING)
 HALF_A_MINUTE = timedelta(seconds=30)

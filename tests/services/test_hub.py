@@ -21,10 +21,10 @@ from gateway.events import hub as module
 from gateway.events.hub import Hub
 from gateway.events.notifier import LogNotifier
 from gateway.store import ALL_EVENTS, Event, EventCursor, EventFilter, SessionWrite, Store, StoredSession, parse_event_cursor
-from providers.change import Change, ChangeType
 from providers.clock import Clock
 from providers.errors import CursorExpired
 from providers.model import SessionRef, SessionStatus
+from providers.model.change import Change, ChangeType
 from tests.servers import Redis
 
 CREATED = Change(type=ChangeType.CREATED)

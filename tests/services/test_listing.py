@@ -27,7 +27,6 @@ from gateway.sync.list_freshness import SourceOutcome, SourceReport
 from gateway.web.uploads import Uploads
 from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Operation, Support, operations
-from providers.change import changes
 from providers.errors import (
     AuthorizationRequired,
     Busy,
@@ -42,6 +41,7 @@ from providers.errors import (
 )
 from providers.http.deadline import deadline, remaining_time
 from providers.model import ListRow, Page, Session, SessionKind, SessionRef, SessionStatus
+from providers.model.change import find_changes
 from providers.registry import Provider
 from providers.settings import ProviderSettings
 
@@ -309,7 +309,7 @@ async def test_a_list_is_compared_again_once_another_gateway_has_written(scene: 
     known = await scene.store.sessions.load(SessionRef("shelf-0", "s00"))
     assert known is not None
     seen = replace(known.session, status=DELETED)
-    state = SessionWrite(seen_at=scene.clock.now(), expected_version=known.version, changes=changes(known.session, seen))
+    state = SessionWrite(seen_at=scene.clock.now(), expected_version=known.version, changes=find_changes(known.session, seen))
     assert await scene.store.sessions.save(seen, state)
     with statements(scene.store) as told:
         await scene.refresh()

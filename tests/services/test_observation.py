@@ -18,8 +18,8 @@ from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
 from gateway.signing.sessions.observe import Observation
 from gateway.store import Store
-from providers.change import is_unchanged
 from providers.model import ChangeSource, Session, SessionStatus
+from providers.model.change import is_unchanged
 
 POLL, READ, MUTATION = ChangeSource.POLL, ChangeSource.READ, ChangeSource.MUTATION
 REF = session().ref

@@ -12,11 +12,11 @@ from sqlalchemy.event import listen
 
 from gateway.store import EventFilter
 from gateway.sync.list_rows import Manner
-from providers.change import ChangeType
 from providers.errors import Unavailable
 from providers.model import ChangeSource, SessionStatus
-from providers.sandbox.app import Fault
+from providers.model.change import ChangeType
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 
 MINUTE, HOUR = 60.0, 3600.0
 LISTED = ("signicat", "easyink", "persist")

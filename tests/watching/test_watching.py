@@ -13,11 +13,11 @@ from lookout import Lookout, configured, gateway_of, lookout
 
 from gateway.store import EventFilter
 from gateway.sync.watcher import Watcher
-from providers.change import ChangeType
 from providers.clock import Clock
 from providers.model import ChangeSource, Session, SessionStatus
-from providers.sandbox.app import Fault
+from providers.model.change import ChangeType
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.fault_injection import Fault
 
 KINDS = ("signicat", "seal", "easyink", "persist")
 FAST = {"poll_interval": 0.4, "poll_interval_watched": 0.2, "poll_budget": 100_000}

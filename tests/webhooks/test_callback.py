@@ -147,10 +147,10 @@ async def test_what_is_not_taken_is_sent_again_in_order_and_not_after_it_has_exp
 
     async def lost() -> bool:
         sandbox.clock._hurry.ahead += 1
-        return sandbox.outbox.lost == 1
+        return sandbox.webhooks.lost == 1
 
     await until("given up", lost)
-    assert (sandbox.outbox.delivered, len(called.heard)) == (2, 2)
+    assert (sandbox.webhooks.delivered, len(called.heard)) == (2, 2)
 
 
 async def test_the_gateway_follows_what_the_sandbox_tells_without_being_asked(calling: Scene) -> None:
@@ -177,4 +177,4 @@ async def test_the_sandbox_stops_calling_when_told_so(calling: Scene) -> None:
         assert (await client.delete(f"{calling.urls['signicat']}/_sandbox/callback")).status_code == 204
     await calling.sandboxes["signicat"].sign(session["participants"][0]["key"])
     await asyncio.sleep(0.1)
-    assert calling.sandboxes["signicat"].outbox.delivered == 0
+    assert calling.sandboxes["signicat"].webhooks.delivered == 0

@@ -16,7 +16,7 @@ import pytest
 from posting import call_back, envelope, post, processed, reads, rows, signed, until
 from scene import Scene, eventually
 
-from providers.sandbox.app import RecordedCall
+from providers.sandbox.fault_injection import RecordedCall
 
 SESSIONS = 60
 TOTAL = 1_000
@@ -133,7 +133,7 @@ async def test_a_storm_of_deliveries_changes_what_has_changed_and_nothing_else(
         tellings = 0
 
         async def told() -> bool:
-            return sandbox.outbox.delivered >= tellings
+            return sandbox.webhooks.delivered >= tellings
 
         for number, key in enumerate(keys):
             declines = number % 3 == 0
@@ -168,12 +168,12 @@ async def test_a_storm_of_deliveries_changes_what_has_changed_and_nothing_else(
     assert rows(
         scene, "select count(*) from delivery where verification != 'VERIFIED' and (body is not null or attempts > 1)"
     ) == [(0,)]
-    genuine = len(storm.genuine) - 1 + sandbox.outbox.delivered + chosen.count(storm.stale)
+    genuine = len(storm.genuine) - 1 + sandbox.webhooks.delivered + chosen.count(storm.stale)
     assert sum(asked[key] for key in keys) <= 2 * genuine
-    assert sandbox.outbox.lost == 0
+    assert sandbox.webhooks.lost == 0
     figure = (
         f"storm: {TOTAL} deliveries in {posted:.1f} s (processed after {taken:.1f} s), {dict(sorted(answers.items()))}; "
-        f"{SESSIONS} sessions changed {sandbox.outbox.delivered} times, {len(storm.genuine) - 1} hints besides; "
+        f"{SESSIONS} sessions changed {sandbox.webhooks.delivered} times, {len(storm.genuine) - 1} hints besides; "
         f"{sum(asked[key] for key in keys)} readings; kept {dict(sorted(firsts.items()))}"
     )
     record_property("figure", figure)

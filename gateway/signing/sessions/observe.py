@@ -13,11 +13,11 @@ from gateway.cache.negative_cache import NegativeCache
 from gateway.cache.session_cache import SessionCache
 from gateway.cache.shared_freshness import SharedFreshness
 from gateway.store import SagaCommit, SessionWrite, Store, StoredSession
-from providers.change import Change, changes, is_unchanged
 from providers.clock import Clock
 from providers.decoding.integrity import drop_dangling_links, truncate_title
 from providers.errors import Conflict
 from providers.model import ChangeSource, Session, SessionRef
+from providers.model.change import Change, find_changes, is_unchanged
 
 _TRIES = 20
 _AFTER_DUE = timedelta(seconds=1)
@@ -109,7 +109,7 @@ class Observation:
         state = SessionWrite(
             seen_at=self._clock.now(),
             expected_version=version,
-            changes=changes(known, session),
+            changes=find_changes(known, session),
             digests=digests or {},
             saga_commit=settlement,
             poll_at=self._poll_at(session),

@@ -27,9 +27,9 @@ from gateway.store.saga_commit import SagaCommit, commit_saga
 from gateway.store.session_state.body import UnreadableBody, decode_session, encode_session
 from gateway.store.session_state.signatures import save_signatures
 from gateway.store.session_state.unreadable import load_remains
-from providers.change import Change
 from providers.errors import Misbehaved
 from providers.model import Session, SessionKind, SessionRef
+from providers.model.change import Change
 
 _S = tables.session.c
 _LOST_RACES = frozenset({"40001", "40P01"})

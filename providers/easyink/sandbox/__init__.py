@@ -18,8 +18,9 @@ from providers.easyink.sandbox.account import USER, Office, Refusal, delivery_in
 from providers.easyink.sandbox.draft import Drafts, Endpoint
 from providers.easyink.sandbox.identity import CLIENT_ID, CLIENT_SECRET, Identity
 from providers.easyink.sandbox.session import ACTIVE, STARTED, Dossier, Json, Person
-from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.control_api import SandboxSession
 
 _PREFIX = "/api/signingSessions"
 _DEMO_LIFE = timedelta(days=365)
@@ -122,7 +123,7 @@ class EasyInkSandbox(Sandbox):
             raise ValueError(f"a session that is {dossier.status} does not expire")
         dossier.status = "Expired"
 
-    def failure(self, status: int, message: str = "") -> Response:
+    def error_response(self, status: int, message: str = "") -> Response:
         """Its own error body."""
         return Refusal(message or "An unexpected error occurred.", status).response()
 

@@ -20,8 +20,9 @@ from providers.clock import Clock
 from providers.persist.sandbox import php
 from providers.persist.sandbox.tables import Collision, Row, Tables
 from providers.persist.wire import LONGEST_AUTHOR, LONGEST_TEXT, RecordKey
-from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.control_api import SandboxSession
 from providers.verification import VerificationStatus, inspect
 
 _LARGEST_BODY = 30 * 2**20
@@ -80,7 +81,7 @@ class PersistSandbox(Sandbox):
         """Every record, oldest first; nobody signs one."""
         return [SandboxSession(RecordKey(row.document, row.thread).session_key, "stored") for row in self._tables.rows]
 
-    def failure(self, status: int, message: str = "") -> Response:
+    def error_response(self, status: int, message: str = "") -> Response:
         """An error answer: JSON of the application, HTML of nginx, an empty body for a failure of the application itself."""
         if status in _NGINX and not message:
             return Response(
@@ -110,7 +111,7 @@ class PersistSandbox(Sandbox):
             if size <= _LARGEST_BODY:
                 body += chunk
         if size > _LARGEST_BODY:
-            return self.failure(413)
+            return self.error_response(413)
         call = _Call(php.parameters(request.url.query, bytes(body)), request.headers.get("api-locale", "ru"))
         match request.method, _resource(request.url.path):
             case "GET", "signature":
@@ -156,11 +157,11 @@ class PersistSandbox(Sandbox):
         await self.hesitate()
         tags = _tags(call.parameters.get("tags"))
         if tags is None or _too_long(call):
-            return self.failure(500)
+            return self.error_response(500)
         try:
             row = await self._write(call, row, tags)
         except Collision:
-            return self.failure(500)
+            return self.error_response(500)
         return _content({"signature": {**row.payload(), "tags": tags}}, 201)
 
     async def _write(self, call: _Call, row: Row | None, tags: list[str]) -> Row:
@@ -178,7 +179,7 @@ class PersistSandbox(Sandbox):
     def _list(self, call: _Call) -> Response:
         parameters = call.parameters
         if parameters.get("chain") is not None or parameters.get("stage") is not None:
-            return self.failure(500)
+            return self.error_response(500)
         joined = self._tables.joined(_filter(parameters.get("document")), _filter(parameters.get("tags")))
         offset, limit = max(0, php.integer(parameters.get("offset"))), php.integer(parameters.get("limit"))
         rows = joined[offset : offset + limit] if limit > 0 else joined[offset:]

@@ -23,8 +23,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from providers.clock import Clock
-from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.control_api import SandboxSession
 from providers.seal.sandbox.batch import SandboxBatch, SandboxDocument, pack, unpack
 
 API_KEY = "sandbox-seal-api-key"
@@ -118,7 +119,7 @@ class SealSandbox(Sandbox):
             if batch.status in _ADVANCES:
                 batch.status = _ADVANCES[batch.status]
 
-    def failure(self, status: int, message: str = "") -> Response:
+    def error_response(self, status: int, message: str = "") -> Response:
         """An error answer, in plain text: no shape of SEAL's errors is public."""
         return Response(message or HTTPStatus(status).phrase, status, media_type="text/plain")
 
@@ -133,7 +134,7 @@ class SealSandbox(Sandbox):
     def _authenticated(self, endpoint: Endpoint, *, basic: bool = True) -> Endpoint:
         async def authenticated(request: Request) -> Response:
             if not _is_authentic(request, basic=basic):
-                return self.failure(401)
+                return self.error_response(401)
             return await endpoint(request)
 
         return authenticated
@@ -153,8 +154,8 @@ class SealSandbox(Sandbox):
     def _process_fault(self, request: Request) -> Response | None:
         process = request.path_params["process"]
         if not process.isdecimal():
-            return self.failure(400, "processId is not valid")
-        return None if int(process) in PROCESSES else self.failure(404)
+            return self.error_response(400, "processId is not valid")
+        return None if int(process) in PROCESSES else self.error_response(404)
 
     async def _create(self, request: Request) -> Response:
         if fault := self._process_fault(request):
@@ -166,13 +167,13 @@ class SealSandbox(Sandbox):
     async def _upload(self, request: Request) -> Response:
         batch = self._find(request)
         if batch is None:
-            return self.failure(404)
+            return self.error_response(404)
         if batch.status != "NEW":
-            return self.failure(400, "Batch does not take files")
+            return self.error_response(400, "Batch does not take files")
         try:
             files = await to_thread.run_sync(unpack, await request.body())
         except ValueError as error:
-            return self.failure(400, str(error))
+            return self.error_response(400, str(error))
         batch.documents = [SandboxDocument(self._documents + n, name, content) for n, (name, content) in enumerate(files)]
         self._documents += len(files)
         if self.generation == "old":
@@ -182,29 +183,29 @@ class SealSandbox(Sandbox):
     async def _accept(self, request: Request) -> Response:
         batch = self._find(request)
         if batch is None:
-            return self.failure(404)
+            return self.error_response(404)
         if not batch.documents or batch.status == "DELETED":
-            return self.failure(400, "Batch has no files")
+            return self.error_response(400, "Batch has no files")
         if batch.status in {"NEW", "UPLOADED"}:
             batch.status = "ACCEPTED"
         return JSONResponse(batch.brief(self.generation, "0"))
 
     async def _status(self, request: Request) -> Response:
         batch = self._find(request)
-        return JSONResponse(batch.detail(self.generation)) if batch else self.failure(404)
+        return JSONResponse(batch.detail(self.generation)) if batch else self.error_response(404)
 
     async def _file(self, request: Request) -> Response:
         batch = self._find(request)
         if batch is None or batch.status == "DELETED":
-            return self.failure(404)
+            return self.error_response(404)
         if batch.status != "CLOSED":
-            return self.failure(self.unready, "Batch is not ready")
+            return self.error_response(self.unready, "Batch is not ready")
         return Response(await to_thread.run_sync(pack, batch.results()), media_type="application/octet-stream")
 
     async def _delete(self, request: Request) -> Response:
         batch = self._find(request)
         if batch is None:
-            return self.failure(404)
+            return self.error_response(404)
         async with batch.lock:
             batch.status = "DELETED"
         if self.forgets:
@@ -223,7 +224,7 @@ class SealSandbox(Sandbox):
             digest = msgspec.json.decode(await request.body(), type=_Hash).hash
             return Response() if digest is None else await self._timestamp(base64.b64decode(digest, validate=True))
         except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error):
-            return self.failure(400)
+            return self.error_response(400)
 
     async def _timestamp(self, body: bytes) -> Response:
         """A timestamp for a body that is a hash, or a whole request of RFC 3161."""
@@ -231,7 +232,7 @@ class SealSandbox(Sandbox):
         try:
             reply = await self.authority.timestamp(_request(body, algorithm) if algorithm else body)
         except ValueError:
-            return self.failure(400)
+            return self.error_response(400)
         return Response(reply, media_type="application/timestamp-reply")
 
 

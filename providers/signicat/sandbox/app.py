@@ -16,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from providers.clock import Clock
-from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.sandbox.control_api import SandboxSession
 from providers.signicat.sandbox.events import COMPLETED, PACKAGED, REJECTED, envelope
 from providers.signicat.sandbox.records import StoredCollection, StoredDocument, StoredSession
 from providers.signicat.sandbox.requests import (
@@ -141,7 +142,7 @@ class SignicatSandbox(Sandbox):
             raise ValueError(f"the session is {session.state}")
         session.due_at = self.clock.now() - timedelta(seconds=1)
 
-    async def tend(self) -> None:
+    async def run_background(self) -> None:
         """Makes packages when they are due, and not only at the next call: for webhooks."""
         while await self.store.signed.wait():
             self.store.signed.clear()
@@ -154,9 +155,9 @@ class SignicatSandbox(Sandbox):
 
     def _post_event(self, event: str, key: str, session: StoredSession) -> None:
         reference = {"externalReference": session.order.external_reference} if session.order.external_reference else {}
-        self.post(*envelope(event, {key: session.key, **reference}, self.clock.now()))
+        self.send_webhook(*envelope(event, {key: session.key, **reference}, self.clock.now()))
 
-    def failure(self, status: int, message: str = "") -> Response:
+    def error_response(self, status: int, message: str = "") -> Response:
         """An error answer: problem+json, or ``{}`` from the proxies in front (502 and up) and where ``terse``."""
         return self._problem(Refusal(status, _CODES.get(status, "internal_server_error"), message))
 
@@ -173,7 +174,7 @@ class SignicatSandbox(Sandbox):
     def _authenticated(self, handler: Handler) -> Handler:
         async def authenticated(request: Request) -> Response:
             if not self.tokens.accepts(request):
-                return self.failure(401)
+                return self.error_response(401)
             if not self.permitted:
                 detail = "The client lacks the permission sign:ordermanager:order:create."
                 return self._problem(Refusal(403, "missing_permission", detail))

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from providers.sandbox.app import Sandbox, SandboxSession
+from providers.sandbox.app import Sandbox
+from providers.sandbox.control_api import SandboxSession
 
 API_KEY = "toy-key-of-the-sandbox"
 
@@ -112,7 +113,7 @@ class ToySandbox(Sandbox):
             raise ValueError("it is over")
         self.all[key].state = "late"
 
-    def failure(self, status: int, message: str = "") -> Response:
+    def error_response(self, status: int, message: str = "") -> Response:
         """Toy's error body."""
         return JSONResponse({"code": f"toy-{status}", "words": message or "no"}, status)
 
@@ -123,11 +124,11 @@ class ToySandbox(Sandbox):
         return request.headers.get("x-toy-key") == API_KEY
 
     def _missing(self, request: Request) -> Response:
-        return self.failure(404) if self._known(request) else self.failure(401)
+        return self.error_response(404) if self._known(request) else self.error_response(401)
 
     async def _create(self, request: Request) -> Response:
         if not self._known(request):
-            return self.failure(401)
+            return self.error_response(401)
         asked = msgspec.json.decode(await request.body())
         session = _Session(f"s-{next(self._numbers):04}", asked, self.clock.now().isoformat())
         self.all[session.id] = session
@@ -135,7 +136,7 @@ class ToySandbox(Sandbox):
 
     async def _list(self, request: Request) -> Response:
         if not self._known(request):
-            return self.failure(401)
+            return self.error_response(401)
         offset, limit = int(request.query_params["offset"]), int(request.query_params["limit"])
         rows = [session.told(whole=False) for session in reversed(self.all.values())]
         return JSONResponse({"rows": rows[offset : offset + limit], "total": len(rows)})
@@ -170,7 +171,7 @@ class ToySandbox(Sandbox):
         if (session := self._found(request)) is None:
             return self._missing(request)
         if session.state not in _ALIVE:
-            return self.failure(409, f"it is {session.state}")
+            return self.error_response(409, f"it is {session.state}")
         session.state = "withdrawn"
         session.people = ["waits" if state == "asked" else state for state in session.people]
         return Response(status_code=204)
