@@ -23,7 +23,7 @@ VALUES: Final[dict[str, str]] = {
     "DocumentRole.ATTACHMENT": "Shown along with what is to be signed, and not signed itself.",
     "DocumentRole.EVIDENCE": "Proof of what happened, made by the provider: a log or a certificate.",
     "DocumentRole.SIGNED": "A result: what was signed, with its signatures.",
-    "DocumentRole.TO_SIGN": "What the participants sign.",
+    "DocumentRole.TO_SIGN": "A document that the participants sign.",
     "DocumentStatus.DELETED": "The provider has it no more.",
     "DocumentStatus.FAILED": "The provider could not process or sign it.",
     "DocumentStatus.PROCESSING": "The provider still works on it; its bytes cannot be had yet.",
