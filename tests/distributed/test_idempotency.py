@@ -181,8 +181,8 @@ async def test_a_key_tells_what_came_of_a_single_call_that_nobody_saw_end(
         await only.start()
         told = await only.done("addParticipant", **asked)
         assert await only.done("addParticipant", **asked) == told
-        [dossier] = guarded.sandbox.office.dossiers.values()
-        assert [told["participant"]["key"]] == list(dossier.people)
+        [stored] = guarded.sandbox.account.sessions.values()
+        assert [told["participant"]["key"]] == list(stored.people)
 
 
 async def test_a_key_is_forgotten_after_its_time(tmp_path: Path, authority: CertificateAuthority) -> None:
@@ -221,8 +221,8 @@ async def test_key_past_its_time_is_kept_while_its_outcome_is_open(
             async with asyncio.timeout(20):
                 while (payload := await only.mutate(name, **asked))["problems"]:
                     assert problem(payload)[0] in {"IN_DOUBT", "PROVIDER_UNAVAILABLE"}
-        [dossier] = guarded.sandbox.office.dossiers.values()
-        assert len(dossier.people) == 1
+        [stored] = guarded.sandbox.account.sessions.values()
+        assert len(stored.people) == 1
 
 
 async def test_a_change_that_is_sent_twice_with_its_key_is_made_once(
@@ -242,7 +242,7 @@ async def test_a_change_that_is_sent_twice_with_its_key_is_made_once(
             assert len({payload["session"]["status"] for payload in told}) == 1
         counted = Counter(call.path.rpartition("/")[2] for call in guarded.sandbox.calls if call.method == "POST")
         assert (counted["participants"], counted["started"], counted["voided"]) == (2, 1, 1)
-        assert len(next(iter(guarded.sandbox.office.dossiers.values())).people) == 2
+        assert len(next(iter(guarded.sandbox.account.sessions.values())).people) == 2
 
 
 async def test_32_writers_of_one_signature_lose_no_version_silently(

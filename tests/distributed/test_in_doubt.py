@@ -142,7 +142,7 @@ def size(there: Place) -> list[tuple[object, ...]]:
     """How much there is of everything."""
     return [
         (each.status, len(each.people), len(each.documents), len(each.fields))
-        for each in there.guarded.sandbox.office.dossiers.values()
+        for each in there.guarded.sandbox.account.sessions.values()
     ]
 
 
@@ -227,5 +227,5 @@ async def test_single_call_that_lands_after_it_was_given_up_is_not_made_twice(
         [problem] = (await client.mutate("addParticipant", **given))["problems"]
         assert problem["code"] == "IN_DOUBT"
         told = await client.done("addParticipant", **given)
-        [dossier] = guarded.sandbox.office.dossiers.values()
-        assert [told["participant"]["key"]] == list(dossier.people)
+        [stored] = guarded.sandbox.account.sessions.values()
+        assert [told["participant"]["key"]] == list(stored.people)

@@ -162,7 +162,7 @@ async def test_database_away_in_the_midst_of_a_single_call_does_not_repeat_it(
         guarded.sandbox.faults.clear()
         told = await asyncio.gather(*(until_answered(other, "addParticipant", each) for each in asked))
         assert [each["problems"] for each in told] == [[]] * len(asked)
-        assert [len(each.people) for each in guarded.sandbox.office.dossiers.values()] == [1] * len(asked)
+        assert [len(each.people) for each in guarded.sandbox.account.sessions.values()] == [1] * len(asked)
 
 
 @pytest.mark.parametrize("kind", ["easyink", "signicat"])

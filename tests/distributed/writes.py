@@ -29,7 +29,7 @@ def things(sandbox: Sandbox, clock: Ahead) -> set[str]:
                 | {f"document_collection {key}" for key in store.collections}
             )
         case "easyink":
-            return {f"draft {key}" for key, each in sandbox.office.dossiers.items() if each.status != "Voided"}
+            return {f"draft {key}" for key, each in sandbox.account.sessions.items() if each.status != "Voided"}
         case _:
             return {f"batch {key}" for key, each in sandbox.batches.items() if each.status != "DELETED"}
 

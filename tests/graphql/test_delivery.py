@@ -184,7 +184,7 @@ async def test_a_link_of_a_configured_secret_holds_at_another_gateway(scene, tmp
 
 async def test_a_document_that_is_gone_is_not_found(scene):
     document = await first_document(scene, "easyink")
-    scene.sandboxes["easyink"].office.dossiers.clear()
+    scene.sandboxes["easyink"].account.sessions.clear()
     reply = await scene.client.get(document["download"]["url"])
     assert reply.status_code == 404
     scene.clock.ahead += 60
@@ -218,16 +218,16 @@ async def test_a_provider_that_cannot_now_says_so_before_anything_is_sent(scene,
 
 async def test_a_document_that_is_still_being_made_asks_for_patience(scene):
     session = await scene.create("easyink")
-    scene.sandboxes["easyink"].office.compiling_reads = 1_000
+    scene.sandboxes["easyink"].account.compiling_reads = 1_000
     await scene.sign(session)
     session = await scene.read(session["id"])
     making = [each for each in session["documents"] if each["role"] == "SIGNED"]
     assert making
     assert all(each["status"] == "PROCESSING" and each["download"] is None for each in making)
-    scene.sandboxes["easyink"].office.compiling_reads = 0
+    scene.sandboxes["easyink"].account.compiling_reads = 0
     session = await scene.settle(session)
     link = next(each for each in session["documents"] if each["role"] == "SIGNED")["download"]["url"]
-    scene.sandboxes["easyink"].office.compiling_reads = 1_000
+    scene.sandboxes["easyink"].account.compiling_reads = 1_000
     reply = await scene.client.get(link)
     assert (reply.status_code, reply.json()["problem"]["code"]) == (503, "PROVIDER_BUSY")
 

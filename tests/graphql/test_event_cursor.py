@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scene import Scene
 
-from providers.easyink.sandbox.session import Dossier
+from providers.easyink.sandbox.records import StoredSession
 from tests.liveclient import events, live
 
 FOLLOW = "subscription Follow($after: String) { sessionEvents(after: $after) { cursor type to session { id status } } }"
@@ -192,7 +192,7 @@ async def test_cursor_of_a_list_is_from_before_its_page_however_long_the_rest_of
     other = await scene.create("seal")
     await scene.list()
     easyink: Any = scene.sandboxes["easyink"]
-    key = easyink.office.keep(Dossier("0000-0001", "By hand", scene.clock.now()))
+    key = easyink.account.add_session(StoredSession("0000-0001", "By hand", scene.clock.now()))
     held, go_on = asyncio.Event(), asyncio.Event()
 
     async def instead(request: Any) -> None:

@@ -338,7 +338,7 @@ def left(scene, kind):
     if kind == "signicat":
         return {*sandbox.store.documents, *sandbox.store.collections, *sandbox.store.sessions}
     if kind == "easyink":
-        return {key for key, dossier in sandbox.office.dossiers.items() if dossier.status != "Voided"}
+        return {key for key, stored in sandbox.account.sessions.items() if stored.status != "Voided"}
     return {str(key) for key, batch in sandbox.batches.items() if batch.status != "DELETED"}
 
 
@@ -361,7 +361,7 @@ async def count_writes(scene, kind):
         await scene.done("deleteSession", session=made["id"])
         sandbox.store.documents.clear()
     elif kind == "easyink":
-        sandbox.office.dossiers.clear()
+        sandbox.account.sessions.clear()
     else:
         await scene.done("deleteSession", session=made["id"])
     assert left(scene, kind) == set()

@@ -11,7 +11,7 @@ from scene import PROBLEMS, Scene, node_id
 from scene import scene as running
 from starlette.responses import Response
 
-from providers.easyink.sandbox.session import Dossier
+from providers.easyink.sandbox.records import StoredSession
 from providers.registry import NAMES
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -222,15 +222,15 @@ async def test_a_page_of_nothing_says_that_there_is_more(market):
 
 @WHOLE
 async def test_twenty_are_shown_where_nobody_says_how_many(market):
-    office = market.sandboxes["easyink"].office
-    keys = [office.keep(Dossier(f"0000-{number}", f"Bulk {number}", market.clock.now())) for number in range(25)]
+    account = market.sandboxes["easyink"].account
+    keys = [account.add_session(StoredSession(f"0000-{number}", f"Bulk {number}", market.clock.now())) for number in range(25)]
     try:
         listed = await market.list({"titleContains": "Bulk"})
         assert len(listed["nodes"]) == 20
         assert (listed["totalCount"], listed["pageInfo"]["hasNextPage"]) == (25, True)
     finally:
         for key in keys:
-            del office.dossiers[key]
+            del account.sessions[key]
 
 
 @WHOLE
@@ -244,11 +244,11 @@ async def test_a_list_that_may_be_older_than_history_is_answered(market):
 
 def made_by_hand(scene, number, title="By hand"):
     at = scene.clock.now() + timedelta(seconds=number)
-    return scene.sandboxes["easyink"].office.keep(Dossier(f"0000-{number:04}", f"{title} {number}", at))
+    return scene.sandboxes["easyink"].account.add_session(StoredSession(f"0000-{number:04}", f"{title} {number}", at))
 
 
 async def test_sessions_that_come_and_go_between_pages_shift_nothing(scene):
-    office = scene.sandboxes["easyink"].office
+    account = scene.sandboxes["easyink"].account
     keys = [made_by_hand(scene, number) for number in range(12)]
     whole = [node["key"] for node in (await scene.list())["nodes"]]
     assert whole == keys[::-1]
@@ -258,7 +258,7 @@ async def test_sessions_that_come_and_go_between_pages_shift_nothing(scene):
         seen += [node["key"] for node in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
         made_by_hand(scene, 100 + turn)
-        del office.dossiers[seen[turn]]
+        del account.sessions[seen[turn]]
     assert seen == whole
     newest = await scene.list(first=100)
     assert newest["totalCount"] == len(newest["nodes"]) == 12
@@ -269,7 +269,7 @@ async def test_sessions_that_come_and_go_between_pages_shift_nothing(scene):
 @pytest.mark.parametrize("relayed", [("easyink",)])
 @pytest.mark.parametrize("changes", [{"freshness": {"list_wait": 60}}])
 async def test_rows_that_move_up_while_the_gateway_reads_a_long_list_are_not_lost(scene):
-    office = scene.sandboxes["easyink"].office
+    account = scene.sandboxes["easyink"].account
     keys = [made_by_hand(scene, number) for number in range(130)]
     asked = []
 
@@ -278,7 +278,7 @@ async def test_rows_that_move_up_while_the_gateway_reads_a_long_list_are_not_los
             asked.append(request.query_params["pageIndex"])
             if len(asked) == 2:
                 for key in keys[-20:]:
-                    del office.dossiers[key]
+                    del account.sessions[key]
 
     scene.relays["easyink"].instead = instead
     listed = await scene.list({"providers": ["easyink"]}, first=0)

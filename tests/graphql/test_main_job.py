@@ -140,13 +140,13 @@ async def test_a_draft_at_easyink_is_filled_started_and_canceled(scene):
     assert [problem["code"] for problem in again["problems"]] == ["WRONG_STATE"]
     canceled = (await scene.done("cancelSession", session=draft["id"], reason="The field was sold."))["session"]
     assert (canceled["status"], canceled["final"], canceled["statusReason"]) == ("CANCELED", True, "The field was sold.")
-    assert scene.sandboxes["easyink"].office.dossiers[draft["key"]].reason == "The field was sold."
+    assert scene.sandboxes["easyink"].account.sessions[draft["key"]].reason == "The field was sold."
 
 
 async def test_a_draft_at_easyink_is_deleted_and_its_session_stays_known_as_deleted(scene):
     draft = await scene.create("easyink", start=False)
     assert (await scene.done("deleteSession", session=draft["id"]))["deletedIds"] == [draft["id"]]
-    assert scene.sandboxes["easyink"].office.dossiers == {}
+    assert scene.sandboxes["easyink"].account.sessions == {}
     gone = await scene.read(draft["id"])
     assert (gone["status"], gone["final"], gone["title"]) == ("DELETED", True, draft["title"])
     again = await scene.mutate("deleteSession", session=draft["id"])
@@ -195,7 +195,7 @@ async def test_a_second_version_replaces_the_first_and_keeps_its_tags(scene):
 
 
 async def test_a_session_of_the_provider_is_found_by_its_key_and_followed_from_then_on(scene):
-    office = scene.sandboxes["easyink"].office
+    account = scene.sandboxes["easyink"].account
     reply = await scene.client.post(
         f"{scene.urls['easyink']}/api/signingSessionDrafts",
         json={"subject": "Made by hand"},
@@ -205,7 +205,7 @@ async def test_a_session_of_the_provider_is_found_by_its_key_and_followed_from_t
     query = f'query Q($key: String!) {{ sessionByKey(provider: "easyink", key: $key) {{ {SESSION} }} }}'
     found = (await scene.data(query, key=key))["sessionByKey"]
     assert (found["title"], found["status"], found["key"]) == ("Made by hand", "DRAFT", key)
-    office.dossiers[key].subject = "Renamed by hand"
+    account.sessions[key].subject = "Renamed by hand"
     listed = await scene.list({"providers": ["easyink"]})
     assert [node["title"] for node in listed["nodes"]] == ["Renamed by hand"]
 

@@ -107,8 +107,8 @@ class Desk:
     def asked(self) -> list[str]:
         return [f"{call.method} {call.path}" for call in self.sandbox.calls]
 
-    def dossier(self, session: Session):
-        return self.sandbox.office.dossiers[session.key]
+    def stored(self, session: Session):
+        return self.sandbox.account.sessions[session.key]
 
     async def ask(self, method: str, path: str, status: int, **kwargs):
         """The JSON of an answer with this status; None where it has no body."""

@@ -153,7 +153,7 @@ async def test_what_has_not_changed_is_known_already(desk: Desk) -> None:
 
 
 async def test_fields_and_conversion_wait_until_documents_are_processed(desk: Desk) -> None:
-    desk.sandbox.office.processing_reads = 5
+    desk.sandbox.account.processing_reads = 5
     placed = FieldOrder(document=0, participant=None, type="Signature", page=1, x=0, y=0, width=10, height=10)
     session = await desk.create(order(fields=(placed,)))
     assert session.status is SessionStatus.PENDING
@@ -165,25 +165,25 @@ async def test_fields_and_conversion_wait_until_documents_are_processed(desk: De
 
 
 async def test_processing_may_take_time_instead_of_looks(desk: Desk) -> None:
-    desk.sandbox.office.processing_reads, desk.sandbox.office.processing_delay = 0, 6.0
+    desk.sandbox.account.processing_reads, desk.sandbox.account.processing_delay = 0, 6.0
     assert (await desk.create(order())).status is SessionStatus.PENDING
     assert sum(desk.patience.slept) >= 6.0 - 1
 
 
 async def test_documents_that_are_never_ready_make_it_busy_and_leave_one_step_to_undo(desk: Desk) -> None:
-    desk.sandbox.office.processing_reads = 10_000
+    desk.sandbox.account.processing_reads = 10_000
     steps = Steps()
     with pytest.raises(Busy):
         await desk.adapter.create_session(order(), steps)
     (step,) = steps.entries
-    assert step == Step("draft", next(iter(desk.sandbox.office.dossiers)))
+    assert step == Step("draft", next(iter(desk.sandbox.account.sessions)))
     assert 10 < sum(desk.patience.slept) < 60
     await desk.adapter.compensate(step)
-    assert desk.sandbox.office.dossiers == {}
+    assert desk.sandbox.account.sessions == {}
 
 
 async def test_waiting_for_documents_gives_up_before_the_deadline(desk: Desk) -> None:
-    desk.sandbox.office.processing_reads = 10_000
+    desk.sandbox.account.processing_reads = 10_000
     with deadline(desk.patience, 3.0), pytest.raises(Busy):
         await desk.create(order())
     assert sum(desk.patience.slept) < 3.0
@@ -192,12 +192,12 @@ async def test_waiting_for_documents_gives_up_before_the_deadline(desk: Desk) ->
 async def test_a_document_that_cannot_be_processed_is_refused_by_key(desk: Desk) -> None:
     with pytest.raises(Refused, match="could not process") as caught:
         await desk.create(order(documents=(document(b"%PDF-1.7 and nothing of the kind"),)))
-    (dossier,) = desk.sandbox.office.dossiers.values()
-    assert next(iter(dossier.documents)) in caught.value.message
+    (stored,) = desk.sandbox.account.sessions.values()
+    assert next(iter(stored.documents)) in caught.value.message
 
 
 async def test_a_draft_is_not_waited_for_where_nothing_needs_it(desk: Desk) -> None:
-    desk.sandbox.office.processing_reads = 10_000
+    desk.sandbox.account.processing_reads = 10_000
     session = await desk.create(order(start=False))
     assert session.status is SessionStatus.DRAFT
     assert session.documents[0].status is DocumentStatus.PROCESSING
@@ -211,7 +211,7 @@ async def test_an_empty_draft_can_be_created(desk: Desk) -> None:
 
 
 async def test_a_word_document_becomes_a_pdf_whose_hash_is_not_claimed(desk: Desk) -> None:
-    session = await desk.create(order(documents=(document(b"PK\x03\x04 office", filename="lease.docx", media_type=WORD),)))
+    session = await desk.create(order(documents=(document(b"PK\x03\x04 account", filename="lease.docx", media_type=WORD),)))
     (item,) = session.documents
     assert (item.filename, item.media_type, item.sha256, item.size_bytes) == ("lease.docx", "application/pdf", None, None)
     assert (await read(desk.adapter, session, item)).startswith(b"%PDF-")
@@ -263,8 +263,8 @@ async def test_undoing_a_draft_twice_is_fine_and_a_converted_one_is_voided(desk:
     for made in (draft, session):
         await desk.adapter.compensate(Step("draft", made.key))
         await desk.adapter.compensate(Step("draft", made.key))
-    assert draft.key not in desk.sandbox.office.dossiers
-    assert desk.dossier(session).status == "Voided"
+    assert draft.key not in desk.sandbox.account.sessions
+    assert desk.stored(session).status == "Voided"
 
 
 async def test_undoing_does_not_hide_that_it_failed(desk: Desk) -> None:
@@ -279,7 +279,7 @@ async def test_a_failure_halfway_leaves_the_draft_to_the_gateway(desk: Desk) -> 
     steps = Steps()
     with pytest.raises(Unavailable):
         await desk.adapter.create_session(order(), steps)
-    assert [step.key for step in steps.entries] == list(desk.sandbox.office.dossiers)
+    assert [step.key for step in steps.entries] == list(desk.sandbox.account.sessions)
 
 
 # Checking
@@ -412,7 +412,7 @@ async def test_an_attachment_is_read_under_whichever_name_its_id_has() -> None:
 
 @pytest.mark.parametrize("viewed", [True, False])
 async def test_a_draft_is_read_as_a_draft_whether_or_not_it_has_a_view(desk: Desk, *, viewed: bool) -> None:
-    desk.sandbox.office.drafts_have_views = viewed
+    desk.sandbox.account.drafts_have_views = viewed
     session = await desk.create(order(participants=(BOB,), start=False))
     stranger = await desk.adapter.fetch_session(session.key)
     assert stranger.status is SessionStatus.DRAFT
@@ -493,7 +493,7 @@ async def test_a_finished_session_ends_when_the_last_one_signed(desk: Desk) -> N
 
 async def test_a_finished_session_is_completed_while_its_results_are_still_made(desk: Desk) -> None:
     session = await desk.create(order())
-    desk.sandbox.office.compiling_reads = 1
+    desk.sandbox.account.compiling_reads = 1
     await desk.sandbox.sign(session.key)
     first = await desk.adapter.fetch_session(session.key, session)
     assert first.status is SessionStatus.COMPLETED
@@ -507,7 +507,7 @@ async def test_a_finished_session_is_completed_while_its_results_are_still_made(
 
 async def test_an_all_in_one_without_a_status_is_left_out(desk: Desk) -> None:
     session = await desk.create(order())
-    desk.sandbox.office.bundle_without_status = True
+    desk.sandbox.account.all_in_one_without_status = True
     await desk.sandbox.sign(session.key)
     end = await desk.adapter.fetch_session(session.key, session)
     assert end.status is SessionStatus.COMPLETED
@@ -516,7 +516,7 @@ async def test_an_all_in_one_without_a_status_is_left_out(desk: Desk) -> None:
 
 async def test_an_all_in_one_that_failed_says_so(desk: Desk) -> None:
     session = await desk.create(order())
-    desk.sandbox.office.compilation_fails = True
+    desk.sandbox.account.compilation_fails = True
     await desk.sandbox.sign(session.key)
     end = await desk.adapter.fetch_session(session.key, session)
     bundle = only(end, DocumentRole.EVIDENCE)
@@ -564,7 +564,7 @@ async def test_every_document_of_a_finished_session_can_be_downloaded(desk: Desk
 
 async def test_a_document_in_processing_is_busy_three_times_and_then_there(desk: Desk) -> None:
     session = await desk.create(Order(title="Later", start=False))
-    desk.sandbox.office.processing_reads = 3 + 1
+    desk.sandbox.account.processing_reads = 3 + 1
     session = await desk.adapter.add_document(session, document(), Steps())
     for _ in range(3):
         with pytest.raises(Busy, match="still being processed: ask again", check=withheld("is in progress")):
@@ -702,7 +702,7 @@ async def test_canceling_voids_with_the_reason(desk: Desk) -> None:
     session = await desk.create(order())
     end = await desk.adapter.cancel_session(session, "wrong flat")
     assert (end.status, end.provider_status, end.status_reason) == (SessionStatus.CANCELED, "Voided", "wrong flat")
-    assert desk.dossier(session).reason == "wrong flat"
+    assert desk.stored(session).reason == "wrong flat"
 
 
 async def test_a_session_that_somebody_else_has_just_voided_is_canceled(desk: Desk) -> None:
@@ -722,7 +722,7 @@ async def test_a_session_that_was_signed_in_the_meantime_cannot_be_canceled(desk
 
 async def test_the_policy_of_an_organisation_is_a_refusal(desk: Desk) -> None:
     session = await desk.create(order())
-    desk.sandbox.office.voiding_disabled = True
+    desk.sandbox.account.voiding_disabled = True
     with pytest.raises(
         Refused, match="a policy of the organization at EasyInk", check=withheld("Voiding of signing sessions is disabled")
     ):
@@ -1298,9 +1298,9 @@ async def test_recreating_voids_and_copies_in_one_step_or_does_nothing(desk: Des
     copy = await desk.ask("POST", f"{session}/recreated", 200, json={"voidReason": "typo"})
     assert (await desk.ask("GET", session, 200))["status"] == "Voided"
     assert (await desk.ask("GET", f"{SESSIONS}/{copy}", 200))["status"] == "Draft"
-    before = len(desk.sandbox.office.dossiers)
+    before = len(desk.sandbox.account.sessions)
     await desk.refused("POST", f"{session}/recreated", json={"voidReason": "again"})
-    assert len(desk.sandbox.office.dossiers) == before
+    assert len(desk.sandbox.account.sessions) == before
 
 
 async def test_a_search_pages_filters_and_knows_no_pending(desk: Desk) -> None:
@@ -1327,7 +1327,7 @@ async def test_a_search_pages_filters_and_knows_no_pending(desk: Desk) -> None:
     }
     for query in ("statuses=Pending", "statuses=pending", "pageSize=0", "pageSize=101", "pageIndex=-1", "pageIndex=x"):
         await desk.refused("GET", f"{SESSIONS}?{query}")
-    desk.sandbox.office.dossiers[key_of(draft)].bounced = True
+    desk.sandbox.account.sessions[key_of(draft)].bounced = True
     assert await subjects("?statuses=NeedsAction") == ["pending", "draft"]
     await desk.sandbox.sign(key_of(pending), 1)
     assert await subjects("?statuses=NeedToSign") == []
@@ -1350,7 +1350,7 @@ async def test_statistics_count_what_a_search_would_find(desk: Desk) -> None:
 
 async def test_another_delivery_is_another_invitation_until_the_link_was_used(desk: Desk) -> None:
     session = await started(desk)
-    (ada,) = desk.sandbox.office.dossiers[key_of(session)].people.values()
+    (ada,) = desk.sandbox.account.sessions[key_of(session)].people.values()
     put = f"{session}/participants/{ada.key}/deliveryMethods"
     assert ada.invitations == 1
     await desk.ask("PUT", put, 204, json={"deliveryMethods": ["Sms"], "phone": "5551234567"})
@@ -1364,7 +1364,7 @@ async def test_another_delivery_is_another_invitation_until_the_link_was_used(de
 
 async def test_in_sequence_the_next_one_is_invited_when_the_one_before_has_signed(desk: Desk) -> None:
     session = await desk.create(order(participants=(ADA, BOB), signing_order=SigningOrder.SEQUENTIAL))
-    people = list(desk.dossier(session).people.values())
+    people = list(desk.stored(session).people.values())
     assert [each.invitations for each in people] == [1, 0]
     with pytest.raises(ValueError, match="another's turn"):
         await desk.sandbox.sign(session.key, 1)
@@ -1386,7 +1386,7 @@ async def test_files_of_a_session_are_served_when_they_are_there(desk: Desk) -> 
     says = await desk.refused("GET", signed)
     assert says == "Signed document is not available until participant completes signing"
     assert "until the session is finished" in await desk.refused("GET", bundle)
-    desk.sandbox.office.compiling_reads = 1
+    desk.sandbox.account.compiling_reads = 1
     await desk.sandbox.sign(key_of(session))
     for place in (signed, bundle):
         assert "in progress" in await desk.refused("GET", place)
@@ -1417,9 +1417,9 @@ async def test_a_session_that_was_voided_while_it_was_signed_stays_voided(desk: 
     session = await desk.create(order())
     signing = asyncio.create_task(desk.sandbox.sign(session.key))
     await asyncio.sleep(0)
-    desk.dossier(session).status = "Voided"
+    desk.stored(session).status = "Voided"
     await signing
-    assert desk.dossier(session).status == "Voided"
+    assert desk.stored(session).status == "Voided"
 
 
 def challenge(verifier: str) -> str:

@@ -274,7 +274,7 @@ async def test_a_duplicate_is_a_new_draft_and_the_original_stays(desk: Desk) -> 
 
 @pytest.mark.parametrize("viewed", [True, False])
 async def test_a_draft_is_duplicated_whether_or_not_it_has_a_view(desk: Desk, *, viewed: bool) -> None:
-    desk.sandbox.office.drafts_have_views = viewed
+    desk.sandbox.account.drafts_have_views = viewed
     session = await drafted(desk)
     copy = await desk.adapter.duplicate_session(session, None, MARKER, Steps())
     assert (copy.title, copy.status) == (session.title, SessionStatus.DRAFT)
@@ -294,7 +294,7 @@ async def test_recreating_voids_the_original_and_gives_the_new_draft(desk: Desk)
     assert (steps.entries, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
     assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
     old = await desk.adapter.fetch_session(session.key, session)
-    assert (old.status, desk.dossier(session).reason) == (SessionStatus.CANCELED, "typo")
+    assert (old.status, desk.stored(session).reason) == (SessionStatus.CANCELED, "typo")
     (body,) = desk.sent(f"POST {SESSIONS}/{session.key}/recreated")
     assert body == {"subject": f"Flat 4 [replacement {MARKER}]", "voidReason": "typo"}
     assert f"POST {SESSIONS}/{session.key}/voided" not in desk.asked()
@@ -302,12 +302,12 @@ async def test_recreating_voids_the_original_and_gives_the_new_draft(desk: Desk)
 
 async def test_the_policy_of_an_organisation_is_a_refusal_to_recreate(desk: Desk) -> None:
     session = await begun(desk)
-    desk.sandbox.office.voiding_disabled = True
+    desk.sandbox.account.voiding_disabled = True
     with pytest.raises(
         Refused, match="a policy of the organization at EasyInk", check=withheld("Voiding of signing sessions is disabled")
     ):
         await desk.adapter.recreate_session(session, None, "please", MARKER, Steps())
-    assert len(desk.sandbox.office.dossiers) == 1
+    assert len(desk.sandbox.account.sessions) == 1
 
 
 async def test_recreating_needs_a_reason(desk: Desk) -> None:
@@ -316,7 +316,7 @@ async def test_recreating_needs_a_reason(desk: Desk) -> None:
         with pytest.raises(Invalid) as caught:
             await desk.adapter.recreate_session(session, None, reason, MARKER, Steps())
         assert caught.value.path == ("input", "reason")
-    assert desk.dossier(session).status == "Pending"
+    assert desk.stored(session).status == "Pending"
 
 
 # The order
@@ -541,7 +541,7 @@ async def test_another_delivery_after_the_start_is_another_invitation(desk: Desk
     now = changed.participant(ada.key)
     assert now is not None
     assert (now.phone, now.delivery_methods, now.email) == ("5550000001", both, "ada@example.com")
-    assert desk.dossier(session).people[ada.key].invitations == 2
+    assert desk.stored(session).people[ada.key].invitations == 2
     again = await desk.adapter.fetch_session(session.key, changed)
     assert again.participants == changed.participants
 
@@ -590,7 +590,7 @@ async def test_how_a_stranger_was_invited_has_to_be_said(desk: Desk) -> None:
 async def test_nothing_to_change_of_a_person_invites_nobody(desk: Desk) -> None:
     session = await begun(desk)
     await desk.adapter.update_participant(session, session.participants[0], ParticipantChange())
-    assert [each.invitations for each in desk.dossier(session).people.values()] == [1, 1]
+    assert [each.invitations for each in desk.stored(session).people.values()] == [1, 1]
 
 
 async def test_somebody_is_removed_with_their_fields_and_their_turn(desk: Desk) -> None:
@@ -619,7 +619,7 @@ async def test_a_field_is_placed(desk: Desk) -> None:
 
 async def test_a_field_waits_for_its_document_and_no_other(desk: Desk) -> None:
     session = await drafted(desk)
-    desk.sandbox.office.processing_reads = 5
+    desk.sandbox.account.processing_reads = 5
     session = await desk.adapter.add_document(session, document(title="Annex"), Steps())
     broken = await desk.adapter.add_document(session, document(b"%PDF-broken", title="Broken"), Steps())
     annex = next(each for each in broken.documents if each.title == "Annex")
@@ -633,7 +633,7 @@ async def test_a_field_waits_for_its_document_and_no_other(desk: Desk) -> None:
 
 async def test_a_field_on_a_document_that_is_never_ready_is_busy(desk: Desk) -> None:
     session = await drafted(desk)
-    desk.sandbox.office.processing_reads = 10_000
+    desk.sandbox.account.processing_reads = 10_000
     session = await desk.adapter.add_document(session, document(title="Annex"), Steps())
     annex = next(each for each in session.documents if each.title == "Annex")
     with pytest.raises(Busy):
@@ -748,7 +748,7 @@ async def test_a_marker_is_in_the_subject_until_the_draft_is_complete(desk: Desk
     assert desk.sent(f"PATCH {DRAFTS}/{session.key}") == [{"subject": "Flat 4", "reminderFrequency": "Weekly"}]
     asked = desk.asked()
     assert asked.index(f"PATCH {DRAFTS}/{session.key}") < asked.index(f"POST {DRAFTS}/{session.key}/converted")
-    assert (session.title, desk.dossier(session).subject) == ("Flat 4", "Flat 4")
+    assert (session.title, desk.stored(session).subject) == ("Flat 4", "Flat 4")
 
 
 async def test_a_draft_that_is_not_started_has_its_plain_title(desk: Desk) -> None:
@@ -771,11 +771,11 @@ async def test_a_draft_whose_making_was_not_answered_is_found_and_removed(desk: 
         await desk.adapter.create_session(order(marker=MARKER), steps)
     assert steps.entries == []
     (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
-    assert (step.name, desk.sandbox.office.dossiers[step.key].subject) == ("draft", f"Flat 4 [{MARKER}]")
+    assert (step.name, desk.sandbox.account.sessions[step.key].subject) == ("draft", f"Flat 4 [{MARKER}]")
     assert f"HEAD {DRAFTS}/{step.key}" in desk.asked()
     await desk.adapter.compensate(step)
-    assert step.key not in desk.sandbox.office.dossiers
-    assert len(desk.sandbox.office.dossiers) == 1
+    assert step.key not in desk.sandbox.account.sessions
+    assert len(desk.sandbox.account.sessions) == 1
     assert await desk.adapter.find_by_marker(MARKER, begun_at) == ()
     await desk.adapter.compensate(step)
 
@@ -787,7 +787,7 @@ async def test_a_duplicate_whose_making_was_not_answered_is_found_and_removed(de
         await desk.adapter.duplicate_session(session, None, MARKER, Steps())
     (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
     await desk.adapter.compensate(step)
-    assert list(desk.sandbox.office.dossiers) == [session.key]
+    assert list(desk.sandbox.account.sessions) == [session.key]
 
 
 async def test_a_duplicate_that_fails_afterwards_is_a_step_to_undo(desk: Desk) -> None:
@@ -797,7 +797,7 @@ async def test_a_duplicate_that_fails_afterwards_is_a_step_to_undo(desk: Desk) -
         await desk.adapter.duplicate_session(session, None, MARKER, steps)
     for step in steps.entries:
         await desk.adapter.compensate(step)
-    assert list(desk.sandbox.office.dossiers) == [session.key]
+    assert list(desk.sandbox.account.sessions) == [session.key]
 
 
 async def test_recreating_goes_on_where_its_answer_is_lost(desk: Desk) -> None:
@@ -806,7 +806,7 @@ async def test_recreating_goes_on_where_its_answer_is_lost(desk: Desk) -> None:
     copy = await desk.adapter.recreate_session(session, None, "typo", MARKER, steps)
     assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
     assert (steps.entries, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
-    assert sorted(desk.sandbox.office.dossiers) == sorted([session.key, copy.key])
+    assert sorted(desk.sandbox.account.sessions) == sorted([session.key, copy.key])
 
 
 async def test_recreating_that_never_arrived_stays_in_doubt_and_left_nothing(desk: Desk) -> None:
@@ -815,7 +815,7 @@ async def test_recreating_that_never_arrived_stays_in_doubt_and_left_nothing(des
     with pytest.raises(InDoubt):
         await desk.adapter.recreate_session(session, None, "typo", MARKER, Steps())
     assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
-    assert desk.dossier(session).status == "Pending"
+    assert desk.stored(session).status == "Pending"
 
 
 async def test_recreating_whose_effect_cannot_be_looked_for_stays_in_doubt(desk: Desk) -> None:
@@ -837,7 +837,7 @@ async def test_recreating_is_finished_where_it_fails_afterwards(desk: Desk) -> N
     assert (steps.result.title, steps.result.status, steps.result.partial) == ("Flat 6", SessionStatus.DRAFT, True)
     for step in (*steps.entries, *steps.entries):
         await desk.adapter.compensate(step)
-    assert desk.sandbox.office.dossiers[steps.result.key].subject == "Flat 6"
+    assert desk.sandbox.account.sessions[steps.result.key].subject == "Flat 6"
     assert (await desk.adapter.fetch_session(steps.result.key, steps.result)).partial is False
 
 
@@ -850,14 +850,14 @@ async def test_what_took_the_place_of_a_voided_session_is_never_deleted(desk: De
     for _ in range(2):
         with pytest.raises(Unsupported, match=key):
             await desk.adapter.compensate(step)
-    assert desk.sandbox.office.dossiers[key].subject == "Flat 6"
+    assert desk.sandbox.account.sessions[key].subject == "Flat 6"
     assert await desk.adapter.find_by_marker(MARKER, began_at) == ()
-    desk.sandbox.office.dossiers[key].subject = "Flat 6 [replacement x]"
+    desk.sandbox.account.sessions[key].subject = "Flat 6 [replacement x]"
     await desk.ask("GET", f"{DRAFTS}/{key}", 200)
     await desk.ask("POST", f"{DRAFTS}/{key}/converted", 204)
     with pytest.raises(Unsupported, match=key):
         await desk.adapter.compensate(step)
-    del desk.sandbox.office.dossiers[key]
+    del desk.sandbox.account.sessions[key]
     await desk.adapter.compensate(step)
 
 
@@ -886,7 +886,7 @@ async def test_a_trace_finds_only_its_own_and_what_can_still_be_undone(desk: Des
     other = await desk.ask("POST", DRAFTS, 200, json={"subject": "Flat 4 [other]"})
     voided = await begun(desk)
     await desk.adapter.cancel_session(voided, "x")
-    desk.dossier(voided).subject = f"Flat 4 [{MARKER}]"
+    desk.stored(voided).subject = f"Flat 4 [{MARKER}]"
     assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
     (step,) = await desk.adapter.find_by_marker("other", desk.time.now())
     assert step.key == other
@@ -912,7 +912,7 @@ async def test_a_conversion_that_never_arrived_stays_in_doubt(desk: Desk) -> Non
     desk.sandbox.faults.append(Fault(path="*/converted", kind="reset"))
     with pytest.raises(InDoubt):
         await desk.adapter.start_session(session)
-    assert desk.dossier(session).status == "Draft"
+    assert desk.stored(session).status == "Draft"
 
 
 async def test_a_conversion_that_cannot_be_read_back_stays_in_doubt(desk: Desk) -> None:
@@ -931,9 +931,9 @@ async def test_a_start_whose_answer_is_lost_is_voided_when_undone(desk: Desk) ->
     with pytest.raises(InDoubt):
         await desk.adapter.create_session(order(marker=MARKER), steps)
     (step,) = steps.entries
-    assert desk.sandbox.office.dossiers[step.key].status == "Pending"
+    assert desk.sandbox.account.sessions[step.key].status == "Pending"
     await desk.adapter.compensate(step)
-    assert desk.sandbox.office.dossiers[step.key].status == "Voided"
+    assert desk.sandbox.account.sessions[step.key].status == "Voided"
     assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's identity host: a person signs in and lets a client act for them, by code with PKCE."""
+"""Identity host of the simulator: OAuth authorization code flow with PKCE, and the check of its tokens."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from providers.clock import Clock
-from providers.easyink.sandbox.account import USER, Refusal
+from providers.easyink.sandbox.account import USER
+from providers.easyink.sandbox.requests import Refusal
 
 CLIENT_ID = "countersign-sandbox"
 CLIENT_SECRET = "easyink-sandbox-secret"  # noqa: S105 (good for nothing but a sandbox)
 SCOPE = "openid hermes_api hermes_idp profile"
 _SITES = frozenset({"https://easyink.io", "https://staging.easyink.io"})
-_CODE_LIFE = timedelta(minutes=5)
-TOKEN_LIFE = timedelta(hours=1)
+_CODE_LIFETIME = timedelta(minutes=5)
+TOKEN_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class _Grant:
     ends_at: datetime
 
 
-class Identity:
-    """Gives tokens and knows them again: also those of an earlier run, since the key is part of the demo."""
+class IdentityHost:
+    """Issues signed tokens. Those of an earlier run are valid too, as the signing key is a constant."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -43,15 +44,15 @@ class Identity:
         self.sites = set(_SITES)
 
     def routes(self) -> Sequence[Route]:
-        """The identity host under ``/identity``, and the site to which it sends people back."""
+        """Routes of the identity host under ``/identity``, and of the site that it redirects to."""
         return [
             Route("/", self.home, methods=["GET"]),
             Route("/identity/connect/authorize", self.authorize, methods=["GET"]),
             Route("/identity/connect/token", self.token, methods=["POST"]),
         ]
 
-    def mint(self, life: timedelta = TOKEN_LIFE) -> str:
-        """A token that ends after a while, as JWT."""
+    def mint(self, lifetime: timedelta = TOKEN_LIFETIME) -> str:
+        """A JSON Web Token."""
         now = self._clock.now()
         claims = {
             "sub": USER,
@@ -59,28 +60,28 @@ class Identity:
             "client_id": CLIENT_ID,
             "scope": SCOPE,
             "iat": int(now.timestamp()),
-            "exp": int((now + life).timestamp()),
+            "exp": int((now + lifetime).timestamp()),
         }
-        said = ".".join(_segment(msgspec.json.encode(each)) for each in ({"alg": "HS256", "typ": "JWT"}, claims))
-        return f"{said}.{_seal(said)}"
+        signed = ".".join(_segment(msgspec.json.encode(each)) for each in ({"alg": "HS256", "typ": "JWT"}, claims))
+        return f"{signed}.{_signature(signed)}"
 
-    def admit(self, request: Request) -> None:
-        """Raises ``Refusal`` where a request has no token that is good."""
+    def authenticate(self, request: Request) -> None:
+        """Raises ``Refusal`` for a request without a valid token."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        said, _, seal = token.rpartition(".")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(seal.encode(), _seal(said).encode()):
+        signed, _, signature = token.rpartition(".")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(signature.encode(), _signature(signed).encode()):
             raise Refusal("The access token is missing or invalid", 401)
-        payload = said.split(".")[1]
+        payload = signed.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         if claims["exp"] <= self._clock.now().timestamp():
             raise Refusal("The access token has expired", 401)
 
     async def home(self, request: Request) -> Response:
-        """Where a person ends up after signing in."""
+        """The site that a person is redirected to."""
         return HTMLResponse("<!doctype html><title>EasyInk sandbox</title><p>Signed in: the code is in this page's address.")
 
     async def authorize(self, request: Request) -> Response:
-        """The person agrees at once. A client or a site that nobody registered is not sent anything."""
+        """The consent page: the person consents at once. An unregistered client or site is not redirected to."""
         query = request.query_params
         site = query.get("redirect_uri", "").rstrip("/")
         if query.get("client_id") != CLIENT_ID:
@@ -89,17 +90,17 @@ class Identity:
             return JSONResponse({"error": "invalid_request", "error_description": "Invalid redirect_uri"}, 400)
         answer = {"state": query["state"]} if "state" in query else {}
         if query.get("response_type") != "code":
-            return _back(site, answer | {"error": "unsupported_response_type"})
+            return _redirect(site, answer | {"error": "unsupported_response_type"})
         if not set(SCOPE.split()).issuperset(query.get("scope", "-").split()):
-            return _back(site, answer | {"error": "invalid_scope"})
+            return _redirect(site, answer | {"error": "invalid_scope"})
         if query.get("code_challenge_method") != "S256" or not query.get("code_challenge"):
-            return _back(site, answer | {"error": "invalid_request", "error_description": "code challenge required"})
+            return _redirect(site, answer | {"error": "invalid_request", "error_description": "code challenge required"})
         code = secrets.token_urlsafe(32)
-        self._grants[code] = _Grant(query["code_challenge"], site, self._clock.now() + _CODE_LIFE)
-        return _back(site, {"code": code} | answer)
+        self._grants[code] = _Grant(query["code_challenge"], site, self._clock.now() + _CODE_LIFETIME)
+        return _redirect(site, {"code": code} | answer)
 
     async def token(self, request: Request) -> Response:
-        """A token for a code, once. There is never a refresh token."""
+        """The token endpoint: exchanges a code, once. There is no refresh token."""
         form = await request.form()
         if form.get("grant_type") != "authorization_code":
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
@@ -113,11 +114,11 @@ class Identity:
         digest = hashlib.sha256(str(form.get("code_verifier", "")).encode()).digest()
         if not hmac.compare_digest(_segment(digest).encode(), grant.challenge.encode()):
             return JSONResponse({"error": "invalid_grant", "error_description": "code_verifier does not match"}, 400)
-        seconds = int(TOKEN_LIFE.total_seconds())
+        seconds = int(TOKEN_LIFETIME.total_seconds())
         return JSONResponse({"access_token": self.mint(), "expires_in": seconds, "token_type": "Bearer", "scope": SCOPE})
 
 
-def _back(site: str, answer: dict[str, str]) -> Response:
+def _redirect(site: str, answer: dict[str, str]) -> Response:
     return RedirectResponse(f"{site}?{urlencode(answer)}", 302)
 
 
@@ -125,5 +126,5 @@ def _segment(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def _seal(said: str) -> str:
-    return _segment(hmac.digest(CLIENT_SECRET.encode(), said.encode(), "sha256"))
+def _signature(signed: str) -> str:
+    return _segment(hmac.digest(CLIENT_SECRET.encode(), signed.encode(), "sha256"))
