@@ -243,7 +243,7 @@ class Scene:
     def secrets(self) -> set[str]:
         """Whatever must not be seen anywhere: every credential, every token that was issued, and what is made of them."""
         found = {secret.get_secret_value() for each in self.settings.providers for secret in each.secrets()}
-        found |= set(self.sandboxes["signicat"]._tokens)
+        found |= self.sandboxes["signicat"].tokens.issued
         found |= {base64.b64encode(f"sandbox-client:{secret}".encode()).decode() for secret in found}
         return found
 

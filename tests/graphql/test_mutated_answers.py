@@ -144,7 +144,7 @@ async def made(scene, kind: str, name: str) -> dict[str, Any]:
 async def looked(scene, session: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Every session as the list shows it, by its key, read anew along with this one; nothing unexpected comes of it."""
     scene.clock.ahead += 11
-    scene.sandboxes["signicat"]._tokens.clear()
+    scene.sandboxes["signicat"].tokens.revoke_all()
     answer = await scene.ask(LOOK, id=session["id"], maxAge=NOW)
     assert answer.get("data") is not None, str(answer)[:2000]
     assert all(error["path"] == ["subject"] for error in answer.get("errors", ())), answer["errors"]

@@ -55,7 +55,7 @@ async def test_lifetime_of_token_in_any_shape_leaves_provider_readable(scene, re
             return json.dumps(json.loads(body) | {"expires_in": life}).encode() if "token" in request.url.path else body
 
         scene.relays["signicat"].alter = alter
-        scene.sandboxes["signicat"]._tokens.clear()
+        scene.sandboxes["signicat"].tokens.revoke_all()
         scene.clock.ahead += 11
         found = await scene.data(QUERY, maxAge=NOW)
         assert [each["problem"] for each in found["sessions"]["sources"]] == [None] * 4, life

@@ -25,6 +25,11 @@ class TokenEndpoint:
         self._clock = clock
         self._expiries: dict[str, datetime] = {}
 
+    @property
+    def issued(self) -> frozenset[str]:
+        """Every token that was issued and not revoked, expired ones included."""
+        return frozenset(self._expiries)
+
     def revoke_all(self) -> None:
         """Revokes every token issued so far."""
         self._expiries.clear()
