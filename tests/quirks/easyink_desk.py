@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+from starlette.types import Message, Receive, Scope, Send
 
 from providers.adapter import Adapter
 from providers.clock import Clock
@@ -23,7 +24,6 @@ from providers.http.transport import RequestStream, StreamedResponse
 from providers.model import Document, DocumentRole, Session
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.saga import Steps
-from providers.sandbox.app import Message, Receive, Scope, Send
 from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 from providers.sandbox.server import serving
 

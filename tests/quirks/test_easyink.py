@@ -33,6 +33,7 @@ from easyink_desk import (
 )
 from pydantic import ValidationError
 from pyhanko.pdf_utils.reader import PdfFileReader
+from starlette.types import Receive, Scope, Send
 from withheld import withheld
 
 from providers.capability import Operation, Support
@@ -68,7 +69,6 @@ from providers.model import (
 )
 from providers.orders import FieldOrder, Order
 from providers.saga import Step, Steps
-from providers.sandbox.app import Receive, Scope, Send
 from providers.sandbox.certificate_authority import sample_pdf
 from providers.sandbox.fault_injection import Fault
 from providers.sandbox.server import serving
