@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gateway.store import SessionRow
-from gateway.sync.list_freshness import SourceReport
-from gateway.sync.unreadable_rows import MOST
+from gateway.sync.list_freshness import MAX_UNREADABLE, SourceReport
 from providers.lru import LruCache
 from providers.model import Session, UnreadableRow
 
@@ -48,7 +47,8 @@ class ListPage:
     def with_unreadable(self, sources: Sequence[SourceReport]) -> Sequence[SourceReport]:
         """The same reports, which name the unreadable parts of this page as well."""
         return [
-            replace(each, unreadable=(*each.unreadable, *self.unreadable.get(each.provider, ()))[:MOST]) for each in sources
+            replace(each, unreadable=(*each.unreadable, *self.unreadable.get(each.provider, ()))[:MAX_UNREADABLE])
+            for each in sources
         ]
 
 

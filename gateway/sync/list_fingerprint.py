@@ -1,4 +1,4 @@
-"""Walks through a provider's list that come to nothing, as most do."""
+"""List fingerprints: remember each list's first page, so that an unchanged list is neither decoded nor compared again."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from typing import Final
 from providers.clock import Clock
 from providers.model import Page
 
-_SURE_SECONDS: Final = 10.0
-"""For so long a walk stands for those after it: another gateway that dies in the midst of one leaves no event of that."""
+_TTL: Final = 10.0
+"""Seconds for which a fingerprint is valid: a gateway that dies during a walk leaves no event of what it has not observed."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
+class _Fingerprint:
     page: tuple[object, ...]
-    mark: Hashable
+    version: Hashable
     at: float
 
 
-class Quiet:
-    """Remembers of each list the page that was all there was to see, and that all of it was known.
+class ListFingerprints:
+    """First pages of walks that found no change, and needed no other page.
 
-    While that page is the same, and nothing has been written to the store, another walk would come to nothing either.
-    ``mark`` says what was written here, and by others as far as the log was read.
+    While that page is the same, and the ``version`` of the store is, another walk would find no change either. ``version``
+    changes with every write here, and with those of other gateways as far as the log was read.
     """
 
-    def __init__(self, mark: Callable[[], Hashable], clock: Clock) -> None:
-        self.mark = mark
+    def __init__(self, version: Callable[[], Hashable], clock: Clock) -> None:
+        self.version = version
         self._clock = clock
-        self._walks: dict[str, _Walk] = {}
+        self._fingerprints: dict[str, _Fingerprint] = {}
 
-    def knows(self, provider: str) -> bool:
-        """Whether the last walk, made a moment ago, has come to nothing."""
-        walk = self._walks.get(provider)
-        return walk is not None and self._clock.monotonic() - walk.at < _SURE_SECONDS
+    def has_recent(self, provider: str) -> bool:
+        """Whether there is a valid fingerprint of a provider's list."""
+        fingerprint = self._fingerprints.get(provider)
+        return fingerprint is not None and self._clock.monotonic() - fingerprint.at < _TTL
 
-    def repeats(self, provider: str, page: Page) -> bool:
-        """Whether this walk comes to what the last one came to. Otherwise that one is forgotten."""
-        walk = self._walks.get(provider)
-        if walk is not None and walk.mark == self.mark() and walk.page == _told(page):
+    def matches(self, provider: str, page: Page) -> bool:
+        """Whether a list with this first page is unchanged. A fingerprint that does not match is forgotten."""
+        fingerprint = self._fingerprints.get(provider)
+        if fingerprint is not None and fingerprint.version == self.version() and fingerprint.page == _content(page):
             return True
-        self._walks.pop(provider, None)
+        self._fingerprints.pop(provider, None)
         return False
 
-    def note(self, provider: str, page: Page | None, mark: Hashable) -> None:
-        """A walk saw this page, and nothing but what was known; or none such. ``mark`` is that of before it began."""
+    def record(self, provider: str, page: Page | None, version: Hashable) -> None:
+        """Records the page of a walk without changes, and the store's version of before it; None where others were needed."""
         if page is None:
-            self._walks.pop(provider, None)
+            self._fingerprints.pop(provider, None)
         else:
-            self._walks[provider] = _Walk(_told(page), mark, self._clock.monotonic())
+            self._fingerprints[provider] = _Fingerprint(_content(page), version, self._clock.monotonic())
 
 
-def _told(page: Page) -> tuple[object, ...]:
+def _content(page: Page) -> tuple[object, ...]:
     return page.total, page.next_offset, page.unreadable, *((row.key, row.native) for row in page.rows)

@@ -1,4 +1,4 @@
-"""Rows of providers' lists: read page after page, compared with what is known, and observed."""
+"""List rows: reads a provider's list page by page, finds the rows that have changed by their digests, and observes those."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from typing import Protocol
 
 from gateway.directory import Connected
 from gateway.store import Store, StoredListRow
-from gateway.sync.inflight_saga_filter import Strangers
+from gateway.sync.inflight_saga_filter import InflightSagaFilter
+from gateway.sync.list_freshness import UnreadableRows
 from gateway.sync.schedule import Schedule
-from gateway.sync.unreadable_rows import UnreadableRows
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, WrongState
 from providers.http.deadline import deadline
 from providers.model import ChangeSource, ListRow, Page, Session, SessionRef, UnreadableRow
 
-_PAGE = 100
-_LONGEST_KEY = 2_000
-"""Bytes of a session's key: an index row of PostgreSQL has 2,704, and what is kept of a session is found by its key."""
-_SHOWN = 100
-_MOST_REPEATED = 16
-"""So many pages in a row that came before end a walk; one of them may have moved down, as the list has grown."""
-_MOST_STEPS = 100
-"""So often a walk steps back: a total that goes up and down must not keep it for ever."""
+_PAGE_SIZE = 100
+_MAX_KEY = 2_000
+"""Bytes of a session's key: an index row of PostgreSQL has 2,704, and a session is found by its key."""
+_MAX_NAMED_KEY = 100
+_MAX_REPEATS = 16
+"""Pages in a row that were read before end a walk; one of them may have moved down, as the list has grown."""
+_MAX_STEPS_BACK = 100
+"""A total that goes up and down must not keep a walk going for ever."""
 WALK_SECONDS = 120.0
-"""How long a walk may take, and each reading that belongs to one."""
+"""Deadline of a walk, and of each session that is read for it."""
 
 Fetch = Callable[[SessionRef, ChangeSource, Mapping[str, bytes]], Awaitable[Session]]
 
@@ -42,33 +42,66 @@ class Observe(Protocol):
     async def __call__(
         self, seen: Session, source: ChangeSource, digests: Mapping[str, bytes], *, begun_at: datetime
     ) -> Session:
-        """Keeps what was seen by a reading that had begun then."""
+        """Stores a session that was seen by a read which had begun then."""
         ...
 
 
-async def _at_once() -> None:
+async def _no_wait() -> None:
     return
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How a list is read: ``pace`` is waited for before each call that is planned, ``at_once`` bounds the others."""
+class Pacing:
+    """Pace of a walk: ``wait`` is awaited before each page, ``concurrent`` bounds the reads of single sessions."""
 
-    pace: Callable[[], Awaitable[None]] = _at_once
-    at_once: int = 16
+    wait: Callable[[], Awaitable[None]] = _no_wait
+    concurrent: int = 16
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """A row of a list that has changed since it was last seen as ``known``."""
+class ChangedRow:
+    """A row that is new, or has another digest than the ``stored`` one."""
 
     row: ListRow
     digest: bytes
-    known: StoredListRow | None
+    stored: StoredListRow | None
 
 
-class Rows:
-    """Reads what providers' lists tell, and what they do not tell of a session that they name."""
+class _ListPosition:
+    """Offset of a walk through a list that may shrink, repeat pages or ignore offsets meanwhile."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self._total: int | None = None
+        self._steps_back = 0
+        self._read: set[int] = set()
+        self._repeats = 0
+
+    def step_back(self, page: Page) -> bool:
+        """Moves back where rows have left the list since the last page, as those behind have moved up; whether it did."""
+        last_total, self._total = self._total, page.total
+        if last_total is None or page.total is None or page.total >= last_total:
+            return False
+        if self.offset == 0 or self._steps_back == _MAX_STEPS_BACK:
+            return False
+        self.offset = max(0, self.offset - (last_total - page.total))
+        self._steps_back += 1
+        self._read.clear()
+        return True
+
+    def advance(self, page: Page) -> bool:
+        """Moves behind a page; False at the end of the list, and where it begins anew behind its end."""
+        content = hash((tuple(row.key for row in page.rows), page.unreadable))
+        self._repeats = self._repeats + 1 if content in self._read else 0
+        self._read.add(content)
+        if page.next_offset is None or page.next_offset <= self.offset or self._repeats == _MAX_REPEATS:
+            return False
+        self.offset = page.next_offset
+        return True
+
+
+class ListRows:
+    """Reads the rows of providers' lists, and in full the sessions whose rows do not show all of them."""
 
     def __init__(self, store: Store, schedule: Schedule, clock: Clock, *, observe: Observe, fetch: Fetch) -> None:
         self._store = store
@@ -77,148 +110,151 @@ class Rows:
         self._checked: dict[str, tuple[Page, Page]] = {}
         self._observe = observe
         self._fetch = fetch
-        self._strangers = Strangers(store.sagas, clock)
-        self._held: set[str] = set()
+        self._saga_filter = InflightSagaFilter(store.sagas, clock)
+        self._held_back: set[str] = set()
 
-    def settled(self, provider: str) -> bool:
-        """Whether no row was held back last, which may be our own doing."""
-        return provider not in self._held
+    def holds_back(self, provider: str) -> bool:
+        """Whether the last page had rows that were held back, as a running saga may have created them."""
+        return provider in self._held_back
 
     async def page(self, provider: Connected, offset: int) -> Page:
-        """A page of a provider's list."""
+        """Reads one page of a provider's list."""
         with deadline(self._clock, WALK_SECONDS):
-            return self._with_keys(provider, await provider.adapter.list_sessions(offset, _PAGE))
+            return self._without_invalid_keys(provider, await provider.adapter.list_sessions(offset, _PAGE_SIZE))
 
     async def pages(
-        self, provider: Connected, manner: Manner, offset: int = 0, first: tuple[Page, datetime] | None = None
+        self, provider: Connected, pacing: Pacing, offset: int = 0, first: tuple[Page, datetime] | None = None
     ) -> AsyncGenerator[tuple[Page, datetime], None]:
-        """Page after page, and when each was asked for; the ``first`` may have been asked for already.
-
-        Where rows have left the list meanwhile, those behind have moved up: steps back as far. Pages that came before end
-        the walk, as there are lists that begin anew behind their end, or know no offset.
-        """
-        total, steps, repeated = None, 0, 0
-        turned: set[int] = set()
+        """Reads page after page, each with the time of its request; the ``first`` may have been read already."""
+        position = _ListPosition(offset)
         while True:
             if first is None:
-                await manner.pace()
+                await pacing.wait()
                 asked_at = self._clock.now()
-                page = await self.page(provider, offset)
+                page = await self.page(provider, position.offset)
             else:
                 (page, asked_at), first = first, None
-            if total is not None and page.total is not None and page.total < total and offset > 0 and steps < _MOST_STEPS:
-                offset, total, steps = max(0, offset - (total - page.total)), page.total, steps + 1
-                turned.clear()
+            if position.step_back(page):
                 continue
-            total = page.total
-            mark = hash((tuple(row.key for row in page.rows), page.unreadable))
-            repeated = repeated + 1 if mark in turned else 0
-            turned.add(mark)
             yield page, asked_at
-            if page.next_offset is None or page.next_offset <= offset or repeated == _MOST_REPEATED:
+            if not position.advance(page):
                 return
-            offset = page.next_offset
 
-    async def news(self, provider: Connected, rows: Sequence[ListRow]) -> list[News]:
-        """The rows that are new or have changed, but for what may be our own doing and is not known as that yet."""
+    async def changed(self, provider: Connected, rows: Sequence[ListRow]) -> list[ChangedRow]:
+        """The rows that are new or have changed, but for those that are held back."""
         digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
-        known = await self._store.sessions.list_rows(provider.name, digests)
-        seen = [News(row, digests[row.key], known.get(row.key)) for row in rows]
-        strangers = frozenset(digests.keys() - known.keys())
-        strange = await self._strangers.accepted(provider.name, strangers)
-        (self._held.discard if strange == strangers else self._held.add)(provider.name)
-        return [each for each in seen if (each.known.digest != each.digest if each.known else each.row.key in strange)]
+        stored = await self._store.sessions.list_rows(provider.name, digests)
+        candidates = [ChangedRow(row, digests[row.key], stored.get(row.key)) for row in rows]
+        unknown = frozenset(digests.keys() - stored.keys())
+        accepted = await self._saga_filter.accepted(provider.name, unknown)
+        if accepted == unknown:
+            self._held_back.discard(provider.name)
+        else:
+            self._held_back.add(provider.name)
+        return [each for each in candidates if _is_changed(each, accepted)]
 
-    async def take(
-        self, provider: Connected, news: Iterable[News], asked_at: datetime, manner: Manner, unreadable: UnreadableRows
+    async def observe(
+        self,
+        provider: Connected,
+        changed: Iterable[ChangedRow],
+        asked_at: datetime,
+        pacing: Pacing,
+        unreadable: UnreadableRows,
     ) -> None:
-        """Observes rows. A known session is read itself where its row does not tell all of it, once for all its rows.
+        """Observes changed rows. A stored session whose row does not show all of it is read in full, once for all its rows.
 
-        One that cannot be read is noted; all are tried before a failure is told of that concerns more than one.
+        A session that cannot be read is recorded; all are tried before a failure is raised that concerns more than one.
         """
-        turn = asyncio.Semaphore(manner.at_once)
-        reread: dict[SessionRef, dict[str, bytes]] = defaultdict(dict)
+        slots = asyncio.Semaphore(pacing.concurrent)
+        to_read: dict[SessionRef, dict[str, bytes]] = defaultdict(dict)
         jobs: list[Coroutine[None, None, object]] = []
-        for each in news:
+        for each in changed:
             try:
-                row = provider.adapter.read_row(each.row)
+                session = provider.adapter.read_row(each.row)
             except SigningError as error:
-                unreadable.failed(each.row.key, error)
+                unreadable.record_failure(each.row.key, error)
                 continue
-            if each.known and (row.partial or each.known.session_key != row.key):
-                reread[SessionRef(provider.name, each.known.session_key)][row.key] = each.digest
+            if each.stored and (session.partial or each.stored.session_key != session.key):
+                to_read[SessionRef(provider.name, each.stored.session_key)][session.key] = each.digest
             else:
-                jobs.append(self._observed(row, {row.key: each.digest}, asked_at, turn, unreadable))
-        jobs += [self._reread(ref, digests, turn, unreadable) for ref, digests in reread.items()]
+                jobs.append(self._observe_row(session, {session.key: each.digest}, asked_at, slots, unreadable))
+        jobs += [self._read_in_full(ref, digests, slots, unreadable) for ref, digests in to_read.items()]
         results = await asyncio.gather(*jobs, return_exceptions=True)
         if failures := [each for each in results if isinstance(each, BaseException) and not concerns_one_session(each)]:
             raise BaseExceptionGroup("not every row could be taken", failures)
 
-    async def alone(self, provider: Connected, keys: Sequence[str], unreadable: UnreadableRows) -> None:
+    async def read_unlisted(self, provider: Connected, keys: Sequence[str], unreadable: UnreadableRows) -> None:
         """Reads sessions that no list has shown, one by one.
 
-        Where there is no list, and none of them can be read, that is the provider's failure.
+        Where the provider has no list, and none of them can be read, that is the provider's failure.
         """
-        turn, begun = asyncio.Semaphore(Manner().at_once), self._clock.now()
+        slots, begun = asyncio.Semaphore(Pacing().concurrent), self._clock.now()
         async with asyncio.TaskGroup() as group:
-            reads = [group.create_task(self._reread(SessionRef(provider.name, key), {}, turn, unreadable)) for key in keys]
+            refs = (SessionRef(provider.name, key) for key in keys)
+            reads = [group.create_task(self._read_in_full(ref, {}, slots, unreadable)) for ref in refs]
         failures = [error for read in reads if (error := read.result()) is not None]
         if failures and len(failures) == len(keys) and not provider.can(Operation.LIST_SESSIONS):
             raise failures[0]
-        await self._schedule.looked(provider.name, dict.fromkeys(keys, begun))
+        await self._schedule.record_polls(provider.name, dict.fromkeys(keys, begun))
 
-    def _with_keys(self, provider: Connected, page: Page) -> Page:
-        """The page without rows whose key can be none: they are unreadable, as nothing can be asked for by such a key.
+    def _without_invalid_keys(self, provider: Connected, page: Page) -> Page:
+        """The page without rows whose key is invalid: they are unreadable, as a session cannot be read by such a key.
 
-        An adapter that is answered as before gives the same page, which is then not looked through again.
+        An adapter gives the same page for the same response, which is then not checked again.
         """
-        found, checked = self._checked.get(provider.name, (None, page))
-        if found is page:
+        last, checked = self._checked.get(provider.name, (None, page))
+        if last is page:
             return checked
         is_valid_key = provider.adapter.is_valid_key
-        odd = [row for row in page.rows if not (_fits(row.key) and is_valid_key(row.key))]
+        invalid = [row for row in page.rows if not (_is_storable(row.key) and is_valid_key(row.key))]
         checked = page
-        if odd:
-            what = "Its key is none that this provider can have."
-            named = (UnreadableRow(repr(row.key[:_SHOWN])[1:-1], what) for row in odd)
-            rows = tuple(row for row in page.rows if row not in odd)
+        if invalid:
+            reason = "Its key is none that this provider can have."
+            named = (UnreadableRow(repr(row.key[:_MAX_NAMED_KEY])[1:-1], reason) for row in invalid)
+            rows = tuple(row for row in page.rows if row not in invalid)
             checked = replace(page, rows=rows, unreadable=(*page.unreadable, *named))
         self._checked[provider.name] = page, checked
         return checked
 
-    async def _reread(
-        self, ref: SessionRef, digests: Mapping[str, bytes], turn: asyncio.Semaphore, unreadable: UnreadableRows
+    async def _read_in_full(
+        self, ref: SessionRef, digests: Mapping[str, bytes], slots: asyncio.Semaphore, unreadable: UnreadableRows
     ) -> SigningError | None:
-        """The failure that concerns this session alone, if any."""
+        """Reads a session at its provider; gives the failure, if it concerns this session alone, and raises any other."""
         try:
             with suppress(NotFound), deadline(self._clock, WALK_SECONDS):
-                async with turn:
+                async with slots:
                     await self._fetch(ref, ChangeSource.POLL, digests)
         except SigningError as error:
             if not concerns_one_session(error):
                 raise
-            unreadable.failed(ref.key, error)
+            unreadable.record_failure(ref.key, error)
             return error
-        unreadable.read(ref.key)
+        unreadable.record_readable(ref.key)
         return None
 
-    async def _observed(
+    async def _observe_row(
         self,
-        row: Session,
+        session: Session,
         digests: Mapping[str, bytes],
         asked_at: datetime,
-        turn: asyncio.Semaphore,
+        slots: asyncio.Semaphore,
         unreadable: UnreadableRows,
     ) -> None:
-        async with turn:
+        async with slots:
             try:
-                await self._observe(row, ChangeSource.POLL, digests, begun_at=asked_at)
+                await self._observe(session, ChangeSource.POLL, digests, begun_at=asked_at)
             except Misbehaved as error:
-                unreadable.failed(row.key, error)
+                unreadable.record_failure(session.key, error)
 
 
-def _fits(key: str) -> bool:
-    return key.isprintable() and len(key) <= _LONGEST_KEY and len(key.encode()) <= _LONGEST_KEY
+def _is_changed(candidate: ChangedRow, accepted: frozenset[str]) -> bool:
+    if candidate.stored is None:
+        return candidate.row.key in accepted
+    return candidate.stored.digest != candidate.digest
+
+
+def _is_storable(key: str) -> bool:
+    return key.isprintable() and len(key) <= _MAX_KEY and len(key.encode()) <= _MAX_KEY
 
 
 def concerns_one_session(error: BaseException) -> bool:

@@ -12,8 +12,8 @@ from gateway.directory import Connected
 from gateway.store import ListCheckpoint, Store
 from gateway.sync.backoff import Backoff
 from gateway.sync.budget import CallBudget, Priority
-from gateway.sync.list_rows import Fetch, Manner, concerns_one_session
-from gateway.sync.list_sync import Listing
+from gateway.sync.list_rows import Fetch, Pacing, concerns_one_session
+from gateway.sync.list_sync import ListSync
 from gateway.sync.schedule import PollingInterval, Schedule
 from providers.capability import Operation
 from providers.clock import Clock
@@ -41,14 +41,14 @@ class Poller:
     """
 
     def __init__(
-        self, provider: Connected, store: Store, schedule: Schedule, listing: Listing, fetch: Fetch, clock: Clock
+        self, provider: Connected, store: Store, schedule: Schedule, listing: ListSync, fetch: Fetch, clock: Clock
     ) -> None:
         settings, http = provider.settings, provider.adapter.http
         self._provider = provider
         self._name = provider.name
         self._store = store
         self._schedule = schedule
-        self._listing = listing
+        self._walks = listing.walks
         self._fetch = fetch
         self._clock = clock
         self._followed_seconds = PollingInterval.of(settings).followed
@@ -87,8 +87,8 @@ class Poller:
         if sync and sync.looked_at and (wait := self._until_next_list(sync)) > 0:
             return wait
         next_at = self._schedule.soon(self._name)
-        manner = Manner(lambda: self._budget.acquire(Priority.LIST), _CONCURRENT_READS[Priority.LIST])
-        hidden = await self._listing.look(self._provider, manner)
+        pacing = Pacing(lambda: self._budget.acquire(Priority.LIST), _CONCURRENT_READS[Priority.LIST])
+        hidden = await self._walks.poll(self._provider, pacing)
         self._backoff.record_success()
         await self._read(hidden, Priority.REST)
         return (next_at - self._clock.now()).total_seconds()
@@ -113,8 +113,8 @@ class Poller:
             wait = (sync.swept_at + _SWEEP_INTERVAL - self._clock.now()).total_seconds()
             if wait > 0:
                 return wait
-        manner = Manner(lambda: self._budget.acquire(Priority.REST), _CONCURRENT_READS[Priority.REST])
-        await self._listing.sweep(self._provider, manner)
+        pacing = Pacing(lambda: self._budget.acquire(Priority.REST), _CONCURRENT_READS[Priority.REST])
+        await self._walks.sweep(self._provider, pacing)
         self._backoff.record_success()
         return _SWEEP_INTERVAL.total_seconds()
 

@@ -114,9 +114,6 @@ class Schedule:
         if keys := await self._polls.sessions_of_rows(provider, rows):
             await self._polls.reschedule(provider, keys, now, reschedule)
 
-    looked = record_polls
-    listed = record_rows
-
     async def follow(self, refs: Iterable[SessionRef], lease: timedelta) -> set[SessionRef]:
         """Registers followers of sessions for so long; gives the sessions that the store knows."""
         now, configured = self._clock.now(), [ref for ref in refs if ref.provider in self._directory]

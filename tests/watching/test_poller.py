@@ -11,7 +11,7 @@ from lookout import START, lookout, pass_, through
 from sqlalchemy.event import listen
 
 from gateway.store import EventFilter
-from gateway.sync.list_rows import Manner
+from gateway.sync.list_rows import Pacing
 from providers.errors import Unavailable
 from providers.model import ChangeSource, SessionStatus
 from providers.model.change import ChangeType
@@ -240,7 +240,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, a
                 raise Unavailable("no")
 
         with pytest.raises(Unavailable):
-            await out.services.listing.sweep(provider, Manner(twice))
+            await out.services.listing.walks.sweep(provider, Pacing(twice))
         before = out.count("persist")
         await out.poller("persist").sweep()
         assert len(out.calls("persist", before)) == 1, "two pages of three were read before"

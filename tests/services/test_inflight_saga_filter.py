@@ -1,0 +1,58 @@
+"""Rows that nobody knows are taken, but not while a write is at work that may have made them."""
+
+from __future__ import annotations
+
+import pytest
+from stage import Hands
+
+from gateway.store import Saga, Store
+from gateway.sync.inflight_saga_filter import InflightSagaFilter
+
+KEYS = frozenset({"p1", "p2"})
+NONE: frozenset[str] = frozenset()
+
+
+@pytest.fixture
+def held(store: Store, clock: Hands) -> InflightSagaFilter:
+    return InflightSagaFilter(store.sagas, clock)
+
+
+async def begin(store: Store, clock: Hands, key: str = "s1", provider: str = "acme") -> Saga:
+    saga = Saga(id=key, provider=provider, marker=key, owner="me", begun_at=clock.now())
+    await store.sagas.begin(saga)
+    return saga
+
+
+async def test_where_nothing_is_being_made_every_row_is_taken(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
+    assert await held.accepted("acme", KEYS) == KEYS
+    await begin(store, clock, provider="umbrella")
+    assert await held.accepted("acme", KEYS) == KEYS
+
+
+async def test_what_shows_while_something_is_being_made_waits_for_its_end(
+    held: InflightSagaFilter, store: Store, clock: Hands
+) -> None:
+    saga = await begin(store, clock)
+    clock.pass_(seconds=1)
+    assert await held.accepted("acme", KEYS) == NONE
+    await store.sagas.finish_compensation(saga.id)
+    assert await held.accepted("acme", KEYS) == KEYS
+
+
+async def test_one_write_after_another_keeps_nobody_out(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
+    first = await begin(store, clock, "s1")
+    clock.pass_(seconds=1)
+    assert await held.accepted("acme", KEYS) == NONE
+    clock.pass_(seconds=1)
+    await begin(store, clock, "s2")
+    await store.sagas.finish_compensation(first.id)
+    assert await held.accepted("acme", KEYS | {"p3"}) == KEYS, "they were there before all that is at work now"
+
+
+async def test_a_write_that_does_not_end_keeps_nobody_out_for_ever(
+    held: InflightSagaFilter, store: Store, clock: Hands
+) -> None:
+    await begin(store, clock)
+    assert await held.accepted("acme", KEYS) == NONE
+    clock.pass_(seconds=61)
+    assert await held.accepted("acme", KEYS) == KEYS
