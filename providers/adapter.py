@@ -1,7 +1,7 @@
-"""What a provider can be asked, and the record under which it is known.
+"""Adapter: the interface of every provider, one verb for each operation.
 
-An adapter translates: our verbs to its calls, its wire to our model. It never logs, caches, retries,
-publishes or reads the environment; ``http`` and the gateway do that for all of them.
+An adapter translates our verbs to the provider's calls, and its wire format to our model. It never logs, caches,
+retries, publishes or reads the environment; ``http`` and the gateway do that for all of them.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ from providers.webhook import Hint, WebhookSettings
 
 
 class Adapter:
-    """One provider behind our verbs; each verb that a provider lacks raises ``Unsupported``.
+    """Adapter of one provider. Each verb that the provider lacks raises ``Unsupported``.
 
-    Every verb may raise any ``ProviderError``. A verb that takes a session takes it as it was last known,
-    and returns it as the provider has it afterwards.
+    Every verb may raise any ``ProviderError``. A verb takes a session in its last known state, and returns it in the
+    provider's present one.
     """
 
     capabilities: ClassVar[Capabilities]
     rules: ClassVar[Sequence[Rule]] = ()
-    """How its payloads become sessions, for whoever asks why a session is as it is."""
+    """The provenance rules: the field of ours that each native field becomes, for ``explain``."""
 
     def __init_subclass__(cls, **named: Any) -> None:
-        """Calls are counted by the verb that they were made for, and what breaks in a verb is the provider's failure."""
+        """Decorates the verbs of a subclass: their calls are metered by operation, and their exceptions contained."""
         super().__init_subclass__(**named)
         for name in OPERATION_BY_VERB.keys() & vars(cls).keys():
             setattr(cls, name, metered(vars(cls)[name], OPERATION_BY_VERB[name]))
@@ -63,22 +63,22 @@ class Adapter:
             setattr(cls, name, contain_failures(vars(cls)[name]))
 
     def __init__(self, settings: ProviderSettings, *, transport: Transport | None = None, clock: Clock | None = None) -> None:
-        """``transport`` is how calls travel (over sockets unless given), ``clock`` the time (the machine's unless given)."""
+        """``transport`` is chosen by the settings unless given; ``clock`` is the system clock unless given."""
         self.settings = settings
         self.clock = clock or Clock()
         self.containment = Containment(settings.name)
         self.http = HttpClient(settings, auth=self.auth(), parse_error=self.parse_error, transport=transport, clock=self.clock)
 
     def auth(self) -> Auth | None:
-        """How calls prove who we are; None where the provider asks for nothing."""
+        """Authentication of the calls; None where the provider requires none."""
         return None
 
-    def parse_error(self, reply: Response) -> ErrorDetail:
-        """What the body of a failed call says, where the provider's errors have a shape."""
+    def parse_error(self, response: Response) -> ErrorDetail:
+        """Parses the body of an error response, where the provider documents its shape."""
         return ErrorDetail()
 
     async def close(self) -> None:
-        """Closes connections; the adapter is of no use afterwards."""
+        """Closes every connection; the adapter cannot be used afterwards."""
         await self.http.close()
 
     async def __aenter__(self) -> Self:
@@ -89,73 +89,73 @@ class Adapter:
 
     @property
     def health(self) -> Health:
-        """How the last calls went."""
+        """Health of the provider, by the outcome of the last calls."""
         return self.http.health
 
     def subscribe_health(self, listener: Callable[[], None]) -> AbstractContextManager[None]:
-        """Calls ``listener`` whenever health or credentials may have changed, but for what changes by time alone."""
+        """Calls ``listener`` whenever health or credentials may have changed, except by the passage of time."""
         return self.http.subscribe_health(listener)
 
     @property
     def credentials(self) -> Credentials:
-        """Whether the provider accepts our credentials, as far as is known without asking it."""
+        """State of our credentials, known from the last calls."""
         return Credentials(CredentialState.UNKNOWN)
 
     @property
     def webhook(self) -> WebhookSettings | None:
-        """How deliveries are proven to be the provider's; None where it sends none."""
+        """Authentication of webhook deliveries; None where the provider sends none."""
         return None
 
     def parse_webhook(self, body: bytes) -> Hint:
-        """What a genuine delivery says. Raises ``Invalid`` for a body that is none of this provider's."""
+        """Parses an authentic delivery. Raises ``Invalid`` for a body that is not of this provider."""
         raise _unsupported(Operation.WEBHOOKS)
 
     def is_valid_key(self, key: str) -> bool:
-        """Whether this provider can have a session of that key, by its form alone: one session has one key, as it is written.
+        """Whether a key has the form of this provider's keys, each session having exactly one.
 
-        No call is made for any other: a key becomes a part of an address.
+        No call is made for any other: a key becomes a part of a URL.
         """
         return is_token(key)
 
     def validate_order(self, order: Order) -> Iterator[Invalid]:
-        """What this provider would refuse in an order, beyond its capabilities and limits. Calls nobody."""
+        """Problems of an order that this provider would refuse, beyond its capabilities and limits. Makes no call."""
         yield from ()
 
     async def fetch_session(self, key: str, known: Session | None = None) -> Session:
-        """Reads a session; ``known`` is what it was, for what the provider says only once.
+        """Reads a session; ``known`` is its last known state, for what the provider returns only once.
 
-        Where the answer is known to mean nothing new, it may be ``known`` itself: see ``providers.http.response_memo``.
+        The result may be ``known`` itself where the response is unchanged: see ``providers.http.response_memo``.
 
-        Raises ``NotFound`` where the provider has no such session (any more).
+        Raises ``NotFound`` where the provider has no such session, or no longer.
         """
         raise _unsupported(Operation.LIST_SESSIONS)
 
     async def list_sessions(self, offset: int, limit: int) -> Page:
-        """A slice of all sessions, newest first. May begin before ``offset`` where pages are numbered."""
+        """Lists sessions, newest first. The page may begin before ``offset`` where the provider's pages are numbered."""
         raise _unsupported(Operation.LIST_SESSIONS)
 
     @contain_failures
     def read_row(self, row: ListRow) -> Session:
-        """Reads what a row of the list tells. Raises ``Misbehaved`` for one that cannot be read."""
+        """Decodes a row of the list into a partial session. Raises ``Misbehaved`` for one that cannot be read."""
         return row.read()
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
-        """Makes a session of an order and starts it where the order says so."""
+        """Creates a session from an order, and starts it where the order says so."""
         raise _unsupported(Operation.CREATE_SESSION)
 
     async def start_session(self, session: Session) -> Session:
-        """Makes a draft ready and invites the participants, or starts the sealing of a batch."""
+        """Starts a draft and invites its participants, or starts the sealing of a batch."""
         raise _unsupported(Operation.START_SESSION)
 
     async def cancel_session(self, session: Session, reason: str, steps: Steps | None = None) -> Session:
-        """Ends a session before everyone has signed. Raises ``WrongState`` where it is too late.
+        """Cancels a session before everyone has signed. Raises ``WrongState`` where it is too late.
 
-        Where that takes several calls, the first is the pivot of the ``steps``: what is begun is finished.
+        Where that takes several calls, the first is the pivot of the ``steps``, and the others are rolled forward.
         """
         raise _unsupported(Operation.CANCEL_SESSION)
 
     async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
-        """Removes a session and what belongs to it; ``steps`` as for canceling it."""
+        """Deletes a session with all its parts; ``steps`` as for canceling it."""
         raise _unsupported(Operation.DELETE_SESSION)
 
     async def update_session(self, session: Session, change: SessionChange) -> Session:
@@ -163,15 +163,15 @@ class Adapter:
         raise _unsupported(Operation.UPDATE_SESSION)
 
     async def duplicate_session(self, session: Session, title: str | None, marker: str, steps: Steps) -> Session:
-        """Makes a new session with the same documents, participants and fields; the original stays."""
+        """Creates a session with the same documents, participants and fields; the original stays."""
         raise _unsupported(Operation.DUPLICATE_SESSION)
 
     async def recreate_session(self, session: Session, title: str | None, reason: str, marker: str, steps: Steps) -> Session:
-        """Makes a new session like this one and ends this one; gives the new one."""
+        """Creates a session like this one and cancels this one; returns the new one."""
         raise _unsupported(Operation.RECREATE_SESSION)
 
     async def set_signing_order(self, session: Session, order: SigningOrder, participants: tuple[str, ...]) -> Session:
-        """Says who signs after whom; ``participants`` are the keys of all of them, in order."""
+        """Sets the signing order; ``participants`` are the keys of all of them, in that order."""
         raise _unsupported(Operation.SET_SIGNING_ORDER)
 
     async def add_document(self, session: Session, document: DocumentOrder, steps: Steps) -> Session:
@@ -179,27 +179,27 @@ class Adapter:
         raise _unsupported(Operation.ADD_DOCUMENT)
 
     async def update_document(self, session: Session, document: Document, change: DocumentChange) -> Session:
-        """Changes what a document is called."""
+        """Changes the title, file name or description of a document."""
         raise _unsupported(Operation.UPDATE_DOCUMENT)
 
     async def remove_document(self, session: Session, document: Document) -> Session:
-        """Takes a document, and the fields on it, out of a session that has not started."""
+        """Removes a document, with its fields, from a session that has not started."""
         raise _unsupported(Operation.REMOVE_DOCUMENT)
 
     async def add_participant(self, session: Session, participant: ParticipantOrder) -> Session:
-        """Adds a person to a session that has not started."""
+        """Adds a participant to a session that has not started."""
         raise _unsupported(Operation.ADD_PARTICIPANT)
 
     async def add_self(self, session: Session) -> Session:
-        """Adds the person that the provider's token belongs to."""
+        """Adds the person who owns the provider's token as a participant."""
         raise _unsupported(Operation.ADD_SELF)
 
     async def update_participant(self, session: Session, participant: Participant, change: ParticipantChange) -> Session:
-        """Changes who a person is, or how they are invited."""
+        """Changes the personal data of a participant, or the delivery of the invitation."""
         raise _unsupported(Operation.UPDATE_PARTICIPANT)
 
     async def remove_participant(self, session: Session, participant: Participant) -> Session:
-        """Takes a person, and their fields, out of a session that has not started."""
+        """Removes a participant, with their fields, from a session that has not started."""
         raise _unsupported(Operation.REMOVE_PARTICIPANT)
 
     async def add_field(self, session: Session, field: FieldPlacement) -> Session:
@@ -207,7 +207,7 @@ class Adapter:
         raise _unsupported(Operation.ADD_FIELD)
 
     async def update_field(self, session: Session, field: Field, change: FieldChange) -> Session:
-        """Moves a field, or changes whether it has to be filled."""
+        """Moves a field, or changes whether it is required."""
         raise _unsupported(Operation.UPDATE_FIELD)
 
     async def remove_field(self, session: Session, field: Field) -> Session:
@@ -215,7 +215,7 @@ class Adapter:
         raise _unsupported(Operation.REMOVE_FIELD)
 
     async def fetch_statistics(self) -> Statistics:
-        """The provider's own counts of its sessions."""
+        """Reads the provider's own counts of its sessions."""
         raise _unsupported(Operation.STATISTICS)
 
     def download_document(self, session: Session, document: Document) -> AbstractAsyncContextManager[Content]:
@@ -231,37 +231,37 @@ class Adapter:
         raise _unsupported(Operation.SAVE_SIGNATURE)
 
     async def find_saved_signature(self, order: SignatureOrder) -> Session | None:
-        """What a ``save_signature`` came to whose answer was lost: the record, where it is what the order says."""
+        """Finds the record that a ``save_signature`` without a response has created, by the content of its order."""
         raise _unsupported(Operation.SAVE_SIGNATURE)
 
     async def delete_signature(self, session: Session, signature: Signature) -> None:
-        """Removes a stored signature with all its versions."""
+        """Deletes a stored signature with all its versions."""
         raise _unsupported(Operation.DELETE_SIGNATURE)
 
     async def list_signatures(self, session: Session) -> tuple[Signature, ...]:
-        """The signatures of a session."""
+        """Lists the signatures of a session."""
         raise _unsupported(Operation.LIST_SIGNATURES)
 
     async def compensate(self, step: Step) -> None:
-        """Compensates a step. Something that is gone already counts as unmade."""
+        """Compensates a step of a saga: deletes the object. One that is gone already is a success."""
         raise _unsupported(Operation.DELETE_SESSION)
 
     async def has_invited(self, step: Step) -> bool:
-        """Whether people were invited to what a step has made, or have acted on it: then it is not compensated."""
+        """Whether people were invited to the object of a step, or have acted on it: then it is not compensated."""
         return False
 
     async def roll_forward(self, pivot: Pivot, marker: str, since: datetime, steps: Steps) -> Session | None:
-        """Finishes a write that has passed its pivot, by what is there: reads back, and makes what is missing.
+        """Rolls a saga forward that has passed its pivot: reads back what exists, and creates what is missing.
 
-        None where nobody was invited, so that the write can be compensated. Raises ``Irreversible`` where it can neither
+        None where nobody was invited, so that the saga can be compensated. Raises ``Irreversible`` where it can neither
         be finished nor compensated.
         """
         return None
 
     async def find_by_marker(self, marker: str, since: datetime) -> tuple[Step, ...]:
-        """What exists at the provider that carries this marker, so that an unanswered call can be undone.
+        """Finds the objects at the provider that carry this marker, so that a call without a response can be compensated.
 
-        Raises ``Unsupported``, naming what may be left, where the provider has no room for markers or cannot be
+        Raises ``Unsupported``, naming the possible leftovers, where the provider has no room for markers or cannot be
         searched.
         """
         raise Unsupported(
@@ -269,15 +269,15 @@ class Adapter:
         )
 
     async def begin_authorization(self, state: str, challenge: str) -> str:
-        """The address where a person lets the gateway act for them; ``challenge`` is PKCE's, by S256."""
+        """The OAuth authorization URL, where a person lets the gateway act for them; ``challenge`` is PKCE's, by S256."""
         raise Unsupported("This provider needs nobody's consent: its credentials are in the configuration.")
 
     async def complete_authorization(self, code: str, verifier: str) -> Token:
-        """Exchanges the code that the person brought back for a token. The adapter uses it from then on."""
+        """Exchanges the authorization code for a token, which the adapter uses from then on."""
         raise Unsupported("This provider needs nobody's consent: its credentials are in the configuration.")
 
     def use_token(self, token: Token) -> None:
-        """Uses a token that was given earlier, from now on."""
+        """Uses a stored token from now on."""
         raise Unsupported("This provider needs nobody's consent: its credentials are in the configuration.")
 
 

@@ -1,4 +1,4 @@
-"""What a provider can do, as far as that is known without asking it."""
+"""Capabilities of a provider: its operations, formats and limits, as documented; nothing is asked of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from providers.model import DeliveryMethod, DocumentRole, SessionKind, SessionSt
 
 
 class Operation(StrEnum):
-    """Everything that some provider can be asked to do."""
+    """Every operation that some provider has."""
 
     CREATE_SESSION = "CREATE_SESSION"
     LIST_SESSIONS = "LIST_SESSIONS"
@@ -50,9 +50,9 @@ class Support(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """How one operation is supported, and what a client should know about it.
+    """Support of one operation, with a note for clients.
 
-    ``when`` are the statuses of a session in which it can be done; None where the status does not matter.
+    ``when`` are the statuses of a session in which it is allowed; None where the status does not matter.
     """
 
     operation: Operation
@@ -63,10 +63,7 @@ class Capability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an order may hold at most; None where the provider states no limit.
-
-    The unit of each is in its metadata.
-    """
+    """Limits on an order; None where the provider documents none. The unit of each is in its metadata."""
 
     documents: int | None = field(default=None, metadata={"unit": "documents"})
     document_bytes: int | None = field(default=None, metadata={"unit": "bytes"})
@@ -77,7 +74,7 @@ class Limits:
     due_in: int | None = field(default=None, metadata={"unit": "days"})
 
     def items(self) -> Iterator[tuple[str, float, str]]:
-        """Name, value and unit of every limit that the provider states."""
+        """Name, value and unit of every documented limit."""
         for item in fields(self):
             value = getattr(self, item.name)
             if value is not None:
@@ -86,11 +83,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do, as far as that is known without asking it.
+    """Capabilities of one provider.
 
-    ``media_types`` are those it takes for documents and attachments, ``languages`` those it speaks to signers
-    (empty: no choice), ``deliveries`` how it can invite (empty: it does not), ``returns`` the documents that it gives
-    back.
+    ``media_types`` are those it accepts for documents and attachments, ``languages`` those that signers can be addressed in
+    (empty: no choice), ``deliveries`` the ways in which it invites (empty: none), ``returns`` the roles of documents that
+    can be downloaded.
     """
 
     session_kind: SessionKind
@@ -106,19 +103,19 @@ class Capabilities:
     limits: Limits = field(default_factory=Limits)
 
     def allows(self, operation: Operation, status: SessionStatus) -> bool:
-        """Whether an operation can be done with a session in this status."""
+        """Whether an operation is supported for a session in this status."""
         capability = self.operations.get(operation)
         if capability is None or capability.support is Support.UNSUPPORTED:
             return False
         return capability.when is None or status in capability.when
 
     def support(self, operation: Operation) -> Support:
-        """How the provider carries out an operation."""
+        """The support of an operation."""
         capability = self.operations.get(operation)
         return capability.support if capability else Support.UNSUPPORTED
 
 
 def operations(*capabilities: Capability) -> Mapping[Operation, Capability]:
-    """A table of every operation; those that are not named are unsupported."""
+    """The table of all operations; those that are not given are unsupported."""
     named = {capability.operation: capability for capability in capabilities}
     return {each: named.get(each, Capability(each, Support.UNSUPPORTED)) for each in Operation}

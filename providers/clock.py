@@ -1,4 +1,4 @@
-"""Time as an argument, so that nothing has to wait for it to be tested."""
+"""Clock: the source of time, injected so that tests do not wait."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 
 
 class Clock:
-    """The machine's own time."""
+    """The system clock."""
 
     now = staticmethod(partial(datetime.now, UTC))
     """The present instant, aware and in UTC."""
@@ -17,5 +17,5 @@ class Clock:
     """Seconds since some fixed moment; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
-        """Waits."""
+        """Sleeps for so many seconds."""
         await asyncio.sleep(seconds)

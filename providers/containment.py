@@ -1,7 +1,7 @@
-"""Containment of unexpected failures: whatever breaks in an adapter is the failure of that provider, and of nobody else.
+"""Containment of unexpected exceptions (bulkhead): one that an adapter raises is a failure of its provider alone.
 
-An expected failure passes as it is. Any other becomes ``Misbehaved``, or ``InDoubt`` where the verb may have written; it is
-logged once for each place in the code, by a trace id that the message names, without what the provider has said.
+An expected error passes. Any other exception becomes ``Misbehaved``, or ``InDoubt`` where the verb may have written; it is
+logged once for each place in the code, by a trace id that is in the message, and without the provider's data.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ READ_VERBS: Final = frozenset(
         "begin_authorization",
     }
 )
-"""The verbs that change nothing at a provider."""
+"""Verbs that change nothing at a provider."""
 RECORDING_VERBS: Final = frozenset(
     {"create_session", "duplicate_session", "recreate_session", "add_document", "save_signature"}
 )
-"""The verbs that call back whoever asks: what breaks there, in the store or in an upload, is not the provider's failure."""
+"""Verbs that call back into the saga log or an upload: an exception there is not the provider's failure."""
 ENDING_VERBS: Final = frozenset({"cancel_session", "delete_session"})
-"""The verbs that call back as well where they take several calls."""
-_MOST_PLACES: Final = 100
+"""Verbs that do so where they are composed of several calls."""
+_MAX_PLACES: Final = 100
 _log = logging.getLogger("countersign.providers")
 
 
 class Containment:
-    """Turns what nobody expected of one provider into an error of ours."""
+    """Converts unexpected exceptions of one provider's adapter into provider errors."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -49,7 +49,7 @@ class Containment:
 
     @contextmanager
     def around(self, verb: str) -> Iterator[None]:
-        """Contains what is raised within a verb."""
+        """Converts exceptions raised within a verb."""
         try:
             yield
         except (SigningError, MemoryError):
@@ -60,44 +60,44 @@ class Containment:
             raise self._error(verb, error) from error
 
     def _error(self, verb: str, error: Exception) -> SigningError:
-        trace = self._traced(verb, error)
-        what = f"{self._provider} answered what the gateway cannot handle. Name the trace id {trace} to whoever runs it."
+        trace = self._trace_id(verb, error)
+        message = f"{self._provider} answered what the gateway cannot handle. Name the trace id {trace} to whoever runs it."
         if verb in READ_VERBS:
-            return Misbehaved(what, provider=self._provider, trace_id=trace)
-        return InDoubt(f"{what} It may have happened all the same.", provider=self._provider, trace_id=trace)
+            return Misbehaved(message, provider=self._provider, trace_id=trace)
+        return InDoubt(f"{message} It may have happened all the same.", provider=self._provider, trace_id=trace)
 
-    def _traced(self, verb: str, error: Exception) -> str:
+    def _trace_id(self, verb: str, error: Exception) -> str:
         *_, (frame, _) = walk_tb(error.__traceback__)
         place = type(error).__name__, frame.f_code.co_filename.rpartition("/")[2], frame.f_lineno
-        if (known := self._traces.get(place)) is not None:
-            return known
+        if (logged := self._traces.get(place)) is not None:
+            return logged
         trace = uuid.uuid4().hex
-        if len(self._traces) < _MOST_PLACES:
+        if len(self._traces) < _MAX_PLACES:
             self._traces[place] = trace
         _log.error("unexpected failure %s of %s in %s: %s at %s:%s; this is said once", trace, self._provider, verb, *place)
         return trace
 
 
 def contain_failures(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """The same verb of an adapter, whose unexpected failures are those of its provider."""
+    """Decorates a verb of an adapter: its unexpected exceptions become failures of the provider."""
     name = verb.__name__
     if iscoroutinefunction(verb):
 
         @wraps(verb)
-        async def awaited(adapter: Any, *given: Any, **named: Any) -> Any:
+        async def contained_verb(adapter: Any, *args: Any, **kwargs: Any) -> Any:
             try:
-                return await verb(adapter, *given, **named)
+                return await verb(adapter, *args, **kwargs)
             except SigningError:
                 raise
             except Exception:
                 with adapter.containment.around(name):
                     raise
 
-        return awaited
+        return contained_verb
 
     @wraps(verb)
-    def called(adapter: Any, *given: Any, **named: Any) -> Any:
+    def contained_call(adapter: Any, *args: Any, **kwargs: Any) -> Any:
         with adapter.containment.around(name):
-            return verb(adapter, *given, **named)
+            return verb(adapter, *args, **kwargs)
 
-    return called
+    return contained_call

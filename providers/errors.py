@@ -1,9 +1,9 @@
-"""Everything that can go wrong on purpose.
+"""Expected errors: the exceptions that callers handle.
 
     SigningError
     ├── Invalid                     the request is wrong; path names the input
-    │   ├── TooLarge                more bytes or items than are taken
-    │   │   └── TooMany             more at a time than one client is granted
+    │   ├── TooLarge                more bytes or items than are accepted
+    │   │   └── TooMany             rate limit of one client
     │   └── CursorExpired           the log no longer holds what follows this cursor
     ├── NotFound                    no such thing, or not for this viewer
     ├── WrongState                  not now: the session is too far, or not far enough
@@ -14,15 +14,15 @@
     └── ProviderError               the provider was asked
         ├── AuthorizationRequired   it does not accept our credentials (any more)
         ├── Refused                 it understood and said no
-        ├── Busy                    it asks for patience
+        ├── Busy                    it asks us to wait
         ├── Unavailable             it did not answer, or not in time
         │   └── TimedOut            the deadline passed first
-        ├── Misbehaved              it answered what cannot be read
-        └── InDoubt                 a write was sent and no answer came: it may have happened
+        ├── Misbehaved              its response cannot be read
+        └── InDoubt                 a write was sent and no response came: it may have happened
 
-    ConfigurationError              outside the tree: nobody should handle it but whoever starts the process
+    ConfigurationError              outside the tree: handled by the command line alone
 
-A message is shown to clients: it says what happened and what to do, and holds no secret. The cause of an
+Messages are shown to clients: they say what happened and what to do, and hold no secret. The cause of an
 error is never shown.
 """
 
@@ -35,7 +35,7 @@ from typing import ClassVar, Self
 
 
 class ProblemCode(StrEnum):
-    """What a client can act on."""
+    """Code of a problem, by which clients decide what to do."""
 
     INVALID = "INVALID"
     NOT_FOUND = "NOT_FOUND"
@@ -57,13 +57,13 @@ class SigningError(Exception):
 
     ``path`` names the input it is about, outermost first. Where a provider was asked, ``provider`` is its
     configured name, ``provider_code`` its own code, ``status`` the HTTP status, ``detail`` its own words
-    freed of our credentials, and ``retry_after`` the seconds it asks us to wait. ``trace_id`` names it in the log, where more
-    is said there.
+    without our credentials, and ``retry_after`` the seconds it asks us to wait. ``trace_id`` finds it in the log, where
+    it is logged.
     """
 
     code: ClassVar[ProblemCode]
     error_code: ClassVar[str | None] = None
-    """What it is called where it is never a problem in a payload, but always an error of GraphQL."""
+    """The code of an error that is never a problem in a payload, but always a GraphQL error."""
     retryable: ClassVar[bool] = False
 
     def __init__(
@@ -102,19 +102,19 @@ class SigningError(Exception):
 
 
 class Invalid(SigningError):
-    """The request is wrong in itself."""
+    """The request is invalid, whatever the state of the session."""
 
     code = ProblemCode.INVALID
 
 
 class TooLarge(Invalid):
-    """More bytes or items than are taken."""
+    """The request has more bytes or items than are accepted."""
 
     code = ProblemCode.TOO_LARGE
 
 
 class TooMany(TooLarge):
-    """More at a time than one client is granted; ``retry_after`` says when there is more, where time is what it takes."""
+    """A rate limit or quota of one client is exceeded; ``retry_after`` is set where waiting helps."""
 
     error_code = "TOO_MANY_REQUESTS"
     retryable = True
@@ -161,7 +161,7 @@ class Forbidden(SigningError):
 
 
 class ProviderError(SigningError):
-    """The provider was asked and this came of it."""
+    """The provider was asked, and its call failed."""
 
 
 class AuthorizationRequired(ProviderError):
@@ -177,7 +177,7 @@ class Refused(ProviderError):
 
 
 class Busy(ProviderError):
-    """The provider asks for patience."""
+    """The provider asks us to wait."""
 
     code = ProblemCode.PROVIDER_BUSY
     retryable = True
@@ -195,15 +195,15 @@ class TimedOut(Unavailable):
 
 
 class Misbehaved(ProviderError):
-    """The provider answered what cannot be read."""
+    """The provider's response cannot be read."""
 
     code = ProblemCode.PROVIDER_MISBEHAVED
 
 
 class InDoubt(ProviderError):
-    """A write was sent and no readable answer came: it may or may not have happened.
+    """A write was sent and no readable response came: it may or may not have happened.
 
-    One that is ``in_flight`` was given up while it was under way: it may still happen.
+    One that is ``in_flight`` was abandoned while it was under way: it may still happen.
     """
 
     code = ProblemCode.IN_DOUBT
@@ -216,19 +216,19 @@ class ConfigurationError(Exception):
 
 def error_class(code: ProblemCode) -> type[SigningError]:
     """The most general class of errors with this code."""
-    waiting: list[type[SigningError]] = [SigningError]
-    for kind in waiting:
+    classes: list[type[SigningError]] = [SigningError]
+    for kind in classes:
         if kind.__dict__.get("code") is code:
             return kind
-        waiting += kind.__subclasses__()
+        classes += kind.__subclasses__()
     raise KeyError(code)
 
 
 def expected_errors(error: BaseException) -> list[SigningError]:
-    """The expected failures in an error or a group of errors; empty where something unexpected is among them."""
+    """The expected errors in an exception or a group; empty where an unexpected one is among them."""
     if isinstance(error, SigningError):
         return [error]
     if not isinstance(error, BaseExceptionGroup):
         return []
-    found = [expected_errors(each) for each in error.exceptions]
-    return [each for part in found for each in part] if all(found) else []
+    groups = [expected_errors(each) for each in error.exceptions]
+    return [each for group in groups for each in group] if all(groups) else []

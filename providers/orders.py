@@ -1,4 +1,4 @@
-"""What somebody asks of a provider: whole sessions, parts of one, and changes to them."""
+"""Orders to a provider: sessions, documents, participants, fields and signatures to create, and changes to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from providers.model import DeliveryMethod, DocumentRole, ReminderFrequency, Sig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentOrder:
-    """A document that somebody asks to have signed. ``open`` starts reading its bytes anew at each call."""
+    """A document to be signed. ``open`` streams its bytes from the beginning at each call."""
 
     filename: str
     media_type: str
@@ -25,7 +25,7 @@ class DocumentOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantOrder:
-    """A person who is asked to sign. ``options`` is what only the provider knows, already validated."""
+    """A participant to be invited. ``options`` are the provider's own, already validated."""
 
     first_name: str | None = field(default=None, repr=False)
     middle_name: str | None = field(default=None, repr=False)
@@ -39,7 +39,7 @@ class ParticipantOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldOrder:
-    """A field that somebody asks for; document and participant are places in the order's own lists."""
+    """A field to be placed; ``document`` and ``participant`` are indexes of the order's own lists."""
 
     document: int
     participant: int | None
@@ -54,10 +54,10 @@ class FieldOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A session that somebody asks for.
+    """A session to be created.
 
-    ``marker`` is put where the provider has room for one, so that what an unanswered call made can be found.
-    ``archive_for`` is an ISO 8601 duration; ``options`` is what only the provider knows, already validated.
+    ``marker`` is written where the provider has room for one, so that whatever an unanswered call created can be found.
+    ``archive_for`` is an ISO 8601 duration; ``options`` are the provider's own, already validated.
     """
 
     title: str
@@ -77,7 +77,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureOrder:
-    """A signature that somebody asks a provider to keep. ``tags`` None leaves them as they are."""
+    """A signature to be stored. ``tags`` None leaves them as they are."""
 
     document: str
     thread: str
@@ -90,7 +90,7 @@ class SignatureOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionChange:
-    """What is to change about a session; None stays as it is."""
+    """Changes to a session; None leaves a value as it is."""
 
     title: str | None = None
     reminder_frequency: ReminderFrequency | None = None
@@ -98,7 +98,7 @@ class SessionChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentChange:
-    """What is to change about a document; None stays as it is."""
+    """Changes to a document; None leaves a value as it is."""
 
     title: str | None = None
     filename: str | None = None
@@ -107,7 +107,7 @@ class DocumentChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantChange:
-    """What is to change about a participant; None stays as it is."""
+    """Changes to a participant; None leaves a value as it is."""
 
     first_name: str | None = field(default=None, repr=False)
     middle_name: str | None = field(default=None, repr=False)
@@ -120,7 +120,7 @@ class ParticipantChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldPlacement:
-    """A field for a document and a participant that exist; both are keys."""
+    """A field to be placed in an existing session; ``document`` and ``participant`` are keys."""
 
     document: str
     participant: str | None
@@ -135,7 +135,7 @@ class FieldPlacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """What is to change about a field; None stays as it is."""
+    """Changes to a field; None leaves a value as it is."""
 
     page: int | None = None
     x: float | None = None

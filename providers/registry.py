@@ -1,4 +1,4 @@
-"""Which providers there are. A new one adds its name here and a folder of that name beside this file."""
+"""Registry of provider kinds. A new one adds its name here, and a folder of that name beside this file."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ NAMES = ("easyink", "persist", "seal", "signicat")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """The registry's record of one kind of provider.
+    """A kind of provider: its adapter, and the models of its settings and options.
 
-    ``settings`` is what a configuration says about one, ``options`` what ``createSession`` takes under
-    ``options``, ``participant_options`` what each participant takes there.
+    ``options`` validates the ``options`` of ``createSession``, ``participant_options`` those of each participant.
     """
 
     kind: str
@@ -35,7 +34,7 @@ class Provider:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this kind of provider can do."""
+        """The capabilities of its adapter."""
         return self.adapter.capabilities
 
 

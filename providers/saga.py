@@ -10,7 +10,7 @@ from providers.model import Session
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that a write of several calls has made at a provider: what it is, and its key there."""
+    """A step of a saga: the kind of object that it has created at the provider, and the object's key."""
 
     name: str
     key: str
@@ -20,8 +20,8 @@ class Step:
 class Pivot:
     """Pivot of a saga: the call after it may invite people, so from there on the saga is rolled forward.
 
-    ``session`` is what the saga makes, as far as the provider will not tell it again, ``plan`` (JSON) what else the
-    adapter needs to finish it, and ``original`` the session that it replaces.
+    ``session`` is the one being created, with all that the provider will not return again; ``plan`` (JSON) is whatever else the
+    adapter needs to finish it; ``original`` is the session that it replaces.
     """
 
     session: Session
@@ -30,10 +30,10 @@ class Pivot:
 
 
 class Steps:
-    """What a write of several calls has made so far, in order, so that it can be unmade.
+    """Log of a saga's steps in order, by which it is compensated.
 
-    ``pivot`` is set once people may have been invited: then it is rolled forward. ``result`` is what it came to, once it
-    can only be finished.
+    From its ``pivot`` on, once people may have been invited, it is rolled forward instead. ``result`` is the session that
+    stays, once the saga can only be finished.
     """
 
     def __init__(self) -> None:
@@ -42,16 +42,16 @@ class Steps:
         self.result: Session | None = None
 
     async def record_intent(self, name: str) -> None:
-        """Records that something is about to be made which could not be found if no answer came. ``record`` follows."""
+        """Records a step before its call, where the object could not be found if no response came. ``record`` follows."""
 
     async def record(self, name: str, key: str) -> None:
-        """Records that something now exists at the provider. Called right after the call that made it."""
+        """Records that an object now exists at the provider. Called right after the call that created it."""
         self.entries.append(Step(name, key))
 
     async def pass_pivot(self, pivot: Pivot) -> None:
-        """Records what it takes to roll the write forward. Called right before the first call that may invite people."""
+        """Records the pivot. Called right before the first call that may invite people."""
         self.pivot = pivot
 
     async def record_replacement(self, result: Session, old: Sequence[Step]) -> None:
-        """Records that from now on the write is finished, not undone: ``result`` stays, and ``old`` has to go."""
+        """Records that the saga can only be finished from now on: ``result`` stays, and the ``old`` steps are to be removed."""
         self.entries, self.result = list(old), result

@@ -1,4 +1,4 @@
-"""What every provider's configuration has in common; each adds its own keys in its ``wire``."""
+"""Settings of a provider: the keys that every one has; each adds its own in its ``settings``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from providers.http.message.url import is_safe_segment, path_template_errors, qu
 TransportName = Literal["http1", "httpx"]
 _MOST_SECONDS: Final = 100 * 366 * 86_400.0
 MAX_NUMBER: Final = 2**53
-"""The largest number that JSON and a float have in common."""
+"""The largest integer that JSON readers hold exactly."""
 _UNSENDABLE: Final = frozenset({"Cc", "Cs"})
 HttpUrl = Annotated[str, AfterValidator(validate_base_url)]
-"""An address that paths are put behind."""
+"""A base URL."""
 HttpQueryUrl = Annotated[str, AfterValidator(validate_url)]
-"""An address that is called as it is, and may have a query."""
+"""A complete URL, which may have a query."""
 
 
 def validate_bounds(value: object) -> object:
-    """A value of the configuration: numbers small enough to be computed with, texts that can be sent. Raises ``ValueError``."""
+    """Checks a setting: numbers are small enough to compute with, texts can be sent in a header. Raises ``ValueError``."""
     if isinstance(value, float) and not abs(value) <= _MOST_SECONDS:
         raise ValueError("must be a number of at most a hundred years in seconds (3162240000)")
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
@@ -51,16 +51,16 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _is_line(text: str) -> bool:
-    """Whether it has neither control characters nor halves of characters, as which bytes that are no UTF-8 are read."""
+    """Whether it has neither control characters nor surrogates, which stand for bytes that are no UTF-8."""
     return text.isprintable() or not any(category(char) in _UNSENDABLE for char in text)
 
 
 class ProviderSettings(BaseModel):
     """One ``[[providers]]`` table.
 
-    ``transport`` is how calls travel: ``http1`` is our own, ``httpx`` reads more and speaks HTTP/2, at thirty times the CPU.
+    ``transport`` sends the calls: ``http1`` is our own, ``httpx`` is more lenient and speaks HTTP/2, at thirty times the CPU.
     ``timeout`` and the poll intervals are seconds: ``poll_interval`` is how often its list is read, and sessions that
-    have changed lately; ``poll_interval_watched`` is for those that somebody follows. ``poll_budget`` is how many calls
+    have changed lately; ``poll_interval_watched`` is for those with subscribers. ``poll_budget`` is how many calls
     a minute the watcher may leave the provider with. ``paths`` overrides entries of the path table, for paths that the
     vendor does not publish.
     """
@@ -88,8 +88,8 @@ class ProviderSettings(BaseModel):
     @field_validator("paths")
     @classmethod
     def _known_paths(cls, paths: dict[str, str]) -> dict[str, str]:
-        known = ", ".join(sorted(cls.PATHS)) or "none"
-        mistakes = [f"{name} unknown; this provider has {known}" for name in sorted(paths.keys() - cls.PATHS.keys())]
+        names = ", ".join(sorted(cls.PATHS)) or "none"
+        mistakes = [f"{name} unknown; this provider has {names}" for name in sorted(paths.keys() - cls.PATHS.keys())]
         for name in paths.keys() & cls.PATHS.keys():
             mistakes += [f"{name} {mistake}" for mistake in path_template_errors(paths[name], cls.PATHS[name])]
         if mistakes:
@@ -97,27 +97,27 @@ class ProviderSettings(BaseModel):
         return paths
 
     def path(self, name: str, **keys: str | int) -> str:
-        """The path of an operation relative to ``base_url``, with keys put in where the table has braces.
+        """The path of an operation relative to ``base_url``, with its keys filled in.
 
-        Raises ``NotFound`` for what can be no key: it would lead to the path of something else.
+        Raises ``NotFound`` for a key that would lead to another path (path traversal).
         """
-        found = _filled(self.paths.get(name) or self.PATHS[name], tuple(keys.items()))
-        if found is None:
+        path = _fill(self.paths.get(name) or self.PATHS[name], tuple(keys.items()))
+        if path is None:
             raise NotFound("There is nothing of that key.", provider=self.name)
-        return found
+        return path
 
     def secrets(self) -> tuple[SecretStr, ...]:
-        """Every credential in this table and those within it, so that it can be kept out of messages."""
+        """Every credential in this table and those within it, to be kept out of messages."""
         return tuple(_secrets(self))
 
 
 @lru_cache(maxsize=1_024)
-def _filled(template: str, keys: Iterable[tuple[str, str | int]]) -> str | None:
-    """A path with these keys in it; None where one of them can be none."""
-    put = {name: str(value) for name, value in keys}
-    if any(not is_safe_segment(value) and f"{{{name}}}" in template for name, value in put.items()):
+def _fill(template: str, keys: Iterable[tuple[str, str | int]]) -> str | None:
+    """A path template with these keys filled in; None where one of them is unsafe."""
+    texts = {name: str(value) for name, value in keys}
+    if any(not is_safe_segment(value) and f"{{{name}}}" in template for name, value in texts.items()):
         return None
-    return template.format_map({name: quote_segment(value) for name, value in put.items()})
+    return template.format_map({name: quote_segment(value) for name, value in texts.items()})
 
 
 def _secrets(value: object) -> Iterator[SecretStr]:

@@ -1,4 +1,4 @@
-"""What a provider says by itself: how a delivery is proven to be its own, and what it may say. Never more than a hint."""
+"""Webhooks of a provider: HMAC verification, replay window, and the hint that a delivery is reduced to."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from providers.settings import validate_bounds
 Scheme = Literal["hmac-sha256-hex", "hmac-sha256-base64", "secret"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
-_SHORTEST, _MOST = 8, 2
+_MIN_SECRET_LENGTH, _MAX_SECRETS = 8, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What one delivery says: something has happened to a session, which has to be read to know what.
+    """Hint of one delivery: something has happened to a session, which has to be read to find out what.
 
-    ``session_key`` is the provider's own, perhaps of a part of one of our sessions; None where it names none.
+    ``session_key`` is the provider's own, perhaps of a part of one of our sessions; None where the delivery has none.
     """
 
     id: str | None = None
@@ -36,12 +36,12 @@ class Hint:
 
 
 class WebhookSettings(BaseModel):
-    """The ``webhook`` table of a provider: how its deliveries are proven genuine.
+    """The ``webhook`` table of a provider: how its deliveries are authenticated.
 
-    ``scheme`` is what the ``header`` holds: an HMAC-SHA256 over the raw body in hexadecimal (perhaps behind ``sha256=``)
-    or in base64, or one of the ``secrets`` itself, perhaps behind ``Bearer``. There are two secrets while they are
-    rotated; without any, nothing is taken. ``window`` is how many seconds a delivery's own time may lie before or after
-    ours, so that an old one cannot be sent again; it is signed along with the body, unless the scheme is ``secret``.
+    ``scheme`` is the form of the ``header``: an HMAC-SHA256 over the raw body in hexadecimal (perhaps behind ``sha256=``)
+    or in base64, or one of the ``secrets`` itself, perhaps behind ``Bearer``. There are two secrets during a rotation;
+    without any, no delivery is accepted. ``window`` is the replay window: the seconds that a delivery's timestamp may differ
+    from our time; it is signed along with the body, unless the scheme is ``secret``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -68,31 +68,34 @@ class WebhookSettings(BaseModel):
     @field_validator("secrets")
     @classmethod
     def _usable(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if len(secrets) > _MOST:
-            raise ValueError(f"has more than {_MOST} secrets. Keep the present one, and the next while they are rotated")
-        if any(len(secret.get_secret_value().strip()) < _SHORTEST for secret in secrets):
-            raise ValueError(f"has a secret that is too short. Write at least {_SHORTEST} characters")
+        if len(secrets) > _MAX_SECRETS:
+            raise ValueError(f"has more than {_MAX_SECRETS} secrets. Keep the present one, and the next while they are rotated")
+        if any(len(secret.get_secret_value().strip()) < _MIN_SECRET_LENGTH for secret in secrets):
+            raise ValueError(f"has a secret that is too short. Write at least {_MIN_SECRET_LENGTH} characters")
         return secrets
 
     @property
     def configured(self) -> bool:
-        """Whether anything can be verified."""
+        """Whether there is a secret to verify deliveries with."""
         return bool(self.secrets)
 
     def is_authentic(self, headers: Iterable[tuple[str, str]], body: bytes) -> bool:
-        """Whether someone who knows one of the secrets has sent this body. Every secret is tried to its end."""
-        given = [value for name, value in headers if name.lower() == self.header.lower()]
-        proof = _bare(self.scheme, given[0] if len(given) == 1 else "")
-        matches = [hmac.compare_digest(_bare(self.scheme, sign(self.scheme, secret, body)), proof) for secret in self.secrets]
-        return any(matches) and proof != b""
+        """Whether the header authenticates this body by one of the secrets. All are compared, in constant time."""
+        values = [value for name, value in headers if name.lower() == self.header.lower()]
+        signature = _strip_prefix(self.scheme, values[0] if len(values) == 1 else "")
+        matches = [
+            hmac.compare_digest(_strip_prefix(self.scheme, sign(self.scheme, secret, body)), signature)
+            for secret in self.secrets
+        ]
+        return any(matches) and signature != b""
 
     def is_within_replay_window(self, timestamp: datetime | None, now: datetime) -> bool:
-        """Whether a delivery of this time is neither too old nor from the future. One that states none is not."""
+        """Whether a timestamp is neither too old nor in the future; False where there is none."""
         return timestamp is not None and abs(now - timestamp) <= timedelta(seconds=self.window)
 
 
 def sign(scheme: Scheme, secret: SecretStr, body: bytes) -> str:
-    """What the header of a genuine delivery holds."""
+    """The header value of an authentic delivery."""
     key = secret.get_secret_value().encode()
     match scheme:
         case "secret":
@@ -103,8 +106,8 @@ def sign(scheme: Scheme, secret: SecretStr, body: bytes) -> str:
             return base64.b64encode(hmac.digest(key, body, hashlib.sha256)).decode()
 
 
-def _bare(scheme: Scheme, value: str) -> bytes:
-    """A proof without what may stand before it; hexadecimal in lower case."""
+def _strip_prefix(scheme: Scheme, value: str) -> bytes:
+    """A signature without its optional prefix; hexadecimal in lower case."""
     prefix = "bearer " if scheme == "secret" else "sha256="
     bare = value.strip(" \t")
     bare = bare[len(prefix) :].lstrip(" ") if bare[: len(prefix)].lower() == prefix else bare

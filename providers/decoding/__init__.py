@@ -1,1 +1,1 @@
-"""Decoding of foreign data: bounded before it is converted, each row alone, every link between parts checked."""
+"""Decoding of untrusted data: bounds before conversion, rows decoded one by one, referential integrity of sessions."""

@@ -1,7 +1,7 @@
-"""Coercion of foreign numbers and times: bounded before they are converted, and None for what is none.
+"""Coercion of untrusted numbers and times: bounded before conversion; None for anything malformed.
 
-A number of 400 digits ends a float, a ``timedelta`` or a ``datetime`` in an ``OverflowError``, and one of ten digits an
-Int of GraphQL. Some servers write numbers as text.
+A number of 400 digits raises ``OverflowError`` in a float, a ``timedelta`` or a ``datetime``, and one of ten digits does not
+fit a GraphQL Int. Some servers write numbers as text.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final
 MAX_INT32: Final = 2**31 - 1
 """The largest Int of GraphQL."""
 MAX_SECONDS: Final = 10 * 366 * 86_400.0
-"""Ten years: for so long nothing is waited for, and nothing is held to be good."""
+"""Ten years: beyond any delay or lifetime that is meant."""
 _NUMBER: Final = re.compile(r"[0-9]{1,12}+(?:\.[0-9]{1,12}+)?+")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{13,5000}+(?:\.[0-9]{1,12}+)?+")
 
 
 def parse_count(value: object) -> int | None:
-    """A number of things, also where it is written as text."""
+    """A count within a GraphQL Int, also from text."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, float) and value.is_integer():
@@ -28,7 +28,7 @@ def parse_count(value: object) -> int | None:
 
 
 def parse_seconds(value: object) -> float | None:
-    """A length of time of at most ten years, also where it is written as text; a longer one is cut to that."""
+    """A duration in seconds, also from text; one of more than ten years is cut to that."""
     if isinstance(value, str):
         value = value.strip()
         if _LONG_NUMBER.fullmatch(value):
@@ -40,10 +40,10 @@ def parse_seconds(value: object) -> float | None:
 
 
 def parse_instant(value: object) -> datetime | None:
-    """An instant in ISO 8601, read as UTC where it names no zone.
+    """An instant in ISO 8601, in UTC where it has no zone.
 
-    The first and the last year of the calendar stand for no time at all, as .NET's ``0001-01-01T00:00:00`` does for one
-    that was never set: there is no room to compute around them.
+    The first and the last year of the calendar count as malformed: .NET writes ``0001-01-01T00:00:00`` for a time that was
+    never set, and arithmetic around them overflows.
     """
     if not isinstance(value, str):
         return None

@@ -1,8 +1,8 @@
-"""Decoding of foreign JSON: one exception for all that is wrong with it, and lists whose rows are decoded alone.
+"""Decoding of untrusted JSON: malformed input raises one group of exceptions, and rows of lists are decoded one by one.
 
-A parser stops at the first odd character, and with it everything around: half a surrogate pair in one title made a whole
-list unreadable. So a page is decoded with its rows left raw; where even that fails, its rows are told apart by their
-brackets and quotation marks alone, and each is decoded by itself.
+A parser stops at the first invalid character: half a surrogate pair in one title made a whole list unreadable. So a page
+is decoded with its rows left raw; where even that fails, the rows are split by brackets and quotation marks alone, and
+each is decoded by itself.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from providers.model import UnreadableRow
 T = TypeVar("T")
 
 MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError)
-"""The exceptions for a body that is no JSON, or not of its model."""
+"""The exceptions for a body that is no JSON, or does not match its model."""
 _SPLIT_BYTES: Final = 2**20
-"""Longer bodies are not split by hand: it takes half a second for as much of brackets and commas."""
+"""Longer bodies are not split: as many brackets and commas take half a second."""
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]++|[\]}]++|,', re.DOTALL)
 _OPENING: Final = b"[{"
 _CLOSING: Final = b"]}"
 _ESCAPED_NUL: Final = rb"\u0000"
 _ESCAPE: Final = re.compile(rb"\\(?:u0000|.)", re.DOTALL)
-_LONGEST_KEY: Final = 200
-_MOST_DROPPED: Final = 20
-_DEEPEST_SHOWN: Final = 100
-"""The answer around it is nested as well, and its encoder ends at 254."""
+_MAX_KEY: Final = 200
+_MAX_DROPPED: Final = 20
+_MAX_DISPLAY_DEPTH: Final = 100
+"""The response around it is nested as well, and its encoder ends at 254."""
 _PLACE: Final = re.compile(r"at `\$((?:\.[A-Za-z_]\w*|\[\d+\])++)`$")
 _STEP: Final = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 _ABOUT_TYPES = ("Expected `", "Object missing required field")
-"""How what msgspec says begins where it repeats nothing of what was read."""
+"""Beginnings of msgspec's messages that quote none of the input."""
 
 
 class _TooDeep(msgspec.DecodeError):
-    """JSON that is nested deeper than the stack is."""
+    """JSON that is nested deeper than the stack."""
 
 
 def decode(body: bytes, into: type[T]) -> T:
-    """A body as a wire model. Raises one of ``MALFORMED`` for whatever is wrong with it, deep nesting included.
+    """Decodes a body into a wire model. Raises one of ``MALFORMED``, for deep nesting too.
 
     A NUL becomes U+FFFD: JSON can write one, PostgreSQL cannot keep it.
     """
     if not body.isascii():
-        body.decode()  # members that no model has are skipped unread, and are shown all the same
+        body.decode()  # members that no model has are skipped unread, and shown with the native payload
     if _ESCAPED_NUL in body:
         body = _ESCAPE.sub(_without_nul, body)
     try:
@@ -57,9 +57,9 @@ def decode(body: bytes, into: type[T]) -> T:
 
 
 def decode_page(body: bytes, into: type[T], *path: str) -> T:
-    """A body as a model whose list at ``path`` has ``msgspec.Raw`` for rows. Raises one of ``MALFORMED``.
+    """Decodes a body into a model whose list at ``path`` has ``msgspec.Raw`` for rows. Raises one of ``MALFORMED``.
 
-    Where it cannot be decoded as a whole, there is that list alone, and everything beside it as if it were missing.
+    Where it cannot be decoded as a whole, that list is decoded alone, as if everything beside it were missing.
     """
     try:
         return decode(body, into)
@@ -74,16 +74,16 @@ def decode_page(body: bytes, into: type[T], *path: str) -> T:
 
 
 def decode_parts(body: bytes, into: type[T]) -> tuple[T, tuple[str, ...]]:
-    """A body as a model without the members and items that do not fit it, and why each was dropped.
+    """Decodes a body into a model without the members and items that do not match it, with the reason for each.
 
-    Raises one of ``MALFORMED`` where the rest is none either, or where more than a few do not fit.
+    Raises one of ``MALFORMED`` where the rest does not match either, or where too many were dropped.
     """
     try:
         return decode(body, into), ()
     except msgspec.ValidationError as error:
         dropped: list[str] = []
         value, last = decode(body, cast(type[object], Any)), error
-        while len(dropped) < _MOST_DROPPED and _drop(value, last):
+        while len(dropped) < _MAX_DROPPED and _drop(value, last):
             dropped.append(decode_error_reason(last))
             try:
                 return msgspec.convert(value, into), tuple(dropped)
@@ -93,28 +93,28 @@ def decode_parts(body: bytes, into: type[T]) -> tuple[T, tuple[str, ...]]:
 
 
 def displayable(raw: bytes) -> object:
-    """A payload as it is shown: as JSON, or as the text that it is where an answer has no room for it."""
+    """A payload for display: as JSON, or as text where it is malformed or nested too deep for a response."""
     try:
         value = decode(raw, cast(type[object], Any))
     except MALFORMED:
         return raw.decode(errors="replace")
-    return value if _depth(value) <= _DEEPEST_SHOWN else raw.decode(errors="replace")
+    return value if _depth(value) <= _MAX_DISPLAY_DEPTH else raw.decode(errors="replace")
 
 
 def decode_rows(rows: Iterable[bytes], read: Callable[[bytes], T], *, key: str = "id") -> tuple[list[T], list[UnreadableRow]]:
-    """Each row by itself, and those that cannot be read by the member ``key`` of theirs."""
-    found: list[T] = []
+    """Decodes each row by itself. Those that cannot be read are named by their member ``key``."""
+    decoded: list[T] = []
     unreadable: list[UnreadableRow] = []
     for row in rows:
         try:
-            found.append(read(row))
+            decoded.append(read(row))
         except MALFORMED as error:
             unreadable.append(UnreadableRow(_key(row, key), decode_error_reason(error)))
-    return found, unreadable
+    return decoded, unreadable
 
 
 def decode_error_reason(error: Exception) -> str:
-    """The reason why something cannot be decoded, without any of what it says."""
+    """The reason why a payload cannot be decoded, without quoting it."""
     if isinstance(error, UnicodeDecodeError):
         return "It is not text in UTF-8."
     if isinstance(error, msgspec.ValidationError):
@@ -125,11 +125,11 @@ def decode_error_reason(error: Exception) -> str:
 
 
 def mismatch(error: msgspec.ValidationError) -> str:
-    """How JSON differs from what was expected, by types and places: a value may be about a person."""
-    words = str(error)
-    if words.startswith(_ABOUT_TYPES):
-        return words
-    _, at, place = words.rpartition(" - at ")
+    """The mismatch by types and places alone: a value may be personal data."""
+    message = str(error)
+    if message.startswith(_ABOUT_TYPES):
+        return message
+    _, at, place = message.rpartition(" - at ")
     return f"Unexpected value{at}{place if at else ''}"
 
 
@@ -143,13 +143,13 @@ def _without_nul(found: re.Match[bytes]) -> bytes:
 
 
 def _key(row: bytes, name: str) -> str | None:
-    """The key of a row that cannot be decoded: the first member of this name that is a plain text or a number."""
-    found = re.search(rb'"%s"\s{0,9}:\s{0,9}(?:"([^"\\]{1,%d}+)"|(\d{1,20}+))' % (name.encode(), _LONGEST_KEY), row)
+    """The key of a row that cannot be decoded: the first member of this name that is a plain string or a number."""
+    found = re.search(rb'"%s"\s{0,9}:\s{0,9}(?:"([^"\\]{1,%d}+)"|(\d{1,20}+))' % (name.encode(), _MAX_KEY), row)
     return (found[1] or found[2]).decode(errors="replace") if found else None
 
 
 def _drop(value: object, error: msgspec.ValidationError) -> bool:
-    """Removes what an error is about from a decoded value; False where it is about the whole."""
+    """Removes the place of an error from a decoded value; False where it is the whole value."""
     place = _PLACE.search(str(error))
     steps = [name or int(number) for name, number in _STEP.findall(place[1])] if place else []
     if not steps:
@@ -162,7 +162,7 @@ def _drop(value: object, error: msgspec.ValidationError) -> bool:
 
 
 def _depth(value: object) -> int:
-    """How deep a value is nested, told without recursion."""
+    """The nesting depth of a value, counted without recursion."""
     depth, level = 0, [value]
     while level:
         depth += 1
@@ -172,7 +172,7 @@ def _depth(value: object) -> int:
 
 
 def _split(body: bytes, path: Sequence[str]) -> list[bytes] | None:
-    """The items of the list at ``path``, told apart by brackets and quotation marks; None where there is no such list."""
+    """Splits the list at ``path`` by brackets and quotation marks; None where there is no such list."""
     names = [b'"%s"' % name.encode() for name in path]
     level, depth, wanted = len(names), 0, 0
     begin: int | None = None

@@ -1,1 +1,1 @@
-"""HTTP client of the adapters: the one door out, with its retries, circuit breaker, deadline and transport."""
+"""HTTP client of the adapters: retries, circuit breaker, deadline, metering and transports."""

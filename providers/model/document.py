@@ -11,7 +11,7 @@ from providers.model.reference import SessionRef
 
 
 class DocumentRole(StrEnum):
-    """What a document is for within its session."""
+    """The role of a document in its session."""
 
     TO_SIGN = "TO_SIGN"
     ATTACHMENT = "ATTACHMENT"
@@ -20,7 +20,7 @@ class DocumentRole(StrEnum):
 
 
 class DocumentStatus(StrEnum):
-    """Whether a document's bytes can be had, and whether it was signed."""
+    """Whether a document can be downloaded, and whether it is signed."""
 
     PROCESSING = "PROCESSING"
     READY = "READY"
@@ -32,7 +32,7 @@ class DocumentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A file of a session: what is to be signed, what goes along, or what came out."""
+    """A file of a session: to be signed, attached, or a result."""
 
     session: SessionRef
     key: str
@@ -50,7 +50,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Bytes on their way: read once, by the one who asked for them."""
+    """Stream of bytes, to be read once."""
 
     chunks: AsyncIterator[bytes]
     media_type: str

@@ -11,24 +11,24 @@ from providers.model.session import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRow:
-    """A row of a provider's list, by its payload. What it tells is read only where that is news."""
+    """Row of a provider's list. Its payload is decoded by ``read`` only where it has changed."""
 
     key: str
     native: bytes = field(repr=False)
     read: Callable[[], Session]
 
     @classmethod
-    def of(cls, session: Session) -> ListRow:
-        """One that has been read."""
+    def from_session(cls, session: Session) -> ListRow:
+        """The row of a session that is decoded already."""
         return cls(key=session.key, native=session.native, read=lambda: session)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A slice of a provider's list, newest first.
+    """Page of a provider's list, newest first.
 
-    ``total`` counts all rows of the list now, where the provider says so; ``next_offset`` is where the
-    following slice begins, None at the end. ``unreadable`` are rows of it that could not be decoded.
+    ``total`` is the length of the whole list, where the provider states it; ``next_offset`` is where the next page begins,
+    None at the end. ``unreadable`` are rows that could not be decoded.
     """
 
     rows: tuple[ListRow, ...]
@@ -38,12 +38,12 @@ class Page:
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """What all rows tell."""
+        """All rows, decoded."""
         return tuple(row.read() for row in self.rows)
 
 
 def next_offset(offset: int, rows: int, limit: int, total: int | None) -> int | None:
-    """The offset of the following page, None at the end: by the total that the provider states, unless its rows belie it.
+    """The offset of the next page, None at the end: by the stated total, unless the rows contradict it.
 
     A page without rows ends a list whatever the total, and a full page beyond the total does not end it.
     """

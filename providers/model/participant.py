@@ -10,7 +10,7 @@ from providers.model.reference import SessionRef
 
 
 class ParticipantRole(StrEnum):
-    """What a person does in a session."""
+    """The role of a person in a session."""
 
     SIGNER = "SIGNER"
     INITIATOR = "INITIATOR"
@@ -19,7 +19,7 @@ class ParticipantRole(StrEnum):
 
 
 class ParticipantStatus(StrEnum):
-    """How far a person is."""
+    """The progress of a participant."""
 
     WAITING = "WAITING"
     INVITED = "INVITED"
@@ -32,7 +32,7 @@ class ParticipantStatus(StrEnum):
 
 
 class DeliveryMethod(StrEnum):
-    """How an invitation reaches a participant."""
+    """The way in which an invitation is delivered."""
 
     EMAIL = "EMAIL"
     SMS = "SMS"
@@ -40,7 +40,7 @@ class DeliveryMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """A person of a session. Everything but key, role, order and status is personal data."""
+    """A person in a session. All but key, role, order and status is personal data."""
 
     session: SessionRef
     key: str

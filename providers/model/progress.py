@@ -12,7 +12,7 @@ from providers.model.status import SessionStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Counts of participants; for a batch, of documents."""
+    """Counts of participants by progress; for a batch, of documents."""
 
     required: int
     signed: int
@@ -41,7 +41,7 @@ def documents_progress(documents: tuple[Document, ...]) -> Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """A provider's own counts of its sessions; None where it does not count that."""
+    """A provider's own counts of its sessions; None where it has no such count."""
 
     by_status: Mapping[SessionStatus, int]
     to_sign: int | None = None

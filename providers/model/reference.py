@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class SessionRef(NamedTuple):
-    """Which session: the configured name of a provider, and the session's key there.
+    """Reference of a session: the configured name of its provider, and its key there.
 
-    A tuple, as one is looked up by it a dozen times for each request.
+    A tuple, as it is hashed a dozen times for each request.
     """
 
     provider: str
@@ -16,7 +16,7 @@ class SessionRef(NamedTuple):
 
 
 class UnreadableRow(NamedTuple):
-    """A row of a list, or a part of a session, that could not be read: its key where that is known, and why."""
+    """A row of a list, or a part of a session, that could not be read: its key, where it could be found, and the reason."""
 
     key: str | None
     reason: str

@@ -18,9 +18,9 @@ from providers.model.status import ChangeSource, ReminderFrequency, SessionKind,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """What was asked of a provider's long-term archive, and what it said.
+    """Long-term archiving at the provider: whether it was requested, and the archive's own id.
 
-    ``retention_period`` is an ISO 8601 duration as it was written: a year is not 365 days to an archive.
+    ``retention_period`` is an ISO 8601 duration, unconverted: a year is not 365 days to an archive.
     """
 
     requested: bool
@@ -29,22 +29,21 @@ class Archive:
 
 
 class ContentIdentity:
-    """What several sightings of a session have in common."""
+    """Identity of a session's content, shared by all observations of it; a weak reference to it can be kept."""
 
     __slots__ = ("__weakref__",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What a person calls "the thing being signed".
+    """Session at a provider: documents to be signed, by participants.
 
-    ``parts`` names the provider's own sessions where this one is composed of several, in signing
-    order. ``partial`` marks a row of a list that lacks what only a single read gives. ``native`` is the
-    provider's last payload as JSON, unchanged but for its signing URLs, which are left out.
-    ``unreadable`` names parts that could not be read, or whose links led nowhere.
-    ``observed_at``, ``source`` and ``stale`` are written by the gateway, never by an adapter.
+    ``parts`` are the keys of the native sessions where this one is composed of several, in signing order.
+    ``partial`` marks a row of a list, which lacks what only a read of the session returns. ``native`` is the provider's
+    last payload as JSON, without its signing URLs. ``unreadable`` lists the parts that could not be read, or whose links
+    were dangling. ``observed_at``, ``source`` and ``stale`` are written by the gateway, never by an adapter.
 
-    What follows from the rest is worked out once, and so there are no slots here.
+    It has no slots, as derived properties are cached.
     """
 
     provider: str
@@ -75,11 +74,11 @@ class Session:
     stale: bool = False
 
     OBSERVATION_FIELDS: ClassVar[frozenset[str]] = frozenset({"observed_at", "source", "stale"})
-    """What the gateway writes: how and when a session was seen, which says nothing of the session."""
+    """Fields that describe the observation of a session by the gateway, not the session."""
 
     @cached_property
     def ref(self) -> SessionRef:
-        """The name under which every part of the gateway knows this session."""
+        """The reference of this session: provider and key."""
         return SessionRef(self.provider, self.key)
 
     @property
@@ -89,30 +88,30 @@ class Session:
 
     @cached_property
     def settled(self) -> bool:
-        """Final, and no result is still being made: there is no reason to read it again."""
+        """Final, and every result exists: there is no reason to read it observed."""
         return self.final and all(item.status is not DocumentStatus.PROCESSING for item in self.documents)
 
     @cached_property
     def content(self) -> tuple[object, ...]:
-        """All that a provider says of it: the same whenever and however it was seen."""
+        """All fields but those of the observation, for comparison."""
         return _content(self)
 
     @cached_property
     def content_identity(self) -> ContentIdentity:
-        """Stands for all of it but what is passing: as often as the same is observed, this stays the same object."""
+        """The identity of its content: stays the same object through ``with_observation``."""
         return ContentIdentity()
 
     def with_observation(self, at: datetime, source: ChangeSource) -> Session:
-        """The same session, as it was seen then. It is what ``replace`` would make, at a tenth of the cost."""
-        again = object.__new__(Session)
+        """A copy with another time and source of observation, as by ``replace``, at a tenth of its cost."""
+        observed = object.__new__(Session)
         values = vars(self).copy()
         values["observed_at"], values["source"], values["stale"] = at, source, False
-        object.__setattr__(again, "__dict__", values)
-        return again
+        object.__setattr__(observed, "__dict__", values)
+        return observed
 
     @cached_property
     def progress(self) -> Progress:
-        """How many participants have acted; a session without any counts its documents to sign."""
+        """Counts of participants by their status; a session without any counts its documents to sign."""
         if self.participants:
             return participants_progress(self.participants)
         return documents_progress(self.documents)

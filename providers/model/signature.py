@@ -10,7 +10,7 @@ from providers.model.reference import SessionRef
 
 
 class SignatureFormat(StrEnum):
-    """The container a signature comes in."""
+    """The format of a signature."""
 
     CADES = "CADES"
     PADES = "PADES"
@@ -21,7 +21,7 @@ class SignatureFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """A signature that a provider keeps or made; ``document`` is the key of the document that carries it."""
+    """A signature that the provider has stored or created; ``document`` is the key of the document that it is in."""
 
     session: SessionRef
     key: str
@@ -39,7 +39,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """Where a participant signs: PDF points from the lower left corner of a page (the first is 1)."""
+    """Field of a document where a participant signs, in PDF points from the lower left corner of a page (from 1)."""
 
     session: SessionRef
     key: str

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class SessionKind(StrEnum):
-    """What a session is at its provider."""
+    """The kind of a session."""
 
     SIGNING = "SIGNING"
     SEALING = "SEALING"
@@ -14,7 +14,7 @@ class SessionKind(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """One vocabulary for the state of a session at every provider."""
+    """Status of a session, in one vocabulary for all providers."""
 
     DRAFT = "DRAFT"
     READY = "READY"
@@ -50,14 +50,14 @@ _FINAL = frozenset(
 
 
 class SigningOrder(StrEnum):
-    """Whether the participants sign side by side or one after the other."""
+    """Whether participants sign in parallel or one after the other."""
 
     PARALLEL = "PARALLEL"
     SEQUENTIAL = "SEQUENTIAL"
 
 
 class ReminderFrequency(StrEnum):
-    """How often the provider reminds a participant who has not signed."""
+    """The interval at which the provider reminds participants who have not signed."""
 
     NEVER = "NEVER"
     DAILY = "DAILY"
@@ -65,7 +65,7 @@ class ReminderFrequency(StrEnum):
 
 
 class ChangeSource(StrEnum):
-    """How the gateway came to know a state."""
+    """The source from which the gateway observed a state."""
 
     MUTATION = "MUTATION"
     READ = "READ"

@@ -69,7 +69,9 @@ class PersistAdapter(Adapter):
         listed, unreadable = await self._decode(lambda: sessions(self.settings.name, rows, self.clock.now()))
         total = parse_count(content.nb_results)
         following = next_offset(offset, len(rows), limit, total)
-        return Page(rows=tuple(map(ListRow.of, listed)), total=total, next_offset=following, unreadable=tuple(unreadable))
+        return Page(
+            rows=tuple(map(ListRow.from_session, listed)), total=total, next_offset=following, unreadable=tuple(unreadable)
+        )
 
     async def delete_session(self, session: Session, steps: Steps | None = None) -> None:
         """Deletes the record. Idempotent: one that is gone counts as deleted, as the call may have been repeated."""

@@ -108,7 +108,7 @@ class Shelf(Adapter):
         if not self.counted:
             following = begin + len(rows) if len(rows) == size else None
         page = Page(
-            rows=tuple(ListRow.of(self._session(item, partial=True)) for item in rows),
+            rows=tuple(ListRow.from_session(self._session(item, partial=True)) for item in rows),
             total=total if self.counted else None,
             next_offset=following,
         )

@@ -1,1 +1,1 @@
-"""HTTP messages: a request, what a response says, and the syntax of their addresses and headers."""
+"""HTTP messages: requests and responses, and the syntax of their URLs and headers."""

@@ -83,7 +83,9 @@ class ToyAdapter(Adapter):
         end = offset + len(page.rows)
         sessions = tuple(self._session(bytes(row), "GET", partial=True) for row in page.rows)
         return Page(
-            rows=tuple(map(ListRow.of, sessions)), total=page.total, next_offset=end if page.rows and end < page.total else None
+            rows=tuple(map(ListRow.from_session, sessions)),
+            total=page.total,
+            next_offset=end if page.rows and end < page.total else None,
         )
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
