@@ -1,4 +1,9 @@
-"""Failures as clients see them: expected ones as Problems in payloads or as coded errors, the rest masked."""
+"""Error masking: expected failures keep their code and message, unexpected ones lose their text and get a trace id.
+
+Every code is in ``docs/errors.md``. What an error repeats of a request is cut to a bounded length, and escaped where it cannot
+be printed: graphql-core repeats names and values in full, so that a field of 900 kB which does not exist was a response of
+900 kB, and a name that turns the direction of writing changed how a log showed the rest of its line.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +17,15 @@ from graphql import GraphQLError, VariableDefinitionNode
 
 from providers.errors import ProblemCode, SigningError, expected_errors
 
-_WORD: Final = 100
+_MAX_WORD: Final = 100
 _HEAD, _TAIL = 700, 200
-"""Characters of a message that are kept from its two ends where it has more than both."""
-_STEPS: Final = 32
-"""Steps of a path at most: no input nests deeper."""
+"""Characters of the two ends of a message, which are all that is kept of one that is longer."""
+_MAX_STEPS: Final = 32
+"""Steps of a path: no input nests deeper."""
 _CUT: Final = "…"
-_OF_GRAPHQL = ("GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST")
-"""Codes of errors that graphql-core words."""
+_CORE_CODES: Final = ("GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST")
+"""Codes of errors whose message is graphql-core's: of request errors, and of field errors."""
+INTERNAL: Final = "INTERNAL"
 _UNFIT = "This does not fit the schema."
 _UNANSWERED = "This could not be answered."
 _log = logging.getLogger("countersign.schema")
@@ -44,7 +50,7 @@ class Problem:
 
     @classmethod
     def of(cls, error: SigningError) -> Self:
-        """The problem that an expected failure is."""
+        """An expected failure as a problem."""
         return cls(
             code=error.code,
             message=quoted(error.message),
@@ -70,15 +76,15 @@ class Refused(Exception):
 
 
 def render(error: GraphQLError) -> None:
-    """Makes an error fit to be shown, in place: expected ones get their code, unexpected ones lose their text.
+    """Renders an error for clients, in place: an expected one gets its code, an unexpected one loses its text.
 
-    An unexpected one is logged once, with the trace id that the client is shown.
+    An unexpected one is logged once, with the trace id that the client receives.
     """
     error.message = quoted(error.message)
     cause = _cause(error)
     if cause is None:
         error.extensions = {
-            "code": _OF_GRAPHQL[0] if error.path is None else _OF_GRAPHQL[1],
+            "code": _CORE_CODES[0] if error.path is None else _CORE_CODES[1],
             **(error.extensions or {}),
         }
         return
@@ -91,19 +97,19 @@ def render(error: GraphQLError) -> None:
     trace = uuid.uuid4().hex
     _log.error("unexpected failure %s at %s", trace, error.path, exc_info=(type(cause), cause, cause.__traceback__))
     error.message = f"Something went wrong here. Name the trace id {trace} to whoever runs this gateway."
-    error.extensions = {"code": "INTERNAL", "traceId": trace}
+    error.extensions = {"code": INTERNAL, "traceId": trace}
 
 
 def conceal(error: GraphQLError) -> None:
-    """Takes the schema's names out of an error that was rendered: graphql-core names types, and members that are missing.
+    """Takes the schema's names out of a rendered error: graphql-core names types, and fields that are missing.
 
-    What is left is where it is in the document, which variable, and what our own scalars say.
+    Its location in the document is left, the name of a variable, and the message of our own scalars.
     """
     cause = _cause(error)
     problems = [] if cause is None else expected_errors(cause)
     if problems:
         error.message = quoted(problems[0].message)
-    elif error.extensions and error.extensions.get("code") in _OF_GRAPHQL:
+    elif error.extensions and error.extensions.get("code") in _CORE_CODES:
         node = error.nodes[0] if error.nodes else None
         if isinstance(node, VariableDefinitionNode):
             error.message = quoted(f"The variable ${node.variable.name.value} does not fit the schema.")
@@ -112,7 +118,7 @@ def conceal(error: GraphQLError) -> None:
 
 
 def _cause(error: GraphQLError) -> Exception | None:
-    """What an error comes from: what is wrong with a variable comes wrapped in what is wrong with the operation."""
+    """The exception that was raised. The error of a variable is wrapped in one of the operation."""
     cause = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -140,18 +146,18 @@ def _extensions(problem: SigningError) -> dict[str, Any]:
 
 
 def quoted(message: str) -> str:
-    """The message with long words cut, with at most about 900 characters, and with what cannot be printed escaped."""
+    """A message of at most about 900 characters, long words cut, and characters escaped that cannot be printed."""
     if len(message) > _HEAD + _TAIL:
-        # Each end is cut on its own, so that what stands behind a long name is still said.
+        # Each end is cut by itself, so that the text behind a long name stays.
         message = f"{_shortened(message[: 2 * _HEAD])[:_HEAD]} {_CUT} {_shortened(message[-2 * _TAIL :])[-_TAIL:]}"
-    elif len(message) > _WORD:
+    elif len(message) > _MAX_WORD:
         message = _shortened(message)
     return _printable(message)
 
 
 def quoted_path(path: Iterable[object]) -> list[str]:
     """The steps of a path, each as a short text, at most 32 of them."""
-    return [_printable(_cut(str(step))) for _, step in zip(range(_STEPS), path, strict=False)]
+    return [_printable(_cut(str(step))) for _, step in zip(range(_MAX_STEPS), path, strict=False)]
 
 
 def _shortened(text: str) -> str:
@@ -159,7 +165,7 @@ def _shortened(text: str) -> str:
 
 
 def _cut(word: str) -> str:
-    return word if len(word) <= _WORD else f"{word[: _WORD - 1]}{_CUT}"
+    return word if len(word) <= _MAX_WORD else f"{word[: _MAX_WORD - 1]}{_CUT}"
 
 
 def _printable(text: str) -> str:
