@@ -1,6 +1,6 @@
-"""Admission of operations: a viewer without the scope of what is asked is refused before any input is converted.
+"""Admission: refuses a viewer who lacks the scope of every root field, before any input of the operation is converted.
 
-The scopes are those of the use cases; here is said which use case each field at the root is.
+Scopes belong to use cases; this table has the use case of each root field.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from gateway.signing import policy
 from providers.errors import Forbidden
 from schema.execution import Plan
 
-USES: Final[Mapping[str, str | None]] = {
+USE_CASES: Final[Mapping[str, str | None]] = {
     "Query.comparison": "comparison",
     "Query.document": "session",
     "Query.eligibleProviders": "eligible",
     "Query.explainSession": "explain",
     "Query.leftovers": "leftovers",
-    # What an id leads to decides, and its use case is asked with nothing but the id.
+    # The type of the id decides, and its use case is called with nothing but the id.
     "Query.node": None,
     "Query.nodes": None,
     "Query.provider": None,
@@ -60,17 +60,17 @@ USES: Final[Mapping[str, str | None]] = {
     "Subscription.session": "follow",
     "Subscription.sessionEvents": "subscribe",
 }
-"""The use case of each field at the root; None where none is known by the field alone."""
+"""The use case of each root field; None where the field alone does not decide it."""
 
 
 def refusal(plan: Plan, viewer: Viewer) -> Forbidden | None:
-    """Why a viewer may do nothing of an operation; None where they may do some of it, or that is not known beforehand."""
+    """The refusal of a viewer who may execute no root field; None where one is allowed, or variables decide the selection."""
     if viewer is NOBODY or plan.is_conditional:
         return None
-    found: Forbidden | None = None
+    forbidden: Forbidden | None = None
     for field in plan.root_fields:
-        use = USES.get(field)
-        found = policy.refusal(use, viewer) if use is not None else None
-        if found is None:
+        use_case = USE_CASES.get(field)
+        forbidden = policy.refusal(use_case, viewer) if use_case is not None else None
+        if forbidden is None:
             return None
-    return found
+    return forbidden

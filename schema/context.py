@@ -1,4 +1,4 @@
-"""What a resolver can reach."""
+"""Resolver context: the use cases, viewer and clock that every resolver of one operation reaches through its ``info``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from providers.clock import Clock
 
 @dataclass(slots=True)
 class Context:
-    """One operation's surroundings; ``first`` bounds every list.
+    """Context of one operation, or of one event of a subscription. ``first`` bounds the size of every page.
 
-    ``resume_after`` is where a client says, outside of the operation, that its connection was lost, and ``begins_after``
-    where the events begin that the operation follows. ``log_cursor`` is the event log's cursor from before anything was
-    read for this operation, where it asks for that.
+    ``resume_after`` is the cursor that a client sent outside of the operation (``Last-Event-ID``) to resume after a lost
+    connection, ``begins_after`` the cursor behind which a subscription's events begin. ``log_cursor`` is the event log's
+    cursor from before anything was read for this operation, where it selects that.
     """
 
     signing: Signing
@@ -29,8 +29,8 @@ class Context:
     begins_after: str | None = None
     log_cursor: str | None = None
 
-    def once(self, key: str | None) -> str | None:
-        """An idempotency key as this viewer's own: what others call by the same name is another."""
+    def idempotency_key(self, key: str | None) -> str | None:
+        """An idempotency key in this viewer's namespace: the same key of another viewer is another one."""
         return None if key is None else f"{self.viewer.id}\n{key}"
 
 

@@ -1,4 +1,4 @@
-"""The enums of the model under their own names. Registered in place, so that each is written once."""
+"""GraphQL enums: registers the enums of the model in place, so that each is written once."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _ENUMS: tuple[EnumMeta, ...] = (
     LeftoverAction,
 )
 
-strawberry.enum(ChangeType, name="SessionEventType", description="What kind of thing happened.")
+strawberry.enum(ChangeType, name="SessionEventType", description="The kind of change that an event reports.")
 
 for _enum in _ENUMS:
     strawberry.enum(_enum)

@@ -30,7 +30,7 @@ _UNFIT = "This does not fit the schema."
 _UNANSWERED = "This could not be answered."
 _log = logging.getLogger("countersign.schema")
 
-strawberry.enum(ProblemCode, description="What a client can act on.")
+strawberry.enum(ProblemCode, description="The kind of an expected failure, which a client can act on.")
 
 
 @strawberry.type(description="An expected failure. Unexpected ones are GraphQL errors with extensions.code.")

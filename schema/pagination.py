@@ -1,4 +1,7 @@
-"""Pages of lists: what the arguments mean, cursors that hold for one query only, and Relay's page info."""
+"""Keyset pagination: arguments of connections, cursors that are bound to one query, and Relay's page info.
+
+https://relay.dev/graphql/connections.htm
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,15 @@ import msgspec
 import strawberry
 
 from providers.errors import Invalid
-from schema.relay import opened, unkeepable
+from schema.relay import decode_opaque, has_nul
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DEFAULT = 20
+_DEFAULT_LIMIT = 20
 
 
 @strawberry.type
 class PageInfo:
-    """Where a page stands in its list."""
+    """Position of a page in its list."""
 
     has_next_page: bool
     has_previous_page: bool
@@ -37,7 +40,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of a list: ``limit`` items behind ``after``, or before ``before`` where ``backwards``."""
+    """A part of a list: ``limit`` items behind ``after``, or ahead of ``before`` where ``backwards``."""
 
     limit: int
     after: str | None
@@ -45,7 +48,7 @@ class Window:
     backwards: bool
 
     def page_info(self, cursors: list[str], *, more: bool) -> PageInfo:
-        """The page info of what was found; ``more`` in the direction of reading."""
+        """The page info of these cursors; ``more`` says that there are further items in the direction of reading."""
         return PageInfo(
             has_next_page=self.before is not None if self.backwards else more,
             has_previous_page=more if self.backwards else self.after is not None,
@@ -55,36 +58,36 @@ class Window:
 
 
 def window(first: int | None, after: str | None, last: int | None, before: str | None, *, most: int) -> Window:
-    """What the four arguments of a connection ask for. Raises ``Invalid``."""
+    """The window of a connection's four arguments. Raises ``Invalid``."""
     if first is not None and last is not None:
         raise Invalid("Ask for first or for last, not for both.", path=("first",))
     for name, value in (("first", first), ("last", last)):
         if value is not None and not 0 <= value <= most:
             raise Invalid(f"Ask for {name} between 0 and {most} here. Read on with a cursor.", path=(name,))
     limit = first if first is not None else last
-    return Window(min(_DEFAULT, most) if limit is None else limit, after, before, last is not None)
+    return Window(min(_DEFAULT_LIMIT, most) if limit is None else limit, after, before, last is not None)
 
 
 def fingerprint(*parts: Any) -> str:
-    """What a cursor has to be made for: the same list in the same order."""
+    """Fingerprint of a query: a cursor holds for the same list in the same order."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 
 def cursor(query: str, at: datetime, *keys: str) -> str:
-    """A cursor behind an item of this query."""
+    """The cursor of an item, by its time and keys."""
     micros = (at - _EPOCH) // timedelta(microseconds=1)
     return urlsafe_b64encode(msgspec.json.encode(_Cursor(query, micros, list(keys)))).rstrip(b"=").decode()
 
 
 def position(text: str, query: str, name: str, keys: int) -> tuple[datetime, list[str]]:
-    """Where a cursor stands. Raises ``Invalid`` for one that this query did not give."""
+    """The time and keys of a cursor. Raises ``Invalid`` for one of another query."""
     try:
-        found = msgspec.json.decode(opened(text), type=_Cursor)
-        at = _EPOCH + timedelta(microseconds=found.at)
-        if any(map(unkeepable, found.keys)):
+        decoded = msgspec.json.decode(decode_opaque(text), type=_Cursor)
+        at = _EPOCH + timedelta(microseconds=decoded.at)
+        if any(map(has_nul, decoded.keys)):
             raise ValueError("a key that nothing has")
     except (Base64Error, ValueError, OverflowError, RecursionError):
         raise Invalid("This is no cursor of this gateway.", path=(name,)) from None
-    if found.query != query or len(found.keys) != keys:
+    if decoded.query != query or len(decoded.keys) != keys:
         raise Invalid("This cursor belongs to another query. Keep filter and order the same, or begin anew.", path=(name,))
-    return at, found.keys
+    return at, decoded.keys

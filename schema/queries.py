@@ -1,4 +1,4 @@
-"""Everything that can be asked."""
+"""Queries: root fields that read, and the types that only they return."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from gateway.directory import Connected
 from gateway.metrics import Comparison as ModelComparison
 from gateway.signing import Eligibility as ModelEligibility
 from gateway.store import ALL_EVENTS, PageRequest, Position, SessionOrder, SignaturePosition, parse_event_cursor
-from gateway.store import SessionFilter as Wanted
-from gateway.store import SignatureFilter as WantedSignatures
+from gateway.store import SessionFilter as SessionCriteria
+from gateway.store import SignatureFilter as SignatureCriteria
 from gateway.store import WebhookDeliveryFilter as DeliveryFilter
 from providers import model, provenance
 from providers.errors import NotFound
@@ -18,7 +18,7 @@ from schema.context import Info
 from schema.errors import Problem
 from schema.inputs.creation import CreateSessionInput
 from schema.inputs.filters import SessionEventFilter, SessionFilter, SignatureFilter, WebhookDeliveryFilter
-from schema.inputs.text_rules import problems
+from schema.inputs.text_rules import text_problems
 from schema.pagination import cursor, fingerprint, position, window
 from schema.relay import Node, child_ref, find_node, find_nodes, node_id, session_ref
 from schema.scalars import Duration
@@ -48,7 +48,7 @@ def _viewer_providers(root: strawberry.Parent[ModelViewer], info: Info) -> list[
 @strawberry.type
 @describes(ModelViewer)
 class Viewer:
-    """Who asks."""
+    """The authenticated client: its subject, scopes and providers."""
 
     id: strawberry.ID = resolved(_viewer_id, pure=True)
     subject: str | None
@@ -67,7 +67,7 @@ def _problems(root: strawberry.Parent[ModelEligibility]) -> list[Problem]:
 @strawberry.type
 @describes(ModelEligibility)
 class Eligibility:
-    """Whether a provider could carry out an order."""
+    """Whether a provider could carry out an order, and the problems that prevent it."""
 
     provider: Provider
     eligible: bool = resolved(_eligible, pure=True)
@@ -113,20 +113,22 @@ async def _resolve_sessions(
     last: int | None = None,
     before: str | None = None,
 ) -> SessionPage:
-    wanted = filter.wanted() if filter else Wanted()
+    criteria = filter.criteria() if filter else SessionCriteria()
     order = order_by or SessionOrder.CREATED_AT_DESC
     part = window(first, after, last, before, most=info.context.first)
 
-    def place(text: str | None, name: str) -> Position | None:
+    def decode(text: str | None, name: str) -> Position | None:
         if text is None:
             return None
-        at, (provider, key) = position(text, fingerprint("session", wanted, order), name, 2)
+        at, (provider, key) = position(text, fingerprint("session", criteria, order), name, 2)
         return Position(at, provider, key)
 
-    reach = PageRequest(limit=part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards)
+    page = PageRequest(
+        limit=part.limit, after=decode(after, "after"), before=decode(before, "before"), backwards=part.backwards
+    )
     exact = {} if info.context.log_cursor is None else {"at_head": True}
-    found = await info.context.signing.queries.sessions(wanted, order, reach, max_age, **exact)
-    return SessionPage(wanted, order, part, found)
+    result = await info.context.signing.queries.sessions(criteria, order, page, max_age, **exact)
+    return SessionPage(criteria, order, part, result)
 
 
 async def _resolve_document(info: Info, id: strawberry.ID) -> model.Document:
@@ -145,44 +147,44 @@ async def _resolve_signatures(
     last: int | None = None,
     before: str | None = None,
 ) -> SignaturePage:
-    wanted = filter.wanted() if filter else WantedSignatures()
+    criteria = filter.criteria() if filter else SignatureCriteria()
     part = window(first, after, last, before, most=info.context.first)
-    query = fingerprint("signatures", wanted)
+    query = fingerprint("signatures", criteria)
 
-    def place(text: str | None, name: str) -> SignaturePosition | None:
+    def decode(text: str | None, name: str) -> SignaturePosition | None:
         if text is None:
             return None
         at, (provider, session, key) = position(text, query, name, 3)
         return SignaturePosition(at, provider, session, key)
 
-    found = await info.context.signing.signatures.signatures(
-        wanted, part.limit, after=place(after, "after"), before=place(before, "before"), backwards=part.backwards
+    result = await info.context.signing.signatures.signatures(
+        criteria, part.limit, after=decode(after, "after"), before=decode(before, "before"), backwards=part.backwards
     )
-    cursors = [cursor(query, at.at, at.provider, at.session_key, at.key) for _, at in found.rows]
-    return SignaturePage(wanted, found, cursors, part.page_info(cursors, more=found.more))
+    cursors = [cursor(query, at.at, at.provider, at.session_key, at.key) for _, at in result.rows]
+    return SignaturePage(criteria, result, cursors, part.page_info(cursors, more=result.more))
 
 
 async def _resolve_webhook_deliveries(
     info: Info, filter: WebhookDeliveryFilter | None = None, first: int | None = None, after: str | None = None
 ) -> DeliveryPage:
-    wanted = filter.wanted() if filter else DeliveryFilter()
+    criteria = filter.criteria() if filter else DeliveryFilter()
     part = window(first, after, None, None, most=info.context.first)
-    query = fingerprint("deliveries", wanted)
+    query = fingerprint("deliveries", criteria)
     place = None
     if after is not None:
         at, (key,) = position(after, query, "after", 1)
         place = (at, key)
-    found = await info.context.signing.deliveries.deliveries(wanted, part.limit, place)
-    cursors = [cursor(query, each.received_at, each.id) for each in found.rows]
-    return DeliveryPage(found, cursors, part.page_info(cursors, more=found.more))
+    result = await info.context.signing.deliveries.deliveries(criteria, part.limit, place)
+    cursors = [cursor(query, each.received_at, each.id) for each in result.rows]
+    return DeliveryPage(result, cursors, part.page_info(cursors, more=result.more))
 
 
 async def _resolve_session_events(
     info: Info, filter: SessionEventFilter | None = None, first: int | None = None, after: str | None = None
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
-    wanted = filter.wanted() if filter else ALL_EVENTS
-    return EventPage.of(await info.context.signing.events.event_log(wanted, part.limit, parse_event_cursor(after)), part)
+    criteria = filter.criteria() if filter else ALL_EVENTS
+    return EventPage.of(await info.context.signing.events.event_log(criteria, part.limit, parse_event_cursor(after)), part)
 
 
 async def _resolve_leftovers(info: Info, first: int | None = None, after: str | None = None) -> LeftoverPage:
@@ -192,9 +194,9 @@ async def _resolve_leftovers(info: Info, first: int | None = None, after: str | 
     if after is not None:
         at, (key,) = position(after, query, "after", 1)
         place = (at, key)
-    found = await info.context.signing.leftovers.leftovers(part.limit, place)
-    cursors = [cursor(query, each.at, each.id) for each in found.rows]
-    return LeftoverPage(found, cursors, part.page_info(cursors, more=found.more))
+    result = await info.context.signing.leftovers.leftovers(part.limit, place)
+    cursors = [cursor(query, each.at, each.id) for each in result.rows]
+    return LeftoverPage(result, cursors, part.page_info(cursors, more=result.more))
 
 
 async def _resolve_eligible_providers(
@@ -202,7 +204,7 @@ async def _resolve_eligible_providers(
     input: CreateSessionInput,
 ) -> list[ModelEligibility]:
     signing = info.context.signing
-    return await signing.eligibility.eligible(await input.draft(signing), problems(input))
+    return await signing.eligibility.eligible(await input.draft(signing), text_problems(input))
 
 
 async def _resolve_comparison(
@@ -217,7 +219,7 @@ async def _resolve_explain_session(info: Info, id: strawberry.ID) -> provenance.
 
 @strawberry.type
 class Query:
-    """Everything that can be asked."""
+    """Reads of sessions, documents, signatures, events and providers."""
 
     node: Node | None = resolved(_resolve_node)
     nodes: list[Node | None] = resolved(find_nodes)
@@ -258,5 +260,5 @@ class Query:
         _resolve_leftovers, "Writes that ended with something left at a provider. Needs the scope providers:admin."
     )
     webhook_deliveries: WebhookDeliveryConnection = resolved(
-        _resolve_webhook_deliveries, "What providers have sent by themselves, newest first. Needs the scope webhooks:admin."
+        _resolve_webhook_deliveries, "Webhook deliveries of providers, newest first. Needs the scope webhooks:admin."
     )

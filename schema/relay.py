@@ -23,11 +23,11 @@ from providers.errors import Invalid, NotFound, SigningError, TooLarge
 from providers.model import SessionRef
 from schema.context import Info
 
-_LONGEST = 6000
-_REMEMBERED = 2_000
+_MAX_CHARACTERS = 6000
+_MAX_CACHED_REFS = 2_000
 _ALPHABET = frozenset(ascii_letters + digits + "-_=")
 _SAFE_IN_URLS = bytes.maketrans(b"+/", b"-_")
-_encode = msgspec.json.Encoder().encode
+_encode_json = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(list[str])
 _CAPITAL = re.compile(r"\B(?=[A-Z])")
 _KEYS = {
@@ -44,41 +44,41 @@ _KEYS = {
 
 
 def node_id(kind: str, *keys: str) -> strawberry.ID:
-    """The id of a node of this type."""
-    return _written((kind, *keys))
+    """The global id of a node."""
+    return _encode_id((kind, *keys))
 
 
 def child_id(kind: str, session: SessionRef, key: str) -> strawberry.ID:
-    """The id of something that belongs to a session."""
-    return _written((kind, session.provider, session.key, key))
+    """The global id of a part of a session."""
+    return _encode_id((kind, session.provider, session.key, key))
 
 
-def _written(parts: tuple[str, ...]) -> strawberry.ID:
-    return cast(strawberry.ID, b2a_base64(_encode(parts), newline=False).translate(_SAFE_IN_URLS, b"=").decode())
+def _encode_id(parts: tuple[str, ...]) -> strawberry.ID:
+    return cast(strawberry.ID, b2a_base64(_encode_json(parts), newline=False).translate(_SAFE_IN_URLS, b"=").decode())
 
 
-def opened(text: str) -> bytes:
-    """What is written in an opaque text of ours. Raises ``ValueError``, also for what base64 would read over."""
-    if len(text) > _LONGEST or not _ALPHABET.issuperset(text):
+def decode_opaque(text: str) -> bytes:
+    """Decodes an opaque id or cursor. Raises ``ValueError``, also for characters that base64 would skip."""
+    if len(text) > _MAX_CHARACTERS or not _ALPHABET.issuperset(text):
         raise ValueError("not ours")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def spoken(kind: str) -> str:
-    """A type of node in plain words: an error may be shown to whoever is not told the schema."""
+def readable_type(kind: str) -> str:
+    """The name of a type in plain words, for messages of gateways that conceal their schema."""
     return _CAPITAL.sub(" ", kind).lower()
 
 
-def unkeepable(key: str) -> bool:
-    """Whether a key holds a NUL, which PostgreSQL takes in no text: nothing that is known has such a key."""
+def has_nul(key: str) -> bool:
+    """Whether a key holds a NUL, which PostgreSQL accepts in no text: no stored row has such a key."""
     return "\x00" in key
 
 
 def parse_any(text: str, path: Sequence[str] = ("id",)) -> list[str]:
-    """The type and the keys of an id. Raises ``Invalid`` for one that no gateway made."""
+    """The type and keys of a global id. Raises ``Invalid`` for one that no gateway made."""
     try:
-        kind, *keys = _decoder.decode(opened(text))
-        if _KEYS.get(kind) != len(keys) or any(map(unkeepable, keys)):
+        kind, *keys = _decoder.decode(decode_opaque(text))
+        if _KEYS.get(kind) != len(keys) or any(map(has_nul, keys)):
             raise ValueError("wrong shape")
     except (Base64Error, ValueError, UnicodeError, RecursionError):
         raise Invalid("This is no id of this gateway. Use an id that it gave you.", path=path) from None
@@ -86,29 +86,31 @@ def parse_any(text: str, path: Sequence[str] = ("id",)) -> list[str]:
 
 
 def parse(text: str, kind: str, path: Sequence[str] = ("id",)) -> list[str]:
-    """The keys of an id of this type. Raises ``Invalid`` for an id of another type."""
-    found, *keys = parse_any(text, path)
-    if found != kind:
-        raise Invalid(f"This is the id of a {spoken(found)}; the id of a {spoken(kind)} is needed here.", path=path)
+    """The keys of a global id of this type. Raises ``Invalid`` for an id of another type."""
+    actual, *keys = parse_any(text, path)
+    if actual != kind:
+        raise Invalid(
+            f"This is the id of a {readable_type(actual)}; the id of a {readable_type(kind)} is needed here.", path=path
+        )
     return keys
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_MAX_CACHED_REFS)
 def session_ref(text: str, path: tuple[str, ...] = ("id",)) -> SessionRef:
-    """The session that an id names."""
+    """The session of a global id."""
     provider, key = parse(text, "Session", path)
     return SessionRef(provider, key)
 
 
 def child_ref(text: str, kind: str, path: Sequence[str] = ("id",)) -> tuple[SessionRef, str]:
-    """The session that the thing named by an id belongs to, and its key there."""
+    """The session of a part's global id, and the part's key in it."""
     provider, session, key = parse(text, kind, path)
     return SessionRef(provider, session), key
 
 
 @strawberry.interface(description="Anything with an id that is unique across all providers (Relay).")
 class Node:
-    """Anything with an id."""
+    """An object with a global id (Relay)."""
 
     id: strawberry.ID
 
@@ -126,10 +128,10 @@ async def find_node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> o
     if kind == "Leftover":
         return await signing.leftovers.leftover(keys[0], path)
     session = await signing.queries.session(model.SessionRef(keys[0], keys[1]))
-    found: object = session if kind == "Session" else _child(session, kind, keys[-1])
-    if found is None:
-        raise NotFound(f"There is no such {spoken(kind)} (any more).", path=path)
-    return found
+    node: object = session if kind == "Session" else _child(session, kind, keys[-1])
+    if node is None:
+        raise NotFound(f"There is no such {readable_type(kind)} (any more).", path=path)
+    return node
 
 
 def _child(session: model.Session, kind: str, key: str) -> object:

@@ -1,4 +1,4 @@
-"""The schema, assembled."""
+"""Schema: query, mutation and subscription types assembled, with descriptions and error masking."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from schema.types.participant import Participant
 
 
 class NamedOperation(SchemaExtension):
-    """Refuses to choose between several operations: Strawberry would run the first."""
+    """Refuses a request for several operations without a name: Strawberry would execute the first."""
 
     def on_validate(self) -> Iterator[None]:
-        """Before the document is validated."""
+        """Adds the error before the document is validated."""
         context = self.execution_context
         definitions = context.graphql_document.definitions if context.graphql_document else ()
         several = sum(isinstance(each, OperationDefinitionNode) for each in definitions) > 1
@@ -35,25 +35,27 @@ class NamedOperation(SchemaExtension):
 
 
 class Schema(strawberry.Schema):
-    """Strawberry's schema, with errors that are fit to be shown, and types that say what they are as their classes do."""
+    """Strawberry's schema with masked errors, and with class docstrings as descriptions of types."""
 
-    def __init__(self, *args: Any, **given: Any) -> None:
-        super().__init__(*args, **given)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         for type_ in self._schema.type_map.values():
             if type_.description is None:
-                type_.description = _said(type_.extensions.get("strawberry-definition"))
+                type_.description = _docstring_summary(type_.extensions.get("strawberry-definition"))
         describe(self._schema)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Renders errors in place; only unexpected ones are logged."""
+        """Masks errors in place; only unexpected ones are logged."""
         for error in errors:
             render(error)
 
 
-def _said(definition: Any) -> str | None:
-    """The first paragraph of what the class of a type says."""
-    told: str | None = getattr(getattr(definition, "origin", None) or getattr(definition, "wrapped_cls", None), "__doc__", None)
-    return None if told is None else " ".join(told.partition("\n\n")[0].split())
+def _docstring_summary(definition: Any) -> str | None:
+    """The first paragraph of the docstring of a type's class."""
+    docstring: str | None = getattr(
+        getattr(definition, "origin", None) or getattr(definition, "wrapped_cls", None), "__doc__", None
+    )
+    return None if docstring is None else " ".join(docstring.partition("\n\n")[0].split())
 
 
 schema = Schema(

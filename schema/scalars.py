@@ -1,4 +1,4 @@
-"""The scalars of the contract, and what each becomes in Python."""
+"""Custom scalars: DateTime, Duration and JSON, and the Python type of each."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from providers.errors import Invalid
 
 
 class Duration(timedelta):
-    """A length of time that remembers how it was written: to an archive, a year is not 365 days."""
+    """Duration with its ISO 8601 text: to an archive, a year is not 365 days."""
 
     text: str
 
     @classmethod
     def of(cls, span: timedelta, text: str) -> Self:
-        """A span and its spelling."""
-        made = cls(days=span.days, seconds=span.seconds, microseconds=span.microseconds)
-        made.text = text
-        return made
+        """A duration of this length, written like this."""
+        duration = cls(days=span.days, seconds=span.seconds, microseconds=span.microseconds)
+        duration.text = text
+        return duration
 
 
 Json = NewType("Json", object)
 
 
 def _plain(value: object) -> TypeGuard[str]:
-    """Whether a text holds nothing that a parser would read over: isodate takes a line feed at the end, and passes it on."""
+    """Whether a text has printable ASCII alone: isodate accepts a line feed at the end, and passes it on."""
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
@@ -92,4 +92,4 @@ JSON = strawberry.scalar(
 )
 
 SCALARS: Mapping[object, ScalarDefinition] = {datetime: DATE_TIME, Duration: DURATION, Json: JSON}
-"""Which scalar stands for which Python type."""
+"""The scalar of each Python type."""

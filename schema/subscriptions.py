@@ -1,6 +1,6 @@
-"""Everything that can be followed.
+"""Subscriptions: source event streams of sessions, of the event log, and of provider health.
 
-A resolver checks what it was asked for, then returns the stream: what it raises is told before anything is streamed.
+A resolver checks its arguments before it returns the stream: what it raises is a request error, sent before any event.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ async def _session(info: Info, id: strawberry.ID) -> AsyncIterator[model.Session
 async def _session_events(
     info: Info, filter: SessionEventFilter | None = None, after: str | None = None
 ) -> AsyncIterator[Event]:
-    behind = info.context.resume_after or after
+    cursor = info.context.resume_after or after
     signing = info.context.signing
-    info.context.begins_after = behind or signing.events.head_cursor
-    return await signing.events.subscribe(filter.wanted() if filter else ALL_EVENTS, parse_event_cursor(behind))
+    info.context.begins_after = cursor or signing.events.head_cursor
+    return await signing.events.subscribe(filter.criteria() if filter else ALL_EVENTS, parse_event_cursor(cursor))
 
 
 async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncIterator[Connected]:
@@ -40,7 +40,7 @@ async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncI
 
 @strawberry.type
 class Subscription:
-    """Everything that can be followed."""
+    """Changes as they happen."""
 
     session: AsyncIterator[Session] = followed(
         _session, "The session as it is now, then every time it changes, until it is final."

@@ -1,8 +1,8 @@
-"""The table of input bounds: how long each text, and how large each list and JSON value, of the schema may be.
+"""Table of input bounds: the length of each text, and the size of each list and JSON value, that the schema accepts.
 
 An input is found by its coordinate first (``SessionFilter.titleContains``, ``Query.nodes(ids:)``), then by its name, which
-means the same wherever it stands: what is bounded when something is created is bounded alike when it is changed. Whatever
-is in neither has no bound, and a schema with such an input is not served.
+means the same wherever it stands: creation and change have the same bounds. An input that is in neither has no bound, and a
+schema with such an input is not served.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Unbounded(LookupError):
     """An input of the schema that has no bound."""
 
 
-def declared(schema: GraphQLSchema) -> InputBounds:
+def input_bounds(schema: GraphQLSchema) -> InputBounds:
     """The bounds of every input of a schema. Raises ``Unbounded`` for the first that has none."""
     table = _Table()
     arguments: dict[str, dict[str, dict[str, InputBound]]] = {}
@@ -137,8 +137,8 @@ class _Table:
             return self.object(type_)
         if isinstance(type_, GraphQLEnumType):
             return STRAY
-        found = SCALARS.get(str(type_))
-        return TextBound(_declared(CHARACTERS, coordinate, name)) if found is None else found
+        scalar = SCALARS.get(str(type_))
+        return TextBound(_declared(CHARACTERS, coordinate, name)) if scalar is None else scalar
 
     def object(self, type_: GraphQLInputObjectType) -> ObjectBound:
         """The bounds of an input object's fields."""

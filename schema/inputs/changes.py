@@ -1,4 +1,4 @@
-"""What clients send to change a session or what is inside one, and how it reads to the gateway."""
+"""Inputs that change sessions, their documents, participants and fields, and leftovers; and their changes in the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schema.inputs.creation import DocumentInput, ParticipantInput
 
 @strawberry.input
 class SessionActionInput:
-    """Which session something is done with."""
+    """The session that a mutation acts on."""
 
     session: strawberry.ID
     idempotency_key: str | None = None
@@ -20,7 +20,7 @@ class SessionActionInput:
 
 @strawberry.input
 class UpdateSessionInput:
-    """What is to change about a session; what is left out stays as it is."""
+    """Changes of a session; a field that is left out stays as it is."""
 
     session: strawberry.ID
     title: str | None = None
@@ -28,13 +28,13 @@ class UpdateSessionInput:
     idempotency_key: str | None = None
 
     def change(self) -> SessionChange:
-        """The change in the model's words."""
+        """The change in the model."""
         return SessionChange(title=self.title, reminder_frequency=self.reminder_frequency)
 
 
 @strawberry.input
 class CancelSessionInput:
-    """Which session is ended, and why."""
+    """The session to be canceled, and why."""
 
     session: strawberry.ID
     reason: str
@@ -43,7 +43,7 @@ class CancelSessionInput:
 
 @strawberry.input
 class DuplicateSessionInput:
-    """Which session is copied, and what the copy is called."""
+    """The session to be copied, and the title of the copy."""
 
     session: strawberry.ID
     title: str | None = None
@@ -52,7 +52,7 @@ class DuplicateSessionInput:
 
 @strawberry.input
 class RecreateSessionInput:
-    """Which session is replaced by a copy, what that is called, and why."""
+    """The session to be replaced by a copy, the title of the copy, and why."""
 
     session: strawberry.ID
     title: str | None = None
@@ -62,7 +62,7 @@ class RecreateSessionInput:
 
 @strawberry.input
 class SetSigningOrderInput:
-    """Who signs after whom."""
+    """The signing order of a session's participants."""
 
     session: strawberry.ID
     order: model.SigningOrder
@@ -81,7 +81,7 @@ class AddDocumentInput:
 
 @strawberry.input
 class UpdateDocumentInput:
-    """What a document is called from now on; what is left out stays as it is."""
+    """Changes of a document's names; a field that is left out stays as it is."""
 
     document: strawberry.ID
     title: str | None = None
@@ -89,20 +89,20 @@ class UpdateDocumentInput:
     description: str | None = None
 
     def change(self) -> DocumentChange:
-        """The change in the model's words."""
+        """The change in the model."""
         return DocumentChange(title=self.title, filename=self.filename, description=self.description)
 
 
 @strawberry.input
 class RemoveDocumentInput:
-    """Which document is taken out."""
+    """The document to be removed."""
 
     document: strawberry.ID
 
 
 @strawberry.input
 class AddParticipantInput:
-    """A person for a session that has not started."""
+    """A participant for a session that has not started."""
 
     session: strawberry.ID
     participant: ParticipantInput
@@ -111,7 +111,7 @@ class AddParticipantInput:
 
 @strawberry.input
 class UpdateParticipantInput:
-    """Who a person is from now on; what is left out stays as it is."""
+    """Changes of a participant; a field that is left out stays as it is."""
 
     participant: strawberry.ID
     first_name: str | None = None
@@ -123,7 +123,7 @@ class UpdateParticipantInput:
     delivery_methods: list[model.DeliveryMethod] | None = None
 
     def change(self) -> ParticipantChange:
-        """The change in the model's words."""
+        """The change in the model."""
         return ParticipantChange(
             first_name=self.first_name,
             middle_name=self.middle_name,
@@ -137,14 +137,14 @@ class UpdateParticipantInput:
 
 @strawberry.input
 class RemoveParticipantInput:
-    """Which person is taken out."""
+    """The participant to be removed."""
 
     participant: strawberry.ID
 
 
 @strawberry.input
 class AddFieldInput:
-    """A field for a document, and who fills it."""
+    """A field for a document, and the participant who fills it."""
 
     document: strawberry.ID
     participant: strawberry.ID | None = None
@@ -157,7 +157,7 @@ class AddFieldInput:
     required: bool | None = True
 
     def placement(self, document: str, participant: str | None) -> FieldPlacement:
-        """The field in the model's words, for a document and a participant by their keys."""
+        """The placement of the field, by the keys of its document and participant."""
         return FieldPlacement(
             document=document,
             participant=participant,
@@ -173,7 +173,7 @@ class AddFieldInput:
 
 @strawberry.input
 class UpdateFieldInput:
-    """Where a field is from now on; what is left out stays as it is."""
+    """Changes of a field's place; a field that is left out stays as it is."""
 
     field: strawberry.ID
     page: int | None = None
@@ -184,27 +184,27 @@ class UpdateFieldInput:
     required: bool | None = None
 
     def change(self) -> FieldChange:
-        """The change in the model's words."""
+        """The change in the model."""
         return FieldChange(page=self.page, x=self.x, y=self.y, width=self.width, height=self.height, required=self.required)
 
 
 @strawberry.input
 class RemoveFieldInput:
-    """Which field is removed."""
+    """The field to be removed."""
 
     field: strawberry.ID
 
 
 @strawberry.input
 class DeleteSignatureInput:
-    """Which stored signature is removed."""
+    """The stored signature to be removed."""
 
     signature: strawberry.ID
 
 
 @strawberry.input
 class ResolveLeftoverInput:
-    """Which leftover is resolved, and how."""
+    """The leftover to be resolved, and how."""
 
     leftover: strawberry.ID
     action: LeftoverAction

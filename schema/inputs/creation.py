@@ -1,4 +1,4 @@
-"""What clients send, and how it reads to the gateway."""
+"""Inputs that create: sessions with their documents, participants and fields, and signatures; and their drafts and orders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from schema.transport.multipart import FilePart
 
 
 async def stage(signing: Signing, file: Upload) -> StagedFile:
-    """Stages a file of a multipart request. Raises ``Invalid`` for what is no file, as in a request of plain JSON."""
+    """Stages a file of a multipart request. Raises ``Invalid`` for any other value, as in a request of plain JSON."""
     part = cast(object, file)
     if not isinstance(part, FilePart):
         raise Invalid("Send the file itself, in a multipart request.", path=("file",))
@@ -40,7 +40,7 @@ class DocumentInput:
     role: model.DocumentRole | None = model.DocumentRole.TO_SIGN
 
     async def draft(self, signing: Signing, path: tuple[str, ...]) -> DocumentDraft:
-        """The document in the gateway's words; a file is staged on the way. Raises ``Invalid``."""
+        """The draft of the document; its file is staged. Raises ``Invalid``."""
         if sum(source is not None for source in (self.upload, self.file, self.document)) != 1:
             raise Invalid("Name the document by exactly one of upload, file and document.", path=path)
         upload, sha256 = self.upload, None
@@ -64,7 +64,7 @@ class DocumentInput:
 
 @strawberry.input
 class ParticipantInput:
-    """A person who is asked to sign."""
+    """A participant to be added."""
 
     ref: str | None = strawberry.field(default=None, description="Names this participant for fields in the same input.")
     first_name: str | None = None
@@ -77,7 +77,7 @@ class ParticipantInput:
     options: Json | None = None
 
     def order(self, path: tuple[str, ...]) -> ParticipantOrder:
-        """The person in the model's words. Raises ``Invalid``."""
+        """The order of the participant. Raises ``Invalid``."""
         return ParticipantOrder(
             first_name=self.first_name,
             middle_name=self.middle_name,
@@ -92,7 +92,7 @@ class ParticipantInput:
 
 @strawberry.input
 class FieldInput:
-    """Where a participant signs."""
+    """Place of a signature on a page, in PDF points (1/72 inch) from the lower left corner."""
 
     document_index: int
     participant_ref: str | None = None
@@ -105,7 +105,7 @@ class FieldInput:
     required: bool | None = True
 
     def draft(self) -> FieldDraft:
-        """The field in the gateway's words."""
+        """The draft of the field."""
         return FieldDraft(
             document=self.document_index,
             participant=self.participant_ref,
@@ -121,14 +121,14 @@ class FieldInput:
 
 @strawberry.input
 class ArchiveInput:
-    """How long the provider's archive is to keep the result."""
+    """Archiving of the result by the provider."""
 
     retention_period: Duration
 
 
 @strawberry.input
 class CreateSessionInput:
-    """A session that a client asks for."""
+    """A session to be created."""
 
     provider: str
     title: str
@@ -143,7 +143,7 @@ class CreateSessionInput:
     archive: ArchiveInput | None = None
     start: bool | None = strawberry.field(default=True, description="Invite the participants, or start the sealing, at once.")
     options: Json | None = strawberry.field(
-        default=None, description="What only this provider knows; see Provider.optionsSchema."
+        default=None, description="Options of this provider alone; see Provider.optionsSchema."
     )
 
     idempotency_key: str | None = strawberry.field(
@@ -151,8 +151,8 @@ class CreateSessionInput:
     )
 
     async def draft(self, signing: Signing) -> SessionDraft:
-        """The session in the gateway's words; files are staged on the way. Raises ``Invalid``."""
-        people = self.participants or []
+        """The draft of the session; its files are staged. Raises ``Invalid``."""
+        participants = self.participants or []
         documents = [
             await each.draft(signing, ("input", "documents", str(place))) for place, each in enumerate(self.documents or [])
         ]
@@ -160,8 +160,8 @@ class CreateSessionInput:
             provider=self.provider,
             title=self.title,
             documents=tuple(documents),
-            participants=tuple(each.order(("input", "participants", str(place))) for place, each in enumerate(people)),
-            refs=tuple(each.ref for each in people),
+            participants=tuple(each.order(("input", "participants", str(place))) for place, each in enumerate(participants)),
+            refs=tuple(each.ref for each in participants),
             fields=tuple(each.draft() for each in self.fields or []),
             signing_order=self.signing_order or model.SigningOrder.PARALLEL,
             due_at=self.due_at,
@@ -191,7 +191,7 @@ class SaveSignatureInput:
     idempotency_key: str | None = None
 
     def order(self) -> SignatureOrder:
-        """The signature in the model's words."""
+        """The order of the signature."""
         return SignatureOrder(
             document=self.document,
             thread=self.thread,

@@ -1,4 +1,4 @@
-"""Filters of lists and of events."""
+"""Filter inputs of lists and events, and their translation into the criteria of the store."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 import strawberry
 
 from gateway.store import EventFilter, WebhookOutcome
-from gateway.store import SessionFilter as Wanted
-from gateway.store import SignatureFilter as WantedSignatures
+from gateway.store import SessionFilter as SessionCriteria
+from gateway.store import SignatureFilter as SignatureCriteria
 from gateway.store import WebhookDeliveryFilter as DeliveryFilter
 from providers import model
 from providers.errors import TooLarge
 from providers.model.change import ChangeType
 from schema.relay import session_ref
 
-_MOST_FOLLOWED = 1_000
-_CACHED_FILTERS = 100
+_MAX_CACHED = 100
+_MAX_SESSION_IDS = 1_000
 
 
-@lru_cache(_CACHED_FILTERS)
-def _cached(*given: tuple[str, Any]) -> Wanted:
-    """A filter of the store: a client that polls a list asks with the same one each time, and making it costs 4 µs."""
-    return Wanted(**dict(given))
+@lru_cache(_MAX_CACHED)
+def _session_criteria(*given: tuple[str, Any]) -> SessionCriteria:
+    """The criteria of a filter, cached: a client that polls a list sends the same one each time, and making it costs 4 µs."""
+    return SessionCriteria(**dict(given))
 
 
 @strawberry.input
 class SessionFilter:
-    """Which sessions are meant."""
+    """Selects sessions: each field that is given narrows the list."""
 
     providers: list[str] | None = None
     kinds: list[model.SessionKind] | None = None
@@ -49,25 +49,27 @@ class SessionFilter:
         default=None, description="Deleted sessions are left out unless statuses names DELETED."
     )
 
-    def wanted(self) -> Wanted:
-        """The filter in the gateway's words."""
+    def criteria(self) -> SessionCriteria:
+        """The criteria of the store."""
         given = vars(self).items()
-        return _cached(*[(name, tuple(value) if type(value) is list else value) for name, value in given if value is not None])
+        return _session_criteria(
+            *[(name, tuple(value) if type(value) is list else value) for name, value in given if value is not None]
+        )
 
 
 @strawberry.input
 class SessionEventFilter:
-    """Which events are meant."""
+    """Selects events: each field that is given narrows them."""
 
     session_ids: list[strawberry.ID] | None = None
     providers: list[str] | None = None
     types: list[ChangeType] | None = None
     to_statuses: list[model.SessionStatus] | None = None
 
-    def wanted(self) -> EventFilter:
-        """The filter in the gateway's words. Raises ``Invalid``."""
-        if self.session_ids is not None and len(self.session_ids) > _MOST_FOLLOWED:
-            raise TooLarge(f"Follow at most {_MOST_FOLLOWED} sessions by their ids.", path=("filter", "sessionIds"))
+    def criteria(self) -> EventFilter:
+        """The criteria of the event log. Raises ``Invalid``."""
+        if self.session_ids is not None and len(self.session_ids) > _MAX_SESSION_IDS:
+            raise TooLarge(f"Follow at most {_MAX_SESSION_IDS} sessions by their ids.", path=("filter", "sessionIds"))
         refs = None
         if self.session_ids is not None:
             refs = frozenset(
@@ -83,7 +85,7 @@ class SessionEventFilter:
 
 @strawberry.input
 class SignatureFilter:
-    """Which signatures are meant."""
+    """Selects signatures: each field that is given narrows the list."""
 
     providers: list[str] | None = None
     document: str | None = None
@@ -92,20 +94,20 @@ class SignatureFilter:
     signed_from: datetime | None = None
     signed_to: datetime | None = None
 
-    def wanted(self) -> WantedSignatures:
-        """The filter in the gateway's words."""
-        return WantedSignatures(**vars(self))
+    def criteria(self) -> SignatureCriteria:
+        """The criteria of the store."""
+        return SignatureCriteria(**vars(self))
 
 
 @strawberry.input
 class WebhookDeliveryFilter:
-    """Which deliveries are meant."""
+    """Selects webhook deliveries: each field that is given narrows the list."""
 
     providers: list[str] | None = None
     outcomes: list[WebhookOutcome] | None = None
     received_from: datetime | None = None
     received_to: datetime | None = None
 
-    def wanted(self) -> DeliveryFilter:
-        """The filter in the gateway's words."""
+    def criteria(self) -> DeliveryFilter:
+        """The criteria of the store."""
         return DeliveryFilter(**vars(self))

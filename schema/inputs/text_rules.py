@@ -1,6 +1,6 @@
-"""The text rule of every field of every input, by the field's name: one for all inputs, so that none has rules of its own.
+"""Text rules of input fields by their name: the same rule in every input, for creation and change alike.
 
-A test sends every field of the schema what its rule refuses: a new field without a rule fails there.
+A test sends every field of the schema a text that its rule refuses: a new field without a rule fails there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schema.scalars import Json
 Path = tuple[str, ...]
 Check = Callable[[Any, Path], Iterator[Invalid]]
 
-BY_NAME: Final[Mapping[str, Rule]] = {
+RULES: Final[Mapping[str, Rule]] = {
     "provider": text_rules.name,
     "title": text_rules.title,
     "reference": text_rules.name,
@@ -45,71 +45,70 @@ BY_NAME: Final[Mapping[str, Rule]] = {
     "tags": text_rules.name,
     "idempotencyKey": text_rules.name,
 }
-"""Of every input that changes something."""
-FILTERS: Final = "Filter"
-"""Inputs whose name ends so ask for what is there, and providers' own titles hold anything: their texts have no rule."""
+"""Rules of the inputs of mutations."""
+FILTER_SUFFIX: Final = "Filter"
+"""Inputs so named search texts of providers, which may hold anything: they have no rule."""
 _names: Final = StrawberryConfig().name_converter
-_MOST: Final = 50
-"""Problems told at once."""
+_MAX_PROBLEMS: Final = 50
 
 
-def problems(given: object, path: Path = ("input",)) -> list[Invalid]:
-    """What is wrong with the texts of an input, and of the inputs within it; at most 50."""
-    return [problem for _, problem in zip(range(_MOST), _of(given, path), strict=False)]
+def text_problems(input_: object, path: Path = ("input",)) -> list[Invalid]:
+    """Checks the texts of an input, and of the inputs within it; returns at most 50 problems."""
+    return [problem for _, problem in zip(range(_MAX_PROBLEMS), _check_input(input_, path), strict=False)]
 
 
-def require(given: object, path: Path = ("input",)) -> None:
-    """Raises a group of ``Invalid`` where texts of an input are not what they may be."""
-    if found := problems(given, path):
-        raise ExceptionGroup("texts that are not taken", found)
+def require_valid_texts(input_: object, path: Path = ("input",)) -> None:
+    """Raises a group of ``Invalid`` for the texts of an input that break their rules."""
+    if problems := text_problems(input_, path):
+        raise ExceptionGroup("texts that are not taken", problems)
 
 
 def require_text(rule: Rule, text: str, path: Path) -> None:
-    """Raises ``Invalid`` where a text that is no part of an input is not what it may be."""
-    if wrong := rule(text):
-        raise Invalid(wrong, path=path)
+    """Raises ``Invalid`` for a text outside of an input that breaks a rule."""
+    if message := rule(text):
+        raise Invalid(message, path=path)
 
 
-def _of(given: object, path: Path) -> Iterator[Invalid]:
-    kind: Any = type(given)
-    for name, attribute, check in _checks(kind):
-        value = getattr(given, attribute)
+def _check_input(input_: object, path: Path) -> Iterator[Invalid]:
+    class_: Any = type(input_)
+    for name, attribute, check in _checks(class_):
+        value = getattr(input_, attribute)
         if value is not None:
             yield from check(value, (*path, name))
 
 
 @lru_cache(maxsize=256)
-def _checks(kind: type[Any]) -> tuple[tuple[str, str, Check], ...]:
-    """The name of each field that holds text, the attribute that it is in, and how its value is checked."""
-    definition = kind.__strawberry_definition__
-    found = []
+def _checks(class_: type[Any]) -> tuple[tuple[str, str, Check], ...]:
+    """The fields of an input that hold text: the name, the attribute, and the check of its value."""
+    definition = class_.__strawberry_definition__
+    checks = []
     for field in definition.fields:
         name = _names.get_graphql_name(field)
         if (check := _check(definition.name, name, field.type)) is not None:
-            found.append((name, field.python_name, check))
-    return tuple(found)
+            checks.append((name, field.python_name, check))
+    return tuple(checks)
 
 
-def _check(kind: str, name: str, type_: Any) -> Check | None:
+def _check(input_name: str, name: str, type_: Any) -> Check | None:
     while isinstance(type_, StrawberryContainer):
         type_ = type_.of_type
     if type_ is str:
-        return None if kind.endswith(FILTERS) else _each(_texts(BY_NAME[name]))
+        return None if input_name.endswith(FILTER_SUFFIX) else _each(_check_text(RULES[name]))
     if type_ is Json:
-        return _json
-    return _each(_of) if hasattr(type_, "__strawberry_definition__") and not hasattr(type_, "__members__") else None
+        return _check_json
+    return _each(_check_input) if hasattr(type_, "__strawberry_definition__") and not hasattr(type_, "__members__") else None
 
 
-def _texts(rule: Rule) -> Check:
+def _check_text(rule: Rule) -> Check:
     def check(text: Any, path: Path) -> Iterator[Invalid]:
-        if wrong := rule(text):
-            yield Invalid(wrong, path=path)
+        if message := rule(text):
+            yield Invalid(message, path=path)
 
     return check
 
 
 def _each(check: Check) -> Check:
-    """The same check, for each item where there is a list of them."""
+    """The same check for a value, or for each item of a list."""
 
     def checked(value: Any, path: Path) -> Iterator[Invalid]:
         if isinstance(value, list):
@@ -122,16 +121,16 @@ def _each(check: Check) -> Check:
     return checked
 
 
-def _json(value: Any, path: Path) -> Iterator[Invalid]:
-    """The texts of a JSON value, also those that its members are called by. It nests no deeper than a request may."""
+def _check_json(value: Any, path: Path) -> Iterator[Invalid]:
+    """Checks the texts of a JSON value and the names of its members. It nests no deeper than a request may."""
     if isinstance(value, str):
-        if wrong := text_rules.line(value):
-            yield Invalid(wrong, path=path)
+        if message := text_rules.line(value):
+            yield Invalid(message, path=path)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            if wrong := text_rules.line(name):
-                yield Invalid(wrong, path=path)
-            yield from _json(inner, (*path, name))
+            if message := text_rules.line(name):
+                yield Invalid(message, path=path)
+            yield from _check_json(inner, (*path, name))
     elif isinstance(value, list):
         for place, inner in enumerate(value):
-            yield from _json(inner, (*path, str(place)))
+            yield from _check_json(inner, (*path, str(place)))

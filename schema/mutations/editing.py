@@ -1,11 +1,11 @@
-"""The mutations of what is inside a session: documents, participants, fields and their order."""
+"""Mutations of a session's parts: documents, participants, fields and the signing order."""
 
 from __future__ import annotations
 
 from providers.errors import Invalid
 from schema.context import Info
 from schema.inputs import changes
-from schema.inputs.text_rules import require
+from schema.inputs.text_rules import require_valid_texts
 from schema.mutations.payloads import MutationResult, expected_failures_as_problems
 from schema.relay import child_id, child_ref, session_ref
 
@@ -17,8 +17,8 @@ _FIELD = ("input", "field")
 
 @expected_failures_as_problems
 async def set_signing_order(info: Info, input: changes.SetSigningOrderInput) -> MutationResult:
-    """Says who signs after whom."""
-    require(input)
+    """Sets the signing order."""
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     keys = []
     for place, each in enumerate(input.participants or []):
@@ -27,28 +27,26 @@ async def set_signing_order(info: Info, input: changes.SetSigningOrderInput) -> 
         if session != ref:
             raise Invalid("This participant belongs to another session.", path=path)
         keys.append(key)
-    return MutationResult(
-        session=await info.context.signing.editing.set_signing_order(
-            ref, input.order, keys, info.context.once(input.idempotency_key)
-        )
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    return MutationResult(session=await info.context.signing.editing.set_signing_order(ref, input.order, keys, idempotency_key))
 
 
 @expected_failures_as_problems
 async def add_document(info: Info, input: changes.AddDocumentInput) -> MutationResult:
     """Adds a document."""
-    require(input)
+    require_valid_texts(input)
     signing = info.context.signing
     ref = session_ref(input.session, _SESSION)
     draft = await input.document.draft(signing, _DOCUMENT)
-    session, document = await signing.editing.add_document(ref, draft, info.context.once(input.idempotency_key))
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    session, document = await signing.editing.add_document(ref, draft, idempotency_key)
     return MutationResult(session=session, document=document)
 
 
 @expected_failures_as_problems
 async def update_document(info: Info, input: changes.UpdateDocumentInput) -> MutationResult:
-    """Changes what a document is called."""
-    require(input)
+    """Changes the names of a document."""
+    require_valid_texts(input)
     ref, key = child_ref(input.document, "Document", _DOCUMENT)
     session, document = await info.context.signing.editing.update_document(ref, key, input.change())
     return MutationResult(session=session, document=document)
@@ -56,39 +54,39 @@ async def update_document(info: Info, input: changes.UpdateDocumentInput) -> Mut
 
 @expected_failures_as_problems
 async def remove_document(info: Info, input: changes.RemoveDocumentInput) -> MutationResult:
-    """Takes a document out, and the fields on it."""
-    require(input)
+    """Removes a document and the fields on it."""
+    require_valid_texts(input)
     ref, key = child_ref(input.document, "Document", _DOCUMENT)
     fields = await info.context.signing.editing.remove_document(ref, key)
-    gone = [child_id("SignatureField", ref, field) for field in fields]
-    return MutationResult(deleted_ids=[child_id("Document", ref, key), *gone])
+    removed = [child_id("SignatureField", ref, field) for field in fields]
+    return MutationResult(deleted_ids=[child_id("Document", ref, key), *removed])
 
 
 @expected_failures_as_problems
 async def add_participant(info: Info, input: changes.AddParticipantInput) -> MutationResult:
-    """Adds a person."""
-    require(input)
+    """Adds a participant."""
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     order = input.participant.order(_PARTICIPANT)
-    session, participant = await info.context.signing.editing.add_participant(
-        ref, order, info.context.once(input.idempotency_key)
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    session, participant = await info.context.signing.editing.add_participant(ref, order, idempotency_key)
     return MutationResult(session=session, participant=participant)
 
 
 @expected_failures_as_problems
 async def add_self(info: Info, input: changes.SessionActionInput) -> MutationResult:
-    """Adds the person that the provider's token belongs to."""
-    require(input)
+    """Adds the user whom the provider's token belongs to."""
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
-    session, participant = await info.context.signing.editing.add_self(ref, info.context.once(input.idempotency_key))
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    session, participant = await info.context.signing.editing.add_self(ref, idempotency_key)
     return MutationResult(session=session, participant=participant)
 
 
 @expected_failures_as_problems
 async def update_participant(info: Info, input: changes.UpdateParticipantInput) -> MutationResult:
-    """Changes who a person is, or how they are invited."""
-    require(input)
+    """Changes the name, contacts or invitation of a participant."""
+    require_valid_texts(input)
     ref, key = child_ref(input.participant, "Participant", _PARTICIPANT)
     session, participant = await info.context.signing.editing.update_participant(ref, key, input.change())
     return MutationResult(session=session, participant=participant)
@@ -96,18 +94,18 @@ async def update_participant(info: Info, input: changes.UpdateParticipantInput) 
 
 @expected_failures_as_problems
 async def remove_participant(info: Info, input: changes.RemoveParticipantInput) -> MutationResult:
-    """Takes a person out, and their fields."""
-    require(input)
+    """Removes a participant and their fields."""
+    require_valid_texts(input)
     ref, key = child_ref(input.participant, "Participant", _PARTICIPANT)
     fields = await info.context.signing.editing.remove_participant(ref, key)
-    gone = [child_id("SignatureField", ref, field) for field in fields]
-    return MutationResult(deleted_ids=[child_id("Participant", ref, key), *gone])
+    removed = [child_id("SignatureField", ref, field) for field in fields]
+    return MutationResult(deleted_ids=[child_id("Participant", ref, key), *removed])
 
 
 @expected_failures_as_problems
 async def add_field(info: Info, input: changes.AddFieldInput) -> MutationResult:
-    """Places a field."""
-    require(input)
+    """Adds a field to a document."""
+    require_valid_texts(input)
     ref, document = child_ref(input.document, "Document", _DOCUMENT)
     participant = None
     if input.participant is not None:
@@ -121,8 +119,8 @@ async def add_field(info: Info, input: changes.AddFieldInput) -> MutationResult:
 
 @expected_failures_as_problems
 async def update_field(info: Info, input: changes.UpdateFieldInput) -> MutationResult:
-    """Moves a field."""
-    require(input)
+    """Changes the place of a field."""
+    require_valid_texts(input)
     ref, key = child_ref(input.field, "SignatureField", _FIELD)
     session, field = await info.context.signing.editing.update_field(ref, key, input.change())
     return MutationResult(session=session, field=field)
@@ -131,7 +129,7 @@ async def update_field(info: Info, input: changes.UpdateFieldInput) -> MutationR
 @expected_failures_as_problems
 async def remove_field(info: Info, input: changes.RemoveFieldInput) -> MutationResult:
     """Removes a field and those that depend on it."""
-    require(input)
+    require_valid_texts(input)
     ref, key = child_ref(input.field, "SignatureField", _FIELD)
-    gone = await info.context.signing.editing.remove_field(ref, key)
-    return MutationResult(deleted_ids=[child_id("SignatureField", ref, each) for each in gone])
+    removed = await info.context.signing.editing.remove_field(ref, key)
+    return MutationResult(deleted_ids=[child_id("SignatureField", ref, each) for each in removed])

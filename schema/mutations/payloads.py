@@ -1,4 +1,4 @@
-"""What mutations answer: the result, and the problems that kept it from being."""
+"""Payloads of mutations: the result, or the problems that prevented it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def expected_failures_as_problems(
 @strawberry.type
 @describes(MutationResult)
 class SessionPayload:
-    """A session, or what kept it from being."""
+    """The session, or the problems that prevented the mutation."""
 
     session: Session | None
     problems: list[Problem]
@@ -78,7 +78,7 @@ class SessionPayload:
 @strawberry.type
 @describes(MutationResult)
 class DocumentPayload:
-    """A document and its session, or what kept them from being."""
+    """The document and its session, or the problems that prevented the mutation."""
 
     document: Document | None
     session: Session | None
@@ -88,7 +88,7 @@ class DocumentPayload:
 @strawberry.type
 @describes(MutationResult)
 class ParticipantPayload:
-    """A person and their session, or what kept them from being."""
+    """The participant and their session, or the problems that prevented the mutation."""
 
     participant: Participant | None
     session: Session | None
@@ -98,7 +98,7 @@ class ParticipantPayload:
 @strawberry.type
 @describes(MutationResult)
 class FieldPayload:
-    """A field and its session, or what kept them from being."""
+    """The field and its session, or the problems that prevented the mutation."""
 
     field: SignatureField | None
     session: Session | None
@@ -108,7 +108,7 @@ class FieldPayload:
 @strawberry.type
 @describes(MutationResult)
 class SignaturePayload:
-    """A signature, or what kept it from being."""
+    """The signature, or the problems that prevented the mutation."""
 
     signature: Signature | None
     problems: list[Problem]
@@ -117,7 +117,7 @@ class SignaturePayload:
 @strawberry.type
 @describes(MutationResult)
 class DeletePayload:
-    """What is gone, or what kept it here."""
+    """The ids of everything that was removed, or the problems that prevented it."""
 
     deleted_ids: list[strawberry.ID]
     problems: list[Problem]
@@ -126,7 +126,7 @@ class DeletePayload:
 @strawberry.type
 @describes(ModelStagedFile)
 class StagedFile:
-    """A file that waits to be named by a mutation."""
+    """An uploaded file, kept at the gateway until a mutation names it or it expires."""
 
     id: strawberry.ID
     filename: str | None
@@ -139,7 +139,7 @@ class StagedFile:
 @strawberry.type
 @describes(MutationResult)
 class UploadPayload:
-    """A staged file, or what kept it from being."""
+    """The staged file, or the problems that prevented the upload."""
 
     upload: StagedFile | None
     problems: list[Problem]
@@ -160,7 +160,7 @@ def _expires_at(root: strawberry.Parent[MutationResult]) -> datetime | None:
 @strawberry.type
 @describes(MutationResult)
 class AuthorizationPayload:
-    """Where a person has to go, or why nowhere."""
+    """The address where a person authorizes the gateway, or the problems that prevented it."""
 
     url: str | None = resolved(_url)
     state: str | None = resolved(_state)
@@ -171,7 +171,7 @@ class AuthorizationPayload:
 @strawberry.type
 @describes(MutationResult)
 class ProviderPayload:
-    """A provider, or what kept it from being used."""
+    """The authorized provider, or the problems that prevented it."""
 
     provider: Provider | None
     problems: list[Problem]
@@ -180,7 +180,7 @@ class ProviderPayload:
 @strawberry.type
 @describes(MutationResult)
 class WebhookDeliveryPayload:
-    """A delivery, or why it is not processed again."""
+    """The delivery, or the problems that prevented its replay."""
 
     delivery: WebhookDelivery | None
     problems: list[Problem]
@@ -189,7 +189,7 @@ class WebhookDeliveryPayload:
 @strawberry.type
 @describes(MutationResult)
 class LeftoverPayload:
-    """A leftover as it was before it was resolved, or why it could not be."""
+    """The leftover as it was before, or the problems that prevented its resolution."""
 
     leftover: Leftover | None
     problems: list[Problem]

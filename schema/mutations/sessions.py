@@ -1,4 +1,4 @@
-"""Everything that can be done. Expected failures come back as problems beside the result."""
+"""Mutations of sessions, files, signatures, authorizations, leftovers and webhooks; and the mutation type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway import text_rules
 from schema.context import Info
 from schema.inputs import changes
 from schema.inputs.creation import CreateSessionInput, SaveSignatureInput, stage
-from schema.inputs.text_rules import problems, require, require_text
+from schema.inputs.text_rules import require_text, require_valid_texts, text_problems
 from schema.mutations import editing
 from schema.mutations.payloads import (
     AuthorizationPayload,
@@ -36,71 +36,60 @@ _SESSION = ("input", "session")
 async def _create_session(info: Info, input: CreateSessionInput) -> MutationResult:
     # Texts that are not taken are told together with everything else that is wrong.
     signing = info.context.signing
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
     return MutationResult(
-        session=await signing.commands.create_session(
-            await input.draft(signing), info.context.once(input.idempotency_key), problems(input)
-        )
+        session=await signing.commands.create_session(await input.draft(signing), idempotency_key, text_problems(input))
     )
 
 
 @expected_failures_as_problems
 async def _update_session(info: Info, input: changes.UpdateSessionInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
-    return MutationResult(
-        session=await info.context.signing.commands.update_session(
-            ref, input.change(), info.context.once(input.idempotency_key)
-        )
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    return MutationResult(session=await info.context.signing.commands.update_session(ref, input.change(), idempotency_key))
 
 
 @expected_failures_as_problems
 async def _start_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
-    return MutationResult(
-        session=await info.context.signing.commands.start_session(ref, info.context.once(input.idempotency_key))
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    return MutationResult(session=await info.context.signing.commands.start_session(ref, idempotency_key))
 
 
 @expected_failures_as_problems
 async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
-    return MutationResult(
-        session=await info.context.signing.commands.cancel_session(ref, input.reason, info.context.once(input.idempotency_key))
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    return MutationResult(session=await info.context.signing.commands.cancel_session(ref, input.reason, idempotency_key))
 
 
 @expected_failures_as_problems
 async def _delete_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
-    gone = await info.context.signing.commands.delete_session(ref, info.context.once(input.idempotency_key))
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    gone = await info.context.signing.commands.delete_session(ref, idempotency_key)
     return MutationResult(deleted_ids=[node_id("Session", gone.provider, gone.key)])
 
 
 @expected_failures_as_problems
 async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
-    return MutationResult(
-        session=await info.context.signing.commands.duplicate_session(
-            ref, input.title, info.context.once(input.idempotency_key)
-        )
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    return MutationResult(session=await info.context.signing.commands.duplicate_session(ref, input.title, idempotency_key))
 
 
 @expected_failures_as_problems
 async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     signing = info.context.signing
-    return MutationResult(
-        session=await signing.commands.recreate_session(
-            ref, input.title, input.reason, info.context.once(input.idempotency_key)
-        )
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    return MutationResult(session=await signing.commands.recreate_session(ref, input.title, input.reason, idempotency_key))
 
 
 @expected_failures_as_problems
@@ -110,16 +99,15 @@ async def _upload_file(info: Info, file: Upload) -> MutationResult:
 
 @expected_failures_as_problems
 async def _save_signature(info: Info, input: SaveSignatureInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     signing = info.context.signing
-    return MutationResult(
-        signature=await signing.commands.save_signature(input.provider, input.order(), info.context.once(input.idempotency_key))
-    )
+    idempotency_key = info.context.idempotency_key(input.idempotency_key)
+    return MutationResult(signature=await signing.commands.save_signature(input.provider, input.order(), idempotency_key))
 
 
 @expected_failures_as_problems
 async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> MutationResult:
-    require(input)
+    require_valid_texts(input)
     ref, key = child_ref(input.signature, "Signature", ("input", "signature"))
     await info.context.signing.commands.delete_signature(ref, key)
     return MutationResult(deleted_ids=[child_id("Signature", ref, key)])
@@ -152,7 +140,7 @@ async def _replay_webhook(info: Info, id: strawberry.ID) -> MutationResult:
 
 @strawberry.type
 class Mutation:
-    """Everything that can be done."""
+    """Writes at providers and at the gateway. Expected failures are problems of the payload."""
 
     create_session: SessionPayload = resolved(_create_session)
     update_session: SessionPayload = resolved(_update_session)

@@ -20,7 +20,7 @@ from schema.admission import refusal
 from schema.context import Context
 from schema.errors import Problem, Refused, conceal, render
 from schema.execution import CoercedOperation, Plan, PlanCache, Response
-from schema.inputs.bounds import declared
+from schema.inputs.bounds import input_bounds
 from schema.limits import Limits
 from schema.mutations.payloads import MutationResult
 from schema.transport.request import Request, RequestParams
@@ -97,7 +97,7 @@ class Operations:
             check=self._limits,
             tokens=limits.tokens,
             characters=limits.document,
-            bounds=declared(schema._schema),
+            bounds=input_bounds(schema._schema),
             suggestions=is_open,
             flagged_fields=_LOG_CURSORS,
             conceal=None if is_open else conceal,

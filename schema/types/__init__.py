@@ -1,1 +1,1 @@
-"""The types of the contract. Each describes a value of ``providers.model`` or ``gateway``; none copies it."""
+"""Object types of the schema. Each is bound to a class of ``providers.model`` or ``gateway``; none copies its values."""

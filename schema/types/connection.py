@@ -1,4 +1,4 @@
-"""Pages of sessions and of signatures."""
+"""Connections of sessions and signatures: Relay pages over all providers, with the freshness of each provider's part."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _problem(root: strawberry.Parent[ModelReport]) -> Problem | None:
 @strawberry.type
 @describes(model.UnreadableRow)
 class UnreadableRow:
-    """A row, or a part of a session, that could not be read: its key where that is known, and why."""
+    """A row of a provider's list, or a part of a session, that could not be read."""
 
     key: str | None
     reason: str
@@ -37,7 +37,7 @@ class UnreadableRow:
 @strawberry.type
 @describes(ModelReport)
 class SourceReport:
-    """How fresh one provider's part of a list is, and why it is not fresher."""
+    """Freshness of one provider's part of a list."""
 
     provider: str
     outcome: SourceOutcome
@@ -50,83 +50,83 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class SessionPage:
-    """A page of sessions on its way out."""
+    """A page of sessions, before its cursors are made."""
 
-    wanted: SessionFilter
+    criteria: SessionFilter
     order: SessionOrder
     window: Window
-    found: SessionList
+    result: SessionList
 
     @property
     def cursors(self) -> list[str]:
-        """Where each session stands."""
-        return self._cursors(self.found.page.rows)
+        """The cursor of each session."""
+        return self._cursors(self.result.page.rows)
 
     @property
     def page_info(self) -> PageInfo:
-        """Where the page stands in its list."""
-        rows = self.found.page.rows
-        return self.window.page_info(self._cursors([*rows[:1], *rows[-1:]]), more=self.found.page.more)
+        """The position of the page in its list."""
+        rows = self.result.page.rows
+        return self.window.page_info(self._cursors([*rows[:1], *rows[-1:]]), more=self.result.page.more)
 
     def _cursors(self, rows: Sequence[SessionRow]) -> list[str]:
-        query = fingerprint("session", self.wanted, self.order)
+        query = fingerprint("session", self.criteria, self.order)
         return [cursor(query, row.position.at, row.position.provider, row.position.key) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class SignaturePage:
-    """A page of signatures on its way out."""
+    """A page of signatures."""
 
-    wanted: SignatureFilter
-    found: SignatureList
+    criteria: SignatureFilter
+    result: SignatureList
     cursors: list[str]
     page_info: PageInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Something in a list, and where it stands."""
+    """An item of a list with its cursor."""
 
     node: model.Session | model.Signature
     cursor: str
 
 
 def _sessions(root: strawberry.Parent[SessionPage]) -> Sequence[model.Session]:
-    return root.found.page.sessions
+    return root.result.page.sessions
 
 
 def _session_edges(root: strawberry.Parent[SessionPage]) -> list[Edge]:
-    return [Edge(row.session, cursor) for row, cursor in zip(root.found.page.rows, root.cursors, strict=True)]
+    return [Edge(row.session, cursor) for row, cursor in zip(root.result.page.rows, root.cursors, strict=True)]
 
 
 async def _session_count(root: strawberry.Parent[SessionPage], info: Info) -> int:
-    return await info.context.signing.queries.count_sessions(root.wanted)
+    return await info.context.signing.queries.count_sessions(root.criteria)
 
 
 def _event_cursor(root: strawberry.Parent[SessionPage]) -> str:
-    return root.found.cursor
+    return root.result.cursor
 
 
 def _signatures(root: strawberry.Parent[SignaturePage]) -> list[model.Signature]:
-    return [signature for signature, _ in root.found.rows]
+    return [signature for signature, _ in root.result.rows]
 
 
 def _signature_edges(root: strawberry.Parent[SignaturePage]) -> list[Edge]:
-    return [Edge(signature, cursor) for (signature, _), cursor in zip(root.found.rows, root.cursors, strict=True)]
+    return [Edge(signature, cursor) for (signature, _), cursor in zip(root.result.rows, root.cursors, strict=True)]
 
 
 async def _signature_count(root: strawberry.Parent[SignaturePage], info: Info) -> int:
-    return await info.context.signing.signatures.count_signatures(root.wanted)
+    return await info.context.signing.signatures.count_signatures(root.criteria)
 
 
 def _sources(root: strawberry.Parent[SessionPage | SignaturePage]) -> list[ModelReport]:
-    return list(root.found.sources)
+    return list(root.result.sources)
 
 
 @strawberry.type
 @describes(Edge)
 class SessionEdge:
-    """A session in a list."""
+    """A session of a list with its cursor."""
 
     node: Session
     cursor: str
@@ -135,7 +135,7 @@ class SessionEdge:
 @strawberry.type
 @describes(Edge)
 class SignatureEdge:
-    """A signature in a list."""
+    """A signature of a list with its cursor."""
 
     node: Signature
     cursor: str

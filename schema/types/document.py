@@ -1,4 +1,4 @@
-"""A file of a session, and the fields placed on it."""
+"""Documents of a session, their signature fields and downloads; and resolvers from a part of a session to its parents."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ TEN_MINUTES = Duration.of(timedelta(minutes=10), "PT10M")
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
-    """A link, and what the bytes behind it are called."""
+class LinkedFile:
+    """A download link with the name and media type of its file."""
 
     link: Link
     filename: str | None
     media_type: str | None
 
 
-def _url(root: strawberry.Parent[Linked]) -> str:
+def _url(root: strawberry.Parent[LinkedFile]) -> str:
     return root.link.url
 
 
-def _expires_at(root: strawberry.Parent[Linked]) -> datetime:
+def _expires_at(root: strawberry.Parent[LinkedFile]) -> datetime:
     return root.link.expires_at
 
 
 @strawberry.type
-@describes(Linked)
+@describes(LinkedFile)
 class Download:
-    """A link to bytes that needs no other credential."""
+    """A link to a file that needs no other credential, until it expires."""
 
     url: str = resolved(_url, pure=True)
     expires_at: datetime = resolved(_expires_at, pure=True)
@@ -55,25 +55,25 @@ class Download:
 
 
 def provider_of(root: strawberry.Parent[model.Document | model.Signature], info: Info) -> Connected:
-    """The provider that has it."""
+    """The provider of a document or signature."""
     return info.context.signing.directory.get(root.session.provider)
 
 
 async def session_of(
     root: strawberry.Parent[model.Document | model.Participant | model.Signature], info: Info
 ) -> model.Session:
-    """The session that it belongs to."""
+    """The session of a document, participant or signature."""
     return await info.context.signing.queries.session(root.session)
 
 
 async def document_of(root: strawberry.Parent[model.Signature], info: Info) -> model.Document | None:
-    """The document that it is on."""
+    """The document of a signature."""
     session = await info.context.signing.queries.session(root.session)
     return None if root.document is None else session.document(root.document)
 
 
 async def field_document_of(root: strawberry.Parent[model.Field], info: Info) -> model.Document:
-    """The document that a field is on; where it was removed since the field was read, that it is gone."""
+    """The document of a field; where it has been removed since the field was read, a tombstone with status DELETED."""
     session = await info.context.signing.queries.session(root.session)
     return session.document(root.document) or model.Document(
         session=root.session, key=root.document, role=model.DocumentRole.TO_SIGN, status=model.DocumentStatus.DELETED
@@ -81,7 +81,7 @@ async def field_document_of(root: strawberry.Parent[model.Field], info: Info) ->
 
 
 async def participant_of(root: strawberry.Parent[model.Signature | model.Field], info: Info) -> model.Participant | None:
-    """The person whose it is."""
+    """The participant of a signature or field."""
     session = await info.context.signing.queries.session(root.session)
     return None if root.participant is None else session.participant(root.participant)
 
@@ -95,18 +95,22 @@ async def _signatures(root: strawberry.Parent[model.Document], info: Info) -> li
     return [signature for signature in session.signatures if signature.document == root.key]
 
 
-def _download(root: strawberry.Parent[model.Document], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
-    # Made first: a time that it cannot last is wrong whether or not there are bytes yet.
+def _download(
+    root: strawberry.Parent[model.Document], info: Info, expires_in: Duration | None = TEN_MINUTES
+) -> LinkedFile | None:
+    # Made first: an expiry beyond the limit is an error whether or not there are bytes yet.
     link = info.context.signing.documents.link(
         "document", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in
     )
-    return Linked(link, root.filename or root.title, root.media_type) if info.context.signing.queries.has_bytes(root) else None
+    return (
+        LinkedFile(link, root.filename or root.title, root.media_type) if info.context.signing.queries.has_bytes(root) else None
+    )
 
 
 @strawberry.type
 @describes(model.Document)
 class Document(Node):
-    """A file of a session."""
+    """A file of a session: to be signed, signed, an attachment, or evidence."""
 
     id: strawberry.ID = resolved(_id, pure=True)
     key: str
@@ -140,7 +144,7 @@ def _depends_on(root: strawberry.Parent[model.Field]) -> strawberry.ID | None:
 @strawberry.type
 @describes(model.Field)
 class SignatureField(Node):
-    """Where a participant signs: PDF points from the lower left corner of a page."""
+    """A place where a participant signs, in PDF points (1/72 inch) from the lower left corner of a page."""
 
     id: strawberry.ID = resolved(_field_id, pure=True)
     key: str

@@ -1,4 +1,4 @@
-"""What happened to sessions."""
+"""Session events: entries of the event log, and pages of them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _occurred_at(root: strawberry.Parent[Event]) -> datetime | None:
 @strawberry.type
 @describes(Event)
 class SessionEvent(Node):
-    """Something that happened to a session. The session, and its parts, are shown as they are now."""
+    """A change of a session. The session and its parts are shown as they are now, not as they were."""
 
     id: strawberry.ID = resolved(_id, pure=True)
     cursor: str = strawberry.field(description="Give it as after to continue behind this event.")
@@ -85,7 +85,7 @@ class SessionEvent(Node):
 
 @dataclass(frozen=True, slots=True)
 class EventEdge:
-    """An event in a list, and where it stands."""
+    """An event of a page with its cursor."""
 
     node: Event
     cursor: str
@@ -98,7 +98,7 @@ def _edges(root: strawberry.Parent[EventPage]) -> list[EventEdge]:
 @strawberry.type
 @describes(EventEdge)
 class SessionEventEdge:
-    """An event in a list."""
+    """An event of a page with its cursor."""
 
     node: SessionEvent
     cursor: str
@@ -107,7 +107,7 @@ class SessionEventEdge:
 @strawberry.type
 @describes(EventPage)
 class SessionEventConnection:
-    """What has happened to a session, oldest first."""
+    """A page of events, oldest first."""
 
     edges: list[SessionEventEdge] = resolved(_edges)
     nodes: list[SessionEvent]

@@ -1,4 +1,4 @@
-"""Leftovers, and pages of them."""
+"""Leftovers: what a saga could not remove at a provider, listed for an operator."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _what(root: strawberry.Parent[ModelLeftover]) -> list[str]:
 @strawberry.type
 @describes(ModelLeftover)
 class Leftover(Node):
-    """What a write has left behind at a provider: it could not be removed, or may be there unseen."""
+    """Remains of a write at a provider: they could not be removed, or may be there unseen."""
 
     id: strawberry.ID = resolved(_id, pure=True)
     provider: Provider = resolved(_provider)
     at: datetime = strawberry.field(description="When the gateway gave it up.")
-    operation: Operation = strawberry.field(description="What was asked for.")
+    operation: Operation = strawberry.field(description="The operation that left it.")
     what: list[str] = resolved(
         _what, "Each thing that is left: what it is, and the provider's key of it where that is known.", pure=True
     )
@@ -47,33 +47,33 @@ class Leftover(Node):
 
 @dataclass(frozen=True, slots=True)
 class LeftoverPage:
-    """A page of leftovers on its way out."""
+    """A page of leftovers."""
 
-    found: LeftoverList
+    result: LeftoverList
     cursors: list[str]
     page_info: PageInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A leftover in a list, and where it stands."""
+    """A leftover of a page with its cursor."""
 
     node: ModelLeftover
     cursor: str
 
 
 def _nodes(root: strawberry.Parent[LeftoverPage]) -> list[ModelLeftover]:
-    return list(root.found.rows)
+    return list(root.result.rows)
 
 
 def _edges(root: strawberry.Parent[LeftoverPage]) -> list[Edge]:
-    return [Edge(each, cursor) for each, cursor in zip(root.found.rows, root.cursors, strict=True)]
+    return [Edge(each, cursor) for each, cursor in zip(root.result.rows, root.cursors, strict=True)]
 
 
 @strawberry.type
 @describes(Edge)
 class LeftoverEdge:
-    """A leftover in a list."""
+    """A leftover of a page with its cursor."""
 
     node: Leftover
     cursor: str

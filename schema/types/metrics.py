@@ -1,4 +1,4 @@
-"""The same figures for every provider."""
+"""Metrics of providers: calls, latencies and sessions over a window, alike for every provider."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONE_DAY = Duration.of(timedelta(days=1), "P1D")
 @strawberry.type
 @describes(metrics.Latency)
 class Latency:
-    """How long something took, in milliseconds. Quantiles are within one per cent of the true value; the longest is exact."""
+    """Latencies in milliseconds. Quantiles are within one per cent of the true value; the maximum is exact."""
 
     samples: int
     p50_ms: float | None = strawberry.field(name="p50Ms")
@@ -34,7 +34,7 @@ class Latency:
 @strawberry.type
 @describes(metrics.DurationFigures)
 class DurationStats:
-    """How long something took that takes long. Quantiles are within one per cent of the true value."""
+    """Durations of hours and days. Quantiles are within one per cent of the true value."""
 
     samples: int
     p50: Duration | None
@@ -44,7 +44,7 @@ class DurationStats:
 @strawberry.type
 @describes(metrics.OperationFigures)
 class OperationMetrics:
-    """Calls that were made for one operation, each attempt counted. Reading one session is part of listing them."""
+    """Calls for one operation, each attempt counted. Reading one session is part of listing them."""
 
     operation: Operation
     requests: int
@@ -55,7 +55,7 @@ class OperationMetrics:
 @strawberry.type
 @describes(metrics.SessionFigures)
 class SessionMetrics:
-    """What became of sessions. Each is counted when it is seen to begin or to end."""
+    """Sessions by their end. Each is counted when it is seen to begin or to end."""
 
     created: int
     completed: int
@@ -83,7 +83,7 @@ async def _slices(
 @strawberry.type
 @describes(metrics.ProviderFigures)
 class ProviderMetrics:
-    """One provider over a window, of all gateways together. Nothing in it is about anybody."""
+    """One provider over a window, of all gateways together, without personal data."""
 
     provider: Annotated[Provider, strawberry.lazy("schema.types.provider")]
     from_: datetime = resolved(_from, name="from", pure=True)
@@ -116,7 +116,7 @@ class ProviderMetrics:
 @strawberry.type
 @describes(metrics.Comparison)
 class Comparison:
-    """Several providers over the same window."""
+    """The metrics of several providers over the same window."""
 
     from_: datetime = resolved(_from, name="from", pure=True)
     to: datetime

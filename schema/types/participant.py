@@ -1,4 +1,4 @@
-"""A person of a session."""
+"""Participants of a session: signers, approvers and recipients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _signing_url(root: strawberry.Parent[model.Participant], info: Info) -> str 
 @strawberry.type
 @describes(model.Participant)
 class Participant(Node):
-    """A person of a session."""
+    """A person who takes part in a session."""
 
     id: strawberry.ID = resolved(_id, pure=True)
     key: str

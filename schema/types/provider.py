@@ -1,4 +1,4 @@
-"""A configured provider: what it can do, its limits, and how it is."""
+"""Configured providers: capabilities, limits, credentials, health, sync and session counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from schema.types.metrics import ONE_DAY, ProviderMetrics
 
 @strawberry.type
 class Capability:
-    """How an operation is supported."""
+    """Support of one operation."""
 
     operation: Operation
     support: Support
@@ -36,7 +36,7 @@ class Capability:
 
 @strawberry.type
 class Limit:
-    """What an order may hold at most."""
+    """A limit of what an order may hold."""
 
     name: str
     value: float
@@ -58,7 +58,7 @@ def _problem(root: strawberry.Parent[ModelHealth]) -> Problem | None:
 
 @strawberry.type
 class Health:
-    """How the last calls to a provider went."""
+    """Health of a provider, by the results of the last calls."""
 
     state: HealthState
     circuit: CircuitState
@@ -69,7 +69,7 @@ class Health:
 
 @strawberry.type
 class StatusCount:
-    """How many sessions are in a status."""
+    """Number of sessions in a status."""
 
     status: SessionStatus
     count: int
@@ -77,7 +77,7 @@ class StatusCount:
 
 @strawberry.type
 class SessionCounts:
-    """How many sessions a provider has."""
+    """Numbers of a provider's sessions."""
 
     by_status: list[StatusCount] = strawberry.field(
         description="The gateway's count, which is that of the list: deleted sessions are left out."
@@ -98,7 +98,7 @@ def _lag_ms(root: strawberry.Parent[SyncState]) -> float | None:
 
 @strawberry.type
 class Sync:
-    """How the gateway learns of changes at a provider, and how far it is behind."""
+    """Synchronization: the way in which the gateway learns of a provider's changes, and its lag."""
 
     strategy: SyncStrategy
     last_sync_at: datetime | None

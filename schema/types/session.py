@@ -1,4 +1,4 @@
-"""A session, and lists of them."""
+"""Sessions with their progress, archive, freshness and events; and the provenance of their fields."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Progress:
 @strawberry.type
 @describes(model.Archive)
 class Archive:
-    """What was asked of a provider's archive, and what it said."""
+    """Archiving of the result by the provider."""
 
     requested: bool
     retention_period: Duration | None
@@ -53,7 +53,7 @@ class Archive:
 
 @strawberry.type
 class Freshness:
-    """How old what is shown is, and where it came from."""
+    """Age and source of the state that is shown."""
 
     as_of: datetime
     age_ms: float
@@ -74,8 +74,8 @@ def _documents(
 ) -> list[model.Document]:
     if first is not None and first < 0:
         raise Invalid("Ask for first with 0 or more here.", path=("first",))
-    found = [document for document in root.documents if roles is None or document.role in roles]
-    return found[:first]
+    documents = [document for document in root.documents if roles is None or document.role in roles]
+    return documents[:first]
 
 
 def _freshness(root: strawberry.Parent[model.Session], info: Info) -> Freshness:
@@ -95,16 +95,16 @@ def _native(root: strawberry.Parent[model.Session], info: Info) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """A page of events on its way out."""
+    """A page of the event log."""
 
     nodes: Sequence[Event]
     page_info: PageInfo
 
     @classmethod
-    def of(cls, found: EventList, part: Window) -> Self:
-        """A page of the log. Its end is known also where it is empty."""
-        info = part.page_info([event.cursor for event in found.events], more=found.more)
-        return cls(found.events, replace(info, end_cursor=found.end))
+    def of(cls, events: EventList, part: Window) -> Self:
+        """A page of these events. It has an end cursor also where it is empty."""
+        info = part.page_info([event.cursor for event in events.events], more=events.more)
+        return cls(events.events, replace(info, end_cursor=events.end))
 
 
 async def _updated_at(root: strawberry.Parent[model.Session], info: Info) -> datetime:
@@ -115,8 +115,8 @@ async def _events(
     root: strawberry.Parent[model.Session], info: Info, first: int | None = None, after: str | None = None
 ) -> EventPage:
     part = window(first, after, None, None, most=info.context.first)
-    found = await info.context.signing.events.session_events(root.ref, part.limit, parse_event_cursor(after))
-    return EventPage.of(found, part)
+    events = await info.context.signing.events.session_events(root.ref, part.limit, parse_event_cursor(after))
+    return EventPage.of(events, part)
 
 
 def _event_cursor(root: strawberry.Parent[model.Session], info: Info) -> str | None:
@@ -126,7 +126,7 @@ def _event_cursor(root: strawberry.Parent[model.Session], info: Info) -> str | N
 @strawberry.type
 @describes(model.Session)
 class Session(Node):
-    """What a person calls "the thing being signed"."""
+    """A signing session: the documents, participants and signatures of one order at one provider."""
 
     id: strawberry.ID = resolved(_id, pure=True)
     provider: Provider = resolved(_provider)
@@ -151,7 +151,7 @@ class Session(Node):
     fields: list[SignatureField]
     archive: Archive | None
     actions: list[Operation] = resolved(
-        _actions, "What this viewer can do with the session in its present state at this provider."
+        _actions, "The operations that this viewer can do with the session in its present state at this provider."
     )
     event_cursor: str = resolved(
         _event_cursor,

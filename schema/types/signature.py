@@ -1,4 +1,4 @@
-"""A signature, and what the gateway found when it checked it."""
+"""Signatures with their certificate, time stamp and verification by the gateway."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from schema.context import Info
 from schema.relay import Node, child_id
 from schema.scalars import Duration
 from schema.types.binding import describes, resolved
-from schema.types.document import TEN_MINUTES, Document, Download, Linked, document_of, participant_of, provider_of, session_of
+from schema.types.document import (
+    TEN_MINUTES,
+    Document,
+    Download,
+    LinkedFile,
+    document_of,
+    participant_of,
+    provider_of,
+    session_of,
+)
 from schema.types.participant import Participant
 from schema.types.provider import Provider
 
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
 @strawberry.type
 @describes(verification.Certificate)
 class Certificate:
-    """Who signed."""
+    """The certificate of a signer."""
 
     subject: str
     common_name: str | None
@@ -39,7 +48,7 @@ class Certificate:
 @strawberry.type
 @describes(verification.Timestamp)
 class Timestamp:
-    """When a third party says that the signature existed."""
+    """A time stamp: proof of a third party that the signature existed at a time."""
 
     at: datetime
     authority: str | None
@@ -48,7 +57,7 @@ class Timestamp:
 @strawberry.type
 @describes(verification.Verification)
 class Verification:
-    """Whether a signature holds."""
+    """The verdict of the gateway's verification."""
 
     status: VerificationStatus
     reason: str | None
@@ -74,17 +83,19 @@ async def _verification(root: strawberry.Parent[model.Signature], info: Info) ->
     return (await info.context.signing.signatures.verify(root)).verification
 
 
-def _download(root: strawberry.Parent[model.Signature], info: Info, expires_in: Duration | None = TEN_MINUTES) -> Linked | None:
+def _download(
+    root: strawberry.Parent[model.Signature], info: Info, expires_in: Duration | None = TEN_MINUTES
+) -> LinkedFile | None:
     link = info.context.signing.documents.link(
         "signature", root.session, root.key, TEN_MINUTES if expires_in is None else expires_in
     )
-    return Linked(link, None, None)
+    return LinkedFile(link, None, None)
 
 
 @strawberry.type
 @describes(model.Signature)
 class Signature(Node):
-    """A signature that a provider keeps or made."""
+    """A signature that a provider made, or keeps."""
 
     id: strawberry.ID = resolved(_id, pure=True)
     key: str
@@ -100,7 +111,7 @@ class Signature(Node):
     created_at: datetime | None
     updated_at: datetime | None
     signed_at: datetime | None
-    certificate: Certificate | None = resolved(_certificate, "Who signed, read from the signature itself.")
+    certificate: Certificate | None = resolved(_certificate, "The signer's certificate, read from the signature itself.")
     timestamp: Timestamp | None = resolved(_timestamp)
     verification: Verification = resolved(_verification, "Checked by the gateway, not taken from the provider.")
     download: Download | None = resolved(_download)

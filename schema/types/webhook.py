@@ -1,4 +1,4 @@
-"""What providers have sent, and pages of it."""
+"""Webhook deliveries: entries of the inbox, and pages of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def _session(root: strawberry.Parent[Delivery], info: Info) -> model.Sessi
 @strawberry.type
 @describes(Delivery)
 class WebhookDelivery(Node):
-    """Something that a provider, or somebody who says so, has sent."""
+    """A webhook request that was received for a provider, verified or not."""
 
     id: strawberry.ID = resolved(_id, pure=True)
     provider: str
@@ -55,33 +55,33 @@ class WebhookDelivery(Node):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPage:
-    """A page of deliveries on its way out."""
+    """A page of deliveries."""
 
-    found: DeliveryList
+    result: DeliveryList
     cursors: list[str]
     page_info: PageInfo
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryEdge:
-    """A delivery in a list, and where it stands."""
+    """A delivery of a page with its cursor."""
 
     node: Delivery
     cursor: str
 
 
 def _nodes(root: strawberry.Parent[DeliveryPage]) -> list[Delivery]:
-    return list(root.found.rows)
+    return list(root.result.rows)
 
 
 def _edges(root: strawberry.Parent[DeliveryPage]) -> list[DeliveryEdge]:
-    return [DeliveryEdge(each, cursor) for each, cursor in zip(root.found.rows, root.cursors, strict=True)]
+    return [DeliveryEdge(each, cursor) for each, cursor in zip(root.result.rows, root.cursors, strict=True)]
 
 
 @strawberry.type
 @describes(DeliveryEdge)
 class WebhookDeliveryEdge:
-    """A delivery in a list."""
+    """A delivery of a page with its cursor."""
 
     node: WebhookDelivery
     cursor: str

@@ -27,12 +27,12 @@ from pulse import MOST, beating, post
 from scene import Scene
 
 from schema import schema
-from schema.admission import USES
+from schema.admission import USE_CASES
 from schema.execution.validation.input_bounds import InputBound, JsonBound, ListBound, NumberBound, ObjectBound, TextBound
-from schema.inputs.bounds import Unbounded, declared
+from schema.inputs.bounds import Unbounded, input_bounds
 
 CORE: GraphQLSchema = schema._schema
-BOUNDS = declared(CORE)
+BOUNDS = input_bounds(CORE)
 EPOCH = "2026-05-01T12:00:00Z"
 
 
@@ -179,7 +179,7 @@ def test_every_argument_of_the_schema_is_reached() -> None:
 
 def test_every_root_field_has_the_use_case_whose_scope_it_needs() -> None:
     roots = (CORE.query_type, CORE.mutation_type, CORE.subscription_type)
-    assert {f"{root.name}.{name}" for root in roots if root for name in root.fields} == set(USES)
+    assert {f"{root.name}.{name}" for root in roots if root for name in root.fields} == set(USE_CASES)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_every_root_field_has_the_use_case_whose_scope_it_needs() -> None:
 def test_an_input_without_a_declared_bound_is_not_served(input_: str) -> None:
     text = f"scalar Odd input Wish {{ title: String tune: String }} type Query {{ field({input_}): Int }}"
     with pytest.raises(Unbounded):
-        declared(build_schema(text))
+        input_bounds(build_schema(text))
 
 
 async def test_another_client_is_answered_while_each_input_is_at_its_bound_and_past_it(scene: Scene) -> None:

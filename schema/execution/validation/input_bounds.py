@@ -14,18 +14,18 @@ from typing import Any, Final, Protocol
 from providers.errors import Invalid, TooLarge
 
 _INTEGER: Final = 2**63
-_LONGEST_NAME: Final = 200
-_LONGEST_STRAY: Final = 1_000
+_MAX_NAME: Final = 200
+_MAX_STRAY: Final = 1_000
 
 
 @dataclass(slots=True)
 class Budget:
-    """The values that the inputs of one operation may still have, all lists and objects together."""
+    """Budget of one operation: the values that its inputs may still have, all lists and objects together."""
 
     left: int
 
     def spend(self, values: int) -> None:
-        """Counts values. Raises ``TooLarge`` where there are more than one operation may have."""
+        """Counts values. Raises ``TooLarge`` where the budget is exhausted."""
         self.left -= values
         if self.left < 0:
             raise TooLarge("The inputs of this operation have more values in all than are taken. Send less at a time.")
@@ -35,15 +35,15 @@ class InputBound(Protocol):
     """The bound of one input."""
 
     def check(self, value: Any, budget: Budget) -> None:
-        """Raises ``Invalid`` or ``TooLarge``, whose ``path`` leads from here to what is too large.
+        """Raises ``Invalid`` or ``TooLarge``, whose ``path`` leads from this input to the value that is too large.
 
-        A value of another type than is wanted passes: whoever converts it says so, at the same cost for any size.
+        A value of a wrong type passes: its coercion refuses it, at the same cost for any size.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class TextBound:
-    """The characters of a text."""
+    """Bound of a text's characters."""
 
     most: int
 
@@ -58,7 +58,7 @@ class TextBound:
 
 @dataclass(frozen=True, slots=True)
 class NumberBound:
-    """The digits of a number: no conversion that follows may overflow."""
+    """Bound of a number's digits, so that no later conversion overflows."""
 
     def check(self, value: Any, budget: Budget) -> None:
         """Refuses an integer that no 64 bits hold, a decimal that is beyond all, and a long text in its place."""
@@ -70,7 +70,7 @@ class NumberBound:
 
 @dataclass(frozen=True, slots=True)
 class ListBound:
-    """The items of a list, and each of them."""
+    """Bound of a list's length, and of each item."""
 
     most: int
     item: InputBound
@@ -94,7 +94,7 @@ class ListBound:
 
 @dataclass(slots=True)
 class ObjectBound:
-    """The fields of an input object. ``fields`` is filled once, as types may be within each other."""
+    """Bounds of an input object's fields. ``fields`` is filled later, as input types may contain each other."""
 
     fields: dict[str, InputBound] = field(default_factory=dict)
 
@@ -109,23 +109,23 @@ class ObjectBound:
         for name, each in value.items():
             try:
                 self.fields.get(name, STRAY).check(each, budget)
-                if len(name) > _LONGEST_NAME:
-                    raise Invalid(f"A field has a name of {len(name):,} characters; at most {_LONGEST_NAME} are taken.")
+                if len(name) > _MAX_NAME:
+                    raise Invalid(f"A field has a name of {len(name):,} characters; at most {_MAX_NAME} are taken.")
             except Invalid as error:
-                error.path = (name[:_LONGEST_NAME], *error.path)
+                error.path = (name[:_MAX_NAME], *error.path)
                 raise
 
 
 @dataclass(frozen=True, slots=True)
 class JsonBound:
-    """Any JSON value: how deep it nests, and its values and characters in all."""
+    """Bounds of a JSON value: its depth, and its values and characters in all."""
 
     depth: int
     values: int
     characters: int
 
     def check(self, value: Any, budget: Budget) -> None:
-        """Refuses what is too deep or too large, level by level: no recursion, whatever the depth."""
+        """Refuses a value that is too deep or too large; level by level, so that no depth exhausts the stack."""
         level, values, characters = [value], 1, 0
         for _ in range(self.depth + 1):
             below: list[Any] = []
@@ -154,13 +154,13 @@ class JsonBound:
 
 
 NUMBER: Final = NumberBound()
-STRAY: Final = TextBound(_LONGEST_STRAY)
-"""What stands where no text is wanted, and is named in a message."""
+STRAY: Final = TextBound(_MAX_STRAY)
+"""Bound of a text where none is expected: a message repeats it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A place that a variable stands in: the bound there, and the path of the input that it is."""
+    """Place of a variable: the bound there, and the path of the input."""
 
     bound: InputBound
     path: tuple[str, ...]
@@ -175,12 +175,12 @@ class Use:
 
 
 Uses = Mapping[str, Sequence[Use]]
-"""Where each variable of a document stands."""
+"""The places of each variable of a document."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputBounds:
-    """The bounds of a schema: by type and field, each argument's. ``values`` bounds those of one operation in all."""
+    """Bounds of a schema's arguments by type and field; ``values`` bounds those of one operation in all."""
 
     arguments: Mapping[str, Mapping[str, Mapping[str, InputBound]]]
     values: int
@@ -190,5 +190,5 @@ class InputBounds:
         return self.arguments.get(type_, {}).get(field_, {})
 
     def budget(self) -> Budget:
-        """What one operation may have."""
+        """A new budget, for one operation."""
         return Budget(self.values)
