@@ -1,22 +1,50 @@
 # Each command sets itself up: a virtual environment in .venv, filled from requirements.lock.
 PYTHON ?= python3.11
+PYTHONS ?= 3.11 3.12 3.13 3.14
 BIN := .venv/bin
+# More workers than cores, as a good part of the tests waits; those that are done take over tests of the others.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
+UNIT := "not servers and not exhaustive and not soak"
+# Gateways in processes of their own start in half the time where their modules are compiled already.
+unexport PYTHONDONTWRITEBYTECODE
 CHROMIUM ?= /usr/bin/chromium
 .DEFAULT_GOAL := help
-.PHONY: browser conformance console help demo test bench schema lock clean
+.PHONY: bench browser check check-all clean conformance console demo format help layers lint lock next schema soak test types unit
 
 help:  ## What can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 10
 
 demo: .venv/ready  ## Watch documents being signed through four providers
 	$(BIN)/countersign demo $(ARGS)
 
-test: .venv/ready  ## Everything that has to hold
+check: format lint types layers unit  ## What has to hold before each commit, in a minute and a half
+
+test: format lint types layers  ## Everything that has to hold
+	$(PYTEST)
+
+soak: .venv/ready  ## What takes long: two minutes of chaos, a storm of webhooks, a million requests
+	SOAK=1 $(BIN)/python -m pytest -m soak
+
+check-all: .venv/ready  ## The tests of make check with each Python that is there (PYTHONS="3.11 3.12 …")
+	@for version in $(PYTHONS); do .ci/check-with $$version || exit 1; done
+
+next: .venv/ready  ## The tests of the executor with the next graphql-core and strawberry; may fail
+	@.ci/check-next
+
+format: .venv/ready
 	$(BIN)/ruff format --check .
+
+lint: .venv/ready
 	$(BIN)/ruff check .
+
+types: .venv/ready
 	$(BIN)/mypy
+
+layers: .venv/ready
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+unit: .venv/ready
+	$(PYTEST) -q -m $(UNIT)
 
 browser: .venv/ready $(CHROMIUM)  ## The page for people, in a real browser
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/browser

@@ -1,4 +1,7 @@
-"""Real servers and an authority for whoever asks, and figures printed at the end, also where they ran in other processes."""
+"""Fixtures of all tests: database servers and a certificate authority; the marker of tests that need a server; figures.
+
+A test is marked ``servers`` where its fixtures start PostgreSQL, Valkey or a gateway. ``make check`` leaves those out.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,22 @@ import redis.asyncio as client
 
 from providers.sandbox.certificate_authority import CertificateAuthority
 from tests.servers import Databases, Postgres, Redis
+
+SERVERS = frozenset({"databases", "redis_address", "redis_server", "gateways"})
+"""The fixtures by which a test is known to start a server."""
+POSTGRESQL = "postgresql"
+"""The parameter by which a test is run over PostgreSQL as well."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and _needs_servers(item):
+            item.add_marker(pytest.mark.servers)
+
+
+def _needs_servers(test: pytest.Function) -> bool:
+    parameters = test.callspec.params.values() if hasattr(test, "callspec") else ()
+    return not SERVERS.isdisjoint(test.fixturenames) or any(each == POSTGRESQL for each in parameters)
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +46,11 @@ def trust_store(authority: CertificateAuthority, tmp_path_factory: pytest.TempPa
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(file))
         yield
+
+
+@pytest.fixture(scope="session")
+def gateways() -> None:
+    """Requested by each fixture that starts a gateway, and for tests that start one in their body."""
 
 
 @pytest.fixture(scope="session")

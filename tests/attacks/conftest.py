@@ -69,3 +69,8 @@ async def victims() -> AsyncIterator[dict[str, Target]]:
         yield {
             name: Target(await stack.enter_async_context(server), "/documents/1", SECRET) for name, server in servers.items()
         }
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""

@@ -18,3 +18,8 @@ from door import Door, opened
 async def door(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Door]:
     async with opened(tmp_path, authority) as door:
         yield door
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""

@@ -27,3 +27,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def race(tmp_path: Path, authority: CertificateAuthority, database: str) -> AsyncIterator[Race]:
     async with running(tmp_path, authority, database) as race:
         yield race
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""

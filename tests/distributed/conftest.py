@@ -19,3 +19,8 @@ def ours() -> Iterator[Nursery]:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database that several gateways can share."""
     return str(request.getfixturevalue("postgres")) if request.param == "postgresql" else f"sqlite:///{tmp_path / 'shared.db'}"
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""

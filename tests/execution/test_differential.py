@@ -23,6 +23,7 @@ from schema.relay import node_id
 
 # graphql-core leaves resolvers unawaited whose siblings have failed; so do the worlds' faults.
 pytestmark = [
+    pytest.mark.exhaustive,
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -33,3 +33,8 @@ async def wide(tmp_path: Path, authority: CertificateAuthority, changes: Mapping
     """The same with these changes."""
     async with running(tmp_path, authority, changes) as scene:
         yield scene
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""

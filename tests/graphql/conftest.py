@@ -26,7 +26,7 @@ def relayed() -> tuple[str, ...]:
 
 @pytest.fixture
 async def scene(
-    tmp_path: Path, authority: CertificateAuthority, changes: dict[str, object], relayed: tuple[str, ...]
+    gateways: None, tmp_path: Path, authority: CertificateAuthority, changes: dict[str, object], relayed: tuple[str, ...]
 ) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority, changes, relayed) as scene:
         yield scene

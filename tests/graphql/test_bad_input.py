@@ -54,7 +54,7 @@ class Stock:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def furnished(tmp_path_factory, authority):
+async def furnished(gateways, tmp_path_factory, authority):
     folder = tmp_path_factory.mktemp("gateway")
     async with running(
         folder, authority, {"uploads": {"max_bytes": LARGEST, "keep": 3600}, "freshness": {"open": 3600}}

@@ -457,6 +457,7 @@ async def test_a_read_of_several_sessions_fails_for_one_of_them_only(scene):
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["INVALID"]
 
 
+@pytest.mark.servers
 async def test_a_slow_provider_ends_at_the_deadline_of_the_whole_request(tmp_path, authority):
     from scene import scene as running
 

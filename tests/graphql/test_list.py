@@ -52,7 +52,7 @@ async def furnish(scene: Scene):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def market(tmp_path_factory, authority):
+async def market(gateways, tmp_path_factory, authority):
     async with running(tmp_path_factory.mktemp("gateway"), authority, still=NOON) as scene:
         await furnish(scene)
         yield scene
@@ -399,7 +399,7 @@ async def signatures(scene, wanted=None, **arguments):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def signed(tmp_path_factory, authority):
+async def signed(gateways, tmp_path_factory, authority):
     async with running(tmp_path_factory.mktemp("gateway"), authority, still=NOON) as scene:
         for place, (document, thread, tags) in enumerate(
             [

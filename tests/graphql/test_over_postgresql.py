@@ -53,6 +53,7 @@ async def test_no_text_that_a_client_sends_is_too_much_for_it(scene, text):
     assert (await scene.data(query % (text, text)))["sessions"]["totalCount"] == 0
 
 
+@pytest.mark.servers
 async def test_it_goes_on_by_itself_after_its_server_was_restarted(tmp_path, authority):
     with Postgres() as server:
         async with Databases(server.url).fresh() as url, running(tmp_path, authority, {"database": {"url": url}}) as scene:

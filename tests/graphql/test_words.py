@@ -20,6 +20,8 @@ from gateway.config import parse
 from gateway.server.run import serve_gateway
 from providers.sandbox.server import serving
 
+pytestmark = pytest.mark.servers
+
 MAIL, BIRTH, NAME = "ada.lovelace@people.example", "010190-12345", "Ada Lovelace"
 WORDS = f"{NAME} <{MAIL}>, born {BIRTH}, may not sign"
 BODIES: dict[str, object] = {

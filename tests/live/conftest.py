@@ -24,3 +24,8 @@ def ours() -> Iterator[Nursery]:
 async def theatre() -> AsyncIterator[Theatre]:
     async with playing() as theatre:
         yield theatre
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""

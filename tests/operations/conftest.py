@@ -19,3 +19,8 @@ from scene import scene as running
 async def scene(tmp_path: Path, authority: CertificateAuthority) -> AsyncIterator[Scene]:
     async with running(tmp_path, authority) as scene:
         yield scene
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""

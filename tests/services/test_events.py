@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -93,6 +94,7 @@ async def test_two_gateways_that_see_one_session_at_once_tell_each_step_once(tem
     assert [change.from_status for change in told] == [None, *OPEN]
 
 
+@pytest.mark.exhaustive
 async def test_a_reader_sees_ten_thousand_events_of_two_gateways_once_and_in_order(template: Template) -> None:
     """Both commit at once, a few events at a time; what becomes visible never has a gap that is filled later."""
     async with gateways(template, 3) as (first, second, reader):

@@ -63,6 +63,7 @@ async def test_others_say_sslmode(postgres: str) -> None:
     await (await Store.open(SecretStr(f"{postgres}?sslmode=prefer"))).close()
 
 
+@pytest.mark.servers
 async def test_after_a_restart_of_the_server_everything_goes_on() -> None:
     with Postgres() as server:
         async with Databases(server.url).fresh() as url:

@@ -14,6 +14,8 @@ from redis import exceptions
 
 from tests.servers import Redis
 
+pytestmark = pytest.mark.servers
+
 ROOT = Path(__file__).parents[2]
 STARTS = """
 import time

@@ -45,3 +45,8 @@ async def calling(scene: Scene) -> Scene:
     """One whose Signicat calls back."""
     await call_back(scene)
     return scene
+
+
+@pytest.fixture(autouse=True)
+def starts_gateways(gateways: None) -> None:
+    """The tests of this folder start gateways."""
