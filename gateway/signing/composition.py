@@ -102,11 +102,11 @@ class Services:
         self.hub = Hub(store.events, self.cache, self.wake, settings.events, clock)
         self.health = Vigil(self.directory, clock)
         self.schedule = Schedule(store, self.directory, clock)
-        unknown = NegativeCache(freshness.open, clock)
+        negative_cache = NegativeCache(freshness.open, clock)
         self.observation = Observation(
             store,
             self.cache,
-            unknown,
+            negative_cache,
             self.confirmations,
             clock,
             notify=self.wake.ring,
@@ -114,7 +114,7 @@ class Services:
             record_changes=self.metrics.changed,
         )
         self.reader = SessionReader(
-            self.directory, store, self.cache, unknown, self.confirmations, self.observation, self.hub, freshness, clock
+            self.directory, store, self.cache, negative_cache, self.confirmations, self.observation, self.hub, freshness, clock
         )
         self.listing = Listing(
             store,

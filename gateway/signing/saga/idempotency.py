@@ -83,21 +83,21 @@ class IdempotencyKeys:
         """
         if key is None:
             return await work(None)
-        promise = IdempotencyRecord(
+        record = IdempotencyRecord(
             key=_digest(key.encode()),
             fingerprint=_digest(msgspec.json.encode(meaning, order="sorted")),
             owner=self._owner,
             expires_at=self.expiry(),
         )
-        state = await self._claim(promise)
+        state = await self._claim(record)
         if isinstance(state, Finished):
             return Written(state.receipt)
         try:
-            if isinstance(state, Abandoned) and (written := await self._settle(promise.key, state.before, find_outcome)):
+            if isinstance(state, Abandoned) and (written := await self._settle(record.key, state.before, find_outcome)):
                 return written
-            return await self._do(promise.key, work)
+            return await self._do(record.key, work)
         finally:
-            self._uncount(promise.key)
+            self._uncount(record.key)
 
     async def record_before(self, key: str, before: Session) -> None:
         """Records the state of a session right before the one call that changes it. Raises ``InDoubt``: do not call."""
@@ -107,55 +107,55 @@ class IdempotencyKeys:
     async def release_unattended(self) -> None:
         """Releases keys of this gateway that no request works under any more, as the database was down when that ended."""
         now = self._clock.now()
-        for held in await self._store.idempotency_keys.unresolved(self._owner):
-            if held.key not in self._local and self._in_flight.get(held.key, now) <= now:
-                await self._release(held.key, in_doubt=held.before is not None)
-                self._in_flight.pop(held.key, None)
+        for stored in await self._store.idempotency_keys.unresolved(self._owner):
+            if stored.key not in self._local and self._in_flight.get(stored.key, now) <= now:
+                await self._release(stored.key, in_doubt=stored.before is not None)
+                self._in_flight.pop(stored.key, None)
 
     def expiry(self) -> datetime:
         """When a key expires that is used, or whose result is recorded, now."""
         return self._clock.now() + self._ttl
 
-    async def _claim(self, promise: IdempotencyRecord) -> Reserved | Finished | Abandoned:
+    async def _claim(self, record: IdempotencyRecord) -> Reserved | Finished | Abandoned:
         """Waits until the key is this gateway's, which is counted as local then, or its work is finished."""
-        while isinstance(state := await self._state(promise), Running):
+        while isinstance(state := await self._state(record), Running):
             await self._wait()
         return state
 
-    async def _state(self, promise: IdempotencyRecord) -> KeyState:
+    async def _state(self, record: IdempotencyRecord) -> KeyState:
         """Tries to reserve a key; gives the state of it. Raises ``Conflict``, ``InDoubt`` and ``Misbehaved``."""
-        held = await self._reserve(promise)
-        if held is None:
+        stored = await self._reserve(record)
+        if stored is None:
             return Reserved()
-        if held.fingerprint != promise.fingerprint:
+        if stored.fingerprint != record.fingerprint:
             raise Conflict("This key was used for another input. Use a new key for a new intention.", path=_PATH)
-        if held.result is not None:
-            return Finished(decode_receipt(held.result))
-        if held.saga is not None:
-            await self._require_running(held.key, held.saga)
-        elif await self._heartbeat.is_dead(held.owner) and await self._take_over(held):
-            return Abandoned(held.before)
+        if stored.result is not None:
+            return Finished(decode_receipt(stored.result))
+        if stored.saga is not None:
+            await self._require_running(stored.key, stored.saga)
+        elif await self._heartbeat.is_dead(stored.owner) and await self._take_over(stored):
+            return Abandoned(stored.before)
         return Running()
 
-    async def _reserve(self, promise: IdempotencyRecord) -> IdempotencyRecord | None:
-        """Reserves a key, counted as local before it is reserved; gives the promise that holds it already."""
-        self._local[promise.key] += 1
-        held: IdempotencyRecord | None = promise
+    async def _reserve(self, record: IdempotencyRecord) -> IdempotencyRecord | None:
+        """Reserves a key, counted as local before it is reserved; gives the stored record of it otherwise."""
+        self._local[record.key] += 1
+        stored: IdempotencyRecord | None = record
         try:
-            held = await self._store.idempotency_keys.reserve(promise, self._clock.now())
+            stored = await self._store.idempotency_keys.reserve(record, self._clock.now())
         finally:
-            if held is not None:
-                self._uncount(promise.key)
-        return held
+            if stored is not None:
+                self._uncount(record.key)
+        return stored
 
-    async def _take_over(self, held: IdempotencyRecord) -> bool:
-        self._local[held.key] += 1
+    async def _take_over(self, stored: IdempotencyRecord) -> bool:
+        self._local[stored.key] += 1
         ours = False
         try:
-            ours = await self._store.idempotency_keys.take_over(held, self._owner)
+            ours = await self._store.idempotency_keys.take_over(stored, self._owner)
         finally:
             if not ours:
-                self._uncount(held.key)
+                self._uncount(stored.key)
         return ours
 
     def _uncount(self, key: str) -> None:
@@ -165,21 +165,21 @@ class IdempotencyKeys:
 
     async def _require_running(self, key: str, saga: str) -> None:
         """Raises the failure of a saga that ended without a session; nothing while it is under way."""
-        held = await self._store.sagas.get(saga)
-        if held is not None and held.state is SagaState.IN_DOUBT:
+        stored = await self._store.sagas.get(saga)
+        if stored is not None and stored.state is SagaState.IN_DOUBT:
             raise self._in_doubt()
-        if held is not None and held.state is SagaState.LEFT and await self._is_bound(key, saga):
-            things = ", ".join((held.note or "").split("\n"))
+        if stored is not None and stored.state is SagaState.LEFT and await self._is_bound(key, saga):
+            things = ", ".join((stored.note or "").split("\n"))
             raise Misbehaved(
                 f"This has failed, and has left something behind: {things}. Have that resolved, or use a new key.",
                 path=_PATH,
-                provider=held.provider,
+                provider=stored.provider,
             )
 
     async def _is_bound(self, key: str, saga: str) -> bool:
         """Whether a key still waits for a saga: not for one whose leftover people cannot act on."""
-        promise = await self._store.idempotency_keys.get(key)
-        return promise is not None and promise.saga == saga
+        record = await self._store.idempotency_keys.get(key)
+        return record is not None and record.saga == saga
 
     async def _do(self, key: str, work: Work) -> Written:
         try:
@@ -222,8 +222,8 @@ class IdempotencyKeys:
             return
         settled = bool(problems) and not any(isinstance(each, InDoubt) for each in problems)
         try:
-            held = await self._store.idempotency_keys.get(key)
-            await self._release(key, in_doubt=held is not None and held.before is not None and not settled)
+            stored = await self._store.idempotency_keys.get(key)
+            await self._release(key, in_doubt=stored is not None and stored.before is not None and not settled)
         except Exception:
             _log.warning("an idempotency key could not be released yet", exc_info=True)
 

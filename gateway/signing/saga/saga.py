@@ -51,7 +51,7 @@ class Outcome:
             self.things + other.things, self.reason or other.reason, self.live or other.live, self.again or other.again
         )
 
-    def remainder(self, at: datetime) -> SagaLeftover | None:
+    def leftover(self, at: datetime) -> SagaLeftover | None:
         """The leftover of the saga, if there is one."""
         return SagaLeftover(tuple(dict.fromkeys(self.things)), self.reason, at, self.live) if self.things else None
 
@@ -72,21 +72,36 @@ async def settle(
     if saga.result is not None:
         return _with_result(await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt), saga.result)
     if saga.pivot is not None:
-        try:
-            session = await provider.adapter.roll_forward(decode_pivot(saga.pivot), saga.marker, saga.begun_at, steps)
-        except (*_TRANSIENT, UnreadableBody):
-            return AGAIN
-        except Irreversible as error:
-            return stays(steps, error, await _traced(provider, saga))
-        except SigningError:
-            session = None
-        if session is None and steps.result is not None:
-            outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
-            return outcome if outcome.again else replace(outcome, session=steps.result)
-        if session is not None:
-            return Outcome(session=session)
-    if in_flight:
+        outcome = await _roll_forward(store, provider, saga, steps, saga.pivot, in_doubt=in_doubt)
+        if outcome is not None:
+            return outcome
+    return AGAIN if in_flight else await _compensate_uninvited(store, provider, saga, steps, in_doubt=in_doubt)
+
+
+async def _roll_forward(
+    store: Store, provider: Connected, saga: Saga, steps: StoredSteps, pivot: bytes, *, in_doubt: bool
+) -> Outcome | None:
+    """Rolls a saga forward from its pivot; None where the provider has refused what comes behind it."""
+    try:
+        session = await provider.adapter.roll_forward(decode_pivot(pivot), saga.marker, saga.begun_at, steps)
+    except (*_TRANSIENT, UnreadableBody):
         return AGAIN
+    except Irreversible as error:
+        return stays(steps, error, await _traced(provider, saga))
+    except SigningError:
+        session = None
+    if session is not None:
+        return Outcome(session=session)
+    if steps.result is None:
+        return None
+    outcome = await compensate(store, provider, saga, steps.placed, in_doubt=in_doubt)
+    return outcome if outcome.again else replace(outcome, session=steps.result)
+
+
+async def _compensate_uninvited(
+    store: Store, provider: Connected, saga: Saga, steps: StoredSteps, *, in_doubt: bool
+) -> Outcome:
+    """Compensates a saga to which nobody was invited; otherwise everything stays as it is."""
     try:
         if in_doubt or steps.pivot is not None:
             await _require_uninvited(provider, steps.entries)

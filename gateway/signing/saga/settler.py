@@ -111,27 +111,27 @@ class SagaSettler:
                 outcome = stays(steps, irreversible)
             else:
                 outcome = await settle(self._store, provider, saga, steps, in_doubt=in_doubt, in_flight=in_flight)
-        remainder = outcome.remainder(saga.left_at or self._clock.now())
+        leftover = outcome.leftover(saga.left_at or self._clock.now())
         if outcome.again:
             left = _leftover(saga)
             await (self._sagas.mark_in_doubt(saga.id) if left is None else self._sagas.finish_compensation(saga.id, left))
             return outcome
         if outcome.session is not None:
-            outcome = replace(outcome, session=await self.commit(outcome.session, saga, remainder))
+            outcome = replace(outcome, session=await self.commit(outcome.session, saga, leftover))
         else:
-            await self._sagas.finish_compensation(saga.id, remainder)
+            await self._sagas.finish_compensation(saga.id, leftover)
         self.drop_steps(saga)
         self._in_flight.pop(saga.id, None)
-        if remainder is not None and saga.left_at is None:
-            _log.warning("saga %s at %s has left behind: %s", saga.id, saga.provider, ", ".join(remainder.things))
+        if leftover is not None and saga.left_at is None:
+            _log.warning("saga %s at %s has left behind: %s", saga.id, saga.provider, ", ".join(leftover.things))
         return outcome
 
-    async def commit(self, session: Session, saga: Saga, remainder: SagaLeftover | None = None) -> Session:
+    async def commit(self, session: Session, saga: Saga, leftover: SagaLeftover | None = None) -> Session:
         """Observes the session that a saga came to. In the same transaction the saga ends, and its key gets its receipt."""
         session = deleted(session) if session.status is SessionStatus.DELETED else session
         receipt = msgspec.msgpack.encode(Receipt(session.ref))
-        settlement = SagaCommit(saga=saga.id, owner=self.owner, result=receipt, until=self._keys.expiry(), leftover=remainder)
-        return await self._observation.observe(session, ChangeSource.MUTATION, settlement=settlement)
+        commit = SagaCommit(saga=saga.id, owner=self.owner, result=receipt, until=self._keys.expiry(), leftover=leftover)
+        return await self._observation.observe(session, ChangeSource.MUTATION, saga_commit=commit)
 
     async def compensate_again(self, provider: Connected, saga: Saga) -> Outcome:
         """Compensates once more what a saga has left behind; gives what is left then, which stays listed."""

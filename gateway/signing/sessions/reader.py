@@ -39,7 +39,7 @@ class SessionReader:
         directory: Directory,
         store: Store,
         cache: SessionCache,
-        unknown: NegativeCache,
+        negative_cache: NegativeCache,
         confirmations: SharedFreshness,
         observation: Observation,
         hub: Hub,
@@ -49,7 +49,7 @@ class SessionReader:
         self._directory = directory
         self._store = store
         self._cache = cache
-        self._unknown = unknown
+        self._negative_cache = negative_cache
         self._confirmations = confirmations
         self._observation = observation
         self._hub = hub
@@ -72,13 +72,13 @@ class SessionReader:
         if last is not None and not last.partial and self._is_fresh(last, max_age):
             return last
         if last is None:
-            self._unknown.raise_if_absent(ref, max_age)
+            self._negative_cache.raise_if_absent(ref, max_age)
         try:
             return await self._reads.do(ref, lambda: self._read_through(ref))
         except SigningError as error:
             if last is None:
                 if isinstance(error, NotFound):
-                    self._unknown.add(ref, error)
+                    self._negative_cache.add(ref, error)
                 raise
             return replace(last, stale=True)
 
