@@ -1,4 +1,4 @@
-"""A fifth provider is one folder and one line, and this suite then tests it unasked."""
+"""A fifth provider: one folder and one line, and the contract suite tests it, and fails on mistakes in it."""
 
 from __future__ import annotations
 
@@ -15,51 +15,58 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FEWEST = 100
 
-# What somebody could get wrong, as a replacement in the adapter, and the tests that must not let it pass.
+# Mistakes as replacements in a file of the provider, each with the test that has to fail on it.
 MISTAKES = {
     "an operation too many is declared": (
+        "capability.py",
         "Capability(Operation.LIST_SESSIONS, Support.NATIVE),",
         "Capability(Operation.LIST_SESSIONS, Support.NATIVE), Capability(Operation.ADD_FIELD, Support.NATIVE),",
         "test_declared_operations_are_the_overridden_verbs",
     ),
     "signing links stay in the payload": (
+        "sessions.py",
         'person.pop("link", None)',
         'person.get("link", None)',
         "test_the_native_payload_is_json_without_signing_links",
     ),
     "the last page is forgotten": (
+        "adapter.py",
         "end if page.rows and end < page.total else None",
         "None",
         "test_pages_neither_lose_a_session_nor_make_one_up",
     ),
     "steps are not recorded": (
+        "adapter.py",
         'await steps.record("session", key)',
         "pass",
         "test_a_creation_that_fails_at_any_call_leaves_nothing_once_it_is_undone",
     ),
     "writes are repeated blindly": (
-        'path("sessions"), json=draft)',
-        'path("sessions"), json=draft, repeatable=True)',
+        "client.py",
+        'path("sessions"), json=body)',
+        'path("sessions"), json=body, repeatable=True)',
         "test_no_call_of_a_creation_that_may_have_landed_is_sent_twice",
     ),
     "an unknown word is taken for an end": (
-        "STATUS.get(told.state, SessionStatus.UNKNOWN)",
-        "STATUS.get(told.state, SessionStatus.FAILED)",
+        "sessions.py",
+        "STATUS.get(wire.state, SessionStatus.UNKNOWN)",
+        "STATUS.get(wire.state, SessionStatus.FAILED)",
         "test_a_status_that_nobody_knows_is_unknown_and_kept",
     ),
     "the original is given for the result": (
-        'name = "result" if document.role is DocumentRole.SIGNED else "file"',
-        'name = "file"',
+        "adapter.py",
+        "download = self.client.download_result if document.role is DocumentRole.SIGNED else self.client.download_file",
+        "download = self.client.download_file",
         "test_signed_documents_download_and_verify",
     ),
 }
 
 
-def planted(folder: Path) -> Path:
-    """A copy of this tree's providers and suite with the toy added, as somebody would add it."""
-    unwanted = shutil.ignore_patterns("__pycache__", "test_fifth_provider.py", "toy")
-    shutil.copytree(ROOT / "providers", folder / "providers", ignore=unwanted)
-    shutil.copytree(HERE, folder / "tests" / "contract", ignore=unwanted)
+def plant_toy(folder: Path) -> Path:
+    """Copies the providers and this suite, and adds the toy as a provider: a folder and a line."""
+    ignored = shutil.ignore_patterns("__pycache__", "test_fifth_provider.py", "toy")
+    shutil.copytree(ROOT / "providers", folder / "providers", ignore=ignored)
+    shutil.copytree(HERE, folder / "tests" / "contract", ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copytree(HERE / "toy", folder / "providers" / "toy")
     registry = folder / "providers" / "registry.py"
@@ -69,8 +76,8 @@ def planted(folder: Path) -> Path:
     return folder
 
 
-async def suite(folder: Path, *chosen: str) -> tuple[dict[str, int], str]:
-    """Runs the suite of a copy for the toy: how many passed, failed and so on, and all it said."""
+async def run_suite(folder: Path, *chosen: str) -> tuple[dict[str, int], str]:
+    """Runs the suite of a copy for the toy; returns the counts of outcomes, and the output."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("PYTEST_XDIST_WORKER", None)
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--color=no", "tests/contract", "-k", *chosen]
@@ -84,29 +91,28 @@ async def suite(folder: Path, *chosen: str) -> tuple[dict[str, int], str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said = (await process.communicate())[0].decode()
-    counts = re.findall(r"(\d+) (passed|failed|errors?|skipped|deselected)", said.splitlines()[-1])
-    return {word: int(count) for count, word in counts}, said
+    output = (await process.communicate())[0].decode()
+    counts = re.findall(r"(\d+) (passed|failed|errors?|skipped|deselected)", output.splitlines()[-1])
+    return {word: int(count) for count, word in counts}, output
 
 
 async def test_a_folder_and_a_line_are_all_it_takes(tmp_path):
-    counts, said = await suite(planted(tmp_path), "toy")
-    assert counts.get("passed", 0) >= FEWEST, said
-    assert not {"failed", "error", "errors", "skipped"} & counts.keys(), said
+    counts, output = await run_suite(plant_toy(tmp_path), "toy")
+    assert counts.get("passed", 0) >= FEWEST, output
+    assert not {"failed", "error", "errors", "skipped"} & counts.keys(), output
 
 
 async def test_the_suite_does_not_let_mistakes_pass(tmp_path):
-    folder = planted(tmp_path)
-    adapter = folder / "providers" / "toy" / "adapter.py"
-    text = adapter.read_text()
-    for before, after, _ in MISTAKES.values():
+    folder = plant_toy(tmp_path)
+    for name, before, after, _ in MISTAKES.values():
+        file = folder / "providers" / "toy" / name
+        text = file.read_text()
         assert text.count(before) == 1
-        text = text.replace(before, after)
-    adapter.write_text(text)
-    tests = [test for _, _, test in MISTAKES.values()]
-    _, said = await suite(folder, f"toy and ({' or '.join(tests)})")
-    failed = set(re.findall(r"^FAILED \S+::(\w+)\[(?:\w+-)?toy", said, flags=re.MULTILINE))
-    assert failed == set(tests), said
+        file.write_text(text.replace(before, after))
+    tests = [test for *_, test in MISTAKES.values()]
+    _, output = await run_suite(folder, f"toy and ({' or '.join(tests)})")
+    failed = set(re.findall(r"^FAILED \S+::(\w+)\[(?:\w+-)?toy", output, flags=re.MULTILINE))
+    assert failed == set(tests), output
 
 
 def test_the_toy_is_no_part_of_what_is_shipped():

@@ -1,19 +1,20 @@
-"""Toy: a fifth provider as small as one can be, to show and to test what adding one takes.
+"""Toy: the smallest fifth provider, which shows and tests what it takes to add one.
 
-People sign PDFs in turn or side by side. Nothing is composed, nothing is odd.
+People sign PDFs one by one or all at once. Nothing is composed, and there are no quirks.
 """
 
 from __future__ import annotations
 
 from providers.registry import Provider
 from providers.toy.adapter import ToyAdapter
-from providers.toy.wire import Options, ParticipantOptions, ToySettings
+from providers.toy.orders import ToyOptions, ToyParticipantOptions
+from providers.toy.settings import ToySettings
 
 PROVIDER = Provider(
     kind="toy",
     display_name="Toy",
     adapter=ToyAdapter,
     settings=ToySettings,
-    options=Options,
-    participant_options=ParticipantOptions,
+    options=ToyOptions,
+    participant_options=ToyParticipantOptions,
 )

@@ -1,4 +1,4 @@
-"""What becomes of each field of Toy's sessions."""
+"""Provenance: rules that tell which field of a Toy session each field of a session comes from."""
 
 from __future__ import annotations
 

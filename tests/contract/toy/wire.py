@@ -1,15 +1,12 @@
-"""Toy's JSON, its settings, its options, and the tables from its words to ours."""
+"""Wire models: Toy's JSON, and the tables from its words to those of the model."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, SecretStr
 
 from providers.model import ParticipantStatus, SessionStatus
-from providers.settings import ProviderSettings
 
 STATUS = {
     "draft": SessionStatus.DRAFT,
@@ -28,37 +25,8 @@ PARTICIPANT_STATUS = {
 }
 
 
-class ToySettings(ProviderSettings):
-    """The ``[[providers]]`` table of a Toy server."""
-
-    PATHS: ClassVar[dict[str, str]] = {
-        "sessions": "/sessions",
-        "session": "/sessions/{session}",
-        "start": "/sessions/{session}/start",
-        "withdraw": "/sessions/{session}/withdraw",
-        "files": "/sessions/{session}/files",
-        "file": "/sessions/{session}/files/{file}",
-        "result": "/sessions/{session}/files/{file}/signed",
-    }
-
-    kind: Literal["toy"] = "toy"
-    api_key: SecretStr
-
-
-class Options(BaseModel):
-    """Toy has no options of its own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ParticipantOptions(BaseModel):
-    """Nor has it any for participants."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class Person(msgspec.Struct, frozen=True):
-    """Somebody who signs."""
+    """A participant."""
 
     id: str
     first: str
@@ -75,7 +43,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 class ToySession(msgspec.Struct, frozen=True):
-    """A session as Toy tells it."""
+    """A session; a row of a list has neither people nor files."""
 
     id: str
     title: str
@@ -88,20 +56,20 @@ class ToySession(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """A slice of the list; each row is kept as it came."""
+    """A slice of the list, each row undecoded."""
 
     rows: tuple[msgspec.Raw, ...]
     total: int
 
 
-class Made(msgspec.Struct, frozen=True):
-    """What was made."""
+class Created(msgspec.Struct, frozen=True):
+    """The id of something that was created."""
 
     id: str
 
 
-class Trouble(msgspec.Struct, frozen=True):
-    """Toy's error body."""
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of a failed call."""
 
     code: str
     words: str
