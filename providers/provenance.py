@@ -1,7 +1,7 @@
-"""How a native payload became our session, field by field. It is worked out only when somebody asks.
+"""Provenance of a session: the native field that each field of ours comes from, and the rule between them.
 
-An adapter lists its rules. Where a value is read by a table or a function, the rule names the very same one, so that a rule
-which no longer tells the truth is found out by comparing.
+It is computed on demand. An adapter lists its rules; where it converts a value by a table or a function, the rule names the
+same one, so that a rule that is out of date is values by comparing values.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from providers.model import Session
 T = TypeVar("T")
 Json: TypeAlias = Any
 Key = Callable[[Mapping[str, Json], Json], str | None]
-"""Which of ours something is about: its key, by the object of theirs that is in the nearest list, and the value itself."""
+"""The key of the part that a native value belongs to, from the nearest list item around it and the value itself."""
 
 _EACH: Final = "[]"
 _STEP: Final = re.compile(r"\[\d*\]|[^.\[\]]+")
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WITHHELD: Final = frozenset({"signing_url"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What becomes of one of their fields.
+    """Rule from a native field to a field of ours.
 
-    ``native`` and ``field`` are paths such as ``participants[].status``. A list of ours is entered at the one that ``key``
-    names, at a number, or at all of them. ``reads`` is what the value is read by; where another value came of it,
-    ``otherwise`` says why. A rule without ``reads`` says in ``how`` what decides beside it.
+    ``native`` and ``field`` are paths such as ``participants[].status``. A list of ours is entered at the part of this
+    ``key``, at an index, or at every item. ``reads`` converts the value; where the session has another value,
+    ``otherwise`` says why. A rule without ``reads`` says in ``how`` what else decides the value.
     """
 
     native: str
@@ -45,13 +45,13 @@ class Rule:
     key: Key | None = None
 
     def below(self, prefix: str) -> Rule:
-        """The same rule for what lies deeper in the payload."""
+        """The same rule for a payload nested under ``prefix``."""
         return Rule(f"{prefix}.{self.native}", self.field, self.how, self.reads, self.otherwise, self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldProvenance:
-    """A value of theirs, a value of ours, and the rule between them."""
+    """A native value, our value, and the rule between them."""
 
     native: str
     native_value: Json
@@ -62,7 +62,7 @@ class FieldProvenance:
 
 @dataclass(frozen=True, slots=True)
 class MappingReport:
-    """How a session came of its native payload; ``unmapped`` names every native field that no rule used."""
+    """Provenance of a whole session; ``unmapped`` lists the native fields that no rule uses."""
 
     session: Session
     rules: Sequence[FieldProvenance]
@@ -78,88 +78,88 @@ class _Leaf:
 
 
 def explain(session: Session, rules: Sequence[Rule]) -> MappingReport:
-    """What the rules make of a session's payload."""
+    """Applies the rules to a session's payload."""
     explained: list[FieldProvenance] = []
     unmapped: list[str] = []
     for leaf in _leaves(displayable(session.native)):
-        found = [each for rule in rules if rule.native == leaf.pattern for each in _explained(session, rule, leaf)]
-        explained += found
-        if not found and not _empty_above(leaf, rules):
+        matches = [each for rule in rules if rule.native == leaf.pattern for each in _explain_leaf(session, rule, leaf)]
+        explained += matches
+        if not matches and not _is_empty_container(leaf, rules):
             unmapped.append(leaf.path)
     return MappingReport(session, explained, unmapped)
 
 
-def plain(value: object) -> Json:
-    """A value of ours as JSON."""
+def to_json(value: object) -> Json:
+    """Converts a value of ours to JSON."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    return [plain(each) for each in value] if isinstance(value, tuple) else value
+    return [to_json(each) for each in value] if isinstance(value, tuple) else value
 
 
-def same(value: Json) -> Json:
-    """As it is; what is empty is nothing."""
+def non_empty(value: Json) -> Json:
+    """The value itself; None for an empty string."""
     return None if value == "" else value
 
 
-def word(table: Mapping[str, T], otherwise: T) -> Callable[[Json], T]:
-    """Reads by a table whose words are in lower case."""
+def lookup(table: Mapping[str, T], otherwise: T) -> Callable[[Json], T]:
+    """Converts by a table whose keys are in lower case."""
     return lambda value: table.get(str(value or "").lower(), otherwise)
 
 
-def _explained(session: Session, rule: Rule, leaf: _Leaf) -> Iterator[FieldProvenance]:
+def _explain_leaf(session: Session, rule: Rule, leaf: _Leaf) -> Iterator[FieldProvenance]:
     key = rule.key(leaf.item, leaf.value) if rule.key else None
     if rule.key and key is None:
         return
     for field, ours in _values([("", session)], _steps(rule.field), key):
-        value = plain(ours)
-        agrees = rule.reads is None or plain(rule.reads(leaf.value)) == value
+        value = to_json(ours)
+        agrees = rule.reads is None or to_json(rule.reads(leaf.value)) == value
         yield FieldProvenance(leaf.path, leaf.value, field, value, rule.how if agrees else rule.otherwise or rule.how)
 
 
-def _values(found: list[tuple[str, Any]], steps: Sequence[str], key: str | None) -> list[tuple[str, Any]]:
-    """What of ours a path leads to, each with its own path."""
+def _values(values: list[tuple[str, Any]], steps: Sequence[str], key: str | None) -> list[tuple[str, Any]]:
+    """Every value of ours that a path leads to, with its own path."""
     for step in steps:
         if step == _EACH:
-            listed = [(f"{path}[{place}]", each) for path, value in found for place, each in enumerate(value)]
-            found = [(path, each) for path, each in listed if key is None or each.key == key]
+            listed = [(f"{path}[{place}]", each) for path, value in values for place, each in enumerate(value)]
+            values = [(path, each) for path, each in listed if key is None or each.key == key]
         elif step.startswith("["):
             place = int(step[1:-1])
-            found = [(f"{path}{step}", value[place]) for path, value in found if place < len(value)]
+            values = [(f"{path}{step}", value[place]) for path, value in values if place < len(value)]
         else:
-            name = _HUMP.sub("_", step).lower()
-            found = [
+            name = _CAMEL_HUMP.sub("_", step).lower()
+            values = [
                 (f"{path}.{step}".lstrip("."), None if name in _WITHHELD else getattr(value, name))
-                for path, value in found
+                for path, value in values
                 if value is not None
             ]
-    return found
+    return values
 
 
 def _leaves(native: Json) -> Iterator[_Leaf]:
     root = native if isinstance(native, dict) else {}
-    waiting: list[_Leaf] = [_Leaf("", "", root, root)]
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here.value, dict) and (here.value or not here.path):
-            within = [
-                _Leaf(f"{here.path}.{name}".lstrip("."), f"{here.pattern}.{name}".lstrip("."), value, here.item)
-                for name, value in here.value.items()
+    stack: list[_Leaf] = [_Leaf("", "", root, root)]
+    while stack:
+        leaf = stack.pop()
+        if isinstance(leaf.value, dict) and (leaf.value or not leaf.path):
+            children = [
+                _Leaf(f"{leaf.path}.{name}".lstrip("."), f"{leaf.pattern}.{name}".lstrip("."), value, leaf.item)
+                for name, value in leaf.value.items()
             ]
-        elif isinstance(here.value, list) and here.value:
-            within = [
-                _Leaf(f"{here.path}[{place}]", here.pattern + _EACH, value, value if isinstance(value, dict) else here.item)
-                for place, value in enumerate(here.value)
+        elif isinstance(leaf.value, list) and leaf.value:
+            children = [
+                _Leaf(f"{leaf.path}[{place}]", leaf.pattern + _EACH, value, value if isinstance(value, dict) else leaf.item)
+                for place, value in enumerate(leaf.value)
             ]
         else:
-            yield here
+            yield leaf
             continue
-        waiting += reversed(within)
+        stack += reversed(children)
 
 
-def _empty_above(leaf: _Leaf, rules: Sequence[Rule]) -> bool:
-    """Whether it is an empty list or object, and there are rules for what would be in it."""
+def _is_empty_container(leaf: _Leaf, rules: Sequence[Rule]) -> bool:
+    """Whether it is an empty list or object, and a rule exists for its members."""
     return leaf.value in ([], {}) and any(rule.native.startswith((f"{leaf.pattern}[]", f"{leaf.pattern}.")) for rule in rules)
 
 

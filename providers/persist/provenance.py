@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from providers.decoding.coercion import parse_instant
 from providers.persist.sessions import signature_file, text
-from providers.provenance import Json, Rule, same
+from providers.provenance import Json, Rule, non_empty
 
 _INSIDE = "Read out of the signature itself."
 _KEY = "Document and thread, each percent-encoded, joined by a slash."
 _OLDER = "The member's older name."
 
 _PRESENT = (
-    Rule("document", "title", "As it is.", same),
+    Rule("document", "title", "As it is.", non_empty),
     Rule("document", "key", _KEY),
     Rule("thread", "reference", "As it is."),
     Rule("thread", "key", _KEY),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from providers.decoding.coercion import parse_instant
 from providers.model import SessionStatus
-from providers.provenance import Json, Rule, same
+from providers.provenance import Json, Rule, non_empty
 from providers.seal.sessions import sealed_key
 from providers.seal.wire import STATUSES, document_key
 
@@ -50,12 +50,12 @@ RULES = (
         document_key,
         key=_original,
     ),
-    Rule("documents[].fileName", "documents[].filename", "As it is.", same, key=_original),
+    Rule("documents[].fileName", "documents[].filename", "As it is.", non_empty, key=_original),
     Rule(
         "documents[].fileName",
         "documents[].filename",
         "That of the original.",
-        same,
+        non_empty,
         key=_sealed,
     ),
     Rule(

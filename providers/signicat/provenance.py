@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from providers.decoding.coercion import parse_instant
 from providers.model import DocumentRole, ParticipantStatus, SignatureFormat
-from providers.provenance import Json, Rule, same
+from providers.provenance import Json, Rule, non_empty
 from providers.signicat.composition.native_session import reference_of
 from providers.signicat.wire import PARTICIPANT_STATUS, SIGNATURE_FORMAT
 
@@ -41,8 +41,8 @@ def _format(value: Json) -> SignatureFormat:
 
 
 _SESSION = (
-    Rule("id", "participants[].key", "A signing session has one signer.", same, key=_own),
-    Rule("title", "title", "As it is.", same, _FIRST),
+    Rule("id", "participants[].key", "A signing session has one signer.", non_empty, key=_own),
+    Rule("title", "title", "As it is.", non_empty, _FIRST),
     Rule("externalReference", "reference", "Without the gateway's mark behind it.", reference_of, _FIRST),
     Rule("dueDate", "dueAt", "As it is.", parse_instant, "The earliest of all parts."),
     Rule("createdAt", "createdAt", "As it is.", parse_instant, _FIRST),
@@ -54,14 +54,16 @@ _SESSION = (
         "A signer who has not signed when the due date passes is EXPIRED.",
         _own,
     ),
-    Rule("lifecycle.state", "participants[].providerStatus", "As it is.", same, key=_own),
+    Rule("lifecycle.state", "participants[].providerStatus", "As it is.", non_empty, key=_own),
     Rule("lifecycle.state", "status", _OUTCOME),
-    Rule("lifecycle.state", "providerStatus", "As it is.", same, "The states of all parts, each once."),
+    Rule("lifecycle.state", "providerStatus", "As it is.", non_empty, "The states of all parts, each once."),
     Rule("dueDate", "status", _OUTCOME),
     Rule("signatureUrl", "participants[].signingUrl", "Left out here: whoever has it can sign.", key=_own),
     Rule("signatureUrlExpiresAt", "participants[].signingUrlExpiresAt", "As it is.", parse_instant, key=_own),
-    Rule("ui.language", "participants[].language", "As it is.", same, "What was asked for when the session was made.", _own),
-    Rule("documents[].documentId", "documents[].key", "As it is.", same, key=_used),
+    Rule(
+        "ui.language", "participants[].language", "As it is.", non_empty, "What was asked for when the session was made.", _own
+    ),
+    Rule("documents[].documentId", "documents[].key", "As it is.", non_empty, key=_used),
     Rule(
         "documents[].action",
         "documents[].role",
@@ -72,26 +74,26 @@ _SESSION = (
     ),
     Rule("subsequentTo[]", "signingOrder", "SEQUENTIAL where parts wait for each other."),
     Rule("archive.sendSignatureResultsToArchive", "archive.requested", "Unless it is false.", lambda value: value is not False),
-    Rule("archive.retentionPeriod", "archive.retentionPeriod", "As it is.", same, "As it was asked for."),
-    Rule("archive.archiveId", "archive.archiveId", "As it is.", same, "That of the first part that has one."),
-    Rule("archiveId", "archive.archiveId", "As it is.", same, "That within archive comes first."),
+    Rule("archive.retentionPeriod", "archive.retentionPeriod", "As it is.", non_empty, "As it was asked for."),
+    Rule("archive.archiveId", "archive.archiveId", "As it is.", non_empty, "That of the first part that has one."),
+    Rule("archiveId", "archive.archiveId", "As it is.", non_empty, "That within archive comes first."),
     Rule("packageTo[]", "status", _PACKAGES),
-    Rule("output.signatures[].resultDocumentId", "signatures[].key", "As it is.", same, key=_made),
-    Rule("output.signatures[].resultDocumentId", "documents[].key", "The result is a document too.", same, key=_made),
+    Rule("output.signatures[].resultDocumentId", "signatures[].key", "As it is.", non_empty, key=_made),
+    Rule("output.signatures[].resultDocumentId", "documents[].key", "The result is a document too.", non_empty, key=_made),
     Rule("output.signatures[].signatureType", "signatures[].format", "By the table of Signicat's types.", _format, key=_made),
 )
 _PACKAGE = (
-    Rule("output.packages[].resultDocumentId", "signatures[].key", "A package is signed as a whole.", same, key=_made),
-    Rule("output.packages[].resultDocumentId", "documents[].key", "A package is a document too.", same, key=_made),
+    Rule("output.packages[].resultDocumentId", "signatures[].key", "A package is signed as a whole.", non_empty, key=_made),
+    Rule("output.packages[].resultDocumentId", "documents[].key", "A package is a document too.", non_empty, key=_made),
     Rule("output.packages[].packageType", "status", _PACKAGES),
 )
 
 RULES = (
-    Rule("id", "key", "As it is.", same),
+    Rule("id", "key", "As it is.", non_empty),
     *_SESSION,
     *_PACKAGE,
     *(rule.below("signingSessions[]") for rule in (*_SESSION, *_PACKAGE)),
-    Rule("documentCollection.id", "key", "A session of several parts is known by their collection.", same),
+    Rule("documentCollection.id", "key", "A session of several parts is known by their collection.", non_empty),
     Rule("documentCollection.packageTo[]", "status", _PACKAGES),
     *(rule.below("documentCollection") for rule in _PACKAGE),
 )

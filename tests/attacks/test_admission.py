@@ -1,4 +1,4 @@
-"""Who counts as one client, and who is waited for."""
+"""Admission control: connections are counted by client, and reset when it does not read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZE = 12 * 2**20
         (("127.0.0.1", "127.0.0.1"), False),
     ],
 )
-def test_one_client_has_one_address_or_one_network_unless_it_stands_for_many(addresses: tuple[str, str], one: bool) -> None:
+def test_client_is_counted_by_address_or_network_unless_the_address_is_shared(addresses: tuple[str, str], one: bool) -> None:
     admission = Admission(ConnectionLimits(per_address=1))
     first, second = addresses
     assert admission.admit(first)
@@ -34,7 +34,7 @@ def test_one_client_has_one_address_or_one_network_unless_it_stands_for_many(add
     assert admission.admit(first)
 
 
-def test_a_place_is_free_again_when_somebody_leaves() -> None:
+def test_place_is_free_again_when_a_connection_closes() -> None:
     admission = Admission(ConnectionLimits(connections=2))
     assert admission.admit("10.0.0.1")
     assert admission.admit("10.0.0.2")
@@ -49,7 +49,7 @@ async def _large(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": bytes(SIZE)})
 
 
-async def test_whoever_reads_a_large_answer_slowly_gets_it_all() -> None:
+async def test_slow_reader_of_a_large_response_gets_it_all() -> None:
     write_timeout = 0.3
     async with serve_app(_large, write_timeout=write_timeout) as address, Target(address, "", "").line(buffer=65_536) as line:
         await line.say(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
@@ -61,14 +61,14 @@ async def test_whoever_reads_a_large_answer_slowly_gets_it_all() -> None:
         assert asyncio.get_running_loop().time() - began > 3 * write_timeout
 
 
-async def test_whoever_reads_nothing_of_a_last_answer_is_cut() -> None:
+async def test_client_that_does_not_read_a_last_response_is_reset() -> None:
     async with serve_app(_large, write_timeout=0.3) as address, Target(address, "", "").line(buffer=4096) as line:
         await line.say(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         await asyncio.sleep(1.2)
         assert len(await line.everything()) < SIZE
 
 
-async def test_places_are_given_back_by_sockets_and_by_those_who_are_cut() -> None:
+async def test_places_are_released_by_closed_and_by_reset_connections() -> None:
     limits = ConnectionLimits(head_timeout=0.1, connections=2)
     async with serve_app(_large, limits=limits) as address:
         target = Target(address, "", "")

@@ -9,7 +9,7 @@ import pytest
 
 from providers.capability import Operation
 from providers.model import ParticipantStatus, SessionKind, SessionStatus
-from providers.provenance import Rule, explain, plain
+from providers.provenance import Rule, explain, to_json
 
 STAGES = ("draft", "made", "signed", "declined", "by key", "row")
 
@@ -46,7 +46,7 @@ def ours(session, path):
     value = session
     for name, place in re.findall(r"(\w+)|\[(\d+)\]", path):
         value = value[int(place)] if place else getattr(value, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
-    return plain(value)
+    return to_json(value)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -76,7 +76,7 @@ async def test_what_a_rule_says_is_what_the_session_has(subject, stage):
         native, field = (re.sub(r"\[\d*\]", "[]", path) for path in (told.native, told.field))
         rules = by_pattern[native, field]
         assert told.rule in {text for rule in rules for text in (rule.how, rule.otherwise)}
-        read = [rule for rule in rules if rule.reads is None or plain(rule.reads(told.native_value)) == told.value]
+        read = [rule for rule in rules if rule.reads is None or to_json(rule.reads(told.native_value)) == told.value]
         assert read or any(rule.otherwise == told.rule for rule in rules), f"{told}: it was not read so, and nothing says why"
 
 

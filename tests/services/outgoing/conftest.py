@@ -1,4 +1,4 @@
-"""Connections of ``providers.http.client`` to what a test serves, over each transport."""
+"""Fixtures that connect an HTTP client to a scripted server, over each transport."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The name of a file as a Content-Disposition gives it."""
+"""Content-Disposition: the file name in every form that servers send."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("header", NAMED, ids=lambda header: header[:60])
-def test_the_name_is_read_in_every_spelling(header):
+def test_filename_is_read_in_every_form(header):
     assert suggested_filename(header) == NAMED[header]
 
 
@@ -65,18 +65,18 @@ def test_the_name_is_read_in_every_spelling(header):
     ],
     ids=lambda header: header[:40],
 )
-def test_a_header_without_a_name_has_none(header):
+def test_header_without_filename_gives_none(header):
     assert suggested_filename(header) is None
 
 
 @given(st.text(alphabet=" ;=*\"'\\%?0123abf/.\u00e9\u202e\ud800", max_size=200))
-def test_any_header_ends_in_a_printable_last_part_or_in_none(header):
+def test_any_header_gives_a_printable_base_name_or_none(header):
     found = suggested_filename("attachment; filename" + header)
     assert found is None or (found.isprintable() and "/" not in found and found not in {".", ".."})
 
 
 @pytest.mark.parametrize("piece", ['filename="', ";", "=", '\\"', "filename*=", "'", "%", "=?", "filename*0=a;", " "])
-def test_time_grows_with_the_length_only(piece):
+def test_parsing_time_is_linear_in_length(piece):
     def cost(characters: int) -> float:
         header = (piece * characters)[:characters]
         begun = time.process_time()

@@ -1,4 +1,4 @@
-"""What transports make of the bytes that come in: framing, compression, proxies, and when one may be used again."""
+"""HTTP/1.1 framing, content codings, tunnels and connection reuse of the transports."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ FRAMED = {
 @pytest.mark.parametrize("framed", FRAMED)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 4_000), max_size=6))
-def test_an_answer_is_the_same_wherever_it_is_cut(opened, framed, cuts):
+def test_response_is_the_same_however_it_is_split_into_packets(opened, framed, cuts):
     whole, at, pieces = FRAMED[framed], 0, []
     for cut in [*cuts, len(whole)]:
         pieces.append(whole[at : at + cut])
@@ -138,7 +138,7 @@ SPELLED = {
 
 @pytest.mark.parametrize("spelled", SPELLED)
 @pytest.mark.parametrize("size", [1, 37, 100_000])
-async def test_an_answer_is_read_as_others_spell_it(opened, spelled, size):
+async def test_malformed_head_is_repaired_as_other_clients_do(opened, spelled, size):
     said = SPELLED[spelled]
     pieces = [said[at : at + size] for at in range(0, len(said), size)]
     async with peer(always(*pieces, then="leave")) as url:
@@ -162,7 +162,7 @@ CODED = {
 
 @pytest.mark.parametrize("coded", CODED)
 @pytest.mark.parametrize("size", [1, 100_000])
-async def test_transfer_coding_in_odd_spelling_is_read_or_refused_but_never_part_of_the_body(opened, coded, size):
+async def test_odd_transfer_coding_is_read_or_refused_but_never_part_of_the_body(opened, coded, size):
     said = CODED[coded]
     pieces = [said[at : at + size] for at in range(0, len(said), size)]
     async with peer(always(*pieces, then="leave")) as url:
@@ -184,7 +184,7 @@ async def test_head_that_httpx_refuses_is_read_by_our_own_transport(opened, repa
 
 @pytest.mark.parametrize("status", [204, 304])
 @pytest.mark.parametrize("length", [b"", b"content-length: 1000\r\n"])
-async def test_an_answer_without_a_body_by_its_status_has_none(opened, status, length):
+async def test_response_has_no_body_when_its_status_forbids_one(opened, status, length):
     async with peer(always(b"HTTP/1.1 %d X\r\n%b\r\n" % (status, length))) as url:
         assert await asked(opened, url) == (status, b"")
 
@@ -225,13 +225,13 @@ async def test_an_answer_without_a_body_by_its_status_has_none(opened, status, l
     ],
     ids=lambda broken: broken[:60],
 )
-async def test_what_is_no_whole_answer_is_none(opened, broken):
+async def test_incomplete_or_malformed_response_raises(opened, broken):
     async with peer(always(broken, then="leave")) as url:
         with pytest.raises(TransportError):
             await asked(opened, url)
 
 
-async def test_trailers_do_not_change_what_the_head_has_said(opened):
+async def test_trailers_do_not_change_headers(opened):
     said = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-kind: a\r\n\r\n1\r\nx\r\n0\r\nx-kind: b\r\nx-more: c\r\n\r\n"
     async with peer(always(said)) as url, opened() as transport:
         answer = await transport.send("GET", url, {}, None, 2)
@@ -279,7 +279,7 @@ def raw(data: bytes) -> bytes:
     ],
 )
 @pytest.mark.parametrize("size", [1, 50, 100_000])
-async def test_what_was_compressed_is_read_as_it_was(opened, encoding, body, size):
+async def test_compressed_body_is_decompressed(opened, encoding, body, size):
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (encoding.encode(), len(body))
     pieces = [head, *(body[at : at + size] for at in range(0, len(body), size))]
     async with peer(always(*pieces)) as url:
@@ -298,7 +298,7 @@ async def test_what_was_compressed_is_read_as_it_was(opened, encoding, body, siz
         ("gzip, gzip, gzip", packed(packed(packed(SAID)))),
     ],
 )
-async def test_what_cannot_be_decompressed_is_garbled(opened, encoding, body):
+async def test_undecodable_body_raises_decoding_error(opened, encoding, body):
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n" % (encoding.encode(), len(body))
     async with peer(always(head + body)) as url:
         with pytest.raises(DecodingError):
@@ -317,7 +317,7 @@ async def test_what_cannot_be_decompressed_is_garbled(opened, encoding, body):
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok\r\n\r\nrubbish", 3),
     ],
 )
-async def test_a_connection_is_used_again_where_nothing_speaks_against_it(opened, transport, said, connections):
+async def test_connection_is_reused_when_keep_alive_allows(opened, transport, said, connections):
     made = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -332,7 +332,7 @@ async def test_a_connection_is_used_again_where_nothing_speaks_against_it(opened
     assert made == (connections if isinstance(connections, int) else connections[transport])
 
 
-async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(opened):
+async def test_unsolicited_response_is_not_taken_for_the_next_one(opened):
     more = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -350,13 +350,13 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(ope
         assert await read(await transport.send("GET", url, {}, None, 2)) == b"ok"
 
 
-async def test_an_answer_without_a_body_by_its_method_has_none(opened):
+async def test_response_has_no_body_when_its_method_forbids_one(opened):
     async with peer(always(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")) as url, opened() as transport:
         answer = await transport.send("HEAD", url, {}, None, 2)
         assert (answer.headers["content-length"], await read(answer)) == ("1000", b"")
 
 
-async def test_a_long_answer_waits_in_its_connection_until_it_is_read(opened):
+async def test_long_response_applies_back_pressure_until_it_is_read(opened):
     piece, written = b"x" * 65_536, 0
 
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -376,14 +376,14 @@ async def test_a_long_answer_waits_in_its_connection_until_it_is_read(opened):
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-more: b", "a\nb", "a\rb", "a\0b"])
-async def test_a_header_cannot_make_another(opened, value):
+async def test_header_injection_is_refused(opened, value):
     async with peer(always(b"HTTP/1.1 204 No Content\r\n\r\n")) as url, opened() as transport:
         with pytest.raises(ValueError, match="lines of its own"):
             await transport.send("GET", url, {"x-kind": value}, None, 2)
 
 
 @pytest.mark.parametrize("kept", [None, 2, 0.02])
-async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(opened, kept):
+async def test_missing_response_times_out_and_closes_its_connection(opened, kept):
     """``kept`` is how long the one before it on the same connection might have taken, if there was one."""
     ended = asyncio.Event()
 
@@ -403,7 +403,7 @@ async def test_an_answer_that_does_not_come_is_late_and_its_connection_ended(ope
         await asyncio.wait_for(ended.wait(), 1)
 
 
-async def test_an_answer_may_take_longer_than_the_one_before_it_might(opened):
+async def test_head_timeout_applies_to_each_response_anew(opened):
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for pause in (0, 0.1):
             await request_head(reader)
@@ -417,7 +417,7 @@ async def test_an_answer_may_take_longer_than_the_one_before_it_might(opened):
 
 
 @pytest.mark.parametrize("transport", ["http1"])  # httpx looks after its connections when it is called next
-async def test_connections_that_nobody_uses_are_ended(opened):
+async def test_idle_connections_are_closed_when_they_expire(opened):
     left = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -445,7 +445,7 @@ def certified(tmp_path, monkeypatch) -> AsyncIterator[ssl.SSLContext]:
     forget()
 
 
-async def test_calls_over_tls_share_a_connection_too(opened, certified):
+async def test_requests_over_tls_share_a_connection(opened, certified):
     made = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -460,7 +460,7 @@ async def test_calls_over_tls_share_a_connection_too(opened, certified):
 
 
 @pytest.mark.parametrize("sheltered", [False, True], ids=["http", "https"])
-async def test_a_proxy_sees_of_a_call_over_tls_nothing_but_where_it_goes(opened, certified, monkeypatch, sheltered):
+async def test_proxy_sees_only_the_host_of_a_request_over_tls(opened, certified, monkeypatch, sheltered):
     heads = []
 
     async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -493,7 +493,7 @@ async def test_a_proxy_sees_of_a_call_over_tls_nothing_but_where_it_goes(opened,
 
 
 @pytest.mark.parametrize("proxy", ["refuses", "socks5://127.0.0.1:1", "http://127.0.0.1:1", "gopher://127.0.0.1:1"])
-async def test_where_a_proxy_does_not_help_nothing_was_sent(opened, certified, monkeypatch, proxy):
+async def test_nothing_was_sent_when_the_proxy_refuses(opened, certified, monkeypatch, proxy):
     async with peer(always(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")) as url:
         monkeypatch.setenv("https_proxy", url if proxy == "refuses" else proxy)
         async with opened() as transport:

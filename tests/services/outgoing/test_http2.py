@@ -1,4 +1,4 @@
-"""HTTP/2 over the httpx transport, where a connection carries many calls at once."""
+"""HTTP/2 over the httpx transport, where one connection carries many requests."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def reached(connect: Callable, url: str, **options: object) -> AsyncIterat
         await http.close()
 
 
-async def test_calls_at_once_share_a_connection(connect, served):
+async def test_concurrent_requests_share_a_connection(connect, served):
     server, url = served
     async with reached(connect, url) as http:
         await http.request("GET", "/things")
@@ -105,7 +105,7 @@ async def test_calls_at_once_share_a_connection(connect, served):
 
 
 @pytest.mark.parametrize("given_up", ["canceled", "late"])
-async def test_a_call_that_is_given_up_ends_its_connection_once_the_others_on_it_have_ended(connect, served, given_up):
+async def test_abandoned_request_retires_its_connection_once_the_others_have_ended(connect, served, given_up):
     server, url = served
     async with reached(connect, url, timeout=0.5 if given_up == "late" else 5) as http:
         await http.request("GET", "/things")

@@ -1,4 +1,4 @@
-"""A provider that fails is left alone for a while."""
+"""Circuit breaker of the HTTP client: opens, half-opens and closes by the outcome of calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def trip(http: HttpClient) -> None:
     assert http.health.circuit is CircuitState.OPEN
 
 
-async def test_a_row_of_failures_opens_the_circuit_and_nothing_leaves(connect, watch):
+async def test_consecutive_failures_open_the_circuit_and_no_request_is_sent(connect, watch):
     provider = Scripted(Response(status_code=500))
     http = await connect(provider)
     await trip(http)
@@ -36,7 +36,7 @@ async def test_a_row_of_failures_opens_the_circuit_and_nothing_leaves(connect, w
     assert (provider.calls, watch.slept) == (8, []), "an open circuit answers at once"
 
 
-async def test_failures_with_an_answer_between_them_do_not_open_it(connect):
+async def test_failures_with_a_success_between_them_do_not_open_the_circuit(connect):
     provider = Scripted(*([Response(status_code=500)] * 7 + [Response(status_code=404)]) * 2)
     http = await connect(provider)
     for _ in range(16):
@@ -46,7 +46,7 @@ async def test_failures_with_an_answer_between_them_do_not_open_it(connect):
 
 
 @pytest.mark.parametrize("max_concurrency", [1, 2, 16])
-async def test_after_the_pause_one_call_is_on_trial_and_closes_it_for_all(connect, watch, max_concurrency):
+async def test_successful_trial_after_the_pause_closes_the_circuit(connect, watch, max_concurrency):
     alone = []
 
     async def tried(request: Request) -> Response:
@@ -66,7 +66,7 @@ async def test_after_the_pause_one_call_is_on_trial_and_closes_it_for_all(connec
     assert http.health.circuit is CircuitState.CLOSED
 
 
-async def test_a_failed_trial_fails_those_that_waited_for_it(connect, watch):
+async def test_failed_trial_fails_the_calls_that_waited_for_it(connect, watch):
     provider = Scripted(Response(status_code=500))
     http = await connect(provider)
     await trip(http)
@@ -76,7 +76,7 @@ async def test_a_failed_trial_fails_those_that_waited_for_it(connect, watch):
     assert provider.calls == 8 + 1
 
 
-async def test_calls_that_end_together_do_not_keep_each_other_from_trying(connect, watch):
+async def test_concurrent_failures_do_not_prolong_the_pause(connect, watch):
     provider = Scripted(*[Response(status_code=500)] * 8, Response(status_code=204))
     http = await connect(provider)
     await trip(http)
@@ -87,7 +87,7 @@ async def test_calls_that_end_together_do_not_keep_each_other_from_trying(connec
     assert http.health.circuit is CircuitState.CLOSED
 
 
-async def test_a_failed_trial_opens_it_again(connect, watch):
+async def test_failed_trial_opens_the_circuit_again(connect, watch):
     provider = Scripted(Response(status_code=500))
     http = await connect(provider)
     await trip(http)
@@ -98,7 +98,7 @@ async def test_a_failed_trial_opens_it_again(connect, watch):
     assert http.health.circuit is CircuitState.OPEN
 
 
-async def test_a_trial_that_is_given_up_lets_the_next_one_try(connect, watch):
+async def test_cancelled_trial_lets_the_next_call_try(connect, watch):
     async def hang(request: Request) -> Response:
         await asyncio.sleep(0.3)
         return Response(status_code=204)
@@ -117,7 +117,7 @@ async def test_a_trial_that_is_given_up_lets_the_next_one_try(connect, watch):
     assert http.health.circuit is CircuitState.CLOSED
 
 
-async def test_calls_in_the_queue_do_not_leave_once_the_circuit_is_open(connect):
+async def test_queued_calls_are_not_sent_once_the_circuit_is_open(connect):
     provider = Scripted(Response(status_code=500))
     http = await connect(provider, max_concurrency=2)
     results = await asyncio.gather(*(http.request("POST", "/things") for _ in range(40)), return_exceptions=True)
@@ -125,7 +125,7 @@ async def test_calls_in_the_queue_do_not_leave_once_the_circuit_is_open(connect)
     assert provider.calls <= 9
 
 
-async def test_health_tells_of_the_last_calls(connect, watch):
+async def test_health_reflects_the_last_calls(connect, watch):
     provider = Scripted(JSONResponse({}), Response(status_code=404), Response(status_code=500), JSONResponse({}))
     http = await connect(provider)
     assert (http.health.last_success_at, http.health.last_failure_at) == (None, None)

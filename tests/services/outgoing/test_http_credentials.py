@@ -1,4 +1,4 @@
-"""Credentials are fetched once for all who need them, and replaced in time."""
+"""Authentication: tokens are fetched once for all that wait, and refreshed before they expire."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Office:
 
 
 @pytest.mark.parametrize("max_concurrency", [1, 4, 50])
-async def test_fifty_refused_at_once_fetch_one_token(connect, watch, max_concurrency):
+async def test_fifty_concurrent_rejections_refresh_the_token_once(connect, watch, max_concurrency):
     office = Office(good_from=2)
     http = await office.connect(connect, watch, max_concurrency=max_concurrency, timeout=5)
     replies = await asyncio.gather(*(http.request("GET", "/things") for _ in range(50)))
@@ -63,14 +63,14 @@ async def test_fifty_refused_at_once_fetch_one_token(connect, watch, max_concurr
     assert office.calls <= 100
 
 
-async def test_fifty_at_the_beginning_fetch_one_token(connect, watch):
+async def test_fifty_concurrent_first_calls_fetch_one_token(connect, watch):
     office = Office()
     http = await office.connect(connect, watch)
     await asyncio.gather(*(http.request("GET", "/things") for _ in range(50)))
     assert (office.tokens, office.calls) == (1, 50)
 
 
-async def test_a_token_that_is_refused_twice_is_not_fetched_for_ever(connect, watch):
+async def test_token_that_is_rejected_twice_is_not_refreshed_again(connect, watch):
     office = Office(good_from=1000)
     http = await office.connect(connect, watch)
     with pytest.raises(AuthorizationRequired):
@@ -79,7 +79,7 @@ async def test_a_token_that_is_refused_twice_is_not_fetched_for_ever(connect, wa
 
 
 @pytest.mark.parametrize(("expires_in", "good", "replaced"), [(100.0, 89.0, 91.0), (None, 289.0, 291.0), (6.0, 2.9, 3.1)])
-async def test_a_token_is_replaced_before_it_ends(connect, watch, expires_in, good, replaced):
+async def test_token_is_refreshed_before_it_expires(connect, watch, expires_in, good, replaced):
     office = Office(expires_in=expires_in)
     http = await office.connect(connect, watch)
     await http.request("GET", "/things")
@@ -91,7 +91,7 @@ async def test_a_token_is_replaced_before_it_ends(connect, watch, expires_in, go
     assert office.tokens == 2
 
 
-async def test_a_token_endpoint_that_says_no_is_told_as_such(connect, watch):
+async def test_rejection_by_the_token_endpoint_is_authorization_required(connect, watch):
     office = Office(status=401)
     http = await office.connect(connect, watch)
     with pytest.raises(AuthorizationRequired):
@@ -101,7 +101,7 @@ async def test_a_token_endpoint_that_says_no_is_told_as_such(connect, watch):
     await http.request("GET", "/things")
 
 
-async def test_waiting_for_a_token_ends_with_the_deadline(connect):
+async def test_waiting_for_a_token_ends_at_the_deadline(connect):
     clock = Clock()
     office = Office()
     office.delay = 0.5
@@ -115,7 +115,7 @@ async def test_waiting_for_a_token_ends_with_the_deadline(connect):
     assert (await patient).status_code == 200
 
 
-async def test_whoever_gives_up_while_fetching_a_token_leaves_it_to_the_next(connect, watch):
+async def test_cancelled_token_fetch_is_taken_over_by_the_next_waiter(connect, watch):
     office = Office()
     office.delay = 0.05
     http = await office.connect(connect, watch)
@@ -128,7 +128,7 @@ async def test_whoever_gives_up_while_fetching_a_token_leaves_it_to_the_next(con
         await first
 
 
-async def test_fixed_headers_are_sent_and_a_refusal_of_them_stays(connect):
+async def test_fixed_headers_are_sent_and_their_rejection_is_final(connect):
     provider = Scripted(Response(status_code=401))
     http = await connect(provider, auth=HeaderAuth({"x-key": SecretStr(KEY)}))
     with pytest.raises(AuthorizationRequired):
@@ -137,7 +137,7 @@ async def test_fixed_headers_are_sent_and_a_refusal_of_them_stays(connect):
     assert provider.headers[0]["x-key"] == KEY
 
 
-async def test_what_proves_who_we_are_is_shown_to_nobody(watch):
+async def test_repr_of_authentication_shows_no_secret(watch):
     async def fetch() -> Token:
         return Token(SecretStr("token-1"))
 

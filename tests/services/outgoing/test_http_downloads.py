@@ -1,4 +1,4 @@
-"""Bytes that pass through."""
+"""Downloads: streamed bodies with media type, file name and size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def take(http, received):
             received += chunk
 
 
-async def test_a_download_is_handed_on_piece_by_piece(connect):
+async def test_download_is_streamed_chunk_by_chunk(connect):
     taken = asyncio.Event()
 
     async def gated(request: Request) -> Response:
@@ -48,7 +48,7 @@ async def test_a_download_is_handed_on_piece_by_piece(connect):
     assert size == 5 + 64 * 65536, "the bound is on answers that are held, not on those that pass through"
 
 
-async def test_a_download_tells_its_size_and_takes_a_name_in_any_script(connect):
+async def test_download_has_its_size_and_a_filename_in_any_script(connect):
     headers = {"content-disposition": "attachment; filename*=UTF-8''na%C3%AFve%20%E2%82%AC.pdf"}
     http = await connect(Scripted(Response(b"12345", media_type="application/pdf", headers=headers)))
     async with http.download("/things/1") as content:
@@ -56,7 +56,7 @@ async def test_a_download_tells_its_size_and_takes_a_name_in_any_script(connect)
         assert b"".join([chunk async for chunk in content.chunks]) == b"12345"
 
 
-async def test_a_name_in_any_script_wins_over_the_plain_one_beside_it(connect):
+async def test_extended_filename_wins_over_the_plain_one(connect):
     headers = {"content-disposition": "attachment; filename=\"naive.pdf\"; filename*=UTF-8''..%2Fna%C3%AFve.pdf"}
     http = await connect(Scripted(Response(b"12345", headers=headers)))
     async with http.download("/things/1") as content:
@@ -64,7 +64,7 @@ async def test_a_name_in_any_script_wins_over_the_plain_one_beside_it(connect):
 
 
 @pytest.mark.parametrize("kind", [b"", b"text", b"text/", b"a/b/c", b"text/\xe2\x82\xac", b"text/x y", b"x/" + b"y" * 9_000])
-async def test_a_media_type_that_is_none_is_that_of_any_bytes(connect, kind):
+async def test_malformed_media_type_becomes_octet_stream(connect, kind):
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: " + kind + b"\r\n\r\n12345")
@@ -80,13 +80,13 @@ async def test_a_media_type_that_is_none_is_that_of_any_bytes(connect, kind):
     "disposition",
     ["", ";", 'inline; filename="', "attachment; filename*=''%", "\xff\xfe", "a" * 5000, 'form-data; name=";;"; ='],
 )
-async def test_a_disposition_that_makes_no_sense_does_no_harm(connect, disposition):
+async def test_malformed_disposition_is_ignored(connect, disposition):
     http = await connect(Scripted(Response(b"12345", headers={"content-disposition": disposition})))
     async with http.download("/things/1") as content:
         assert b"".join([chunk async for chunk in content.chunks]) == b"12345"
 
 
-async def test_a_download_is_tried_again_until_it_begins(connect):
+async def test_download_is_retried_until_its_headers_arrive(connect):
     provider = Scripted(Response(status_code=500), Response(status_code=502), Response(b"12345"))
     http = await connect(provider)
     async with http.download("/things/1") as content:
@@ -94,7 +94,7 @@ async def test_a_download_is_tried_again_until_it_begins(connect):
     assert provider.calls == MAX_ATTEMPTS
 
 
-async def test_a_refused_download_raises_where_it_is_opened(connect):
+async def test_refused_download_raises_when_it_is_opened(connect):
     http = await connect(Scripted(Response(status_code=404)))
     with pytest.raises(NotFound):
         async with http.download("/things/1"):
@@ -102,7 +102,7 @@ async def test_a_refused_download_raises_where_it_is_opened(connect):
 
 
 @pytest.mark.parametrize("framing", [b"content-length: 1000", b"transfer-encoding: chunked"])
-async def test_a_download_that_breaks_off_is_unavailable_and_not_shorter(connect, framing):
+async def test_download_that_breaks_off_raises_unavailable(connect, framing):
     async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + b"a\r\n" + b"x" * 10 + b"\r\n")
@@ -117,7 +117,7 @@ async def test_a_download_that_breaks_off_is_unavailable_and_not_shorter(connect
     assert http.health.last_failure_at is not None
 
 
-async def test_a_download_that_stalls_times_out(connect):
+async def test_stalled_download_times_out(connect):
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nabc")
@@ -130,7 +130,7 @@ async def test_a_download_that_stalls_times_out(connect):
         await http.close()
 
 
-async def test_leaving_a_download_closes_its_connection_and_frees_its_place(connect):
+async def test_leaving_a_download_closes_its_connection_and_releases_its_slot(connect):
     closed = asyncio.Event()
 
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What is sent again, and what is not."""
+"""Retry policy: which requests are sent again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from providers.http.retry import MAX_ATTEMPTS
 from providers.sandbox.server import serving
 
 
-async def test_a_read_is_tried_again_until_it_is_answered(connect, watch):
+async def test_read_is_retried_until_it_succeeds(connect, watch):
     provider = Scripted(Response(status_code=500), Response(status_code=502), JSONResponse({"name": "ok"}))
     http = await connect(provider)
     assert await http.fetch(Thing, "GET", "/things/1") == Thing("ok")
@@ -33,7 +33,7 @@ async def test_a_read_is_tried_again_until_it_is_answered(connect, watch):
     assert len(watch.slept) == MAX_ATTEMPTS - 1
 
 
-async def test_attempts_end_and_the_last_error_is_told(connect):
+async def test_last_error_is_raised_when_attempts_are_exhausted(connect):
     provider = Scripted(Response(status_code=500))
     http = await connect(provider)
     with pytest.raises(Unavailable) as caught:
@@ -43,7 +43,7 @@ async def test_attempts_end_and_the_last_error_is_told(connect):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-async def test_a_post_that_may_have_landed_is_sent_once(connect, status):
+async def test_post_that_may_have_landed_is_sent_once(connect, status):
     provider = Scripted(Response(status_code=status))
     http = await connect(provider)
     with pytest.raises(InDoubt if status in {502, 504} else Unavailable):
@@ -52,14 +52,14 @@ async def test_a_post_that_may_have_landed_is_sent_once(connect, status):
 
 
 @pytest.mark.parametrize(("method", "repeatable"), [("PUT", None), ("DELETE", None), ("POST", True)])
-async def test_a_write_that_is_safe_to_repeat_is_repeated(connect, method, repeatable):
+async def test_write_is_retried_when_it_is_repeatable(connect, method, repeatable):
     provider = Scripted(Response(status_code=500), Response(status_code=204))
     http = await connect(provider)
     await http.request(method, "/things/1", repeatable=repeatable)
     assert provider.calls == 2
 
 
-async def test_a_put_that_is_said_not_to_be_repeatable_is_sent_once(connect):
+async def test_put_is_sent_once_when_it_is_marked_not_repeatable(connect):
     provider = Scripted(Response(status_code=500))
     http = await connect(provider)
     with pytest.raises(Unavailable):
@@ -81,7 +81,7 @@ async def test_a_put_that_is_said_not_to_be_repeatable_is_sent_once(connect):
         (423, WrongState),
     ],
 )
-async def test_a_refusal_is_not_tried_again(connect, status, kind):
+async def test_refusal_is_not_retried(connect, status, kind):
     provider = Scripted(Response(status_code=status))
     http = await connect(provider)
     with pytest.raises(SigningError) as caught:
@@ -90,7 +90,7 @@ async def test_a_refusal_is_not_tried_again(connect, status, kind):
     assert (caught.value.status, caught.value.provider, provider.calls) == (status, "acme", 1)
 
 
-async def test_a_body_that_is_streamed_is_sent_whole_at_every_attempt(connect):
+async def test_streamed_body_is_sent_from_its_beginning_at_every_attempt(connect):
     provider = Scripted(Response(status_code=500), Response(status_code=204))
     http = await connect(provider)
 
@@ -103,7 +103,7 @@ async def test_a_body_that_is_streamed_is_sent_whole_at_every_attempt(connect):
     assert [sent for _, _, sent in provider.received] == [whole, whole]
 
 
-async def test_a_post_that_never_connected_is_sent_again(connect, watch):
+async def test_post_is_retried_when_it_never_connected(connect, watch):
     port = closed_port()
     provider = Scripted()
     http = await connect(f"http://127.0.0.1:{port}")
@@ -119,7 +119,7 @@ async def test_a_post_that_never_connected_is_sent_again(connect, watch):
     assert provider.calls == 1
 
 
-async def test_nobody_listening_is_unavailable_for_a_write_too(connect, watch):
+async def test_closed_port_is_unavailable_for_a_write(connect, watch):
     http = await connect(f"http://127.0.0.1:{closed_port()}")
     with pytest.raises(Unavailable) as caught:
         await http.request("POST", "/things")
@@ -127,7 +127,7 @@ async def test_nobody_listening_is_unavailable_for_a_write_too(connect, watch):
     assert len(watch.slept) == MAX_ATTEMPTS - 1
 
 
-async def test_a_write_that_could_not_connect_in_time_is_not_in_doubt(connect):
+async def test_write_is_not_in_doubt_when_connecting_times_out(connect):
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Which calls go through a proxy of the environment."""
+"""Proxies of the environment, and the hosts that NO_PROXY exempts."""
 
 from __future__ import annotations
 
@@ -76,16 +76,16 @@ def parts(url: str) -> tuple[str, str, int]:
 
 
 @pytest.mark.parametrize(("no_proxy", "url"), SPARED)
-def test_a_host_that_no_proxy_names_is_reached_straight(no_proxy, url):
+def test_host_named_by_no_proxy_is_reached_directly(no_proxy, url):
     assert Proxies({"all": PROXY, "no": no_proxy}).proxy(*parts(url)) is None
 
 
 @pytest.mark.parametrize(("no_proxy", "url"), PROXIED)
-def test_any_other_host_is_reached_through_the_proxy(no_proxy, url):
+def test_other_hosts_are_reached_through_the_proxy(no_proxy, url):
     assert Proxies({"all": PROXY, "no": no_proxy}).proxy(*parts(url)) == PROXY
 
 
-def test_the_proxy_of_a_scheme_comes_before_the_one_of_all(monkeypatch):
+def test_proxy_of_a_scheme_wins_over_all_proxy(monkeypatch):
     for name, value in {"https_proxy": "tls.example:1", "ALL_PROXY": PROXY, "http_proxy": " "}.items():
         monkeypatch.setenv(name, value)
     for name in ("HTTPS_PROXY", "all_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):

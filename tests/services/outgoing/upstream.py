@@ -1,4 +1,4 @@
-"""Providers to call that do what a test tells them, and a clock that nobody waits for."""
+"""Scripted upstream servers, and a clock that does not wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How calls travel over sockets, where the answers of HTTP alone do not show it."""
+"""Transports over real sockets: connections, framing, uploads, TLS and proxies."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def endless() -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
 @pytest.mark.parametrize("held", [False, True])
-async def test_a_call_that_may_not_be_repeated_is_sent_once(connect, method, held):
+async def test_post_is_sent_once_when_the_connection_breaks(connect, method, held):
     """``held``: over a connection that is there already."""
     arrived = 0
 
@@ -67,7 +67,7 @@ async def test_a_call_that_may_not_be_repeated_is_sent_once(connect, method, hel
         assert (arrived, http.requests_sent) == (1 + held, before + 1)
 
 
-async def test_one_connection_carries_calls_in_a_row(connect):
+async def test_sequential_requests_share_one_connection(connect):
     connections = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +88,7 @@ async def test_one_connection_carries_calls_in_a_row(connect):
 
 
 @pytest.mark.parametrize("body", [None, b"x", two_pieces])
-async def test_a_kept_connection_that_has_just_been_closed_does_not_put_a_write_in_doubt(connect, body):
+async def test_write_is_not_in_doubt_when_an_idle_connection_was_just_closed(connect, body):
     closing = threading.Event()
 
     def serve() -> None:
@@ -121,7 +121,7 @@ async def test_a_kept_connection_that_has_just_been_closed_does_not_put_a_write_
     assert http.health.last_failure_at is None
 
 
-async def test_an_address_is_sent_as_it_was_made(connect):
+async def test_url_is_sent_without_normalization(connect):
     seen = []
 
     async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -139,7 +139,7 @@ async def test_an_address_is_sent_as_it_was_made(connect):
     ]
 
 
-async def test_a_write_without_content_says_so_and_names_no_type(connect):
+async def test_write_without_body_sends_content_length_zero_and_no_content_type(connect):
     provider = Scripted(Response(status_code=204))
     http = await connect(provider)
     await http.request("POST", "/things/1/start")
@@ -147,7 +147,7 @@ async def test_a_write_without_content_says_so_and_names_no_type(connect):
     assert "content-type" not in provider.headers[0]
 
 
-async def test_a_header_that_comes_twice_has_both_values_and_any_bytes_are_text(connect):
+async def test_repeated_header_joins_its_values_and_accepts_any_bytes(connect):
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         head = b"HTTP/1.1 204 No Content\r\nX-Kind: a\r\nx-kind: b\r\nx-name: na\xefve\r\nx-city: \xc3\x85l\r\n\r\n"
@@ -161,7 +161,7 @@ async def test_a_header_that_comes_twice_has_both_values_and_any_bytes_are_text(
 
 
 @pytest.mark.parametrize("size", [1024, 1025])
-async def test_a_short_answer_is_bounded_too(connect, size):
+async def test_short_response_is_bounded(connect, size):
     http = await connect(Scripted(Response(b"x" * size)), max_answer_bytes=1024)
     if size == 1024:
         assert len((await http.request("GET", "/things")).body) == 1024
@@ -171,7 +171,7 @@ async def test_a_short_answer_is_bounded_too(connect, size):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_a_bomb_goes_off_at_the_bound(connect, times):
+async def test_decompression_bomb_stops_at_the_bound(connect, times):
     bomb = gzip.compress(b"\0" * 200 * MEGABYTE)
     if times == 2:
         bomb = gzip.compress(bomb)
@@ -185,7 +185,7 @@ async def test_a_bomb_goes_off_at_the_bound(connect, times):
     assert most < 20 * MEGABYTE
 
 
-async def test_what_unpacks_to_what_unpacks_to_nothing_is_given_up(connect):
+async def test_doubly_compressed_bomb_of_nothing_is_refused(connect):
     nothing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     between = nothing.compress(b"")
     between += b"".join(nothing.flush(zlib.Z_FULL_FLUSH) for _ in range(10)) + b"\0\0\0\xff\xff" * (20 * MEGABYTE)
@@ -194,13 +194,13 @@ async def test_what_unpacks_to_what_unpacks_to_nothing_is_given_up(connect):
         await http.request("GET", "/things")
 
 
-async def test_a_long_answer_that_is_compressed_is_read_whole(connect):
+async def test_long_compressed_response_is_read_to_its_end(connect):
     body = b"".join(b"%09d" % number for number in range(200_000))
     http = await connect(Scripted(Response(gzip.compress(body), headers={"content-encoding": "gzip"})))
     assert (await http.request("GET", "/things")).body == body
 
 
-async def test_what_a_body_raises_is_raised_as_it_is(connect):
+async def test_error_of_a_streamed_body_is_raised_unchanged(connect):
     async def body() -> AsyncIterator[bytes]:
         yield b"x" * 1000
         raise Invalid("It is not what it was said to be.")
@@ -211,7 +211,7 @@ async def test_what_a_body_raises_is_raised_as_it_is(connect):
 
 
 @pytest.mark.parametrize("length", ["5", "15"])
-async def test_a_body_of_another_length_than_said_is_no_call(connect, length):
+async def test_streamed_body_is_refused_when_its_length_differs_from_the_header(connect, length):
     async def body() -> AsyncIterator[bytes]:
         yield b"0123456789"
 
@@ -222,7 +222,7 @@ async def test_a_body_of_another_length_than_said_is_no_call(connect, length):
     assert all(sent != b"0123456789" for _, _, sent in provider.received)
 
 
-async def test_a_streamed_body_of_a_known_length_is_not_chunked(connect):
+async def test_streamed_body_of_known_length_is_not_chunked(connect):
     async def body() -> AsyncIterator[bytes]:
         for _ in range(300):
             yield b"x" * 1000
@@ -236,7 +236,7 @@ async def test_a_streamed_body_of_a_known_length_is_not_chunked(connect):
 
 
 @pytest.mark.parametrize("taken", ["nothing", "everything"])
-async def test_a_streamed_body_that_leads_nowhere_times_out_where_nobody_set_a_deadline(connect, taken):
+async def test_streamed_body_times_out_when_it_is_not_read_and_no_deadline_is_set(connect, taken):
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         await (asyncio.Event().wait() if taken == "nothing" else reader.read())
@@ -252,7 +252,7 @@ async def test_a_streamed_body_that_leads_nowhere_times_out_where_nobody_set_a_d
         assert time.monotonic() - begun < 2
 
 
-async def test_a_slow_source_is_waited_for_as_long_as_the_deadline_says(connect):
+async def test_slow_upload_source_may_take_until_the_deadline(connect):
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(4):
             await asyncio.sleep(0.1)
@@ -267,7 +267,7 @@ async def test_a_slow_source_is_waited_for_as_long_as_the_deadline_says(connect)
         await http.request("PUT", "/things/1", body=slow)
 
 
-async def test_giving_up_an_upload_that_nobody_takes_closes_its_connection_and_its_source(connect):
+async def test_cancelling_a_blocked_upload_closes_its_connection_and_source(connect):
     asked, left, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -300,7 +300,7 @@ async def test_giving_up_an_upload_that_nobody_takes_closes_its_connection_and_i
         await asyncio.wait_for(ended.wait(), 2)
 
 
-async def test_an_answer_before_the_body_is_whole_is_heard_where_the_server_hangs_up(connect):
+async def test_early_response_is_read_when_the_server_closes_during_an_upload(connect):
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -326,7 +326,7 @@ async def test_an_answer_before_the_body_is_whole_is_heard_where_the_server_hang
 
 
 @pytest.mark.parametrize("transport", ["http1"])  # httpx listens only once it has sent all, or cannot send on
-async def test_an_answer_before_the_body_is_whole_is_heard_and_the_source_closed(connect):
+async def test_early_response_is_read_and_the_upload_source_closed(connect):
     sources, left = [], asyncio.Event()
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -356,7 +356,7 @@ async def test_an_answer_before_the_body_is_whole_is_heard_and_the_source_closed
 
 
 @pytest.mark.parametrize("waits", [True, False])
-async def test_closing_ends_a_download(connect, waits):
+async def test_closing_the_transport_ends_a_download(connect, waits):
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nabc")
@@ -376,7 +376,7 @@ async def test_closing_ends_a_download(connect, waits):
             await http.request("GET", "/things")
 
 
-async def test_an_answer_of_several_hundred_headers_or_a_long_one_is_read(connect):
+async def test_response_with_hundreds_of_headers_or_a_long_one_is_read(connect):
     http = await connect(
         Scripted(Response(status_code=204, headers={"x-long": "y" * 20_000} | {f"x-{n}": "z" for n in range(300)}))
     )
@@ -384,7 +384,7 @@ async def test_an_answer_of_several_hundred_headers_or_a_long_one_is_read(connec
     assert (len(headers["x-long"]), headers["x-299"]) == (20_000, "z")
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(connect, tmp_path):
+async def test_self_signed_certificate_is_not_trusted(connect, tmp_path):
     pem = tmp_path / "server.pem"
     pem.write_bytes(self_signed("127.0.0.1"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -405,7 +405,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(connect, tmp
 
 
 @pytest.mark.parametrize(("spared", "seen"), [("", True), ("provider.example", False)])
-async def test_the_proxy_of_the_environment_is_used_for_those_it_is_meant_for(connect, monkeypatch, spared, seen):
+async def test_proxy_of_the_environment_is_used_unless_no_proxy_names_the_host(connect, monkeypatch, spared, seen):
     heads = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -426,7 +426,7 @@ async def test_the_proxy_of_the_environment_is_used_for_those_it_is_meant_for(co
             assert heads == []
 
 
-async def test_no_error_nor_its_cause_shows_what_was_sent(connect):
+async def test_error_and_its_cause_show_nothing_of_the_request(connect):
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")

@@ -1,4 +1,4 @@
-"""What comes back: whole, or as one of our errors, and never with a secret in it."""
+"""Responses of the HTTP client: decoded, or raised as our own errors, never with a secret."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from providers.sandbox.server import serving
 
 
 @pytest.mark.parametrize("words", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\ncontent-le"])
-async def test_a_connection_that_breaks_before_the_answer(connect, words):
+async def test_connection_that_breaks_before_the_response_is_retried_for_reads(connect, words):
     arrived = 0
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,7 +49,7 @@ async def test_a_connection_that_breaks_before_the_answer(connect, words):
 
 
 @pytest.mark.parametrize("size", [1, 7])
-async def test_an_answer_in_slices_is_read_whole(connect, size):
+async def test_response_in_slices_is_read_to_its_end(connect, size):
     answer = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"name": "mine"}'
 
     async def slice_it(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,7 +64,7 @@ async def test_an_answer_in_slices_is_read_whole(connect, size):
         assert await http.fetch(Thing, "GET", "/things/1") == Thing("mine")
 
 
-async def test_two_hundred_chunks_are_one_answer(connect):
+async def test_two_hundred_chunks_are_one_response(connect):
     async def chunked(request: Request) -> Response:
         async def pieces() -> AsyncIterator[bytes]:
             yield b'{"name": "'
@@ -78,7 +78,7 @@ async def test_two_hundred_chunks_are_one_answer(connect):
     assert (await http.fetch(Thing, "GET", "/things/1")).name == "x" * 50 * 198
 
 
-async def test_an_endless_answer_is_refused_at_the_bound(connect):
+async def test_endless_response_is_refused_at_the_bound(connect):
     sent = 0
 
     async def endless(request: Request) -> Response:
@@ -113,7 +113,7 @@ async def test_an_endless_answer_is_refused_at_the_bound(connect):
         (b'{"name": "\xff"}', "application/json", "cannot be read"),
     ],
 )
-async def test_an_unreadable_answer_misbehaves_to_a_read_and_leaves_a_write_in_doubt(connect, body, media_type, shown):
+async def test_undecodable_response_is_misbehaved_for_a_read_and_in_doubt_for_a_write(connect, body, media_type, shown):
     provider = Scripted(Response(body, media_type=media_type))
     http = await connect(provider)
     with pytest.raises(Misbehaved) as read:
@@ -127,7 +127,7 @@ async def test_an_unreadable_answer_misbehaves_to_a_read_and_leaves_a_write_in_d
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("status", [200, 400])
-async def test_a_byte_order_mark_before_json_is_passed_over(connect, encoding, status):
+async def test_byte_order_mark_before_json_is_skipped(connect, encoding, status):
     def fault(reply: ProviderResponse) -> ErrorDetail:
         return ErrorDetail(reply.json(Thing).name)
 
@@ -142,13 +142,13 @@ async def test_a_byte_order_mark_before_json_is_passed_over(connect, encoding, s
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe{", b"\xef\xbb\xbf", b"\xef\xbb", '{"name": "x"}'.encode("utf-16-le")])
-async def test_a_mark_before_what_is_no_json_does_not_make_it_readable(connect, body):
+async def test_byte_order_mark_does_not_make_malformed_json_readable(connect, body):
     http = await connect(Scripted(Response(body, media_type="application/json")))
     with pytest.raises(Misbehaved):
         await http.fetch(Thing, "GET", "/things/1")
 
 
-async def test_a_broken_encoding_misbehaves(connect):
+async def test_broken_content_coding_is_misbehaved(connect):
     broken = gzip.compress(b"x" * 1000)[:20] + b"\0" * 20
     http = await connect(Scripted(Response(broken, headers={"content-encoding": "gzip"})))
     with pytest.raises(Misbehaved, match="broken encoding"):
@@ -159,7 +159,7 @@ async def test_a_broken_encoding_misbehaves(connect):
     "where", ["/elsewhere", "http://169.254.169.254/latest/meta-data", "http://localhost:1/", "file:///etc"]
 )
 @pytest.mark.parametrize("status", [301, 307])
-async def test_no_redirect_is_followed(connect, where, status):
+async def test_redirect_is_not_followed(connect, where, status):
     provider = Scripted(RedirectResponse(where, status))
     http = await connect(provider, auth=HeaderAuth({"x-key": SecretStr(KEY)}))
     with pytest.raises(Misbehaved):
@@ -167,7 +167,7 @@ async def test_no_redirect_is_followed(connect, where, status):
     assert [path for _, path, _ in provider.received] == ["/things"]
 
 
-async def test_cookies_are_not_carried_from_one_call_to_the_next(connect):
+async def test_cookies_are_not_sent_back(connect):
     answer = JSONResponse({"name": "ok"})
     answer.set_cookie("session", "of-somebody")
     provider = Scripted(answer)
@@ -180,7 +180,7 @@ async def test_cookies_are_not_carried_from_one_call_to_the_next(connect):
     assert all("cookie" not in headers for headers in provider.headers)
 
 
-async def test_credentials_that_a_provider_echoes_are_blotted_out(connect):
+async def test_credentials_that_a_provider_echoes_are_redacted(connect):
     def fault(reply: ProviderResponse) -> ErrorDetail:
         words = reply.json(dict[str, str])
         return ErrorDetail(words["code"], words["detail"])
@@ -201,7 +201,7 @@ async def test_credentials_that_a_provider_echoes_are_blotted_out(connect):
     assert len(caught.value.detail) <= 300
 
 
-async def test_a_secret_that_begins_with_another_is_blotted_out_whole(connect):
+async def test_secret_that_begins_with_another_is_redacted_completely(connect):
     def fault(reply: ProviderResponse) -> ErrorDetail:
         return ErrorDetail(detail=reply.body.decode())
 
@@ -214,7 +214,7 @@ async def test_a_secret_that_begins_with_another_is_blotted_out_whole(connect):
     assert caught.value.detail == "<***>"
 
 
-def test_settings_and_tokens_show_no_secret():
+def test_repr_of_settings_and_tokens_shows_no_secret():
     settings = Settings(name="acme", base_url="http://127.0.0.1:1")
     assert KEY not in repr(settings) + str(settings) + json.dumps(settings.model_dump(mode="json"))
     assert KEY not in repr(Token(SecretStr(KEY)))

@@ -1,4 +1,4 @@
-"""What is made of an answer is made once, for as long as the same question is answered so."""
+"""Response memo: a value is computed once while the same request gets the same response."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from providers.http.response_memo import ResponseMemo
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([b"", b"a", b"b"])), max_size=20))
-def test_it_is_what_would_be_made_anew(asked: list[tuple[int, bytes]]) -> None:
+def test_memo_equals_what_would_be_computed_anew(asked: list[tuple[int, bytes]]) -> None:
     repeated: ResponseMemo[tuple[int, bytes]] = ResponseMemo()
     made, last, changes = [], None, 0
     for question, answer in asked:
@@ -24,7 +24,7 @@ def test_it_is_what_would_be_made_anew(asked: list[tuple[int, bytes]]) -> None:
     assert len(made) == changes
 
 
-def test_what_cannot_be_made_is_tried_again() -> None:
+def test_failed_computation_is_not_remembered() -> None:
     repeated: ResponseMemo[int] = ResponseMemo()
     for _ in range(2):
         try:

@@ -1,4 +1,4 @@
-"""How long a call, its pauses and its turn take at most."""
+"""Deadlines, delays between attempts, and the bulkhead."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from providers.http.deadline import deadline
 from providers.sandbox.server import serving
 
 
-async def test_pauses_are_full_jitter(connect, watch):
+async def test_delays_are_full_jitter(connect, watch):
     provider = Scripted(Response(status_code=500))
     async with serving(provider.app) as url:
         for _ in range(30):
@@ -68,7 +68,7 @@ async def test_retry_after_as_a_date_is_honoured(connect, watch):
         "%Y-%m-%dT%H:%M:%SZ",
     ],
 )
-async def test_retry_after_is_read_in_every_form_of_a_date(connect, watch, spelled):
+async def test_retry_after_is_read_in_every_date_format(connect, watch, spelled):
     later = (watch.now() + timedelta(seconds=4)).strftime(spelled)
     provider = Scripted(Response(status_code=503, headers={"retry-after": later}), Response(status_code=204))
     http = await connect(provider)
@@ -77,7 +77,7 @@ async def test_retry_after_is_read_in_every_form_of_a_date(connect, watch, spell
 
 
 @pytest.mark.parametrize(("value", "pause"), [("3, 3", 3.0), ("0, 5", 5.0), ("0", 0.0), (" 2.5 ", 2.5)])
-async def test_retry_after_that_came_several_times_is_the_longest(connect, watch, value, pause):
+async def test_repeated_retry_after_is_the_longest(connect, watch, value, pause):
     provider = Scripted(Response(status_code=503, headers={"retry-after": value}), Response(status_code=204))
     http = await connect(provider)
     await http.request("GET", "/things")
@@ -87,7 +87,7 @@ async def test_retry_after_that_came_several_times_is_the_longest(connect, watch
 @pytest.mark.parametrize(
     "value", ["soon", "-3", "3, soon", "0001-01-01T00:00:00", "\u00b2", "", "1e3", "Thu, 99 Foo 2026 00:00:00"]
 )
-async def test_a_retry_after_that_cannot_be_read_counts_as_none(connect, watch, value):
+async def test_malformed_retry_after_is_ignored(connect, watch, value):
     provider = Scripted(Response(status_code=429, headers={"retry-after": value}))
     http = await connect(provider)
     with pytest.raises(Busy) as caught:
@@ -96,7 +96,7 @@ async def test_a_retry_after_that_cannot_be_read_counts_as_none(connect, watch, 
     assert max(watch.slept) <= 0.4
 
 
-async def test_a_retry_after_past_the_deadline_is_told_instead_of_waited_for(connect, watch):
+async def test_retry_after_beyond_the_deadline_is_raised_instead_of_waited_for(connect, watch):
     provider = Scripted(Response(status_code=429, headers={"retry-after": "30"}))
     http = await connect(provider)
     with deadline(watch, 20), pytest.raises(Busy) as caught:
@@ -105,7 +105,7 @@ async def test_a_retry_after_past_the_deadline_is_told_instead_of_waited_for(con
     assert (provider.calls, watch.slept) == (1, [])
 
 
-async def test_the_deadline_spans_every_attempt(connect, watch):
+async def test_deadline_spans_all_attempts(connect, watch):
     async def slowly(request: Request) -> Response:
         watch.at += 0.6
         return Response(status_code=500, headers={"retry-after": "1"})
@@ -118,7 +118,7 @@ async def test_the_deadline_spans_every_attempt(connect, watch):
     assert provider.calls == 2
 
 
-async def test_the_nearer_deadline_counts(connect, watch):
+async def test_nearer_deadline_wins(connect, watch):
     provider = Scripted()
     http = await connect(provider)
     with deadline(watch, 0), deadline(watch, 100), pytest.raises(TimedOut):
@@ -127,7 +127,7 @@ async def test_the_nearer_deadline_counts(connect, watch):
     await http.request("GET", "/things")
 
 
-async def test_a_deadline_that_has_passed_says_nothing_about_the_provider(connect, watch):
+async def test_passed_deadline_does_not_count_as_a_provider_failure(connect, watch):
     http = await connect(Scripted())
     for _ in range(20):
         with deadline(watch, -1), pytest.raises(TimedOut):
@@ -136,7 +136,7 @@ async def test_a_deadline_that_has_passed_says_nothing_about_the_provider(connec
     assert http.health.last_failure_at is None
 
 
-async def test_a_black_hole_costs_no_more_than_the_deadline(connect):
+async def test_black_hole_takes_no_longer_than_the_deadline(connect):
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -150,7 +150,7 @@ async def test_a_black_hole_costs_no_more_than_the_deadline(connect):
         await http.close()
 
 
-async def test_an_answer_that_trickles_is_cut_off(connect):
+async def test_trickling_response_times_out(connect):
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
@@ -170,7 +170,7 @@ async def test_an_answer_that_trickles_is_cut_off(connect):
         await http.close()
 
 
-async def test_no_more_calls_than_allowed_are_under_way(connect):
+async def test_bulkhead_bounds_concurrent_calls(connect):
     async def slowly(request: Request) -> Response:
         await asyncio.sleep(0.01)
         return JSONResponse({"name": "ok"})
@@ -181,7 +181,7 @@ async def test_no_more_calls_than_allowed_are_under_way(connect):
     assert (provider.calls, provider.peak) == (20, 3)
 
 
-async def test_waiting_for_a_turn_ends_with_the_deadline(connect):
+async def test_waiting_for_a_slot_ends_at_the_deadline(connect):
     release = asyncio.Event()
 
     async def wait(request: Request) -> Response:
@@ -202,14 +202,14 @@ async def test_waiting_for_a_turn_ends_with_the_deadline(connect):
     assert http.health.last_failure_at is None, "our own queue is not the provider's fault"
 
 
-async def test_a_failed_call_gives_its_place_back(connect):
+async def test_failed_call_releases_its_slot(connect):
     http = await connect(Scripted(Response(status_code=404)), max_concurrency=1)
     for _ in range(5):
         with pytest.raises(NotFound):
             await http.request("GET", "/things")
 
 
-async def test_cancelling_a_call_closes_its_connection(connect):
+async def test_cancelled_call_closes_its_connection(connect):
     asked, closed = asyncio.Event(), asyncio.Event()
 
     async def wait_for_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -229,7 +229,7 @@ async def test_cancelling_a_call_closes_its_connection(connect):
     assert http.health.last_failure_at is None, "that we gave up says nothing about the provider"
 
 
-async def test_a_connection_that_was_closed_while_idle_does_not_put_a_write_in_doubt(connect):
+async def test_write_is_not_in_doubt_when_its_connection_was_closed_while_idle(connect):
     gone = asyncio.Event()
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
