@@ -1,4 +1,4 @@
-"""Signatures in PDF (PAdES and its forerunner), and what was done to the document after each."""
+"""PDF signatures (PAdES and adbe.pkcs7.detached), with the difference analysis of later revisions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
 
 from providers.model import SignatureFormat
 from providers.verification.cms import MOST_SIGNATURES, report, signers, unreadable
-from providers.verification.report import SignatureReport, VerificationStatus, in_utc
+from providers.verification.report import SignatureReport, VerificationStatus, to_utc
 from providers.verification.trust import Finding, Trust, invalid
 
 _SUBFILTERS = frozenset({"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"})
 
 
 def inspect_pdf(content: bytes, trust: Trust) -> tuple[SignatureReport, ...]:
-    """One report per signature, in the order they were made. A document timestamp is none of anybody's."""
+    """One report for each signature, in signing order. Document time stamps are left out, as they have no signer."""
     reader = PdfFileReader(BytesIO(content), strict=False)
-    found = []
+    reports = []
     for name, _, field in islice(enumerate_sig_fields(reader, filled_status=True), MOST_SIGNATURES):
         try:
             embedded = EmbeddedPdfSignature(reader, field, name)
             if embedded.sig_object_type != "/DocTimeStamp":
-                found.append((embedded.signed_revision, _report(embedded, trust)))
-        except Exception:  # what the libraries raise for damaged input has no common ancestor
-            found.append((reader.xrefs.total_revisions, unreadable(SignatureFormat.PADES, trust)))
-    return tuple(each for _, each in sorted(found, key=lambda pair: pair[0]))
+                reports.append((embedded.signed_revision, _report(embedded, trust)))
+        except Exception:  # errors of the libraries for damaged input have no common base class
+            reports.append((reader.xrefs.total_revisions, unreadable(SignatureFormat.PADES, trust)))
+    return tuple(each for _, each in sorted(reports, key=lambda pair: pair[0]))
 
 
 def _report(embedded: EmbeddedPdfSignature, trust: Trust) -> SignatureReport:
@@ -41,13 +41,13 @@ def _report(embedded: EmbeddedPdfSignature, trust: Trust) -> SignatureReport:
         trust,
         SignatureFormat.PADES,
         covers=embedded.coverage == SignatureCoverageLevel.ENTIRE_FILE,
-        fault=_fault(embedded, signer.digest_algorithm),
-        claimed_at=in_utc(claimed_at) if claimed_at else None,
+        document_finding=_document_finding(embedded, signer.digest_algorithm),
+        claimed_at=to_utc(claimed_at) if claimed_at else None,
     )
 
 
-def _fault(embedded: EmbeddedPdfSignature, algorithm: str) -> Finding | None:
-    """What the document around an intact signature adds to it."""
+def _document_finding(embedded: EmbeddedPdfSignature, algorithm: str) -> Finding | None:
+    """The finding about the document around an intact signature; None where the signature covers all of it."""
     kind = str(embedded.sig_object.get("/SubFilter", ""))
     if kind not in _SUBFILTERS:
         return Finding(VerificationStatus.INDETERMINATE, "The signature is of a kind that is no longer in use.", algorithm)

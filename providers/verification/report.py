@@ -1,4 +1,4 @@
-"""What is said about a signature, and how a certificate is read. Nothing here checks anything."""
+"""Report: the result of the verification of one signature, and the fields of its certificate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ESCAPES = str.maketrans({char: f"\\{char}" for char in ',+"\\<>;'} | {"\0": "\\
 
 
 class VerificationStatus(StrEnum):
-    """What came of checking a signature."""
+    """Result of the verification of a signature."""
 
     VALID = "VALID"
     INVALID = "INVALID"
@@ -40,9 +40,9 @@ class VerificationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A signer's certificate: names in the manner of RFC 4514, the serial number in decimal, the SHA-256 of its DER in hex.
+    """A signer's certificate: names in the form of RFC 4514, the serial number in decimal, the SHA-256 of its DER in hex.
 
-    ``email`` is the one in the certificate, if any. All but the digest and the dates is personal data.
+    ``email`` is the address in the certificate, if any. All but the digest and the dates is personal data.
     """
 
     subject: str = field(repr=False)
@@ -58,7 +58,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A time that somebody other than the signer vouches for."""
+    """A time stamp by an authority."""
 
     at: datetime
     authority: str | None
@@ -66,10 +66,10 @@ class Timestamp:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of checking a signature.
+    """Verification of a signature.
 
-    ``reason`` explains everything but a trusted VALID. ``trusted`` says that the signer's certificate chains to
-    one of the roots. ``covers_whole_document`` is None where the document is not here to compare with.
+    ``reason`` explains any result but a trusted VALID. ``trusted`` tells whether the signer's certificate chain ends at a
+    trust anchor. ``covers_whole_document`` is None where the signed document is missing.
     """
 
     status: VerificationStatus
@@ -82,7 +82,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class SignatureReport:
-    """One signature: who made it and when, as it says itself, and what came of checking it."""
+    """Report on one signature: signer and time as stated in it, and its verification."""
 
     format: SignatureFormat
     certificate: Certificate | None
@@ -91,8 +91,8 @@ class SignatureReport:
     verification: Verification
 
 
-def describe(certificate: x509.Certificate) -> Certificate:
-    """Reads a certificate. Raises ``ValueError`` and its like where it is damaged."""
+def read_certificate(certificate: x509.Certificate) -> Certificate:
+    """Reads the fields of a certificate. Raises ``ValueError`` and others where it is damaged."""
     der = certificate.dump()
     return Certificate(
         subject=_name(certificate.subject),
@@ -107,25 +107,25 @@ def describe(certificate: x509.Certificate) -> Certificate:
     )
 
 
-def in_utc(at: datetime) -> datetime:
-    """A time as the libraries read it, in UTC; one without a zone is taken to be there already."""
+def to_utc(at: datetime) -> datetime:
+    """Converts a time of the libraries to UTC; one without a zone is in UTC."""
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def common_name(certificate: x509.Certificate) -> str | None:
-    """The name a certificate is issued to; the last one where it has several."""
+    """The common name of a certificate's subject; the last one where it has several."""
     return next((value for name, value in _parts(certificate.subject) if name == "common_name"), None)
 
 
 def _email(certificate: x509.Certificate) -> str | None:
     alternatives = certificate.subject_alt_name_value or ()
-    named = [str(each.native) for each in alternatives if each.name == "rfc822_name"]
-    named += [value for name, value in _parts(certificate.subject) if name == "email_address"]
-    return named[0] if named else None
+    emails = [str(each.native) for each in alternatives if each.name == "rfc822_name"]
+    emails += [value for name, value in _parts(certificate.subject) if name == "email_address"]
+    return emails[0] if emails else None
 
 
 def _name(name: x509.Name) -> str:
-    """A distinguished name as RFC 4514 writes it, the most specific part first."""
+    """Formats a distinguished name by RFC 4514, the most specific part first."""
     return ",".join(
         "+".join(f"{_SHORT_NAMES.get(part['type'].native, part['type'].native)}={_escaped(part)}" for part in relative)
         for relative in reversed(list(name.chosen))

@@ -1,4 +1,4 @@
-"""Whose signatures are believed: chains of certificates, and the verdict that follows."""
+"""Trust: validates certificate chains against the trust anchors, and concludes the verification of a signature."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _TOLERANCE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the cryptography says, before anybody asks whom to believe.
+    """Result of the cryptographic check, before that of the certificate chain.
 
-    ``status`` is VALID where the signature is intact, and ``reason`` explains everything else.
+    ``status`` is VALID for an intact signature; ``reason`` explains any other.
     """
 
     status: VerificationStatus
@@ -43,16 +43,16 @@ class Finding:
     covers_whole_document: bool | None = None
 
 
-def invalid(reason: str, **more: bool | str | None) -> Finding:
-    """The finding that a signature was tampered with, or never was one."""
-    return Finding(VerificationStatus.INVALID, reason, **more)  # type: ignore[arg-type]
+def invalid(reason: str, *, digest_algorithm: str | None = None, covers_whole_document: bool | None = None) -> Finding:
+    """The finding of a signature that is damaged or was tampered with."""
+    return Finding(VerificationStatus.INVALID, reason, digest_algorithm, covers_whole_document)
 
 
 class Trust:
-    """The trust roots, and the moment of asking. Nothing is ever fetched: no revocation lists, no missing links."""
+    """Trust anchors and the validation time. Nothing is fetched: neither revocation lists nor missing certificates."""
 
     def __init__(self, roots: Sequence[bytes], now: datetime) -> None:
-        """Takes roots in PEM (also several in one) or DER. Raises ``ValueError`` for what is neither."""
+        """``roots`` are in PEM (one or several) or DER. Raises ``ValueError`` for anything else."""
         self.now = now
         self._roots = [certificate for root in roots for certificate in _certificates(root)]
 
@@ -63,10 +63,10 @@ class Trust:
         at: datetime,
         usage: KeyUsageConstraints = SIGNING,
     ) -> str | None:
-        """Why a certificate is not believed at a moment; None where it chains to a root."""
+        """The reason why a certificate is not trusted at a time; None where its chain ends at a trust anchor."""
         if not self._roots:
             return _NO_ROOTS
-        # The reader's clock may be a little behind the signer's.
+        # This clock may be a little behind the signer's.
         context = ValidationContext(
             trust_roots=self._roots, other_certs=list(others), moment=at, allow_fetching=False, time_tolerance=_TOLERANCE
         )
@@ -77,7 +77,7 @@ class Trust:
             return _objection(error, certificate)
         return None
 
-    def judge(
+    def conclude(
         self,
         finding: Finding,
         certificate: x509.Certificate | None,
@@ -86,22 +86,22 @@ class Trust:
         signed_at: datetime | None = None,
         proven_at: datetime | None = None,
     ) -> Verification:
-        """The verdict. ``signed_at`` is when the signer says it was, ``proven_at`` what a timestamp proves."""
+        """Concludes a verification. ``signed_at`` is the signer's own time, ``proven_at`` the time of a trusted time stamp."""
         if finding.status is VerificationStatus.INVALID or certificate is None:
-            return self._verdict(finding, finding.status, finding.reason, trusted=False)
+            return self._verification(finding, finding.status, finding.reason, trusted=False)
         if self._roots:
             objection = self.objection(certificate, others, proven_at or self.now)
         else:
-            objection = _untimely(certificate, proven_at or signed_at or self.now)
+            objection = _expiry_objection(certificate, proven_at or signed_at or self.now)
         trusted = bool(self._roots) and objection is None
         if finding.status is not VerificationStatus.VALID:
-            return self._verdict(finding, finding.status, finding.reason, trusted=trusted)
+            return self._verification(finding, finding.status, finding.reason, trusted=trusted)
         if objection is not None:
-            return self._verdict(finding, VerificationStatus.INDETERMINATE, objection, trusted=False)
+            return self._verification(finding, VerificationStatus.INDETERMINATE, objection, trusted=False)
         reason = finding.reason if trusted else _NO_ROOTS
-        return self._verdict(finding, VerificationStatus.VALID, reason, trusted=trusted)
+        return self._verification(finding, VerificationStatus.VALID, reason, trusted=trusted)
 
-    def _verdict(self, finding: Finding, status: VerificationStatus, reason: str | None, *, trusted: bool) -> Verification:
+    def _verification(self, finding: Finding, status: VerificationStatus, reason: str | None, *, trusted: bool) -> Verification:
         return Verification(status, reason, finding.digest_algorithm, trusted, finding.covers_whole_document, self.now)
 
 
@@ -113,14 +113,14 @@ def _certificates(root: bytes) -> list[x509.Certificate]:
     return certificates
 
 
-def _untimely(certificate: x509.Certificate, at: datetime) -> str | None:
+def _expiry_objection(certificate: x509.Certificate, at: datetime) -> str | None:
     if certificate.not_valid_before - _TOLERANCE <= at <= certificate.not_valid_after + _TOLERANCE:
         return None
     return "The signer's certificate was not valid at that time."
 
 
 def _objection(error: Exception, certificate: x509.Certificate) -> str:
-    """In our words: the library's name the people."""
+    """The objection in words of ours: messages of the library name people."""
     match error:
         case ExpiredError():
             return "A certificate of the signer's chain has expired, and no timestamp proves that it had not when it signed."

@@ -1,4 +1,4 @@
-"""Signatures in XML: XAdES and plain XML-DSig, enveloped, enveloping or beside what they sign."""
+"""XML signatures: XAdES and XML-DSig, enveloped, enveloping or detached within the document."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier
 
 from providers.model import SignatureFormat
-from providers.verification.cms import MOST_SIGNATURES, NO_STAMP, NOT_HERE, Stamp, read_timestamp, unreadable
-from providers.verification.report import SignatureReport, VerificationStatus, describe, in_utc
+from providers.verification.cms import CONTENT_MISSING, MOST_SIGNATURES, NO_TIMESTAMP, ProvenTime, read_timestamp, unreadable
+from providers.verification.report import SignatureReport, VerificationStatus, read_certificate, to_utc
 from providers.verification.trust import Finding, Trust, invalid
 
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -29,13 +29,13 @@ _DIGESTS = frozenset(each for each in DigestAlgorithm if each.name != "SHA1")
 
 
 def inspect_xml(content: bytes, trust: Trust) -> tuple[SignatureReport, ...]:
-    """One report per signature, in the order of the document. Entities and external parts are never followed."""
+    """One report for each signature, in document order. Entities and external references are never resolved."""
     root = etree.fromstring(content, parser=_parser())
-    # A declared document type may hold entities that the signature does not cover.
+    # A document type declaration may define entities that the signature does not cover.
     if root.getroottree().docinfo.internalDTD is not None:
         return ()
-    found = list(root.iter(f"{_DS}Signature"))[:MOST_SIGNATURES]
-    return tuple(_report(content, root, place, signature, trust) for place, signature in enumerate(found))
+    signatures = list(root.iter(f"{_DS}Signature"))[:MOST_SIGNATURES]
+    return tuple(_report(content, root, place, signature, trust) for place, signature in enumerate(signatures))
 
 
 def _parser() -> etree.XMLParser:
@@ -48,13 +48,13 @@ def _report(content: bytes, root: etree._Element, place: int, signature: etree._
     try:
         certificates = _certificates(signature)
         own = certificates[0] if certificates else None
-        described = describe(own) if own is not None else None
+        certificate = read_certificate(own) if own is not None else None
         signed_at = _signed_at(signature)
         finding = _check(content, root, place, signature, own, qualified=qualified)
         stamp, proven_at = _timestamp(signature, trust)
-        verdict = trust.judge(finding, own, certificates[1:], signed_at=signed_at, proven_at=proven_at)
-        return SignatureReport(kind, described, signed_at or (stamp.at if stamp else None), stamp, verdict)
-    except Exception:  # what the libraries raise for damaged input has no common ancestor
+        verification = trust.conclude(finding, own, certificates[1:], signed_at=signed_at, proven_at=proven_at)
+        return SignatureReport(kind, certificate, signed_at or (stamp.at if stamp else None), stamp, verification)
+    except Exception:  # errors of the libraries for damaged input have no common base class
         return unreadable(kind, trust)
 
 
@@ -89,7 +89,7 @@ def _check(
 
 
 def _verify(content: bytes, place: int, own: x509.Certificate, *, qualified: bool) -> None:
-    """Checks the signature alone; whether the certificate is believed, and was valid, is not asked here."""
+    """Verifies the signature cryptographically, without regard to trust and validity of the certificate."""
     config = {
         "expect_references": True,
         "signature_methods": _METHODS,
@@ -98,17 +98,17 @@ def _verify(content: bytes, place: int, own: x509.Certificate, *, qualified: boo
     }
     key = keys.load_der_x509_certificate(own.dump())
     if qualified:
-        _Qualified(place).verify(
+        _XadesVerifier(place).verify(
             content, x509_cert=key, parser=_parser(), validate_schema=False, expect_config=XAdESSignatureConfiguration(**config)
         )
     else:
-        _Plain(place).verify(
+        _XmlDsigVerifier(place).verify(
             content, x509_cert=key, parser=_parser(), validate_schema=False, expect_config=SignatureConfiguration(**config)
         )
 
 
-class _Placed:
-    """Looks at the signature at a certain place of the document: signxml by itself only takes the first."""
+class _SignatureAt:
+    """Verifier mix-in that picks the signature at a place in the document: signxml itself takes the first."""
 
     def __init__(self, place: int) -> None:
         super().__init__()
@@ -118,20 +118,20 @@ class _Placed:
         return list(root.iter(f"{_DS}Signature"))[self._place]
 
 
-class _Plain(_Placed, XMLVerifier):
+class _XmlDsigVerifier(_SignatureAt, XMLVerifier):
     pass
 
 
-class _Qualified(_Placed, XAdESVerifier):
+class _XadesVerifier(_SignatureAt, XAdESVerifier):
     pass
 
 
 def _obstacle(signature: etree._Element, references: Sequence[etree._Element]) -> str | None:
-    """Why a signature cannot be checked, however intact it may be."""
+    """The reason why a signature cannot be verified here, intact or not; None where it can."""
     if len(references) > _MOST_REFERENCES:
         return f"The signature has more than {_MOST_REFERENCES} references."
     if any(not (each.get("URI") or "#").startswith("#") for each in references):
-        return f"{NOT_HERE}."
+        return f"{CONTENT_MISSING}."
     method = _algorithm(signature.find(f"{_DS}SignedInfo/{_DS}SignatureMethod"))
     if method not in {each.value for each in _METHODS}:
         return f"The signature algorithm {_short(method)} cannot be checked here, or is too weak to prove anything."
@@ -143,48 +143,48 @@ def _obstacle(signature: etree._Element, references: Sequence[etree._Element]) -
 
 
 def _covers(root: etree._Element, signature: etree._Element, references: Sequence[etree._Element]) -> bool:
-    """Whether everything in the file but the signature itself is signed."""
+    """Whether the signature covers everything in the file but itself."""
     uris = {each.get("URI") for each in references}
     if signature is root:
         objects = [
             each for each in root.findall(f"{_DS}Object") if {part.tag for part in each} != {f"{_XADES}QualifyingProperties"}
         ]
-        return bool(objects) and all(_signed_by_name(each, uris) for each in objects)
-    return "" in uris or _signed_by_name(root, uris, deep=False)
+        return bool(objects) and all(_is_referenced(each, uris) for each in objects)
+    return "" in uris or _is_referenced(root, uris, deep=False)
 
 
-def _signed_by_name(element: etree._Element, uris: set[str | None], *, deep: bool = True) -> bool:
+def _is_referenced(element: etree._Element, uris: set[str | None], *, deep: bool = True) -> bool:
     if any(f"#{element.get(name)}" in uris for name in ("Id", "ID", "id") if element.get(name)):
         return True
     return (
         deep
         and len(element) > 0
         and not (element.text or "").strip()
-        and all(_signed_by_name(e, uris, deep=False) for e in element)
+        and all(_is_referenced(e, uris, deep=False) for e in element)
     )
 
 
 def _certificates(signature: etree._Element) -> list[x509.Certificate]:
-    """The certificates that came along, the signer's first: it issued none of the others."""
-    found = signature.findall(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")[:MOST_SIGNATURES]
-    certificates = [x509.Certificate.load(b64decode(each.text or "")) for each in found]
+    """The certificates in the signature; the signer's comes first, as it issued none of the others."""
+    elements = signature.findall(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")[:MOST_SIGNATURES]
+    certificates = [x509.Certificate.load(b64decode(each.text or "")) for each in elements]
     return sorted(
         certificates, key=lambda each: any(each.subject == other.issuer for other in certificates if other is not each)
     )
 
 
 def _signed_at(signature: etree._Element) -> datetime | None:
-    """The time in the properties that are signed: anybody can add others beside them."""
+    """The signing time in the signed properties; unsigned ones can be added by anybody."""
     signed = {each.get("URI") for each in signature.findall(f"{_DS}SignedInfo/{_DS}Reference")}
     for properties in signature.findall(f"{_DS}Object/{_XADES}QualifyingProperties/{_XADES}SignedProperties"):
         text = properties.findtext(f"{_XADES}SignedSignatureProperties/{_XADES}SigningTime")
         if text and f"#{properties.get('Id')}" in signed:
-            return in_utc(datetime.fromisoformat(text.strip()))
+            return to_utc(datetime.fromisoformat(text.strip()))
     return None
 
 
-def _timestamp(signature: etree._Element, trust: Trust) -> Stamp:
-    """The first intact timestamp of the signature value (XAdES-T)."""
+def _timestamp(signature: etree._Element, trust: Trust) -> ProvenTime:
+    """The first intact time stamp of the signature value (XAdES-T)."""
     value = signature.find(f"{_DS}SignatureValue")
     for stamp in signature.findall(f".//{_XADES}SignatureTimeStamp")[:_MOST_REFERENCES]:
         token = stamp.findtext(f"{_XADES}EncapsulatedTimeStamp")
@@ -192,10 +192,10 @@ def _timestamp(signature: etree._Element, trust: Trust) -> Stamp:
             continue
         container = cms.ContentInfo.load(b64decode(token))["content"]
         method = _algorithm(stamp.find(f"{_DS}CanonicalizationMethod"))
-        found = read_timestamp(container, _canonical(value, method), trust)
-        if found != NO_STAMP:
-            return found
-    return NO_STAMP
+        proven = read_timestamp(container, _canonical(value, method), trust)
+        if proven != NO_TIMESTAMP:
+            return proven
+    return NO_TIMESTAMP
 
 
 def _canonical(element: etree._Element, method: str) -> bytes:
@@ -214,5 +214,5 @@ def _algorithm(element: etree._Element | None) -> str:
 
 
 def _short(algorithm: str) -> str:
-    """The last word of an algorithm's address, for example sha256."""
+    """The last part of an algorithm's URI, for example sha256."""
     return algorithm.rsplit("#", 1)[-1].rsplit(":", 1)[-1][:64]

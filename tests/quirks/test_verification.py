@@ -28,7 +28,7 @@ from signxml.signer import XMLSigner
 from providers.model import SignatureFormat
 from providers.sandbox.certificate_authority import CertificateAuthority, sample_pdf
 from providers.verification import SignatureReport, VerificationStatus, inspect, unwrap
-from providers.verification.report import describe
+from providers.verification.report import read_certificate
 
 AUTHORITY, STRANGER = CertificateAuthority(), CertificateAuthority()
 ROOTS = [AUTHORITY.certificate]
@@ -478,7 +478,7 @@ def test_a_certificate_reads_as_another_library_reads_it() -> None:
 @pytest.mark.parametrize("name", ["Ada, Countess", "#1", ' "x" + y ', "a\\b<c>;d", " ", "Жанна"])
 def test_a_name_is_written_as_rfc_4514_says(name: str) -> None:
     made_for = certificate(ec.generate_private_key(ec.SECP256R1()), x509.NameAttribute(NameOID.COMMON_NAME, name))
-    found = describe(asn1_x509.Certificate.load(made_for.public_bytes(Encoding.DER)))
+    found = read_certificate(asn1_x509.Certificate.load(made_for.public_bytes(Encoding.DER)))
     assert (found.common_name, found.subject) == (name, made_for.subject.rfc4514_string())
 
 
@@ -490,7 +490,7 @@ def test_an_address_is_read_from_either_of_its_places() -> None:
         (certificate(key, named), "in.subject@example.com"),
         (certificate(key), None),
     ):
-        assert describe(asn1_x509.Certificate.load(built.public_bytes(Encoding.DER))).email == expected
+        assert read_certificate(asn1_x509.Certificate.load(built.public_bytes(Encoding.DER))).email == expected
 
 
 def test_personal_data_stays_out_of_what_is_printed() -> None:
