@@ -44,13 +44,13 @@ from schema.transport.endpoint import Endpoint
 
 _SWEEP_SECONDS = 60.0
 _VIEWERS = 1_024
-"""So many viewers' ways in are kept ready."""
+"""Viewers whose use cases stay composed (LRU)."""
 _log = logging.getLogger("countersign.app")
 _GRAPHIQL = Path(__file__).parent / "graphiql"
 
 
 class _Gateway(FastAPI):
-    """Hands GraphQL to its endpoint at once: a way through every middleware costs more than many an answer."""
+    """Routes GraphQL to its endpoint before any middleware, which would cost more than many a response."""
 
     endpoint: ErrorMasking
 
@@ -129,7 +129,7 @@ async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Serv
 
 
 async def _sweep(uploads: Uploads, store: Store, events: EventSettings, clock: Clock) -> None:
-    """Removes what is past its time: staged files, and events."""
+    """Deletes expired staged files, and trims the event log to its retention."""
     outage = OutageLog(_log, "what is past its time could not be removed")
     while True:
         with outage.log_and_continue():

@@ -26,7 +26,7 @@ F = TypeVar("F", SessionFilter, SignatureFilter)
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A configured provider: its kind's record, its settings, and the adapter that speaks to it."""
+    """A configured provider: the record of its kind, its settings, and the adapter that speaks to it."""
 
     record: Provider
     settings: ProviderSettings
@@ -66,7 +66,7 @@ class Directory:
 
     @classmethod
     def open(cls, settings: Sequence[ProviderSettings], clock: Clock) -> Self:
-        """An adapter for each of the settings. No call is made yet."""
+        """Makes an adapter for each of the settings. No call is made yet."""
         records = [registry.load(each.kind) for each in settings]
         return cls(
             [Connected(record, each, record.adapter(each, clock=clock)) for record, each in zip(records, settings, strict=True)]
@@ -87,30 +87,30 @@ class Directory:
     def __contains__(self, name: str) -> bool:
         return name in self._connected
 
-    def only(self, names: Collection[str]) -> Directory:
-        """The same providers, as if there were no others than these."""
+    def restrict_to(self, names: Collection[str]) -> Directory:
+        """A directory of these providers alone, which says nothing of the others."""
         return Directory([each for each in self if each.name in names])
 
     def get(self, name: str, path: Sequence[str] = ()) -> Connected:
-        """The provider of this name. Raises ``NotFound``, with ``path`` as the input it is about."""
-        found = self._connected.get(name)
-        if found is None:
+        """The provider of this name. Raises ``NotFound``; ``path`` is the input that names it."""
+        provider = self._connected.get(name)
+        if provider is None:
             names = ", ".join(self._connected) or "none"
             raise NotFound(f"There is no provider of that name. Configured here: {names}.", path=path)
-        return found
+        return provider
 
-    def chosen(self, names: Iterable[str] | None, path: Sequence[str] = ()) -> list[Connected]:
+    def select(self, names: Iterable[str] | None, path: Sequence[str] = ()) -> list[Connected]:
         """The providers of these names, each once; all where it is None. Raises as ``get`` does."""
         return list(self) if names is None else [self.get(name, path) for name in dict.fromkeys(names)]
 
-    def able(self, name: str, operation: Operation, path: Sequence[str] = ()) -> Connected:
-        """The provider of this name if it has the operation. Raises ``Unsupported`` that names those that have."""
-        found = self.get(name, path)
-        if not found.can(operation):
+    def get_supporting(self, name: str, operation: Operation, path: Sequence[str] = ()) -> Connected:
+        """The provider of this name, which has an operation. Raises ``Unsupported``, which names the providers that have it."""
+        provider = self.get(name, path)
+        if not provider.can(operation):
             verb = operation.lower().replace("_", " ")
             others = ", ".join(each.name for each in self if each.can(operation)) or "none that is configured"
             raise Unsupported(f"{name} cannot {verb}. Providers that can: {others}.", path=path, provider=name)
-        return found
+        return provider
 
 
 class DepartedProviders:

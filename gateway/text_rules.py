@@ -1,7 +1,7 @@
-"""Text rules: the values that names, titles, addresses and other texts may have, whoever sends them and for whatever.
+"""Text rules: validation of names, titles, addresses and other texts, whichever input or provider they are for.
 
-One rule per kind of text, so that what is refused when a session is made is refused when it is changed. The rules are about
-content alone; how long a text may be is a provider's to say, or the bound of a request.
+There is one rule for each kind of text, so that a text refused at creation is refused in an edit too. The rules check content;
+lengths are bounded by the limits of a provider or of a request.
 
 Refused everywhere are control characters (a line break in a name became a line of its own in an e-mail), those that turn the
 direction of writing (``fdp.exe`` shown as ``exe.pdf``), separators of lines, halves of characters and noncharacters. Every
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 Rule: TypeAlias = Callable[[str], str | None]
-"""Says what is wrong with a text and what to write instead; None where nothing is."""
+"""Validates a text: gives the mistake and what to write instead, or None."""
 
 _DIRECTION: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Unicode's property Bidi_Control."""
@@ -45,29 +45,29 @@ _LONGEST_LOCAL, _LONGEST_ADDRESS, _LONGEST_LABEL, _LONGEST_SUBTAG = 64, 254, 63,
 
 
 def line(text: str) -> str | None:
-    """One line, blank or not: what options hold."""
+    """A single line, which may be blank: values of options."""
     if (text.isascii() and text.isprintable()) or (odd := _odd_in_line(text)) is None:
         return None
     return _holds(odd[0])
 
 
 def name(text: str) -> str | None:
-    """One line with something in it that can be seen: names, references, keys."""
+    """A single line with a visible character: names, references, keys."""
     return line(text) if _visible(text) else "This is blank. Write a name that can be seen, or leave it out."
 
 
 def title(text: str) -> str | None:
-    """A name for what is signed."""
+    """The title of a session or a document."""
     return line(text) if _visible(text) else "The title is empty. Say what is being signed."
 
 
 def reason(text: str) -> str | None:
-    """Why something ends, in one line."""
+    """The reason for an end, in a single line."""
     return line(text) if _visible(text) else "Say why: the participants are told."
 
 
 def lines(text: str) -> str | None:
-    """Several lines, each ended by a line feed: what a person reads before signing."""
+    """Lines separated by line feeds: messages that a person reads before signing."""
     odd = _odd_in_lines(text)
     return None if odd is None else _holds(odd[0])
 
@@ -79,7 +79,7 @@ def content(text: str) -> str | None:
 
 
 def filename(text: str) -> str | None:
-    """The name of a file, without the folder that it is in."""
+    """A file name without a folder (path traversal)."""
     if wrong := name(text):
         return wrong
     if _no_file.search(text) is not None or not text.strip(" ."):
@@ -88,17 +88,17 @@ def filename(text: str) -> str | None:
 
 
 def is_visible(text: str) -> bool:
-    """Whether a text holds anything that can be seen."""
+    """Whether a text has a visible character."""
     return _visible(text) is not None
 
 
 def last_part(path: str) -> str:
-    """The name of a file that is named with the folder that it is in."""
+    """The file name at the end of a path, whichever slashes the path has."""
     return _no_file.split(path)[-1]
 
 
 def email(text: str) -> str | None:
-    """An address for e-mail (RFC 5321, 6531): one at-sign, with a local part and a host that could be there."""
+    """An e-mail address (RFC 5321, 6531): a local part, one at-sign, and a syntactically valid host."""
     if wrong := line(text):
         return wrong
     local, at, host = text.rpartition("@")
@@ -117,7 +117,7 @@ def email(text: str) -> str | None:
 
 
 def phone(text: str) -> str | None:
-    """A number to be called, with or without a country code."""
+    """A phone number, with or without a country code."""
     number = text.removeprefix("+")
     if _no_phone(number) is None and any(each.isdigit() for each in number):
         return None
@@ -125,7 +125,7 @@ def phone(text: str) -> str | None:
 
 
 def language(text: str) -> str | None:
-    """A language by its tag (RFC 5646)."""
+    """A language tag (RFC 5646)."""
     if _no_language(text) is None and all(0 < len(each) <= _LONGEST_SUBTAG for each in text.split("-")):
         return None
     return "This is no language. Write its tag, as in en or nb."

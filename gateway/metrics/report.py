@@ -56,7 +56,7 @@ async def compare(settings: Settings, names: Sequence[str] | None, window: timed
         stack.push_async_callback(store.close)
         directory = Directory.open(settings.providers, clock)
         stack.push_async_callback(directory.close)
-        chosen = directory.chosen(names)
+        chosen = directory.select(names)
         comparison = await MetricReader(store, settings.metrics, clock).compare(chosen, window)
         if not reads:
             return Report(comparison, ())

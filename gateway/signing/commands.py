@@ -204,7 +204,7 @@ class Commands:
         return await self._writes.session_of(written)
 
     def _signature_store(self, provider: str) -> Connected:
-        return self._policy.directory.able(provider, Operation.SAVE_SIGNATURE, path=_PROVIDER)
+        return self._policy.directory.get_supporting(provider, Operation.SAVE_SIGNATURE, path=_PROVIDER)
 
     async def _observe_saved(self, seen: Session) -> Written:
         session = await self._observation.observe(seen, ChangeSource.MUTATION)

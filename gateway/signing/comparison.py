@@ -27,7 +27,7 @@ class Comparison:
     async def comparison(self, names: Sequence[str] | None, window: timedelta) -> ProviderComparison:
         """Providers side by side. Raises ``NotFound``, and ``Invalid`` for a window longer than figures are kept."""
         self._policy.require("comparison")
-        providers = self._policy.directory.chosen(names, ("providers",))
+        providers = self._policy.directory.select(names, ("providers",))
         await self._metrics.flush()
         return await self._ledger.compare(providers, window)
 

@@ -73,7 +73,7 @@ class EventFeed:
         Raises ``NotFound``, and ``TooMany`` as ``follow`` does.
         """
         self._policy.require_room()
-        providers = self._policy.directory.chosen(names, ("names",))
+        providers = self._policy.directory.select(names, ("names",))
         return self._policy.count(self._health.watch([each.name for each in providers], ("names",)))
 
     async def event_log(self, wanted: EventFilter, limit: int, after: EventCursor | None = None) -> EventList:

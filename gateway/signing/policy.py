@@ -108,7 +108,7 @@ class Policy:
 
     def __init__(self, viewer: Viewer, directory: Directory, allowance: Allowance | None = None) -> None:
         self.viewer = viewer
-        self.directory = directory if viewer.providers is None else directory.only(viewer.providers)
+        self.directory = directory if viewer.providers is None else directory.restrict_to(viewer.providers)
         self._allowance = allowance
         self._forbidden = frozenset(each for each in SCOPES_OF_USE_CASES if refusal(each, viewer) is not None)
 

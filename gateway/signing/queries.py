@@ -140,7 +140,7 @@ class Queries:
         """
         self._policy.require("sessions")
         wanted = self._policy.restrict(wanted)
-        providers = self._policy.directory.chosen(wanted.providers, ("filter", "providers"))
+        providers = self._policy.directory.select(wanted.providers, ("filter", "providers"))
         return await self._lists.sessions(providers, wanted, order, part, max_age, at_head=at_head)
 
     async def count_sessions(self, wanted: SessionFilter) -> int:

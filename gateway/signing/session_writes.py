@@ -35,7 +35,7 @@ class SessionWrites:
 
     async def target(self, ref: SessionRef, operation: Operation, path: Sequence[str] = SESSION) -> tuple[Connected, Session]:
         """The provider and the session as it is now. Raises ``Unsupported``, ``NotFound``, ``WrongState``."""
-        provider = self._policy.directory.able(ref.provider, operation, path=path)
+        provider = self._policy.directory.get_supporting(ref.provider, operation, path=path)
         session = await self._reader.session(ref, _NOW)
         if not provider.capabilities.allows(operation, session.status):
             verb = operation.lower().replace("_", " ")

@@ -116,7 +116,7 @@ class SignatureQueries:
         """A slice of one list of signatures over all providers, newest first."""
         self._policy.require("signatures")
         wanted = self._policy.restrict(wanted)
-        providers = self._policy.directory.chosen(wanted.providers, ("filter", "providers"))
+        providers = self._policy.directory.select(wanted.providers, ("filter", "providers"))
         able = [each for each in providers if each.can(Operation.LIST_SIGNATURES)]
         return await self._lists.signatures(able, wanted, limit, after, before, backwards=backwards)
 

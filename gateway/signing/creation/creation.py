@@ -125,7 +125,7 @@ class Creation:
     ) -> tuple[Order, list[StagedFile]]:
         """The order as far as it is known without a call, and its files. Raises a group of ``Invalid`` where there is none."""
         try:
-            self._policy.directory.able(provider.name, Operation.CREATE_SESSION, path=("input", "provider"))
+            self._policy.directory.get_supporting(provider.name, Operation.CREATE_SESSION, path=("input", "provider"))
             files = await self._files(draft.documents)
             return draft.order(_orders(draft, files)), files
         except (SigningError, ExceptionGroup) as error:
