@@ -41,7 +41,7 @@ class Operation(StrEnum):
 
 
 class Support(StrEnum):
-    """How a provider carries out an operation."""
+    """The way in which a provider supports an operation."""
 
     NATIVE = "NATIVE"
     COMPOSED = "COMPOSED"

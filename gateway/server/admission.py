@@ -14,7 +14,7 @@ class ConnectionLimits:
     head_timeout: float = 10.0
     """For the request line and the headers; the rate of a body is measured over the same time."""
     keep_alive_timeout: float = 5.0
-    """How long an idle connection is kept for the next request."""
+    """An idle connection is closed after it."""
     min_body_rate: int = 500
     """Bytes of a body that have to arrive each second."""
     line_bytes: int = 16_384

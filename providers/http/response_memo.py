@@ -25,19 +25,19 @@ class UnchangedResponses:
     def __init__(self, max_entries: int = _MAX_ENTRIES) -> None:
         self._cached: LruCache[SessionRef, tuple[bytes, Session]] = LruCache(max_entries)
 
-    def is_unchanged(self, known: Session, payloads: Sequence[bytes], now: datetime) -> bool:
-        """Whether decoding these payloads would give the ``known`` session again."""
-        cached = self._cached.peek(known.ref)
-        if cached is None or _overdue(known, now):
+    def is_unchanged(self, previous: Session, payloads: Sequence[bytes], now: datetime) -> bool:
+        """Whether decoding these payloads would give the ``previous`` session again."""
+        cached = self._cached.peek(previous.ref)
+        if cached is None or _overdue(previous, now):
             return False
-        return cached[0] == _digest(payloads) and is_unchanged(cached[1], known)
+        return cached[0] == _digest(payloads) and is_unchanged(cached[1], previous)
 
-    def record(self, known: Session | None, seen: Session, payloads: Sequence[bytes]) -> None:
-        """Records that these payloads turned the ``known`` session into the ``seen`` one."""
-        if known is None or not is_unchanged(known, seen):
-            self._cached.discard(seen.ref)
+    def record(self, previous: Session | None, current: Session, payloads: Sequence[bytes]) -> None:
+        """Records that these payloads turned the ``previous`` session into the ``current`` one."""
+        if previous is None or not is_unchanged(previous, current):
+            self._cached.discard(current.ref)
             return
-        self._cached.put(seen.ref, (_digest(payloads), seen))
+        self._cached.put(current.ref, (_digest(payloads), current))
 
 
 class ResponseMemo(Generic[T]):
