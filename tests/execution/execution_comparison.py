@@ -1,4 +1,4 @@
-"""The same operation, by graphql-core and by its plan, in two worlds that are alike."""
+"""Comparison: executes one operation by graphql-core and by its plan, in two equal worlds."""
 
 from __future__ import annotations
 

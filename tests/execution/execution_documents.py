@@ -1,4 +1,4 @@
-"""Every operation that the tests send: the strings in their source that are valid documents of the schema."""
+"""Documents of the tests: every string in their source that is a valid document of the schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may stand where a good value is expected."""
+"""Faults: values that may stand where a valid one is expected."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def failures() -> list[Exception]:
 
 
 def oddities(good: object, turns: int) -> list[Any]:
-    """What may stand where a good value is expected."""
+    """Faults: values that may stand where a valid one is expected."""
     failing = failures()
     return [
         None,

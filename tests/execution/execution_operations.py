@@ -1,4 +1,4 @@
-"""Operations over a schema: every kind of field, argument, fragment and directive, mostly valid."""
+"""Operation generator: every kind of field, argument, fragment and directive over a schema, mostly valid."""
 
 from __future__ import annotations
 

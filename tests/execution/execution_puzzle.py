@@ -1,4 +1,4 @@
-"""A schema of nothing but hard cases: every way for a value to be missing, wrong or late, under every kind of type."""
+"""Hard cases: a schema with every way for a value to be missing, wrong or pending, under every kind of type."""
 
 from __future__ import annotations
 

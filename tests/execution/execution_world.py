@@ -1,4 +1,4 @@
-"""A world for operations to be executed in: the same for the same seed, however often, and as faulty as is asked for.
+"""World: the data of an execution by seed, with faults at a given rate.
 
 Every value that the schema describes is made from its class, so that whatever a resolver reaches is there. A fault is a
 value of a wrong type, nothing, an exception in place of a value, a value that is still to come, or a call that fails.

@@ -1,4 +1,4 @@
-"""Whatever graphql-core says of an operation, its plan says too: data, errors, their order and where they are located."""
+"""Differential test: plans give the bytes of graphql-core, in data, errors, their order and their locations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_generated_operations(part: int, record_property: Callable[[str, object], None]) -> None:
+async def test_generated_operations_give_the_bytes_of_graphql_core(
+    part: int, record_property: Callable[[str, object], None]
+) -> None:
     comparison = Comparison()
     executed = 0
     for seed in range(part, OPERATIONS + OPERATIONS // 25, PARTS):
@@ -62,7 +64,9 @@ async def test_generated_operations(part: int, record_property: Callable[[str, o
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-async def test_operations_over_hard_cases(part: int, record_property: Callable[[str, object], None]) -> None:
+async def test_operations_over_hard_cases_give_the_bytes_of_graphql_core(
+    part: int, record_property: Callable[[str, object], None]
+) -> None:
     comparison = Comparison(puzzle, context)
     for seed in range(part, PUZZLES, PARTS):
         text, variables, name = operation(seed, puzzle._schema)
@@ -83,7 +87,9 @@ _SCALARS = {
 }
 
 
-async def test_operations_of_hypothesis_graphql(record_property: Callable[[str, object], None]) -> None:
+async def test_operations_of_hypothesis_graphql_give_the_bytes_of_graphql_core(
+    record_property: Callable[[str, object], None],
+) -> None:
     comparison = Comparison()
     found: list[str] = []
 
@@ -99,7 +105,9 @@ async def test_operations_of_hypothesis_graphql(record_property: Callable[[str, 
     record_property("figure", f"{len(set(found))} operations of hypothesis-graphql: {_counted(comparison)}")
 
 
-async def test_every_operation_of_the_tests(record_property: Callable[[str, object], None]) -> None:
+async def test_every_operation_of_the_tests_gives_the_bytes_of_graphql_core(
+    record_property: Callable[[str, object], None],
+) -> None:
     comparison = Comparison()
     found = documents()
     for place, (text, name) in enumerate(found):
@@ -128,7 +136,7 @@ async def test_null_condition_fails_the_object_it_stands_in_as_graphql_core_does
     assert comparison.counts["failed"]
 
 
-async def test_introspection() -> None:
+async def test_introspection_gives_the_bytes_of_graphql_core() -> None:
     comparison = Comparison()
     full = get_introspection_query(input_value_deprecation=True, directive_is_repeatable=True, specified_by_url=True)
     narrow = 'query Q($all: Boolean) { __typename __type(name: "Session") { fields(includeDeprecated: $all) { name } } }'

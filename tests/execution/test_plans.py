@@ -1,4 +1,4 @@
-"""PlanCache: kept within bounds, checked before they are validated, and nothing goes on when they have ended."""
+"""Query plans: bounds of the plan cache and fragment cache, purity, and no task left behind."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def told(answer: Response) -> dict[str, Any]:
     return found
 
 
-def test_a_document_is_read_once_for_as_long_as_it_is_kept() -> None:
+def test_document_is_parsed_once_while_it_is_cached() -> None:
     plans = PlanCache(schema, size=2)
     first = plans.plan("{ viewer { id } }")
     assert plans.plan("{ viewer { id } }") is first
@@ -93,7 +93,7 @@ def test_a_document_is_read_once_for_as_long_as_it_is_kept() -> None:
     assert plans.plan("{ viewer { id } }") is not first
 
 
-def test_all_that_is_kept_together_has_a_bound() -> None:
+def test_plan_cache_is_bounded_by_bytes() -> None:
     plans = PlanCache(schema, size=100)
     for number in range(12):
         plans.plan("{ viewer { id } } #" + "x" * 1_000_000 + str(number))
@@ -108,7 +108,7 @@ def test_an_operation_is_found_by_its_name() -> None:
     assert [each.message for each in plans.plan(text)] == ["Name the operation that is meant: there are several."]  # type: ignore[union-attr]
 
 
-def test_what_is_too_much_is_said_before_anything_is_validated() -> None:
+def test_limits_are_checked_before_validation() -> None:
     seen: list[DocumentNode] = []
 
     def check(document: DocumentNode) -> list[GraphQLError]:
@@ -123,7 +123,7 @@ def test_what_is_too_much_is_said_before_anything_is_validated() -> None:
     assert len(seen) == 1
 
 
-async def test_what_is_not_asynchronous_takes_no_task() -> None:
+async def test_synchronous_operation_takes_no_task() -> None:
     plan = planned(PlanCache(schema), "{ viewer { id scopes } providers { name capabilities { operation } } }")
     answering = plan.execute(World(1, 0).context())
     with pytest.raises(StopIteration) as ended:
@@ -144,7 +144,7 @@ async def test_a_failed_field_leaves_its_sibling_alone() -> None:
     assert slow.running == 0
 
 
-async def test_nothing_goes_on_when_a_request_is_given_up() -> None:
+async def test_canceled_request_leaves_no_task() -> None:
     slow = Slow()
     plan = planned(PlanCache(schema), "query Q($id: ID!) { a: session(id: $id) { id } b: session(id: $id) { id } }")
     answering = asyncio.create_task(plan.execute(slow.context(), {"id": SESSION}))
@@ -156,7 +156,7 @@ async def test_nothing_goes_on_when_a_request_is_given_up() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_nothing_goes_on_and_nothing_is_left_when_operations_have_failed(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_operations_leave_no_task(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "countersign.schema")
     plans = PlanCache(schema, size=10)
     for seed in range(300):
@@ -187,7 +187,7 @@ class Greedy:
     granted: str = strawberry.field(resolver=take)
 
 
-async def test_what_a_resolver_does_to_an_argument_is_not_there_the_next_time() -> None:
+async def test_mutable_argument_is_copied_for_each_call() -> None:
     plan = planned(
         PlanCache(strawberry.Schema(Greedy)), '{ granted(wish: {names: ["a"], inner: {names: ["b"]}}, more: [[1], []]) }'
     )
@@ -196,7 +196,7 @@ async def test_what_a_resolver_does_to_an_argument_is_not_there_the_next_time() 
         assert answer == {"data": {"granted": "(['a'], ['b'], [[1], []])"}}
 
 
-async def test_what_surrounds_a_request_surrounds_its_calls() -> None:
+async def test_context_variables_of_a_request_reach_its_resolvers() -> None:
     slow = Slow()
     slow.go.set()
     ASKED.set("Ada")
@@ -205,7 +205,7 @@ async def test_what_surrounds_a_request_surrounds_its_calls() -> None:
     assert slow.asked == ["Ada", "Ada"]
 
 
-async def test_variables_that_do_not_fit_execute_nothing() -> None:
+async def test_variables_of_a_wrong_type_are_a_request_error() -> None:
     plan = planned(PlanCache(schema), "query Q($id: ID!) { session(id: $id) { id } }")
     answer = await plan.execute(World(1, 0).context(), {"id": None})
     assert not answer.executed
@@ -213,7 +213,7 @@ async def test_variables_that_do_not_fit_execute_nothing() -> None:
     assert told(answer)["errors"][0]["message"].startswith("Variable '$id' has invalid value")
 
 
-async def test_numbers_that_orjson_has_no_room_for_are_told() -> None:
+async def test_numbers_beyond_64_bits_are_encoded() -> None:
     plan = planned(PlanCache(schema), "query Q($id: ID!) { session(id: $id) { native createdAt } }")
     queries = SimpleNamespace(session=_with(b'{"number": 123456789012345678901234567890}'), native=lambda found: found.native)
     context: Any = SimpleNamespace(signing=SimpleNamespace(queries=queries), first=1)
@@ -231,7 +231,7 @@ def _with(native: bytes) -> Any:
     return session
 
 
-async def test_what_is_asked_about_the_schema_alone_is_answered_once() -> None:
+async def test_introspection_is_executed_once() -> None:
     plans = PlanCache(schema)
     plan = planned(plans, '{ __type(name: "Session") { name kind } __typename }')
     first = await plan.execute(World(1, 0).context())
@@ -241,7 +241,7 @@ async def test_what_is_asked_about_the_schema_alone_is_answered_once() -> None:
     assert await both.execute(World(1, 0).context()) is not await both.execute(World(1, 0).context())
 
 
-def test_a_resolver_asks_its_info_for_the_context_alone() -> None:
+def test_resolvers_read_only_the_context_of_their_info() -> None:
     """Which is all that a plan gives it."""
     folder = Path(inspect.getfile(type(schema))).parent
     for path in [*folder.glob("*.py"), *(folder / "types").glob("*.py")]:
@@ -259,7 +259,7 @@ async def shown(plans: PlanCache, context: Any, text: str = LISTED) -> bytes:
     return (await planned(plans, text).execute(context)).body
 
 
-async def test_what_is_shown_again_is_not_made_again_while_somebody_holds_it() -> None:
+async def test_fragment_is_cached_while_its_object_is_held() -> None:
     plans, world = PlanCache(schema), World(2, 0)
     first = await shown(plans, world.context())
     assert [await shown(plans, world.context()) for _ in range(3)] == [first] * 3
@@ -270,7 +270,7 @@ async def test_what_is_shown_again_is_not_made_again_while_somebody_holds_it() -
     assert len(plans.fragment_cache) == 0
 
 
-async def test_a_page_that_is_shown_again_is_kept_as_one_while_somebody_holds_it() -> None:
+async def test_repeated_page_is_cached_as_one_fragment_while_it_is_held() -> None:
     plans, world, text = PlanCache(schema), World(2, 0), "{ sessions(first: 3) { nodes { id title } } }"
     world.pages = {}
     first = await shown(plans, world.context(), text)
@@ -284,7 +284,7 @@ async def test_a_page_that_is_shown_again_is_kept_as_one_while_somebody_holds_it
     assert await shown(plans, world.context(), text) == first
 
 
-async def test_another_state_of_a_session_is_shown_as_it_is() -> None:
+async def test_new_state_of_a_session_is_not_answered_from_the_fragment_cache() -> None:
     plans, world = PlanCache(schema), World(2, 0)
     [first] = {await shown(plans, world.context()) for _ in range(3)}
     ref = model.SessionRef("acme", KEYS[0])
@@ -294,7 +294,7 @@ async def test_another_state_of_a_session_is_shown_as_it_is() -> None:
     assert json.loads(second)["data"]["session"]["id"] == json.loads(first)["data"]["session"]["id"]
 
 
-async def test_a_session_that_is_seen_again_is_shown_as_before_but_for_when_it_was_seen() -> None:
+async def test_fragment_is_shared_by_sightings_of_the_same_state() -> None:
     plans, world = PlanCache(schema), World(2, 0)
     ref = model.SessionRef("acme", KEYS[0])
     seen = LISTED.replace("title", "title freshness { asOf }")
@@ -311,7 +311,7 @@ async def test_a_session_that_is_seen_again_is_shown_as_before_but_for_when_it_w
     )  # type: ignore[attr-defined]
 
 
-def test_when_a_session_was_seen_is_nothing_that_lasts() -> None:
+def test_observation_fields_are_impure() -> None:
     definition = schema._schema.get_type("Session").fields["title"]  # type: ignore[union-attr]
 
     def leaf(name: str) -> Any:
@@ -322,7 +322,7 @@ def test_when_a_session_was_seen_is_nothing_that_lasts() -> None:
         assert not is_pure(model.Session, leaf(name), set())
 
 
-def test_what_is_lasting_is_shared_by_sightings_of_the_same_alone() -> None:
+def test_content_identity_is_shared_by_sightings_of_the_same_state_only() -> None:
     first = World(1, 0).session(model.SessionRef("acme", KEYS[0]))
     lasting = first.content_identity
     assert first.with_observation(NOW, model.ChangeSource.READ).content_identity is lasting
@@ -331,14 +331,14 @@ def test_what_is_lasting_is_shared_by_sightings_of_the_same_alone() -> None:
 
 
 @pytest.mark.parametrize("changing", ["freshness { ageMs }", "actions", "provider { name }", "native"])
-async def test_what_more_than_the_session_decides_is_made_each_time(changing: str) -> None:
+async def test_impure_fields_are_resolved_each_time(changing: str) -> None:
     plans, world = PlanCache(schema), World(2, 0)
     for _ in range(3):
         await shown(plans, world.context(), LISTED.replace("title", f"title {changing}"))
     assert len(plans.fragment_cache) == 0
 
 
-async def test_what_is_kept_has_a_bound() -> None:
+async def test_fragment_cache_is_bounded_by_bytes() -> None:
     plans, world = PlanCache(schema), World(2, 0)
     plans.fragment_cache._max_bytes = 400  # type: ignore[attr-defined]
     written = []
@@ -350,7 +350,7 @@ async def test_what_is_kept_has_a_bound() -> None:
     assert written != sorted(written), "never forgotten"
 
 
-async def test_what_is_kept_weighs_little_more_than_it_is_long() -> None:
+async def test_fragments_take_little_more_memory_than_their_bytes() -> None:
     plans, world = PlanCache(schema), World(2, 0)
     texts = [LISTED.replace("title", f"a{number}: title") for number in range(100)]
     for text in texts:
@@ -367,7 +367,7 @@ async def test_what_is_kept_weighs_little_more_than_it_is_long() -> None:
     assert held < 2_000 * len(texts)
 
 
-async def test_a_number_that_has_no_room_in_json_is_shown_all_the_same() -> None:
+async def test_fragment_beside_a_number_beyond_64_bits_is_encoded() -> None:
     assert json.loads(encode({"a": orjson.Fragment(b"[1]"), "b": 2**70})) == {"a": [1], "b": 2**70}
 
 

@@ -1,4 +1,4 @@
-"""The gateway is reached over real HTTP, and reaches real ports."""
+"""Fixtures of tests over real HTTP: a gateway and four sandboxes on ports of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stands between the gateway and a sandbox: passes everything on, and changes what it is told to."""
+"""Proxy between the gateway and a sandbox, which changes responses on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gateway in front of four sandboxes, all on real ports, as a client sees it."""
+"""Scene: a gateway in front of four sandboxes, all on real ports, with a client's view of it."""
 
 from __future__ import annotations
 

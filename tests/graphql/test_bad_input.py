@@ -1,4 +1,4 @@
-"""Whatever a client gets wrong is said in words, with the input it is about, before any provider is called."""
+"""Invalid input: every mistake of a client is a problem or coded error with its path, before any provider is called."""
 
 from __future__ import annotations
 
@@ -506,7 +506,7 @@ async def test_a_mistake_in_a_mutation_is_a_problem(stock, case):
     assert made <= {"GET", "HEAD"}, "nothing was changed at any provider"
 
 
-async def test_every_mistake_of_an_order_is_told_at_once(stock):
+async def test_all_problems_of_an_order_are_reported_at_once(stock):
     changes = {**stock.person(email="ada", phone="+47"), **stock.place(page=0, participantRef=None), "dueAt": stock.day(1)}
     payload = await stock.scene.mutate("createSession", **stock.order(**changes, title=""))
     paths = {" ".join(problem["path"]) for problem in payload["problems"]}
@@ -614,7 +614,7 @@ async def test_a_session_that_no_provider_has_is_not_found(stock):
 
 
 @pytest.mark.parametrize("key", [".", "..", "../..", "%2e%2e", "a b", "a\nb", "ä/ö", "?x=1", "#", "x" * 3000, "0", "\0"])
-async def test_a_key_leads_to_nothing_but_a_session(stock, key):
+async def test_key_is_resolved_to_a_session_only(stock, key):
     for provider in ("signicat", "easyink", "seal", "persist"):
         before = stock.scene.calls()[provider]
         answer = await stock.scene.ask(
@@ -670,7 +670,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_what_is_no_graphql_of_this_schema_is_an_error_with_a_code(stock, name):
+async def test_invalid_document_is_an_error_with_a_code(stock, name):
     query, variables = WRONG[name]
     before = stock.scene.calls()
     reply = await stock.scene.client.post("/graphql", json={"query": query, "variables": variables})
@@ -684,14 +684,14 @@ async def test_what_is_no_graphql_of_this_schema_is_an_error_with_a_code(stock, 
     assert stock.scene.calls() == before
 
 
-async def test_a_name_that_no_operation_has_is_an_error_with_a_code(stock):
+async def test_unknown_operation_name_is_an_error_with_a_code(stock):
     asked = {"query": "query A { viewer { id } }", "operationName": "B"}
     [error] = (await stock.scene.client.post("/graphql", json=asked)).json()["errors"]
     assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
 @pytest.mark.parametrize("file", ["lease.pdf", 17, {"read": 1}, ["lease.pdf"]])
-async def test_a_file_that_is_none_is_a_problem(stock, file):
+async def test_value_in_place_of_a_file_is_a_problem(stock, file):
     [problem] = (await stock.scene.data(UPLOAD, file=file))["uploadFile"]["problems"]
     assert (problem["code"], problem["path"]) == ("INVALID", ["file"])
     [problem] = (await stock.scene.mutate("createSession", **stock.order(documents=[{"file": file}])))["problems"]
@@ -785,9 +785,7 @@ async def test_a_form_that_does_not_fit_together_is_refused_in_json(stock, opera
         (b"%PDF-" + b"x" * LARGEST, "lease.pdf", "application/pdf", 413, "TOO_LARGE", str(LARGEST)),
     ],
 )
-async def test_an_upload_that_cannot_be_used_is_refused_and_leaves_nothing(
-    stock, content, filename, media_type, status, code, says
-):
+async def test_refused_upload_leaves_no_file(stock, content, filename, media_type, status, code, says):
     scene = stock.scene
     before = sorted((scene.folder / "uploads").iterdir())
     reply = await scene.client.put(
@@ -811,7 +809,7 @@ async def test_an_upload_that_cannot_be_used_is_refused_and_leaves_nothing(
     assert sorted((scene.folder / "uploads").iterdir()) == before
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing(stock):
+async def test_aborted_upload_leaves_no_file(stock):
     scene = stock.scene
     before = sorted((scene.folder / "uploads").iterdir())
     host, port = scene.address.removeprefix("http://").split(":")

@@ -1,4 +1,4 @@
-"""Secrets and people stay where they belong, whatever goes wrong: not in logs, not in errors, not in answers."""
+"""Canaries: secrets and personal data appear in no log, error or foreign response, whatever fails."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def check_answers(scene):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_the_whole_life_of_a_session_tells_nothing_to_the_log(scene, log, kind):
+async def test_log_of_a_whole_session_holds_no_secret_and_no_personal_data(scene, log, kind):
     made, problems = await make(scene, kind)
     assert problems == []
     session = await scene.read(made["id"])
@@ -165,7 +165,7 @@ def echo(kind, status):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_a_provider_that_repeats_our_credentials_makes_nobody_else_do_so(scene, log, kind):
+async def test_credentials_repeated_by_a_provider_are_passed_on_to_nobody(scene, log, kind):
     made, _ = await make(scene, kind)
     for status in (200, 400, 401, 403, 409, 500):
         scene.relays[kind].instead = echo(kind, status)
@@ -180,7 +180,7 @@ async def test_a_provider_that_repeats_our_credentials_makes_nobody_else_do_so(s
     check_answers(scene)
 
 
-async def test_a_token_endpoint_that_repeats_our_secret_makes_nobody_else_do_so(scene, log):
+async def test_secret_repeated_by_a_token_endpoint_is_passed_on_to_nobody(scene, log):
     async def instead(request):
         if not request.url.path.endswith("/token"):
             return None
@@ -198,7 +198,7 @@ async def test_a_token_endpoint_that_repeats_our_secret_makes_nobody_else_do_so(
 
 
 @pytest.mark.parametrize("kind", ["easyink", "signicat"])
-async def test_mistakes_in_what_is_asked_repeat_no_person(scene, log, kind):
+async def test_problems_of_an_order_repeat_no_personal_data(scene, log, kind):
     given = await order(scene, kind)
     given["participants"][0] |= {"email": f"{PERSON['email']}@twice", "phone": f"+47{PERSON['phone']}", "language": "tlh"}
     given["participants"][1] |= {"options": {"nationalIdentificationNumber": [NIN], PERSON["email"]: 1}}
@@ -222,7 +222,7 @@ FIGURES = """{ provider(name: "easyink") { metrics {
   requests failures failureRate operations { operation } unknownStatuses } health { state problem { message } } } }"""
 
 
-async def test_what_a_request_carries_is_told_neither_to_the_log_nor_to_whoever_sent_it(scene, log):
+async def test_content_of_a_request_is_repeated_neither_in_logs_nor_in_errors(scene, log):
     carried = {name: f"{CANARY}-{name}" for name in ("authorization", "cookie", "user-agent", "referer", "x-forwarded-for")}
     query = f"{{ viewer {{ id }} {CANARY.replace('-', '_')} }}"
     asked = [
@@ -245,7 +245,7 @@ async def test_what_a_request_carries_is_told_neither_to_the_log_nor_to_whoever_
     assert CANARY.replace("-", "_") not in log.text
 
 
-async def test_figures_tell_of_nobody(scene, log):
+async def test_metrics_hold_no_personal_data(scene, log):
     made, _ = await make(scene, "easyink")
     scene.relays["easyink"].instead = echo("easyink", 500)
     await scene.ask('query Q($id: ID!) { session(id: $id, maxAge: "PT0S") { id } }', id=made["id"])
@@ -302,7 +302,7 @@ async def test_an_unexpected_failure_is_masked_logged_once_and_can_be_traced(sce
     check_log(scene, log)
 
 
-async def test_write_whose_result_cannot_be_stored_is_in_doubt_and_says_nothing_of_why(scene, log):
+async def test_write_whose_result_cannot_be_stored_is_in_doubt_with_a_masked_cause(scene, log):
     given = await order(scene, "easyink")
     await break_database(scene, "ALTER TABLE session RENAME COLUMN title_folded TO elsewhere")
     payload = await scene.mutate("createSession", **given)
@@ -314,7 +314,7 @@ async def test_write_whose_result_cannot_be_stored_is_in_doubt_and_says_nothing_
     check_log(scene, log)
 
 
-async def test_one_failure_does_not_hide_what_else_was_asked(scene):
+async def test_failed_root_field_leaves_its_siblings(scene):
     made, _ = await make(scene, "persist")
     await break_database(scene, "DROP TABLE session")
     reply = await scene.client.post(
@@ -344,7 +344,7 @@ async def test_an_unexpected_failure_outside_graphql_is_masked_too(scene, log, t
     check_log(scene, log)
 
 
-async def test_numbers_that_json_can_hold_and_others_can_not_are_passed_on(scene):
+async def test_numbers_beyond_64_bits_are_passed_on(scene):
     made, _ = await make(scene, "easyink")
     number = 2**70
     scene.relays["easyink"].alter = lambda request, body: body.replace(b'{"', b'{"big": %d, "' % number, 1)
@@ -356,7 +356,7 @@ async def test_numbers_that_json_can_hold_and_others_can_not_are_passed_on(scene
     assert reply.json()["data"]["session"]["native"]["big"] == number
 
 
-async def test_a_failure_while_a_request_is_read_is_no_failure_of_ours(scene, log):
+async def test_disconnect_while_a_request_is_read_is_not_logged_as_a_failure(scene, log):
     host, port = scene.address.removeprefix("http://").split(":")
     for head in (
         b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{",

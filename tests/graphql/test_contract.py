@@ -1,4 +1,4 @@
-"""The exported SDL is the code's, and nothing in it contradicts the public contract."""
+"""Contract: the exported SDL is that of the code, and does not contradict the public one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_exported_sdl_is_the_codes() -> None:
     assert exported == f"{schema}\n", "run `make schema` and review what changed"
 
 
-def test_a_contradiction_would_be_found() -> None:
+def test_comparison_with_the_contract_finds_contradictions() -> None:
     contract = build_schema("type Query { a(x: Int): Int!  b: E } enum E { X }")
     ours = build_schema("type Query { a(x: String, y: Int): Int  b: E } enum E { X Y }")
     assert len(contradictions(contract, ours)) == 4

@@ -1,4 +1,4 @@
-"""Counts of sessions: one source for all of them, with the provider's own statistic beside it; and when a session changed."""
+"""Session counts: those of the list, with the provider's own statistic beside them; and ``updatedAt``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_counts_of_a_provider_are_those_of_its_list(scene: Scene, provider
     assert found["sync"]["openSessions"] == still_open["totalCount"]
 
 
-async def test_counts_know_sessions_that_nobody_has_listed_yet(scene: Scene) -> None:
+async def test_counts_include_sessions_that_no_list_has_shown(scene: Scene) -> None:
     session = await scene.create("easyink")
     await scene.sign(session)
     found = await counted(scene, "easyink")
@@ -56,7 +56,7 @@ async def test_statistic_of_a_provider_stands_beside_the_counts(scene: Scene) ->
     assert (other["native"], other["providerStatistic"]) == (False, None)
 
 
-async def test_session_tells_when_it_last_changed_and_is_found_by_that(scene: Scene) -> None:
+async def test_updated_at_is_shown_and_filtered_by(scene: Scene) -> None:
     query = (
         'query Q($filter: SessionFilter) { sessions(filter: $filter, maxAge: "PT0S") { totalCount nodes { id updatedAt } } }'
     )

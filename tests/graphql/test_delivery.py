@@ -1,4 +1,4 @@
-"""Bytes over plain HTTP: what is sent in, what is handed out, and what happens when either breaks off."""
+"""Uploads and downloads over plain HTTP: content, headers, links, and truncated transfers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def first_document(scene, kind, **given):
 # In.
 
 
-async def test_an_upload_says_what_was_taken(scene):
+async def test_upload_is_answered_with_size_hash_and_media_type(scene):
     content = pdf("Something to sign")
     reply = await scene.client.put("/uploads", params={"filename": f"C:\\fakepath\\{NAME}"}, content=content)
     assert reply.status_code == 201
@@ -65,7 +65,7 @@ async def test_an_upload_says_what_was_taken(scene):
     assert list((scene.folder / "uploads").iterdir()) == [], "a spent upload is gone"
 
 
-async def test_an_upload_may_come_in_pieces_and_without_a_name(scene):
+async def test_upload_is_accepted_chunked_and_without_a_filename(scene):
     content = pdf() + b"\n" * 300_000
 
     async def pieces():
@@ -80,7 +80,7 @@ async def test_an_upload_may_come_in_pieces_and_without_a_name(scene):
 
 
 @pytest.mark.parametrize("changes", [{"uploads": {"keep": 10, "max_bytes": 100_000}}])
-async def test_an_upload_that_is_too_large_is_refused_while_it_comes_in(scene):
+async def test_too_large_upload_is_refused_while_it_arrives(scene):
     sent = 0
 
     async def endless():
@@ -103,7 +103,7 @@ async def test_an_upload_that_is_too_large_is_refused_while_it_comes_in(scene):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_a_document_comes_with_its_name_its_type_and_no_way_to_harm(scene, kind):
+async def test_download_has_filename_media_type_and_security_headers(scene, kind):
     document = await first_document(scene, kind)
     reply = await scene.client.get(document["download"]["url"])
     assert reply.status_code == 200
@@ -134,7 +134,7 @@ async def test_a_document_comes_with_its_name_its_type_and_no_way_to_harm(scene,
         "🎉.pdf",
     ],
 )
-async def test_no_name_breaks_the_headers(scene, name):
+async def test_no_filename_breaks_the_headers_of_a_download(scene, name):
     session = await scene.create("easyink", start=False, given=[{"upload": await scene.upload(filename=name)}])
     document = (await scene.read(session["id"]))["documents"][0]
     reply = await scene.client.get(document["download"]["url"])
@@ -144,7 +144,7 @@ async def test_no_name_breaks_the_headers(scene, name):
     assert filename_of(reply).endswith(".pdf")
 
 
-async def test_a_link_ends_when_it_says(scene):
+async def test_download_link_expires_at_its_expires_at(scene):
     document = await first_document(scene, "easyink")
     query = 'query Q($id: ID!) { document(id: $id) { download(expiresIn: "PT1M") { url expiresAt } } }'
     link = (await scene.data(query, id=document["id"]))["document"]["download"]
@@ -158,7 +158,7 @@ async def test_a_link_ends_when_it_says(scene):
     assert scene.calls() == before
 
 
-async def test_a_link_that_was_not_made_here_leads_nowhere(scene):
+async def test_download_link_with_a_foreign_signature_is_not_found(scene):
     document = await first_document(scene, "easyink")
     token = document["download"]["url"].rsplit("/", 1)[-1]
     middle = len(token) // 2
@@ -172,7 +172,7 @@ async def test_a_link_that_was_not_made_here_leads_nowhere(scene):
 
 
 @pytest.mark.parametrize("changes", [{"server": {"secret": "t34v_puzTFtOLi71XexCh39O_XeNSjvNt6UJNlQVn5I"}}])
-async def test_a_link_of_a_configured_secret_holds_at_another_gateway(scene, tmp_path, authority):
+async def test_download_link_holds_at_another_gateway_with_the_same_secret(scene, tmp_path, authority):
     document = await first_document(scene, "easyink")
     token = document["download"]["url"].rsplit("/", 1)[-1]
     from gateway.app import create_app
@@ -182,7 +182,7 @@ async def test_a_link_of_a_configured_secret_holds_at_another_gateway(scene, tmp
         assert (await client.get(f"/documents/{token}")).status_code == 200
 
 
-async def test_a_document_that_is_gone_is_not_found(scene):
+async def test_removed_document_is_not_found(scene):
     document = await first_document(scene, "easyink")
     scene.sandboxes["easyink"].account.sessions.clear()
     reply = await scene.client.get(document["download"]["url"])
@@ -196,7 +196,7 @@ DOWNLOADS = {"signicat": "/sign/documents/*", "easyink": "*/documents/*", "seal"
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_a_provider_that_cannot_now_says_so_before_anything_is_sent(scene, kind):
+async def test_unavailable_provider_fails_a_download_before_its_first_byte(scene, kind):
     document = await first_document(scene, kind)
     for fault, status, code in (
         ({"status": 429, "headers": {"retry-after": "120"}}, 503, "PROVIDER_BUSY"),
@@ -216,7 +216,7 @@ async def test_a_provider_that_cannot_now_says_so_before_anything_is_sent(scene,
     assert (await scene.client.get(document["download"]["url"])).status_code == 200
 
 
-async def test_a_document_that_is_still_being_made_asks_for_patience(scene):
+async def test_document_that_is_not_ready_is_answered_with_retry_after(scene):
     session = await scene.create("easyink")
     scene.sandboxes["easyink"].account.compiling_reads = 1_000
     await scene.sign(session)
@@ -233,7 +233,7 @@ async def test_a_document_that_is_still_being_made_asks_for_patience(scene):
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_a_document_that_breaks_off_is_never_taken_for_a_whole_one(scene, kind):
+async def test_truncated_download_is_never_complete(scene, kind):
     document = await first_document(scene, kind)
     await scene.fault(kind, method="GET", path=DOWNLOADS[kind], kind="truncate")
     try:
@@ -245,7 +245,7 @@ async def test_a_document_that_breaks_off_is_never_taken_for_a_whole_one(scene, 
 
 
 @pytest.mark.parametrize("relayed", [("signicat",)])
-async def test_a_document_of_unknown_length_that_breaks_off_is_never_taken_for_a_whole_one(scene):
+async def test_truncated_download_of_unknown_length_is_never_complete(scene):
     document = await first_document(scene, "signicat")
 
     async def half():
@@ -285,7 +285,7 @@ class Endless:
 @pytest.mark.parametrize("relayed", [("signicat",)])
 @pytest.mark.parametrize("changes", [{"providers": {"signicat": {"max_concurrency": 1}}}])
 @pytest.mark.parametrize("chunks", [1, 0])
-async def test_a_download_that_the_client_gives_up_is_given_up_at_the_provider(scene, chunks):
+async def test_canceled_download_is_canceled_at_the_provider(scene, chunks):
     document = await first_document(scene, "signicat")
     relay, endless = scene.relays["signicat"], Endless()
     relay.instead = downloads(lambda: StreamingResponse(endless.chunks(), media_type="application/pdf"))
@@ -307,14 +307,14 @@ async def test_a_download_that_the_client_gives_up_is_given_up_at_the_provider(s
 # The rest of the door.
 
 
-async def test_the_gateway_is_alive_whatever_the_providers_are(scene):
+async def test_liveness_does_not_depend_on_providers(scene):
     for kind in NAMES:
         await scene.stop(kind)
     reply = await scene.client.get("/healthz")
     assert (reply.status_code, reply.json()) == (200, {"status": "ok"})
 
 
-async def test_graphiql_is_served_from_here_and_loads_nothing_from_elsewhere(scene):
+async def test_graphiql_loads_nothing_from_other_hosts(scene):
     page = await scene.client.get("/graphiql")
     assert page.headers["content-type"].startswith("text/html")
     named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
@@ -333,5 +333,5 @@ async def test_graphiql_is_served_from_here_and_loads_nothing_from_elsewhere(sce
 @pytest.mark.parametrize(
     "path", ["/graphiql/../app.py", "/graphiql/%2e%2e/app.py", "/graphiql/..%2fapp.py", "/docs", "/openapi.json", "/nothing"]
 )
-async def test_nothing_else_is_served(scene, path):
+async def test_other_paths_are_not_found(scene, path):
     assert (await scene.client.get(path)).status_code == 404

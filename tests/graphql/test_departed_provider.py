@@ -1,4 +1,4 @@
-"""A provider that is taken out of the configuration takes what is its own along, and nothing else."""
+"""Removed provider: its sessions are hidden until it is configured again, and all others are shown."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_sessions_of_departed_provider_are_hidden_and_all_others_are_there
     assert made["persist"]["key"] in {node["key"] for node in (await scene.list())["nodes"]}
 
 
-async def test_provider_that_only_another_gateway_has_is_hidden_once_its_sessions_are_met(scene):
+async def test_sessions_of_a_provider_of_another_gateway_are_hidden(scene):
     """The gateway without it was there first, and found none of its sessions in the store."""
     kept = [each for each in scene.settings.providers if each.name != "persist"]
     server = scene.settings.server.model_copy(update={"port": free_port()})

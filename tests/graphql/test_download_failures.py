@@ -1,4 +1,4 @@
-"""Plain HTTP of the gateway where it fails: the answer is a problem (RFC 9457), or the connection breaks off visibly."""
+"""Failures over plain HTTP: a problem (RFC 9457) before the first byte, a visibly truncated response after it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_a_head_of_a_download_leaves_the_body_at_the_provider(scene):
         ("/healthz", "GET, HEAD, OPTIONS"),
     ],
 )
-async def test_another_method_is_told_which_there_are(scene, path, methods):
+async def test_wrong_method_is_405_with_allow(scene, path, methods):
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - set(methods.split(", ")):
         reply = await scene.client.request(method, path)
         assert (reply.status_code, reply.headers["allow"]) == (405, methods), method
@@ -116,7 +116,7 @@ async def test_another_method_is_told_which_there_are(scene, path, methods):
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/documents", "/documents/a/b", "/uploads/x"])
-async def test_a_path_that_is_none_is_a_problem(scene, path):
+async def test_unknown_path_is_a_404_problem(scene, path):
     check_problem(await scene.client.get(path), 404, "NOT_FOUND", retryable=False)
 
 

@@ -1,4 +1,4 @@
-"""docs/errors.md lists every code that a client can receive, and says of each whether to retry."""
+"""Error codes: docs/errors.md lists every one that a client can receive, and whether to retry."""
 
 from __future__ import annotations
 

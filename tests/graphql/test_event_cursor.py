@@ -1,4 +1,4 @@
-"""Cursors of the event log: read, then follow, and nothing falls in between; the log by pages; resuming before an event."""
+"""Event cursors: a read followed by a subscription misses no event; pages of the log; resuming before the first event."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_cursor_moves_while_the_session_is_answered_from_a_cache(scene: Sc
     assert {**after, "eventCursor": None} == {**before[0], "eventCursor": None}
 
 
-async def test_session_subscription_tells_a_cursor_from_before_each_state(scene: Scene) -> None:
+async def test_session_subscription_shows_a_cursor_from_before_each_state(scene: Scene) -> None:
     session = await scene.create("easyink")
     query = "subscription S($id: ID!) { session(id: $id) { status eventCursor } }"
     async with live(scene.address) as client:
@@ -83,7 +83,7 @@ async def test_session_subscription_tells_a_cursor_from_before_each_state(scene:
         assert (await anext(states))["data"]["session"]["status"] == "CANCELED"
 
 
-async def test_mutation_tells_a_cursor_that_shows_what_comes_behind_it(scene: Scene) -> None:
+async def test_cursor_of_a_mutation_is_followed_by_later_events(scene: Scene) -> None:
     query = "mutation M($input: CreateSessionInput!) { createSession(input: $input) { session { id eventCursor } } }"
     made = (await scene.data(query, input=await scene.order("easyink")))["createSession"]["session"]
     await cancel(scene, made)
@@ -101,7 +101,7 @@ async def test_websocket_subscription_is_resumed_that_was_cut_before_its_first_e
     assert (await first_event(scene, cursor))["session"]["id"] == session["id"]
 
 
-async def test_subscription_on_an_old_websocket_tells_its_own_cursor_at_once(scene: Scene) -> None:
+async def test_subscription_on_an_open_websocket_sends_its_own_cursor_at_once(scene: Scene) -> None:
     async with live(scene.address) as client:
         await scene.create("seal")
         await scene.data(LIST)
@@ -141,7 +141,7 @@ async def test_log_is_read_in_pages_from_its_oldest_event_on(scene: Scene) -> No
 
 
 @pytest.mark.parametrize("wanted", [{}, {"providers": ["persist"]}, {"types": ["CORRECTED"]}, {"sessionIds": []}])
-async def test_empty_page_of_the_log_has_an_end_to_go_on_from(scene: Scene, wanted: dict[str, Any]) -> None:
+async def test_empty_page_of_the_log_has_an_end_cursor(scene: Scene, wanted: dict[str, Any]) -> None:
     empty = await log(scene, filter=wanted)
     assert empty["nodes"] == []
     begun = await scene.create("seal")
@@ -154,7 +154,7 @@ async def test_empty_page_of_the_log_has_an_end_to_go_on_from(scene: Scene, want
     assert (await first_event(scene, behind["pageInfo"]["endCursor"]))["session"]["id"] == session["id"]
 
 
-async def test_page_of_no_events_goes_on_from_where_it_began(scene: Scene) -> None:
+async def test_page_of_no_events_ends_where_it_began(scene: Scene) -> None:
     session = await scene.create("seal")
     none = await log(scene, first=0)
     assert none["pageInfo"]["hasNextPage"]
@@ -164,13 +164,13 @@ async def test_page_of_no_events_goes_on_from_where_it_began(scene: Scene) -> No
     assert again["pageInfo"]["endCursor"] == none["pageInfo"]["endCursor"]
 
 
-async def test_log_refuses_a_cursor_of_elsewhere_and_a_page_without_bounds(scene: Scene) -> None:
+async def test_log_refuses_a_foreign_cursor_and_an_unbounded_page(scene: Scene) -> None:
     assert (await scene.ask(LOG, after="ZXZlbnQ6OTk5OTk5"))["errors"][0]["extensions"]["code"] == "CURSOR_EXPIRED"
     for asked in ({"after": "nonsense"}, {"first": -1}, {"first": 1_000_000}):
         assert (await scene.ask(LOG, **asked))["errors"][0]["extensions"]["code"] == "INVALID"
 
 
-async def test_events_of_one_session_have_an_end_also_where_there_are_none(scene: Scene) -> None:
+async def test_empty_page_of_one_sessions_events_has_an_end_cursor(scene: Scene) -> None:
     session = await scene.create("easyink")
     part = "{ nodes { type } pageInfo { endCursor } }"
     query = f"query Q($id: ID!, $after: String) {{ session(id: $id) {{ events(after: $after) {part} }} }}"

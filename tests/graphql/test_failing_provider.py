@@ -1,4 +1,4 @@
-"""Whatever a provider does wrong, the client hears what happened and what to do, and nothing is left lying about."""
+"""Failing providers: reads become stale, writes are problems with a remedy, and sagas are compensated."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BY_KEY = "query Q($provider: String!, $key: String!) { sessionByKey(provider: $p
 
 
 @EVERY
-async def test_a_read_that_fails_gives_what_was_known_and_says_that_it_is_stale(scene, kind):
+async def test_failed_read_is_answered_by_the_stored_state_marked_stale(scene, kind):
     made = await scene.create(kind)
     known = await scene.read(made["id"])
     for name, fault in READ_FAULTS.items():
@@ -63,7 +63,7 @@ async def test_a_read_that_fails_gives_what_was_known_and_says_that_it_is_stale(
 
 @EVERY
 @pytest.mark.parametrize("changes", [{"providers": {name: {"timeout": 0.2} for name in NAMES}}])
-async def test_a_read_that_takes_too_long_gives_what_was_known(scene, kind):
+async def test_read_beyond_the_deadline_is_answered_by_the_stored_state(scene, kind):
     made = await scene.create(kind)
     await scene.fault(kind, method="GET", delay_ms=400)
     assert (await scene.read(made["id"]))["freshness"]["stale"] is True
@@ -71,7 +71,7 @@ async def test_a_read_that_takes_too_long_gives_what_was_known(scene, kind):
 
 @EVERY
 @pytest.mark.parametrize("changes", [{"providers": {name: {"timeout": 0.3} for name in NAMES}}])
-async def test_a_read_of_what_nobody_knows_fails_with_the_code_of_what_went_wrong(scene, kind):
+async def test_failed_read_of_an_unknown_session_has_the_code_of_its_cause(scene, kind):
     await scene.create(kind)
     for place, (name, codes) in enumerate(UNKNOWN_READS.items()):
         fault = {"404": {"status": 404}, "slow": {"delay_ms": 500, "count": 3}}.get(name) or READ_FAULTS[name]
@@ -90,7 +90,7 @@ async def test_a_read_of_what_nobody_knows_fails_with_the_code_of_what_went_wron
 
 
 @EVERY
-async def test_a_session_that_is_gone_is_deleted_and_comes_back_if_the_provider_says_so(scene, kind):
+async def test_session_gone_at_the_provider_is_deleted_and_corrected_when_it_reappears(scene, kind):
     made = await scene.create(kind)
     await scene.fault(kind, method="GET", status=404)
     gone = await scene.read(made["id"])
@@ -99,7 +99,7 @@ async def test_a_session_that_is_gone_is_deleted_and_comes_back_if_the_provider_
     assert (await scene.read(made["id"]))["status"] == made["status"]
 
 
-async def test_a_token_that_was_revoked_is_renewed_once_and_nobody_notices(scene):
+async def test_revoked_token_is_renewed_once(scene):
     made = await scene.create("signicat")
     sandbox = scene.sandboxes["signicat"]
     sandbox.tokens.revoke_all()
@@ -109,7 +109,7 @@ async def test_a_token_that_was_revoked_is_renewed_once_and_nobody_notices(scene
     assert len(tokens) == 1, "once, however many calls needed it"
 
 
-async def test_a_token_that_is_refused_for_good_asks_for_other_credentials(scene):
+async def test_token_refused_for_good_is_authorization_required(scene):
     await scene.create("signicat")
     await scene.fault("signicat", path="/sign/*", status=401)
     before = len(scene.sandboxes["signicat"].calls)
@@ -122,7 +122,7 @@ async def test_a_token_that_is_refused_for_good_asks_for_other_credentials(scene
 
 
 @EVERY
-async def test_a_provider_that_keeps_failing_is_left_alone_for_a_moment(scene, kind):
+async def test_circuit_breaker_opens_for_a_provider_that_keeps_failing(scene, kind):
     made = await scene.create(kind)
     await scene.fault(kind, status=500, count=10_000)
     for _ in range(8):
@@ -144,7 +144,7 @@ WORDS = {"signicat": "READY", "easyink": "Pending", "seal": "ACCEPTED"}
 
 
 @pytest.mark.parametrize(("kind", "relayed"), [(kind, (kind,)) for kind in WORDS])
-async def test_a_status_that_nobody_knows_is_unknown_and_its_word_is_kept(scene, kind, relayed):
+async def test_unmapped_status_is_unknown_with_its_word_kept(scene, kind, relayed):
     made = await scene.create(kind)
     word = WORDS[kind].encode()
     scene.relays[kind].alter = lambda request, body: body.replace(b'"%s"' % word, b'"LEVITATING"')
@@ -191,7 +191,7 @@ BENT = (LEAVE_OUT, None, [17])
 
 
 @pytest.mark.parametrize(("kind", "relayed"), [(kind, (kind,)) for kind in SESSION_PATHS])
-async def test_an_answer_of_another_shape_is_read_as_far_as_it_goes(scene, kind, relayed):
+async def test_response_of_another_shape_is_read_in_part(scene, kind, relayed):
     made = await scene.create(kind)
     if kind != "persist":
         await scene.sign(made)
@@ -276,7 +276,7 @@ async def test_an_order_that_failed_can_be_given_again_with_the_same_uploads(sce
 
 @pytest.mark.parametrize("changes", [{"providers": {name: {"timeout": 0.3} for name in NAMES}}])
 @pytest.mark.parametrize("kind", ORDERED)
-async def test_a_write_that_takes_too_long_is_in_doubt(scene, kind):
+async def test_write_beyond_its_timeout_is_in_doubt(scene, kind):
     order = await scene.order(kind)
     await scene.fault(kind, method="POST", path=FIRST_WRITE[kind], delay_ms=500, count=3)
     [problem] = (await scene.mutate("createSession", **order))["problems"]
@@ -369,7 +369,7 @@ async def count_writes(scene, kind):
 
 
 @pytest.mark.parametrize(("kind", "status"), [*((kind, 400) for kind in ORDERED), ("easyink", 500)])
-async def test_an_order_that_fails_half_way_leaves_nothing_behind(scene, kind, status):
+async def test_order_that_fails_half_way_is_compensated(scene, kind, status):
     writes = await count_writes(scene, kind)
     assert writes >= {"signicat": 8, "easyink": 11, "seal": 3}[kind]
     for skip in range(writes):
@@ -386,7 +386,7 @@ async def test_an_order_that_fails_half_way_leaves_nothing_behind(scene, kind, s
 
 
 @pytest.mark.parametrize("kind", ORDERED)
-async def test_what_cannot_be_removed_is_named_and_nothing_else(scene, kind):
+async def test_failed_compensation_is_named_as_a_leftover(scene, kind):
     writes = await count_writes(scene, kind)
     for skip in range(1, writes):
         before = left(scene, kind)
@@ -404,7 +404,7 @@ async def test_what_cannot_be_removed_is_named_and_nothing_else(scene, kind):
 
 
 @pytest.mark.parametrize("kind", ORDERED)
-async def test_an_answer_that_gets_lost_half_way_leaves_nothing_that_is_not_told(scene, kind):
+async def test_lost_response_half_way_leaves_only_what_is_named(scene, kind):
     writes = await count_writes(scene, kind)
     for skip in range(writes):
         before = left(scene, kind)
@@ -427,7 +427,7 @@ async def test_an_answer_that_gets_lost_half_way_leaves_nothing_that_is_not_told
 
 
 @pytest.mark.parametrize("status", [403, 500])
-async def test_a_document_that_cannot_be_added_leaves_the_draft_as_it_was(scene, status):
+async def test_failed_addition_of_a_document_leaves_the_draft_unchanged(scene, status):
     draft = await scene.create("easyink", start=False)
     upload = await scene.upload()
     await scene.fault("easyink", method="POST", path="*/documents", status=status)
@@ -449,7 +449,7 @@ async def test_a_document_of_a_provider_that_is_down_cannot_be_ordered_elsewhere
     assert scene.calls()["seal"] == before
 
 
-async def test_a_read_of_several_sessions_fails_for_one_of_them_only(scene):
+async def test_failed_read_of_one_of_several_sessions_leaves_the_others(scene):
     made = [await scene.create(kind) for kind in ("easyink", "seal")]
     ids = [made[0]["id"], "nope", made[1]["id"]]
     answer = await scene.ask(f"query Q($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Session {{ {SESSION} }} }} }}", ids=ids)
@@ -458,7 +458,7 @@ async def test_a_read_of_several_sessions_fails_for_one_of_them_only(scene):
 
 
 @pytest.mark.servers
-async def test_a_slow_provider_ends_at_the_deadline_of_the_whole_request(tmp_path, authority):
+async def test_slow_provider_is_cut_at_the_deadline_of_the_request(tmp_path, authority):
     from scene import scene as running
 
     changes = {"limits": {"deadline": 0.5}, "providers": {"easyink": {"timeout": 10}}}
@@ -470,7 +470,7 @@ async def test_a_slow_provider_ends_at_the_deadline_of_the_whole_request(tmp_pat
 
 
 @EVERY
-async def test_key_that_this_provider_cannot_have_is_not_found_without_a_call(scene, kind):
+async def test_key_of_another_form_is_not_found_without_a_call(scene, kind):
     before = scene.calls()[kind]
     answer = await scene.ask(BY_KEY, provider=kind, key="a/b?c#d%2F ü\\..")
     assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"

@@ -1,4 +1,4 @@
-"""One list over all providers: filtered, ordered, paged, and honest about who did not answer."""
+"""Session list over all providers: filters, orders, keyset pagination, and sources that did not answer."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_the_list_spans_all_providers_newest_first(market):
 
 @WHOLE
 @pytest.mark.parametrize("name", FILTERS)
-async def test_a_filter_takes_what_it_names_and_nothing_else(market, name):
+async def test_filter_selects_only_what_it_names(market, name):
     wanted, matches = FILTERS[name]
     everything = (await market.list())["nodes"]
     expected = [node["id"] for node in everything if matches(node)]
@@ -136,7 +136,7 @@ async def test_a_filter_that_nothing_matches_lists_nothing(market, wanted):
 
 
 @WHOLE
-async def test_an_empty_filter_is_none(market):
+async def test_empty_filter_selects_everything(market):
     everything = [node["id"] for node in (await market.list())["nodes"]]
     for wanted in ({"titleContains": ""}, dict.fromkeys(["providers", "kinds", "titleContains", "dueTo"])):
         assert [node["id"] for node in (await market.list(wanted))["nodes"]] == everything
@@ -146,7 +146,7 @@ ORDERS = ["CREATED_AT_DESC", "CREATED_AT_ASC", "DUE_AT_ASC"]
 
 
 @WHOLE
-async def test_orders_are_what_they_say(market):
+async def test_lists_are_sorted_by_their_order(market):
     newest, oldest, due = [(await market.list(orderBy=order))["nodes"] for order in ORDERS]
     assert [node["id"] for node in oldest] == [node["id"] for node in newest[::-1]]
     times = [node["dueAt"] for node in due]
@@ -192,7 +192,7 @@ async def test_pages_in_both_directions_make_up_the_whole_list(market, order, si
 
 
 @WHOLE
-async def test_a_page_of_a_filtered_list_is_one_of_it(market):
+async def test_filtered_list_is_paged(market):
     wanted = {"titleContains": "of the"}
     whole = [node["id"] for node in (await market.list(wanted))["nodes"]]
     first = await market.list(wanted, first=2)
@@ -214,14 +214,14 @@ async def test_one_page_spans_three_providers_and_equal_instants_at_two(market):
 
 
 @WHOLE
-async def test_a_page_of_nothing_says_that_there_is_more(market):
+async def test_empty_page_has_a_next_page(market):
     page = await market.list(first=0)
     assert page["nodes"] == []
     assert page["pageInfo"]["hasNextPage"] is True
 
 
 @WHOLE
-async def test_twenty_are_shown_where_nobody_says_how_many(market):
+async def test_page_has_twenty_items_by_default(market):
     account = market.sandboxes["easyink"].account
     keys = [account.add_session(StoredSession(f"0000-{number}", f"Bulk {number}", market.clock.now())) for number in range(25)]
     try:
@@ -234,7 +234,7 @@ async def test_twenty_are_shown_where_nobody_says_how_many(market):
 
 
 @WHOLE
-async def test_a_list_that_may_be_older_than_history_is_answered(market):
+async def test_list_with_a_max_age_beyond_history_is_answered(market):
     for age in ("P9000Y", "P1000000D", "PT1S"):
         assert (await market.list(maxAge=age))["totalCount"] >= 10
 
@@ -361,7 +361,7 @@ async def test_providers_that_never_answered_are_named_beside_an_empty_list(scen
 
 
 @pytest.mark.parametrize("relayed", [("signicat",)])
-async def test_a_wrong_secret_is_told_apart_from_a_provider_that_is_down(scene):
+async def test_wrong_secret_is_distinguished_from_a_provider_that_is_down(scene):
     async def instead(request):
         return Response(b'{"error": "invalid_client"}', 401) if request.url.path.endswith("/token") else None
 
@@ -443,7 +443,7 @@ SIGNATURE_FILTERS = {
 
 @WHOLE
 @pytest.mark.parametrize("name", SIGNATURE_FILTERS)
-async def test_a_filter_of_signatures_takes_what_it_names_and_nothing_else(signed, name):
+async def test_filter_of_signatures_selects_only_what_it_names(signed, name):
     wanted, matches = SIGNATURE_FILTERS[name]
     everything = (await signatures(signed))["nodes"]
     expected = [node["id"] for node in everything if matches(node)]
@@ -510,7 +510,7 @@ async def test_a_deleted_signature_leaves_the_list(scene):
     assert signature["id"] == node_id("Signature", "persist", record["key"], signature["key"])
 
 
-async def test_a_provider_says_how_the_gateway_learns_of_changes_and_how_far_it_is_behind(scene):
+async def test_provider_shows_its_sync_strategy_and_lag(scene):
     query = "{ providers { name sync { strategy lastSyncAt lagMs openSessions } } }"
     made = await scene.create("seal")
     before = {each["name"]: each["sync"] for each in (await scene.data(query))["providers"]}

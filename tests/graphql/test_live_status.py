@@ -1,4 +1,4 @@
-"""Following sessions as a client does: right from the first message on, and resumed without loss."""
+"""Subscriptions of sessions and events: current state first, every change after it, resumed without loss."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def took(results, count: int) -> list[dict]:
         return [await anext(results) for _ in range(count)]
 
 
-async def test_a_session_is_shown_as_it_is_then_at_every_change_until_it_is_final(scene: Scene) -> None:
+async def test_session_subscription_sends_the_state_then_every_change_until_it_is_final(scene: Scene) -> None:
     made = await scene.create("easyink", people=2)
     async with live(scene.address) as client, aclosing(client.subscribe(SESSION, {"id": made["id"]})) as shown:
         [first] = await took(shown, 1)
@@ -46,7 +46,7 @@ async def test_a_session_is_shown_as_it_is_then_at_every_change_until_it_is_fina
     assert rest[-1]["status"] == "CANCELED"
 
 
-async def test_a_session_that_is_final_is_shown_once(scene: Scene) -> None:
+async def test_session_subscription_of_a_final_session_sends_one_state(scene: Scene) -> None:
     made = await scene.create("easyink")
     await scene.done("cancelSession", session=made["id"], reason="Enough")
     async with live(scene.address) as client:
@@ -55,7 +55,7 @@ async def test_a_session_that_is_final_is_shown_once(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("given", "code"), [(node_id("Session", "seal", "none"), "NOT_FOUND"), ("nonsense", "INVALID")])
-async def test_a_session_that_is_none_cannot_be_followed(scene: Scene, given: str, code: str) -> None:
+async def test_session_subscription_of_an_unknown_session_is_refused(scene: Scene, given: str, code: str) -> None:
     async with live(scene.address) as client:
         with pytest.raises(Failed) as caught:
             await took(client.subscribe(SESSION, {"id": given}), 1)
@@ -63,7 +63,7 @@ async def test_a_session_that_is_none_cannot_be_followed(scene: Scene, given: st
     assert error["extensions"]["code"] == code
 
 
-async def test_every_change_is_told_and_where_one_has_stopped_one_goes_on(scene: Scene) -> None:
+async def test_resume_after_cursor_loses_no_event(scene: Scene) -> None:
     async with live(scene.address) as client, aclosing(client.subscribe(EVENTS, {})) as told:
         begun = asyncio.create_task(took(told, 1))
         await asyncio.sleep(0.2)
@@ -88,7 +88,7 @@ async def test_every_change_is_told_and_where_one_has_stopped_one_goes_on(scene:
         assert [each["data"]["sessionEvents"]["cursor"] for each in results] == [each["cursor"] for each in rest]
 
 
-async def test_the_log_of_a_session_is_read_page_by_page(scene: Scene) -> None:
+async def test_events_of_a_session_are_paged(scene: Scene) -> None:
     made = await scene.create("easyink", people=2)
     await scene.sign(made)
     await scene.settle(made)
@@ -105,7 +105,7 @@ async def test_the_log_of_a_session_is_read_page_by_page(scene: Scene) -> None:
     assert [(await scene.data(node, id=each["id"]))["node"] for each in whole] == whole
 
 
-async def test_what_the_log_no_longer_has_is_not_passed_over_in_silence(scene: Scene) -> None:
+async def test_cursor_behind_the_retention_is_expired(scene: Scene) -> None:
     made = [await scene.create("seal") for _ in range(3)]
     first = (await scene.data(LOG, id=made[0]["id"]))["session"]["events"]["nodes"][0]["cursor"]
     another_gateway = await Store.open(scene.settings.database.url)
@@ -121,7 +121,7 @@ async def test_what_the_log_no_longer_has_is_not_passed_over_in_silence(scene: S
     assert "Read the sessions again" in error["message"]
 
 
-async def test_who_names_what_they_want_gets_nothing_else(scene: Scene) -> None:
+async def test_event_filter_selects_only_what_it_names(scene: Scene) -> None:
     mine = await scene.create("easyink", people=1)
     wanted = {"sessionIds": [mine["id"]], "types": ["STATUS_CHANGED"], "toStatuses": ["CANCELED"], "providers": ["easyink"]}
     async with live(scene.address) as client, aclosing(client.subscribe(EVENTS, {"filter": wanted})) as told:
@@ -141,7 +141,9 @@ async def test_who_names_what_they_want_gets_nothing_else(scene: Scene) -> None:
         ({"sessionIds": ["nonsense"]}, "INVALID", ["filter", "sessionIds", "0"]),
     ],
 )
-async def test_a_filter_that_cannot_be_meant_is_refused(scene: Scene, wanted: dict, code: str, path: list[str]) -> None:
+async def test_event_filter_with_too_many_or_foreign_ids_is_refused(
+    scene: Scene, wanted: dict, code: str, path: list[str]
+) -> None:
     async with live(scene.address) as client:
         with pytest.raises(Failed) as caught:
             await took(client.subscribe(EVENTS, {"filter": wanted}), 1)
@@ -149,7 +151,7 @@ async def test_a_filter_that_cannot_be_meant_is_refused(scene: Scene, wanted: di
     assert (error["extensions"]["code"], error["extensions"]["path"]) == (code, path)
 
 
-async def test_a_stream_of_events_goes_on_behind_the_last_id_that_was_seen(scene: Scene) -> None:
+async def test_event_stream_resumes_after_last_event_id(scene: Scene) -> None:
     for _ in range(3):
         await scene.create("seal", start=False)
     beginning = "ZXZlbnQ6MA"

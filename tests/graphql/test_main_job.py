@@ -1,4 +1,4 @@
-"""Ordering, following and downloading, at every provider, through one schema."""
+"""Main job: sessions are created, followed and downloaded at every provider."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_document_is_ordered_signed_and_downloaded(scene, kind):
 
 
 @pytest.mark.parametrize("kind", ["signicat", "easyink"])
-async def test_somebody_who_declines_ends_the_session(scene, kind):
+async def test_declining_participant_ends_the_session(scene, kind):
     made = await scene.create(kind)
     key = made["participants"][0]["key"] if kind == "signicat" else made["key"]
     await scene.sandboxes[kind].decline(key)
@@ -100,7 +100,7 @@ async def test_three_participants_at_signicat_are_one_session_of_three_native_on
     assert listed["totalCount"] == 1
 
 
-async def test_three_participants_at_once_are_opened_by_one_call_and_in_no_chain(scene):
+async def test_three_parallel_participants_are_created_by_one_call_without_a_chain(scene):
     before = scene.calls()["signicat"]
     made = await scene.create("signicat", people=3)
     opened = [call for call in scene.calls_since("signicat", before) if call == ("POST", "/sign/signing-sessions")]
@@ -110,7 +110,7 @@ async def test_three_participants_at_once_are_opened_by_one_call_and_in_no_chain
     assert made["signingOrder"] == "PARALLEL"
 
 
-async def test_an_order_at_signicat_says_all_that_it_was_given(scene):
+async def test_order_at_signicat_carries_every_field_of_the_input(scene):
     due = (scene.clock.now() + timedelta(days=10)).replace(microsecond=0)
     made = await scene.create(
         "signicat",
@@ -317,7 +317,7 @@ async def test_a_result_of_one_provider_is_ordered_at_another(scene):
     assert len(after) == len(before) + 1
 
 
-async def test_providers_that_could_carry_out_an_order_are_told_without_asking_them(scene):
+async def test_eligible_providers_are_found_without_calls(scene):
     order = await scene.order("signicat")
     before = scene.calls()
     asked = f"provider {{ name }} eligible {PROBLEMS}"
@@ -335,7 +335,7 @@ async def test_providers_that_could_carry_out_an_order_are_told_without_asking_t
     assert (await scene.done("createSession", **order))["session"]["status"] == "PENDING", "the upload can still be used"
 
 
-async def test_the_viewer_and_the_providers_say_what_there_is(scene):
+async def test_viewer_and_providers_are_shown(scene):
     data = await scene.data(
         """{ viewer { id subject scopes providers }
              providers { id name kind displayName environment sessionKind optionsSchema limits { name value unit }
@@ -373,7 +373,7 @@ async def test_the_native_payload_is_the_providers_own_json(scene, kind):
 
 
 @pytest.mark.parametrize("kind", ["signicat", "easyink", "seal", "persist"])
-async def test_what_is_known_and_fresh_is_not_read_again(scene, kind):
+async def test_fresh_session_is_not_read_again(scene, kind):
     made = await scene.create(kind)
     before = scene.calls()
     assert (await scene.read(made["id"], "PT1H"))["id"] == made["id"]
@@ -383,7 +383,7 @@ async def test_what_is_known_and_fresh_is_not_read_again(scene, kind):
     assert scene.calls()[kind] > before[kind]
 
 
-async def test_a_signature_is_fetched_once_for_all_that_is_asked_of_it(scene):
+async def test_signature_is_fetched_once_for_all_of_its_fields(scene):
     made = await scene.create("seal")
     await scene.sign(made)
     await scene.read(made["id"], NOW)
@@ -397,7 +397,7 @@ async def test_a_signature_is_fetched_once_for_all_that_is_asked_of_it(scene):
     assert len(downloads) == len(session["signatures"])
 
 
-async def test_queries_can_be_asked_by_get_and_mutations_can_not(scene):
+async def test_get_is_allowed_for_queries_and_refused_for_mutations(scene):
     reply = await scene.client.get("/graphql", params={"query": "{ viewer { id } }"})
     assert reply.json()["data"]["viewer"]["id"]
     reply = await scene.client.get(

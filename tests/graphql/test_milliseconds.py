@@ -26,7 +26,7 @@ async def test_session_that_was_last_read_forty_days_ago_is_shown(scene) -> None
     assert 40 * DAY_MS <= shown["freshness"]["ageMs"] < 41 * DAY_MS
 
 
-async def test_provider_that_asks_to_be_left_alone_for_a_month_is_busy_for_that_long(scene) -> None:
+async def test_retry_after_of_a_month_keeps_the_provider_busy_for_a_month(scene) -> None:
     await scene.fault("signicat", status=429, headers={"retry-after": str(30 * DAY_SECONDS)})
     payload = await scene.mutate("createSession", **await scene.order("signicat"))
     [problem] = payload["problems"]

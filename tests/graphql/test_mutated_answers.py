@@ -1,4 +1,4 @@
-"""Property: whatever single value of a provider's answer is odd, everything else is still there.
+"""Property: one odd value in a provider's response costs itself alone; everything else is shown.
 
 The cases are made of the answers that the sandboxes gave: each path of each, by each mutation. A sample of them is tried,
 or all where the environment variable MUTATIONS is "all".
@@ -163,7 +163,7 @@ async def looked(scene, session: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("relayed", [NAMES])
 @pytest.mark.parametrize("changes", [{"limits": {"cost_mode": "measure", "tokens": 5_000, "depth": 20}}])
 @pytest.mark.parametrize("kind", NAMES)
-async def test_everything_else_is_there_whatever_single_value_of_an_answer_is_odd(scene, kind, caplog):
+async def test_single_odd_value_of_a_response_leaves_everything_else(scene, kind, caplog):
     caplog.set_level(logging.WARNING)
     witnesses = {each: await made(scene, each, "witness") for each in NAMES}
     between = Between()

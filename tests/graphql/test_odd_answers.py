@@ -1,4 +1,4 @@
-"""Odd rows in a provider's list cost themselves alone, and are named."""
+"""Unreadable rows of a provider's list: named, while all others are shown."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ODD_KEYS = ("a/b", "..", "../x", "%2F%2e%2e", " ", "", "a?b#c", "k" * 300, "a\nb
 
 @pytest.mark.parametrize("relayed", [tuple(ROWS)])
 @pytest.mark.parametrize("kind", ["signicat", "easyink"])
-async def test_row_whose_key_nothing_can_be_asked_for_by_is_named_unreadable(scene, kind):
+async def test_row_with_an_unusable_key_is_named_unreadable(scene, kind):
     """Its session would be read by that key, found to be missing, and hidden as deleted."""
     made = await scene.create(kind, people=1)
     for key in ODD_KEYS:
@@ -117,7 +117,7 @@ LINKS = {
 
 
 @pytest.mark.parametrize("relayed", [("easyink",)])
-async def test_link_that_leads_nowhere_is_named_and_everything_else_is_shown(scene):
+async def test_dangling_link_is_named_while_everything_else_is_shown(scene):
     other = await scene.create("persist")
     field = {"documentIndex": 0, "participantRef": "Ada", "page": 1, "x": 10, "y": 10, "width": 90, "height": 30}
     draft = await scene.create("easyink", fields=[field], start=False)
@@ -178,7 +178,7 @@ async def test_odd_part_of_session_is_dropped_and_named_while_its_other_parts_ar
 
 @pytest.mark.parametrize("relayed", [("easyink",)])
 @pytest.mark.parametrize("text", ["1e999", "[" * 600 + "]" * 600], ids=["a number without end", "some brackets"])
-async def test_native_that_an_answer_has_no_room_for_is_shown_as_text(scene, text):
+async def test_native_payload_that_json_cannot_hold_is_shown_as_text(scene, text):
     made = await scene.create("easyink", people=1)
 
     def alter(request, body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Keys, ids and cursors that no gateway gave out are refused, over both databases, without a call."""
+"""Invalid keys, ids and cursors: refused without a call to a provider, over both databases."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def codes(scene: Scene, query: str, value: Any) -> list[str]:
     return [error["extensions"]["code"] for error in reply.json().get("errors", ())]
 
 
-async def test_no_text_that_is_an_argument_is_a_failure_of_ours(stock: Scene) -> None:
+async def test_no_text_argument_is_an_internal_error(stock: Scene) -> None:
     """Whatever it is, and whichever database would have to look for it."""
     await stock.create("seal", start=False)
     stock.client.headers["content-type"] = "application/json"
@@ -153,7 +153,7 @@ async def test_no_text_that_is_an_argument_is_a_failure_of_ours(stock: Scene) ->
     assert stock.calls() == before, "a provider was called"
 
 
-async def test_no_text_in_a_filter_is_a_failure_of_ours(stock: Scene) -> None:
+async def test_no_text_in_a_filter_is_an_internal_error(stock: Scene) -> None:
     """A provider's own titles hold anything, so that anything may be asked for."""
     stock.client.headers["content-type"] = "application/json"
     for name, kind, member, many in filters():
@@ -166,7 +166,7 @@ async def test_no_text_in_a_filter_is_a_failure_of_ours(stock: Scene) -> None:
             )
 
 
-async def test_a_cursor_that_was_changed_is_refused(stock: Scene) -> None:
+async def test_altered_cursor_is_refused(stock: Scene) -> None:
     for place in range(2):
         await stock.create("seal", start=False, title=f"Lease {place}")
         await stock.save(f"lease-{place}")
@@ -231,7 +231,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("provider", KEYS)
-async def test_a_key_of_another_form_than_the_provider_has_is_not_asked_for(scene: Scene, provider: str) -> None:
+async def test_key_of_a_form_that_the_provider_lacks_is_not_looked_up(scene: Scene, provider: str) -> None:
     query = "query Q($p: String!, $k: String!) { sessionByKey(provider: $p, key: $k) { id } }"
     before = scene.calls()
     for key in KEYS[provider]:
@@ -246,7 +246,7 @@ async def test_a_key_of_another_form_than_the_provider_has_is_not_asked_for(scen
     assert scene.calls() == before, "a provider was called"
 
 
-async def test_what_is_named_twice_is_refused(scene: Scene) -> None:
+async def test_repeated_reference_in_an_input_is_refused(scene: Scene) -> None:
     upload = await scene.upload()
     twice = {"start": False, "documents": [{"upload": upload}]}
     people = [{**PEOPLE[0], "ref": "signer"}, {**PEOPLE[1], "ref": "other"}, {**PEOPLE[2], "ref": "signer"}]
@@ -267,7 +267,7 @@ async def test_what_is_named_twice_is_refused(scene: Scene) -> None:
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 30, "-" + "9" * 30, "9" * 5_000, "1e99999"])
 @pytest.mark.parametrize("place", ["coordinate", "option"])
-async def test_number_beyond_all_is_refused_as_a_literal_too(scene: Scene, number: str, place: str) -> None:
+async def test_number_out_of_range_is_refused_as_a_literal(scene: Scene, number: str, place: str) -> None:
     session = await scene.create("easyink", start=False)
     if place == "coordinate":
         document = session["documents"][0]["id"]

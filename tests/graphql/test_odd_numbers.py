@@ -1,4 +1,4 @@
-"""Numbers and times from outside are bounded before anything is computed with them."""
+"""Bounds of foreign numbers and times, checked before any arithmetic."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ query Q($maxAge: Duration) {
 }"""
 
 
-async def test_retry_after_of_any_size_is_told_and_everything_else_is_there(scene):
+async def test_retry_after_of_any_size_is_passed_on_beside_other_providers(scene):
     there = {(await scene.create("persist"))["key"], (await scene.create("signicat", people=1))["key"]}
     for value in filter(str.isascii, WAITS):
         await scene.fault("easyink", status=429, headers={"retry-after": value})
@@ -62,7 +62,7 @@ async def test_lifetime_of_token_in_any_shape_leaves_provider_readable(scene, re
 
 
 @pytest.mark.parametrize("relayed", [("easyink", "signicat", "persist")])
-async def test_total_that_lies_ends_a_walk_by_what_was_seen(scene):
+async def test_wrong_total_of_a_list_ends_the_walk_by_the_rows_that_were_read(scene):
     made = [await scene.create(kind, **given) for kind in ("easyink", "signicat") for given in ({"people": 1},) * 2]
     made += [await scene.save(document=name) for name in ("one", "two")]
 
@@ -91,7 +91,7 @@ async def test_total_that_lies_ends_a_walk_by_what_was_seen(scene):
 
 
 @pytest.mark.parametrize("relayed", [("easyink", "signicat", "persist")])
-async def test_list_that_never_ends_is_left_once_its_pages_repeat(scene):
+async def test_walk_of_an_endless_list_ends_when_its_pages_repeat(scene):
     made = {(await scene.create(kind, people=1))["key"] for kind in ("easyink", "signicat")} | {(await scene.save())["key"]}
     first: dict[str, bytes] = {}
 
@@ -121,7 +121,7 @@ def test_number_is_bounded_before_it_is_converted() -> None:
     assert [parse_seconds(each) for each in odd] == [None] * len(odd)
 
 
-def test_time_at_the_edge_of_the_calendar_is_none() -> None:
+def test_time_at_the_edge_of_the_calendar_is_null() -> None:
     odd = (
         "0001-01-01T00:00:00",
         "0001-01-01T00:00:00+14:00",

@@ -1,4 +1,4 @@
-"""The gateway over PostgreSQL, and over what happens to one."""
+"""PostgreSQL: the gateway over it, over its restart, and over texts that it refuses."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ async def test_pages_of_a_list_hold_everything_once(scene):
 
 
 @pytest.mark.parametrize("text", ["a\\u0000b", "\\u0001", "long" * 5000], ids=["NUL", "SOH", "long"])
-async def test_no_text_that_a_client_sends_is_too_much_for_it(scene, text):
+async def test_no_text_of_a_client_fails_in_postgresql(scene, text):
     """A NUL is a character in JSON and GraphQL; PostgreSQL has none."""
     query = """query { sessions(maxAge: "PT1H", filter: {titleContains: "%s", reference: "%s"}) { totalCount } }"""
     assert (await scene.data(query % (text, text)))["sessions"]["totalCount"] == 0
 
 
 @pytest.mark.servers
-async def test_it_goes_on_by_itself_after_its_server_was_restarted(tmp_path, authority):
+async def test_gateway_reconnects_after_postgresql_was_restarted(tmp_path, authority):
     with Postgres() as server:
         async with Databases(server.url).fresh() as url, running(tmp_path, authority, {"database": {"url": url}}) as scene:
             session = await scene.create("seal")
@@ -69,7 +69,7 @@ async def test_it_goes_on_by_itself_after_its_server_was_restarted(tmp_path, aut
 
 
 @pytest.mark.parametrize("relayed", [("easyink", "signicat")])
-async def test_row_that_the_database_has_no_room_for_costs_itself_alone(scene):
+async def test_row_that_the_database_cannot_hold_leaves_the_others(scene):
     made = {(await scene.create(kind, people=1))["key"] for kind in ("easyink", "signicat")}
     letters = "".join(random.Random(1).choices(string.ascii_letters, k=200_000))
     odd = {

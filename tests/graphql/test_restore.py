@@ -1,4 +1,4 @@
-"""Backup and restore as they are documented: nothing acknowledged is lost, and no cursor is read as another place."""
+"""Backup and restore as documented: no acknowledged write is lost, and no cursor is read as another place."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_backup_under_writes_has_every_session_that_was_acknowledged_befor
     assert set(before) <= kept
 
 
-async def test_cursor_of_what_a_restore_has_lost_is_expired_when_the_log_has_grown_past_it(
+async def test_cursor_of_an_event_lost_by_a_restore_is_expired_when_the_log_has_grown_past_it(
     scene: Scene, tmp_path: Path
 ) -> None:
     first = await scene.create("seal", start=False)
@@ -106,7 +106,7 @@ async def test_cursor_of_what_a_restore_has_lost_is_expired_when_the_log_has_gro
         assert (await follow(again, saved, 6))[-2:] == [each["key"] for each in made], "nothing is lost behind what was saved"
 
 
-async def test_command_expires_every_cursor_and_gives_out_others(scene: Scene, tmp_path: Path) -> None:
+async def test_expire_cursors_command_begins_a_new_epoch(scene: Scene, tmp_path: Path) -> None:
     made = await scene.create("seal", start=False)
     saved = await last_cursor(scene, made)
     config = tmp_path / "expire.toml"

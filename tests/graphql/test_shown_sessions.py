@@ -1,4 +1,4 @@
-"""Which sessions a list shows: none that are deleted unless asked for, and bounds of time that include both ends."""
+"""Visibility of sessions in lists: deleted ones only by status, and inclusive time bounds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def ids(scene: Scene, wanted: dict[str, Any] | None = None, **asked: Any) 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)
 @pytest.mark.parametrize("order", ["CREATED_AT_DESC", "DUE_AT_ASC"])
-async def test_deleted_session_is_in_no_list_unless_asked_for(scene: Scene, wanted: dict[str, Any], order: str) -> None:
+async def test_deleted_session_is_listed_only_by_status(scene: Scene, wanted: dict[str, Any], order: str) -> None:
     kept, gone = [await scene.create("seal", start=False) for _ in range(2)]
     assert await ids(scene, wanted, orderBy=order) == {kept["id"], gone["id"]}
     await scene.done("deleteSession", session=gone["id"])
@@ -70,7 +70,7 @@ async def test_excluded_statuses_are_left_out(scene: Scene) -> None:
     assert await ids(scene, {"excludeStatuses": [draft["status"], started["status"]]}) == set()
 
 
-async def test_bounds_of_time_include_both_ends(scene: Scene) -> None:
+async def test_time_bounds_are_inclusive(scene: Scene) -> None:
     session = await scene.create("signicat", dueAt=(scene.clock.now() + timedelta(days=10)).isoformat())
     for name in ("created", "due"):
         at = session[f"{name}At"]
@@ -78,7 +78,7 @@ async def test_bounds_of_time_include_both_ends(scene: Scene) -> None:
         assert await ids(scene, {f"{name}From": at, f"{name}To": at, "titleContains": "lease"}) == {session["id"]}, name
 
 
-async def test_bounds_of_time_of_signatures_include_both_ends(scene: Scene) -> None:
+async def test_time_bounds_of_signatures_are_inclusive(scene: Scene) -> None:
     stored = await scene.save()
     at = stored["signatures"][0]["signedAt"]
     assert at is not None
@@ -94,7 +94,7 @@ async def passed(request: Request) -> Response | None:
 
 @pytest.mark.parametrize("relayed", [("signicat", "easyink", "persist")])
 @pytest.mark.parametrize("kind", ["signicat", "easyink", "persist"])
-async def test_session_that_its_provider_missed_for_a_while_is_shown_again_once_it_is_listed(scene: Scene, kind: str) -> None:
+async def test_session_missing_at_its_provider_is_shown_again_once_it_is_listed(scene: Scene, kind: str) -> None:
     """Its row is as it was before, so that nothing of it is news."""
     made = await scene.create(kind)
     listed = await scene.list()

@@ -1,4 +1,4 @@
-"""Stored states that a gateway cannot read: one session each, named and read again, beside everything else."""
+"""Unreadable stored states: one session each, named and read again at its provider."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_damaged_states_break_neither_events_nor_nodes_nor_counts_nor_sign
         assert [each["session"]["id"] for each in signatures["nodes"]] == [made[2]["id"]]
 
 
-async def test_a_damaged_state_is_shown_as_far_as_its_columns_tell_while_its_provider_is_away(scene: Scene) -> None:
+async def test_damaged_state_is_shown_by_its_columns_while_its_provider_is_down(scene: Scene) -> None:
     made = [await scene.create("easyink"), await scene.create("seal")]
     await scene.list()
     await spoil(scene, made[0], b"\xc1")
@@ -147,7 +147,7 @@ async def test_creates_go_on_beside_a_gateway_whose_states_are_newer(scene: Scen
         assert len((await older.data(LIST, age="PT0S"))["sessions"]["nodes"]) == 11
 
 
-async def test_events_and_deliveries_of_a_newer_gateway_are_passed_over(scene: Scene) -> None:
+async def test_events_and_deliveries_of_a_newer_gateway_are_skipped(scene: Scene) -> None:
     made = await scene.create("easyink", people=1)
     store = await Store.open(scene.settings.database.url)
     async with store.events._engine.begin() as connection:
@@ -183,7 +183,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", DAMAGE.values(), ids=DAMAGE)
-async def test_damage_in_any_stored_body_costs_itself_alone(
+async def test_damaged_stored_body_leaves_all_others_readable(
     scene: Scene, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not only sessions are stored encoded: unreadable rows, receipts, sagas, problems, figures and tokens are as well."""

@@ -1,4 +1,4 @@
-"""Words of a failing provider: whatever they say, nobody is told a person's address, number or name by them."""
+"""Masking of providers' messages: no personal data in them is shown."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def asked(client: httpx.AsyncClient, query: str) -> str:
 
 @pytest.mark.parametrize("status", [200, 400, 403, 500])
 @pytest.mark.parametrize("shape", BODIES)
-async def test_words_of_failing_provider_are_shown_to_nobody(
+async def test_words_of_a_failing_provider_are_not_shown(
     tmp_path: Path, status: int, shape: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "countersign")
@@ -105,7 +105,7 @@ async def test_health_names_status_and_safe_code_and_not_the_call(tmp_path: Path
 
 
 @pytest.mark.parametrize("code", ["010190", "90-01-01", "1990.1.1", "born_010190"])
-async def test_day_of_birth_in_place_of_code_is_shown_to_nobody(tmp_path: Path, code: str) -> None:
+async def test_day_of_birth_in_place_of_a_code_is_not_shown(tmp_path: Path, code: str) -> None:
     async with failing(tmp_path, 500, {"code": code}, {}) as client:
         shown = [await asked(client, QUERY), await asked(client, QUERY)]
     assert code not in "".join(shown)

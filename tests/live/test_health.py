@@ -1,4 +1,4 @@
-"""providerHealth: how providers are now, and whenever that changes."""
+"""Subscription of provider health: the current state of each provider, and every change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def read(scene: Scene, provider: str) -> None:
     )
 
 
-async def test_everybody_is_shown_at_once(client: LiveClient) -> None:
+async def test_health_of_every_provider_is_sent_at_once(client: LiveClient) -> None:
     stream = following(client)
     found = [await anext(stream) for _ in range(4)]
     assert [name for name, *_ in found] == ["easyink", "persist", "seal", "signicat"]
@@ -56,7 +56,7 @@ async def test_everybody_is_shown_at_once(client: LiveClient) -> None:
     assert {name: connection for name, *_, connection in found}["easyink"] == "CONNECTED"
 
 
-async def test_each_change_is_shown_once_and_what_stays_is_not(scene: Scene, client: LiveClient) -> None:
+async def test_each_change_of_health_is_sent_once(scene: Scene, client: LiveClient) -> None:
     stream = following(client, "signicat")
     assert await anext(stream) == ("signicat", "UNKNOWN", "CLOSED", "UNKNOWN")
     for _ in range(3):
@@ -82,7 +82,7 @@ async def test_each_change_is_shown_once_and_what_stays_is_not(scene: Scene, cli
     assert all(one != other for one, other in pairwise(seen)), seen
 
 
-async def test_other_providers_are_not_shown(scene: Scene, client: LiveClient) -> None:
+async def test_health_of_other_providers_is_not_sent(scene: Scene, client: LiveClient) -> None:
     stream = following(client, "persist")
     await anext(stream)
     await read(scene, "signicat")
@@ -90,7 +90,7 @@ async def test_other_providers_are_not_shown(scene: Scene, client: LiveClient) -
     assert (await anext(stream))[:2] == ("persist", "UP")
 
 
-async def test_a_token_that_ends_is_shown_when_it_does(scene: Scene, client: LiveClient) -> None:
+async def test_expired_token_is_sent_when_it_expires(scene: Scene, client: LiveClient) -> None:
     stream = following(client, "easyink")
     assert (await anext(stream))[3] == "CONNECTED"
     scene.clock.ahead += 400 * 86_400
@@ -105,7 +105,7 @@ async def test_an_unknown_name_is_refused(scene: Scene, client: LiveClient) -> N
     assert error["extensions"] == {"code": "NOT_FOUND", "retryable": False, "path": ["names"]}
 
 
-async def test_it_is_told_to_many_and_ends_with_the_last(scene: Scene) -> None:
+async def test_health_is_fanned_out_and_ends_with_the_last_subscriber(scene: Scene) -> None:
     async with live(scene.address) as one, live(scene.address) as other:
         streams = [following(one, "seal"), following(other, "seal")]
         for stream in streams:
@@ -120,7 +120,7 @@ async def test_it_is_told_to_many_and_ends_with_the_last(scene: Scene) -> None:
     raise AssertionError("the vigil goes on for nobody")
 
 
-async def test_it_comes_as_an_event_stream_too(scene: Scene) -> None:
+async def test_health_is_sent_as_an_event_stream(scene: Scene) -> None:
     async with events(scene.address, HEALTH, {"names": ["persist"]}) as stream:
         results = stream.results()
         assert (await anext(results))["data"]["providerHealth"]["health"]["state"] == "UNKNOWN"

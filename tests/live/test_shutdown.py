@@ -1,4 +1,4 @@
-"""A gateway in a process of its own is told to stop while it has subscriptions."""
+"""Graceful drain: a gateway with subscriptions is stopped by SIGTERM."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def running(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(("how", "count"), [(signal.SIGTERM, 1000), (signal.SIGINT, 50)])
-async def test_everybody_is_told_and_it_takes_less_than_five_seconds(
+async def test_shutdown_drains_every_connection_within_five_seconds(
     tmp_path: Path, ours: Nursery, how: signal.Signals, count: int
 ) -> None:
     provider = load_sandbox("signicat")().settings("http://127.0.0.1:9")

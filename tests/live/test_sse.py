@@ -1,4 +1,4 @@
-"""Server-sent events: frames, Accept, resuming, and who goes first."""
+"""Server-sent events: frames, content negotiation, resuming, and disconnection by either side."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def post(client: httpx.AsyncClient, query: str, accept: str | None, **head
     return await client.post("/graphql", json={"query": query}, headers=given)
 
 
-async def test_a_stream_reads_like_this(client: httpx.AsyncClient) -> None:
+async def test_event_stream_has_the_frames_of_graphql_sse(client: httpx.AsyncClient) -> None:
     reply = await post(client, "subscription { numbered { number } }", "text/event-stream")
     assert reply.content == (
         b"retry: 1000\n\n"
@@ -46,7 +46,7 @@ async def test_an_event_without_a_cursor_has_no_id(client: httpx.AsyncClient) ->
     assert b"id:" not in (await post(client, COUNT, "text/event-stream")).content
 
 
-async def test_a_browser_may_get_it(client: httpx.AsyncClient) -> None:
+async def test_event_stream_is_served_to_get(client: httpx.AsyncClient) -> None:
     reply = await client.get(
         "/graphql", params={"query": "subscription($to: Int!) { count(to: $to) }", "variables": '{"to": 1}'}, headers=EVENTS
     )
@@ -74,7 +74,7 @@ ACCEPTS: dict[str, tuple[str | None, str, str]] = {
 
 
 @pytest.mark.parametrize(("accept", "query", "kind"), ACCEPTS.values(), ids=ACCEPTS)
-async def test_who_would_rather_have_events_gets_them(
+async def test_accept_that_prefers_events_gets_an_event_stream(
     client: httpx.AsyncClient, accept: str | None, query: str, kind: str
 ) -> None:
     reply = await post(client, query, accept)
@@ -84,7 +84,7 @@ async def test_who_would_rather_have_events_gets_them(
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream;q=0, */*", "text/html"])
-async def test_a_subscription_is_nothing_else_than_a_stream(client: httpx.AsyncClient, accept: str) -> None:
+async def test_subscription_without_accept_of_events_is_406(client: httpx.AsyncClient, accept: str) -> None:
     reply = await post(client, COUNT, accept)
     assert reply.status_code == 406
     assert reply.headers["content-type"] in {JSON, GRAPHQL}
@@ -100,20 +100,20 @@ async def test_a_subscription_is_nothing_else_than_a_stream(client: httpx.AsyncC
     ],
 )
 @pytest.mark.parametrize("accept", ["text/event-stream", URQL])
-async def test_what_cannot_begin_is_json_with_400(client: httpx.AsyncClient, query: str, accept: str) -> None:
+async def test_request_error_is_json_with_400(client: httpx.AsyncClient, query: str, accept: str) -> None:
     reply = await post(client, query, accept)
     assert reply.status_code == 400
     assert reply.headers["content-type"] in {JSON, GRAPHQL}
     assert reply.json()["errors"][0]["extensions"]["code"] in {"GRAPHQL_VALIDATION_FAILED", "NOT_FOUND"}
 
 
-async def test_a_mutation_is_not_got(client: httpx.AsyncClient, theatre: Theatre) -> None:
+async def test_mutation_by_get_is_405(client: httpx.AsyncClient, theatre: Theatre) -> None:
     reply = await client.get("/graphql", params={"query": "mutation { add }"}, headers=EVENTS)
     assert reply.status_code == 405
     assert theatre.ledger.mutations == 0
 
 
-async def test_a_source_that_breaks_says_so_and_completes(client: httpx.AsyncClient) -> None:
+async def test_failing_source_sends_an_error_and_completes(client: httpx.AsyncClient) -> None:
     reply = await post(client, "subscription { breaks }", "text/event-stream")
     *_, last, end, _ = reply.text.split("\n\n")
     assert '"message":"It is gone."' in last
@@ -129,12 +129,12 @@ async def last_event(theatre: Theatre, **headers: str) -> list[int]:
     return [each["data"]["numbered"]["number"] for each in found]
 
 
-async def test_last_event_id_goes_before_the_argument(theatre: Theatre) -> None:
+async def test_last_event_id_precedes_the_after_argument(theatre: Theatre) -> None:
     assert await last_event(theatre) == [11, 12, 13]
     assert await last_event(theatre, last_event_id="c41") == [42, 43, 44]
 
 
-async def test_going_away_ends_the_source_at_once(theatre: Theatre) -> None:
+async def test_disconnect_closes_the_source_at_once(theatre: Theatre) -> None:
     async with events(theatre.address, "subscription { idle }") as stream:
         assert await anext(stream.results()) == {"data": {"idle": 0}}
         assert len(theatre.connections) == 1
@@ -155,7 +155,7 @@ async def test_a_heartbeat_is_a_comment() -> None:
     assert found[2:] == [Frame(comment="")] * 4
 
 
-async def test_a_server_that_stops_asks_to_come_again_and_does_not_complete() -> None:
+async def test_shutdown_sends_retry_without_complete() -> None:
     async with playing() as theatre, events(theatre.address, "subscription { idle }") as stream:
         frames = stream.frames()
         assert [await anext(frames), (await anext(frames)).event] == [Frame(retry="1000"), "next"]

@@ -1,4 +1,4 @@
-"""Clients that stop reading or sending: they are parted with, and nobody else notices."""
+"""Slow consumers and stalled requests: closed within their timeouts, without delaying other clients."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Idler:
 
 
 @pytest.mark.parametrize("how", ["flood", "stream"])
-async def test_a_stuck_reader_is_cut_and_the_others_are_not_delayed(how: str) -> None:
+async def test_slow_consumer_is_closed_without_delaying_others(how: str) -> None:
     async with playing(patience=PATIENCE) as theatre, live(theatre.address) as other, Idler(theatre.address) as idler:
         await getattr(idler, how)()
         loop = asyncio.get_running_loop()
@@ -110,7 +110,7 @@ def connected(idler: Idler) -> bool:
 
 
 @pytest.mark.parametrize("how", ["flood", "stream"])
-async def test_what_is_held_for_a_stuck_reader_is_bounded(theatre: Theatre, how: str) -> None:
+async def test_memory_of_a_slow_consumer_is_bounded(theatre: Theatre, how: str) -> None:
     async with Idler(theatre.address) as idler:
         await getattr(idler, how)()
         await theatre.until(theatre.ledger.given, "stuck")
@@ -122,7 +122,7 @@ async def test_what_is_held_for_a_stuck_reader_is_bounded(theatre: Theatre, how:
         assert given * SIZE < kernel + 2**17
 
 
-async def test_whoever_reads_again_in_time_is_told_to_resume() -> None:
+async def test_slow_consumer_that_reads_in_time_is_told_to_resume() -> None:
     async with playing(patience=PATIENCE) as theatre, Idler(theatre.address) as idler:
         await idler.flood()
         await theatre.until(theatre.ledger.ended, "stuck")
@@ -132,7 +132,7 @@ async def test_whoever_reads_again_in_time_is_told_to_resume() -> None:
         assert b"`after`" in last.partition(code)[2]
 
 
-async def test_a_source_that_waits_keeps_no_stuck_reader_alive() -> None:
+async def test_waiting_source_keeps_no_slow_consumer_alive() -> None:
     """Nothing more is sent, so that nothing but the full buffer tells that the client does not read."""
     async with playing(patience=PATIENCE) as theatre, Idler(theatre.address) as idler:
         await idler.upgrade()
@@ -151,7 +151,7 @@ async def test_a_source_that_waits_keeps_no_stuck_reader_alive() -> None:
     ],
     ids=["nothing", "a line", "headers", "a body"],
 )
-async def test_a_request_that_does_not_go_on_is_cut(begun: bytes) -> None:
+async def test_stalled_request_is_closed(begun: bytes) -> None:
     async with playing(patience=PATIENCE) as theatre, Idler(theatre.address) as idler:
         await idler.say(begun)
         started = asyncio.get_running_loop().time()
@@ -159,7 +159,7 @@ async def test_a_request_that_does_not_go_on_is_cut(begun: bytes) -> None:
         assert 2 * PATIENCE - 0.1 < asyncio.get_running_loop().time() - started < 2 * PATIENCE + 1.5
 
 
-async def test_a_request_that_goes_on_slowly_is_answered() -> None:
+async def test_slow_request_is_answered() -> None:
     async with playing(patience=PATIENCE) as theatre, Idler(theatre.address) as idler:
         body = b'{"query": "{ answer }"}'
         await idler.say(
@@ -172,7 +172,7 @@ async def test_a_request_that_goes_on_slowly_is_answered() -> None:
         assert b'{"data":{"answer":42}}' in await idler.ended()
 
 
-async def test_the_heartbeat_waits_for_nobody_who_is_stuck() -> None:
+async def test_heartbeat_does_not_wait_for_slow_consumers() -> None:
     async with playing(patience=2, heartbeat=0.2) as theatre, live(theatre.address) as other, Idler(theatre.address) as idler:
         await idler.flood()
         await theatre.until(theatre.ledger.given, "stuck")

@@ -1,4 +1,4 @@
-"""The protocol graphql-transport-ws, message by message."""
+"""WebSocket transport: graphql-transport-ws, message by message and by close code."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_subscribing_before_the_acknowledgement_closes_with_4401(theatre: 
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1:1", "file://"])
-async def test_page_of_elsewhere_is_refused_with_403_before_the_upgrade(theatre: Theatre, origin: str) -> None:
+async def test_page_of_another_site_is_refused_with_403_before_the_upgrade(theatre: Theatre, origin: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with live(theatre.address, greeted=False, origin=origin):
             pass
@@ -86,7 +86,7 @@ async def test_origin_that_no_browser_writes_is_refused_although_it_names_this_h
 
 
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:8000", None])
-async def test_a_page_of_ours_may_connect(theatre: Theatre, origin: str | None) -> None:
+async def test_page_of_the_same_origin_connects(theatre: Theatre, origin: str | None) -> None:
     async with live(theatre.address, origin=origin or theatre.address) as client:
         assert [each async for each in client.subscribe("{ answer }")] == [{"data": {"answer": 42}}]
 
@@ -103,7 +103,7 @@ async def test_the_protocol_is_chosen_among_others(theatre: Theatre) -> None:
         assert client.socket.subprotocol == PROTOCOL
 
 
-async def test_a_client_that_says_nothing_is_closed_with_4408(theatre: Theatre) -> None:
+async def test_client_without_connection_init_is_closed_with_4408(theatre: Theatre) -> None:
     async with live(theatre.address, greeted=False) as client:
         await client.say({"type": "ping"})
         assert (await client.hear())["type"] == "pong"
@@ -119,7 +119,7 @@ async def test_an_id_in_use_closes_with_4409(theatre: Theatre) -> None:
     await theatre.until(theatre.ledger.ended, "idle")
 
 
-async def test_greeting_twice_closes_with_4429(theatre: Theatre) -> None:
+async def test_second_connection_init_closes_with_4429(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
         await client.say({"type": "connection_init"})
         assert await client.end() == (4429, "Too many initialisation requests")
@@ -163,7 +163,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("query", "code"), REFUSALS.values(), ids=REFUSALS)
-async def test_what_cannot_begin_is_an_error_message(theatre: Theatre, query: str, code: str) -> None:
+async def test_request_error_is_an_error_message(theatre: Theatre, query: str, code: str) -> None:
     async with live(theatre.address) as client:
         with pytest.raises(Failed) as failed:
             [each async for each in client.subscribe(query)]
@@ -171,7 +171,7 @@ async def test_what_cannot_begin_is_an_error_message(theatre: Theatre, query: st
         assert [each async for each in client.subscribe("{ answer }")], "the connection and the id are good still"
 
 
-async def test_a_source_that_breaks_says_so_after_what_it_gave(theatre: Theatre) -> None:
+async def test_failing_source_is_an_error_after_its_events(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
         await client.start("subscription { it: breaks }")
         assert (await client.next())["payload"] == {"data": {"it": 1}}
@@ -181,7 +181,7 @@ async def test_a_source_that_breaks_says_so_after_what_it_gave(theatre: Theatre)
         assert last["payload"][0]["path"] == ["it"]
 
 
-async def test_a_bug_in_a_source_is_not_shown(theatre: Theatre) -> None:
+async def test_unexpected_failure_of_a_source_is_masked(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
         await client.start("subscription { bug }")
         await client.next()
@@ -201,7 +201,7 @@ async def test_an_id_is_free_again_after_either_side_completed(theatre: Theatre)
     assert theatre.ledger.ended["idle"] == 3
 
 
-async def test_completing_ends_the_source_and_nothing_more_is_said(theatre: Theatre) -> None:
+async def test_complete_closes_the_source_without_a_further_message(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
         await client.start("subscription { tick }")
         await client.next()
@@ -213,13 +213,13 @@ async def test_completing_ends_the_source_and_nothing_more_is_said(theatre: Thea
         assert client.operations["1"].qsize() == said
 
 
-async def test_completing_what_is_not_there_changes_nothing(theatre: Theatre) -> None:
+async def test_complete_of_an_unknown_id_is_ignored(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
         await client.stop("nobody")
         assert [each async for each in client.subscribe("{ answer }")]
 
 
-async def test_leaving_ends_every_source(theatre: Theatre) -> None:
+async def test_disconnect_closes_every_source(theatre: Theatre) -> None:
     async with live(theatre.address) as client:
         for number in range(5):
             await client.start("subscription { idle }", key=str(number))
@@ -257,7 +257,7 @@ async def test_the_operations_of_a_connection_are_bounded() -> None:
         assert theatre.ledger.ended["idle"] == 1
 
 
-async def test_the_server_pings_at_every_heartbeat_and_whoever_answers_stays() -> None:
+async def test_server_pings_at_every_heartbeat_and_keeps_clients_that_answer() -> None:
     async with playing(heartbeat=0.05) as theatre, live(theatre.address) as client:
         await client.start("subscription { idle }")
         await client.next()

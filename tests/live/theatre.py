@@ -1,4 +1,4 @@
-"""A schema of our own behind the gateway's transports: sources that do what a test needs, and say when they ended."""
+"""Theatre: a schema for tests behind the gateway's transports, whose sources record when they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client can say and do, each in one line."""
+"""Actions of a client, each in one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gateway and four sandboxes, to do everything with that can be done."""
+"""Fixture of one gateway and four sandboxes for all operations."""
 
 from __future__ import annotations
 

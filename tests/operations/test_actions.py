@@ -1,4 +1,4 @@
-"""``Session.actions`` tells the truth: what it names can be done with a session as it is, and nothing else can."""
+"""``Session.actions``: each operation that it lists succeeds, and every other one is refused."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ RECIPES: dict[Operation, Recipe] = {
 }
 
 
-async def test_every_operation_has_a_recipe_and_every_status_a_way_to_it() -> None:
+async def test_every_operation_and_status_has_a_recipe() -> None:
     assert set(RECIPES) | WITHOUT_A_SESSION == set(Operation)
     assert not set(RECIPES) & WITHOUT_A_SESSION
     assert set(MAKES) == set(NAMES)
@@ -330,7 +330,7 @@ async def test_every_operation_has_a_recipe_and_every_status_a_way_to_it() -> No
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_what_is_listed_succeeds_and_what_is_not_is_refused(
+async def test_listed_actions_succeed_and_others_are_refused(
     scene: Scene, kind: str, record_property: Callable[[str, object], None]
 ) -> None:
     wrong: list[str] = []

@@ -1,4 +1,4 @@
-"""``eligibleProviders`` agrees with ``createSession``: what it calls eligible is made, and what it refuses is refused there."""
+"""``eligibleProviders`` agrees with ``createSession``: eligible orders are created, others fail with the same problems."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ async def agreed(scene: Scene, order: dict[str, Any], figures: Counter[str]) -> 
             figures[f"{kind} refused"] += 1
 
 
-def test_what_is_eligible_is_created_and_what_is_not_fails_for_the_same_reasons(
+def test_eligibility_agrees_with_create_session(
     tmp_path: Path, authority: CertificateAuthority, record_property: Callable[[str, object], None]
 ) -> None:
     figures: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Every operation that a backend documents is reached through GraphQL, over HTTP, and arrives as documented."""
+"""Coverage of operations: every one that a provider documents is called through GraphQL, as documented."""
 
 from __future__ import annotations
 

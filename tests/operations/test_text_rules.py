@@ -1,4 +1,4 @@
-"""Every text that a client can send, at every provider: what no field may hold is refused before anything is done with it.
+"""Text rules: every text field of every input, at every provider, refuses what its rule forbids before any call.
 
 The fields are those of the schema, so that a new one is tried as well, also one that nobody has thought of here.
 """
@@ -241,7 +241,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-async def test_no_mutation_takes_a_text_that_no_field_may_hold(stock: Stock, name: str) -> None:
+async def test_mutations_refuse_texts_that_no_field_may_hold(stock: Stock, name: str) -> None:
     argument, kind = MUTATIONS[name]
     query = f"mutation M($given: {kind.name}!) {{ {name}({argument}: $given) {{ problems {{ code path message }} }} }}"
     before, accepted = calls(stock.scene), []
@@ -260,7 +260,7 @@ async def test_no_mutation_takes_a_text_that_no_field_may_hold(stock: Stock, nam
 
 
 @pytest.mark.parametrize("name", QUERIES)
-async def test_no_query_takes_a_text_that_no_field_may_hold(stock: Stock, name: str) -> None:
+async def test_queries_refuse_texts_that_no_field_may_hold(stock: Stock, name: str) -> None:
     argument, kind = QUERIES[name]
     query = f"query Q($given: {kind.name}!) {{ {name}({argument}: $given) {{ problems {{ code path }} }} }}"
     before, accepted = calls(stock.scene), []
@@ -291,7 +291,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-async def test_texts_of_every_script_are_taken_as_they_are(stock: Stock) -> None:
+async def test_texts_of_every_script_are_accepted_unchanged(stock: Stock) -> None:
     """Also after all that was refused: what was staged is still there."""
     order = {"provider": "easyink", "documents": [{"upload": stock.upload, "filename": "Kündigung (2).pdf"}], "start": False}
     bad = copy.deepcopy(GOOD | order)
@@ -304,13 +304,13 @@ async def test_texts_of_every_script_are_taken_as_they_are(stock: Stock) -> None
     assert shown == [(each["firstName"], each["lastName"], each["email"]) for each in GOOD["participants"]]
 
 
-async def test_a_message_has_lines(stock: Stock) -> None:
+async def test_message_keeps_its_lines(stock: Stock) -> None:
     message = "Dear Ada,\n\n\tplease sign.\nYours"
     await done(stock.scene, "createSession", **await stock.scene.order("signicat", message=message))
 
 
 @pytest.mark.parametrize("period", ["P1Y\n", "P1Y\x00", " P1Y", "P1Y ", "P\u0661Y", "P1Y\u202e"])
-async def test_a_period_is_written_in_one_way(stock: Stock, period: str) -> None:
+async def test_malformed_archive_period_is_refused(stock: Stock, period: str) -> None:
     before = stock.scene.calls()
     given = await stock.scene.order("signicat", archive={"retentionPeriod": period})
     query = "mutation M($given: CreateSessionInput!) { createSession(input: $given) { problems { code } } }"

@@ -1,4 +1,4 @@
-"""What one createSession with three documents and two people costs: how many calls, and how many of them wait for another."""
+"""Call trace of one createSession with three documents and two people: calls, and calls that wait for another."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ class Traced(Http1Transport):
 
 
 @pytest.mark.parametrize("kind", CALLS)
-async def test_nothing_waits_that_need_not(kind: str, authority: CertificateAuthority, record_property: Any) -> None:
+async def test_create_session_has_no_needless_sequential_calls(
+    kind: str, authority: CertificateAuthority, record_property: Any
+) -> None:
     provider, sandbox, trace = load(kind), load_sandbox(kind)(authority=authority), Trace()
     async with sandbox.serving() as url:
         settings = provider.settings(**sandbox.settings(url))
