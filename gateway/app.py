@@ -84,7 +84,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     @lru_cache(maxsize=_VIEWERS)
     def signing_for(viewer: Viewer) -> Signing:
         services: Services = app.state.services
-        return services.signing if viewer is NOBODY else services.for_viewer(viewer, authentication.allowance)
+        return services.signing if viewer is NOBODY else services.for_viewer(viewer, authentication.quota)
 
     def context(viewer: Viewer) -> Context:
         return Context(signing_for(viewer), viewer, time, settings.limits.first)

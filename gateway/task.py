@@ -19,6 +19,3 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=_RETRY_SECONDS)
-
-
-end = cancel_and_wait

@@ -33,7 +33,6 @@ class Authentication:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.required = settings.authentication.configured
         self.quota = Quota(settings.rates, clock)
-        self.allowance = self.quota
         self._addresses = Addresses(settings.server.trusted_proxies)
         self._keys = ApiKeys(settings.authentication.keys)
         self._shared = SharedCache(settings.redis.url, settings.server.secret)

@@ -159,6 +159,3 @@ class _CountedSource(AsyncGenerator[T, None]):
         quota, self._quota = self._quota, None
         if quota is not None:
             quota.end_subscription(self._key)
-
-
-Allowance = Quota

@@ -114,8 +114,6 @@ class Hub:
             if self._read_at < since:
                 await self._read_to_end()
 
-    look = read_log
-
     @property
     def sessions(self) -> Collection[SessionRef]:
         """The sessions that have a follower at this gateway."""
@@ -241,6 +239,3 @@ def cursor_expired() -> CursorExpired:
     return CursorExpired(
         "The events behind this cursor are no longer kept. Read the sessions again, then follow without after.", path=("after",)
     )
-
-
-expired = cursor_expired

@@ -49,8 +49,6 @@ class LogNotifier:
         self._notified.set()
         self._unpublished.set()
 
-    ring = notify
-
     async def wait(self, seconds: float) -> None:
         """Waits for a notification, at most so long; up to eight times as long while Redis would bring those of others."""
         with suppress(TimeoutError):
@@ -81,6 +79,3 @@ class LogNotifier:
             self._unpublished.clear()
             with suppress(*FAILURES):
                 await redis.publish(_CHANNEL, b"")
-
-
-Wake = LogNotifier

@@ -4,17 +4,12 @@ from gateway.metrics.figures import Comparison, DurationFigures, Latency, Operat
 from gateway.metrics.reader import MetricReader
 from gateway.metrics.recorder import MetricRecorder
 
-Ledger = MetricReader
-Metrics = MetricRecorder
-
 __all__ = [
     "Comparison",
     "DurationFigures",
     "Latency",
-    "Ledger",
     "MetricReader",
     "MetricRecorder",
-    "Metrics",
     "OperationFigures",
     "ProviderFigures",
     "SessionFigures",

@@ -87,8 +87,6 @@ class MetricRecorder:
         """Counts a change of a session."""
         count_change(self._tally(seen.provider), last, seen, changes, self._clock.now())
 
-    changed = record_change
-
     async def flush(self) -> None:
         """Writes the counters of all minutes that have changed."""
         async with self._lock:

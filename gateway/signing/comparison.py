@@ -9,7 +9,7 @@ from typing import Final
 import anyio
 
 from gateway.metrics import Comparison as ProviderComparison
-from gateway.metrics import Ledger, Metrics, ProviderFigures
+from gateway.metrics import MetricReader, MetricRecorder, ProviderFigures
 from gateway.signing.policy import Policy
 from providers.errors import Invalid
 
@@ -19,17 +19,17 @@ MAX_SLICES: Final = 200
 class Comparison:
     """Comparison of the providers of one viewer."""
 
-    def __init__(self, policy: Policy, metrics: Metrics, ledger: Ledger) -> None:
+    def __init__(self, policy: Policy, metrics: MetricRecorder, reader: MetricReader) -> None:
         self._policy = policy
         self._metrics = metrics
-        self._ledger = ledger
+        self._reader = reader
 
     async def comparison(self, names: Sequence[str] | None, window: timedelta) -> ProviderComparison:
         """Providers side by side. Raises ``NotFound``, and ``Invalid`` for a window longer than figures are kept."""
         self._policy.require("comparison")
         providers = self._policy.directory.select(names, ("providers",))
         await self._metrics.flush()
-        return await self._ledger.compare(providers, window)
+        return await self._reader.compare(providers, window)
 
     async def metrics(self, name: str, window: timedelta) -> ProviderFigures:
         """The figures of one provider. Raises as ``comparison`` does."""

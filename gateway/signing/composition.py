@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from gateway.auth.quota import Allowance
+from gateway.auth.quota import Quota
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.cache.negative_cache import NegativeCache
 from gateway.cache.redis import connect
@@ -14,8 +14,8 @@ from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import Settings
 from gateway.directory import DepartedProviders, Directory
 from gateway.events.hub import Hub
-from gateway.events.notifier import Wake
-from gateway.metrics import Ledger, Metrics
+from gateway.events.notifier import LogNotifier
+from gateway.metrics import MetricReader, MetricRecorder
 from gateway.signing.commands import Commands
 from gateway.signing.comparison import Comparison
 from gateway.signing.creation.creation import Creation, EligibleProviders
@@ -40,13 +40,14 @@ from gateway.signing.sessions.reader import SessionReader
 from gateway.signing.signature_queries import SignatureQueries, SignatureVerifier
 from gateway.store import Store
 from gateway.sync import Watcher
-from gateway.sync.list_sync import Listing
+from gateway.sync.list_sync import ListSync
 from gateway.sync.poller import Poller
 from gateway.sync.schedule import Schedule
-from gateway.telemetry.health_monitor import Vigil
+from gateway.telemetry.health_monitor import HealthMonitor
 from gateway.web.links import Links
 from gateway.web.uploads import Uploads
-from gateway.webhooks.inbox import Inbox
+from gateway.webhooks.receiver import WebhookReceiver
+from gateway.webhooks.worker import WebhookWorker, replay_window
 from providers.clock import Clock
 
 
@@ -82,7 +83,11 @@ class Services:
         self.clock = clock
         self._compose_reads()
         self._compose_writes()
-        self.inbox = Inbox(settings, directory, store, clock, self.reader.fetch)
+        window = replay_window(directory)
+        self.webhook_worker = WebhookWorker(
+            store, settings.inbox, settings.sagas, clock, window=window, fetch=self.reader.fetch
+        )
+        self.webhooks = WebhookReceiver(settings.inbox, directory, store, clock, self.webhook_worker)
         self.watcher = Watcher(
             settings.watch, self.heartbeat.owner, directory, store, self.hub, self.schedule, self.poller, clock
         )
@@ -91,43 +96,51 @@ class Services:
 
     def _compose_reads(self) -> None:
         settings, store, clock, freshness = self._settings, self.store, self.clock, self._settings.freshness
-        self.metrics = Metrics(store, settings.metrics, clock)
-        self.ledger = Ledger(store, settings.metrics, clock)
+        self.metrics = MetricRecorder(store, settings.metrics, clock)
+        self.metric_reader = MetricReader(store, settings.metrics, clock)
         self.directory.meter(self.metrics.meter)
         self.departed = DepartedProviders(self.directory, store)
         self.cache = SessionCache(freshness)
         self.redis = connect(settings.redis.url)
-        self.wake = Wake(self.redis, clock)
-        self.confirmations = SharedFreshness(self.redis, freshness.open, clock)
-        self.hub = Hub(store.events, self.cache, self.wake, settings.events, clock)
-        self.health = Vigil(self.directory, clock)
+        self.notifier = LogNotifier(self.redis, clock)
+        self.shared_freshness = SharedFreshness(self.redis, freshness.open, clock)
+        self.hub = Hub(store.events, self.cache, self.notifier, settings.events, clock)
+        self.health = HealthMonitor(self.directory, clock)
         self.schedule = Schedule(store, self.directory, clock)
         negative_cache = NegativeCache(freshness.open, clock)
         self.observation = Observation(
             store,
             self.cache,
             negative_cache,
-            self.confirmations,
+            self.shared_freshness,
             clock,
-            notify=self.wake.ring,
+            notify=self.notifier.notify,
             next_poll_at=self.schedule.soon,
-            record_changes=self.metrics.changed,
+            record_changes=self.metrics.record_change,
         )
         self.reader = SessionReader(
-            self.directory, store, self.cache, negative_cache, self.confirmations, self.observation, self.hub, freshness, clock
+            self.directory,
+            store,
+            self.cache,
+            negative_cache,
+            self.shared_freshness,
+            self.observation,
+            self.hub,
+            freshness,
+            clock,
         )
-        self.listing = Listing(
+        self.list_sync = ListSync(
             store,
             self.schedule,
             freshness,
             clock,
             observe=self.observation.observe,
             fetch=self.reader.fetch,
-            mark=self._version,
-            look=self.hub.look,
+            version=self._version,
+            read_log=self.hub.read_log,
             watched=settings.watch.enabled,
         )
-        self.lists = ListReader(store, self.departed, self.reader, self.listing, self.hub, self._version, freshness, clock)
+        self.lists = ListReader(store, self.departed, self.reader, self.list_sync, self.hub, self._version, freshness, clock)
         self.links = Links(settings.server, clock)
         self.verifier = SignatureVerifier(self.reader, clock, tuple(path.read_bytes() for path in settings.trust.roots))
 
@@ -149,44 +162,44 @@ class Services:
         await self.metrics.open()
         await restore_tokens(self.directory, self.store, self.clock)
         await self.departed.open()
-        await self.wake.open()
-        await self.confirmations.open()
+        await self.notifier.open()
+        await self.shared_freshness.open()
         await self.hub.open()
         await self.recovery.open()
-        await self.inbox.open()
+        await self.webhook_worker.open()
         await self.watcher.open()
 
     async def close(self) -> None:
         """Ends everything that is under way, in reverse."""
         await self.watcher.close()
-        await self.inbox.close()
+        await self.webhook_worker.close()
         await self.sagas.close()
         await self.recovery.close()
         await self.hub.close()
-        await self.confirmations.close()
-        await self.wake.close()
+        await self.shared_freshness.close()
+        await self.notifier.close()
         if self.redis is not None:
             await self.redis.aclose()
         await self.health.close()
-        await self.listing.close()
+        await self.list_sync.close()
         self.cache.clear()
         await self.metrics.close()
 
     def poller(self, name: str) -> Poller:
         """A poller of one provider."""
         provider = self.directory.get(name)
-        return Poller(provider, self.store, self.schedule, self.listing, self.reader.fetch, self.clock)
+        return Poller(provider, self.store, self.schedule, self.list_sync, self.reader.fetch, self.clock)
 
-    def for_viewer(self, viewer: Viewer, allowance: Allowance | None = None) -> Signing:
-        """The use cases of a viewer, who may follow as much at a time as their ``allowance`` has room for."""
-        policy = Policy(viewer, self.directory, allowance)
+    def for_viewer(self, viewer: Viewer, quota: Quota | None = None) -> Signing:
+        """The use cases of a viewer, who may follow as much at a time as their ``quota`` has room for."""
+        policy = Policy(viewer, self.directory, quota)
         creation = Creation(policy, self.uploads, self.store, self.clock)
         writes = SessionWrites(policy, self.reader, self.keys, self.calls)
         queries = Queries(
             policy,
             self.reader,
             self.lists,
-            self.listing,
+            self.list_sync,
             self.store,
             self.clock,
             polled=self._settings.watch.enabled,
@@ -201,7 +214,7 @@ class Services:
             commands=Commands(policy, creation, writes, self.sagas, self.keys, self.calls, self.reader, self.observation),
             editing=Editing(policy, creation, writes, self.calls),
             oauth=OAuth(policy, self.store, self.clock),
-            comparison=Comparison(policy, self.metrics, self.ledger),
+            comparison=Comparison(policy, self.metrics, self.metric_reader),
             leftovers=Leftovers(policy, self.store, self.settler),
-            deliveries=Deliveries(policy, self.store, self.inbox, queries),
+            deliveries=Deliveries(policy, self.store, self.webhooks, queries),
         )

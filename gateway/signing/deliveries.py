@@ -9,7 +9,7 @@ from datetime import datetime
 from gateway.signing.policy import Policy
 from gateway.signing.queries import Queries
 from gateway.store import Store, WebhookDelivery, WebhookDeliveryFilter
-from gateway.webhooks.inbox import Inbox
+from gateway.webhooks.receiver import WebhookReceiver
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
 
@@ -25,10 +25,10 @@ class DeliveryList:
 class Deliveries:
     """Deliveries of one viewer's providers."""
 
-    def __init__(self, policy: Policy, store: Store, inbox: Inbox, queries: Queries) -> None:
+    def __init__(self, policy: Policy, store: Store, receiver: WebhookReceiver, queries: Queries) -> None:
         self._policy = policy
         self._store = store
-        self._inbox = inbox
+        self._receiver = receiver
         self._queries = queries
 
     async def deliveries(
@@ -65,4 +65,4 @@ class Deliveries:
     async def replay_delivery(self, key: str) -> WebhookDelivery:
         """Queues a verified delivery once more; gives it as it waits, decoded anew where it could not be decoded before."""
         self._policy.require("replay_delivery")
-        return await self._inbox.replay(await self.delivery(key))
+        return await self._receiver.replay(await self.delivery(key))

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.directory import Connected
-from gateway.events.hub import Hub, expired
+from gateway.events.hub import Hub, cursor_expired
 from gateway.signing.policy import Policy
 from gateway.signing.sessions.reader import SessionReader
 from gateway.store import ALL_EVENTS, Event, EventCursor, EventFilter, Store
-from gateway.telemetry.health_monitor import Vigil
+from gateway.telemetry.health_monitor import HealthMonitor
 from providers.errors import NotFound
 from providers.model import Session, SessionRef
 from providers.model.change import is_unchanged
@@ -36,7 +36,7 @@ class EventList:
 class EventFeed:
     """Event feed of one viewer."""
 
-    def __init__(self, policy: Policy, reader: SessionReader, hub: Hub, health: Vigil, store: Store) -> None:
+    def __init__(self, policy: Policy, reader: SessionReader, hub: Hub, health: HealthMonitor, store: Store) -> None:
         self._policy = policy
         self._reader = reader
         self._hub = hub
@@ -127,7 +127,7 @@ class EventFeed:
     async def _at(self, seq: int) -> Event:
         event = await self._log.get(seq)
         if event is None:
-            raise expired()
+            raise cursor_expired()
         return event
 
     async def _states(self, ref: SessionRef, *, stale: bool) -> AsyncGenerator[Session, None]:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from gateway.auth.quota import Allowance
+from gateway.auth.quota import Quota
 from gateway.auth.viewer import (
     ADMINISTER_PROVIDERS,
     ADMINISTER_WEBHOOKS,
@@ -103,13 +103,13 @@ SCOPES_OF_USE_CASES: Final[Mapping[str, str | None]] = {
 class Policy:
     """The policy for one viewer. ``directory`` has the providers that this viewer may know of.
 
-    ``allowance`` bounds how much they may follow at a time; without one nothing is bounded.
+    ``quota`` bounds how much they may follow at a time; without one nothing is bounded.
     """
 
-    def __init__(self, viewer: Viewer, directory: Directory, allowance: Allowance | None = None) -> None:
+    def __init__(self, viewer: Viewer, directory: Directory, quota: Quota | None = None) -> None:
         self.viewer = viewer
         self.directory = directory if viewer.providers is None else directory.restrict_to(viewer.providers)
-        self._allowance = allowance
+        self._quota = quota
         self._forbidden = frozenset(each for each in SCOPES_OF_USE_CASES if refusal(each, viewer) is not None)
 
     def require(self, use_case: str) -> None:
@@ -136,12 +136,12 @@ class Policy:
 
     def require_room(self) -> None:
         """Raises ``TooMany`` where this viewer follows as much as one may."""
-        if self._allowance is not None:
-            self._allowance.require_room(self.viewer)
+        if self._quota is not None:
+            self._quota.require_room(self.viewer)
 
     def count(self, stream: AsyncIterator[T]) -> AsyncIterator[T]:
         """The stream, counted among those that this viewer follows until it is closed."""
-        return stream if self._allowance is None else self._allowance.following(self.viewer, stream)
+        return stream if self._quota is None else self._quota.following(self.viewer, stream)
 
     def restrict(self, wanted: F) -> F:
         """The filter, restricted to the providers of this viewer where it names none."""

@@ -12,12 +12,12 @@ from typing import Any, Final
 import anyio
 
 from gateway.auth.viewer import READ_DOCUMENTS, WRITE_SESSIONS
+from gateway.metrics.session_counts import SessionCounts, listed_counts, own_statistics
 from gateway.signing.policy import Policy
 from gateway.signing.sessions.list_reader import ListReader, SessionList
 from gateway.signing.sessions.reader import SessionReader
 from gateway.store import PageRequest, SessionFilter, SessionOrder, Store
-from gateway.sync.list_sync import Listing
-from gateway.sync.session_counts import SessionCounts, own_statistics, shown
+from gateway.sync.list_sync import ListSync
 from providers.capability import Operation
 from providers.clock import Clock
 from providers.errors import NotFound
@@ -88,7 +88,7 @@ class Queries:
         policy: Policy,
         reader: SessionReader,
         lists: ListReader,
-        listing: Listing,
+        list_sync: ListSync,
         store: Store,
         clock: Clock,
         *,
@@ -97,7 +97,7 @@ class Queries:
         self._policy = policy
         self._reader = reader
         self._lists = lists
-        self._listing = listing
+        self._list_sync = list_sync
         self._store = store
         self._clock = clock
         self._polled = polled
@@ -152,8 +152,8 @@ class Queries:
         """The number of a provider's sessions by status, as a list of them would show it, and the provider's own statistic."""
         self._policy.require("statistics")
         provider = self._policy.directory.get(name)
-        reports, own = await asyncio.gather(self._listing.refresh([provider], None), own_statistics(provider))
-        counts = shown(await self._store.sessions.count_by_status(name))
+        reports, own = await asyncio.gather(self._list_sync.refresh([provider], None), own_statistics(provider))
+        counts = listed_counts(await self._store.sessions.count_by_status(name))
         return SessionCounts(counts, reports[0].as_of or self._clock.now(), own)
 
     async def explain(self, ref: SessionRef) -> MappingReport:

@@ -1,4 +1,4 @@
-"""Asks providers for what they do not tell: one gateway for each provider, as often as it is worth, and no more."""
+"""Synchronization: polling of providers under a lease and a call budget, and reconciliation of their lists."""
 
 from gateway.sync.watcher import Watcher
 

@@ -34,21 +34,21 @@ class ListSync:
         *,
         observe: Observe,
         fetch: Fetch,
-        mark: Callable[[], Hashable],
-        look: Callable[[float], Awaitable[None]],
+        version: Callable[[], Hashable],
+        read_log: Callable[[float], Awaitable[None]],
         watched: bool,
     ) -> None:
         """``watched`` says that providers are polled.
 
-        ``mark`` is the version of the store, as far as ``look`` has read the log since an instant.
+        ``version`` changes with every write to the store, as far as ``read_log`` has read the log since an instant.
         """
         self._freshness = freshness
         self._clock = clock
         self._watched = watched
         self._checkpoints = CheckpointCache(store, clock)
         rows = ListRows(store, schedule, clock, observe=observe, fetch=fetch)
-        fingerprints = ListFingerprints(mark, clock)
-        self.walks = ListWalks(store, schedule, rows, fingerprints, self._checkpoints, clock, look)
+        fingerprints = ListFingerprints(version, clock)
+        self.walks = ListWalks(store, schedule, rows, fingerprints, self._checkpoints, clock, read_log)
         self._running: dict[str, asyncio.Task[ListCheckpoint]] = {}
         self._waits: SingleFlight[object] = SingleFlight()
 
@@ -113,6 +113,3 @@ class ListSync:
             walk.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._running[provider.name] = walk
         return walk
-
-
-Listing = ListSync

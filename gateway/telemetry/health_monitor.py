@@ -119,6 +119,3 @@ class HealthMonitor:
 def _status(provider: Connected) -> _Status:
     health = provider.adapter.health
     return health.state, health.circuit, provider.adapter.credentials.state
-
-
-Vigil = HealthMonitor

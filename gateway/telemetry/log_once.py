@@ -28,8 +28,3 @@ class OutageLog:
             if self._failing:
                 self._log.warning("that is over: %s", self._message)
             self._failing = False
-
-    survived = log_and_continue
-
-
-Trouble = OutageLog

@@ -1,1 +1,1 @@
-"""Inbound webhooks: the endpoint, the inbox that stores deliveries, and the worker that processes them."""
+"""Inbound webhooks: the endpoint, the receiver that verifies and stores deliveries, and the worker that processes them."""

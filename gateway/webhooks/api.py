@@ -1,4 +1,4 @@
-"""The door for what providers send by themselves. What it means, and whether it is believed, is the inbox's to say."""
+"""Webhook endpoint: ``POST /webhooks/{provider}``, answered once the delivery is stored."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from fastapi.responses import JSONResponse
 
 from gateway.store import WebhookDelivery, WebhookVerification
 from gateway.web.problem_details import ProblemResponse, refusal
-from gateway.webhooks.inbox import Inbox, Untimely
+from gateway.webhooks.receiver import OutsideReplayWindow, WebhookReceiver
 from providers.errors import ProblemCode, SigningError
 
 
-def _inbox(request: Request) -> Inbox:
-    inbox: Inbox = request.app.state.services.inbox
-    return inbox
+def _receiver(request: Request) -> WebhookReceiver:
+    receiver: WebhookReceiver = request.app.state.services.webhooks
+    return receiver
 
 
 router: Final = APIRouter()
 
 
 @router.post("/webhooks/{provider}", status_code=202)
-async def take(provider: str, request: Request, inbox: Annotated[Inbox, Depends(_inbox)]) -> JSONResponse:
-    """Takes a delivery: 202 once it is kept, 200 if it was here before or was sent at another time, 401 if unverified.
+async def receive_webhook(
+    provider: str, request: Request, receiver: Annotated[WebhookReceiver, Depends(_receiver)]
+) -> JSONResponse:
+    """Receives a delivery: 202 once stored, 200 for a duplicate or outside the replay window, 401 if unverified.
 
-    Whatever is sent, no answer asks to send it again later.
+    No response asks the sender to retry.
     """
     try:
-        return _answer(await inbox.receive(provider, request.headers.items(), request.stream()))
+        return _response(await receiver.receive(provider, request.headers.items(), request.stream()))
     except SigningError as error:
-        refused = refusal(error)
-        refused.headers["connection"] = "close"  # or else the server would read on
-        return refused
+        response = refusal(error)
+        response.headers["connection"] = "close"  # or else the server would read the rest of the body
+        return response
 
 
-def _answer(delivery: WebhookDelivery) -> JSONResponse:
-    if delivery.duplicate_of is not None or isinstance(delivery.problem, Untimely):
+def _response(delivery: WebhookDelivery) -> JSONResponse:
+    if delivery.duplicate_of is not None or isinstance(delivery.problem, OutsideReplayWindow):
         return JSONResponse({"outcome": delivery.outcome.value}, 200)
     if delivery.verification is not WebhookVerification.VERIFIED:
         return _problem(401, "This delivery could not be verified.")

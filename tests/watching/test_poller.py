@@ -240,7 +240,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, a
                 raise Unavailable("no")
 
         with pytest.raises(Unavailable):
-            await out.services.listing.walks.sweep(provider, Pacing(twice))
+            await out.services.list_sync.walks.sweep(provider, Pacing(twice))
         before = out.count("persist")
         await out.poller("persist").sweep()
         assert len(out.calls("persist", before)) == 1, "two pages of three were read before"

@@ -19,7 +19,7 @@ from scene import Scene, node_id
 from scene import scene as running
 from stage import Hands
 
-from gateway.auth.quota import Allowance
+from gateway.auth.quota import Quota
 from gateway.auth.viewer import SCOPES, Viewer
 from gateway.config import Settings
 from gateway.directory import Directory
@@ -388,8 +388,8 @@ async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None
     )
     directory = Directory.open((), clock)
     services = Services(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
-    allowance = Allowance(settings.rates, clock)
-    nearly = services.for_viewer(Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}), allowance)
+    quota = Quota(settings.rates, clock)
+    nearly = services.for_viewer(Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}), quota)
     for asking in (
         nearly.deliveries.deliveries(WebhookDeliveryFilter(), 1),
         nearly.deliveries.delivery("x"),
@@ -397,7 +397,7 @@ async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None
     ):
         with pytest.raises(Forbidden, match="webhooks:admin"):
             await asking
-    admin = services.for_viewer(Viewer("admin", None, frozenset(SCOPES)), allowance)
+    admin = services.for_viewer(Viewer("admin", None, frozenset(SCOPES)), quota)
     assert (await admin.deliveries.deliveries(WebhookDeliveryFilter(), 1)).rows == []
     await store.close()
 

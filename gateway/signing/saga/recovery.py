@@ -79,14 +79,14 @@ class SagaRecovery:
         async with asyncio.TaskGroup() as tasks:
             recovery: asyncio.Task[None] | None = None
             while True:
-                with self._silence.survived():
+                with self._silence.log_and_continue():
                     await self._heartbeat.send()
                 if recovery is None or recovery.done():
                     recovery = tasks.create_task(self._look_after(), name="recovery of sagas")
                 await self._clock.sleep(self._heartbeat.interval)
 
     async def _look_after(self) -> None:
-        with self._neglect.survived():
+        with self._neglect.log_and_continue():
             await self.recover()
             await self._keys.release_unattended()
             await self._store.idempotency_keys.delete_expired(self._clock.now())

@@ -16,7 +16,7 @@ from gateway.events.hub import Hub
 from gateway.signing.sessions.reader import SessionReader
 from gateway.store import PageRequest, SessionFilter, SessionOrder, SignatureFilter, SignaturePosition, Store
 from gateway.sync.list_freshness import SourceReport
-from gateway.sync.list_sync import Listing
+from gateway.sync.list_sync import ListSync
 from providers.clock import Clock
 from providers.model import Signature
 
@@ -50,7 +50,7 @@ class ListReader:
         store: Store,
         departed: DepartedProviders,
         reader: SessionReader,
-        listing: Listing,
+        list_sync: ListSync,
         hub: Hub,
         version: Callable[[], Hashable],
         freshness: FreshnessSettings,
@@ -60,7 +60,7 @@ class ListReader:
         self._store = store
         self._departed = departed
         self._reader = reader
-        self._listing = listing
+        self._list_sync = list_sync
         self._hub = hub
         self._version = version
         self._freshness = freshness
@@ -83,11 +83,11 @@ class ListReader:
         ``at_head`` asks for a cursor at the log's present head, which may have to be read for it.
         """
         begun = self._clock.monotonic()
-        sources = await self._listing.refresh(providers, max_age)
+        sources = await self._list_sync.refresh(providers, max_age)
         if at_head:
             await self._hub.catch_up()
         else:
-            await self._hub.look(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
+            await self._hub.read_log(begun - (self._freshness.list if max_age is None else max_age.total_seconds()))
         cursor = self._reader.cursor
         page = await self._page(wanted, order, part)
         if not page.whole:
@@ -109,7 +109,7 @@ class ListReader:
         backwards: bool,
     ) -> SignatureList:
         """A slice of the list of signatures, newest first, after the lists of ``providers`` are refreshed."""
-        sources = await self._listing.refresh(providers, None)
+        sources = await self._list_sync.refresh(providers, None)
         rows = await self._store.signatures.page(self._departed.hide(wanted), limit + 1, after, before, backwards=backwards)
         if self._departed.notice(row.session.provider for row in rows):
             rows = await self._store.signatures.page(self._departed.hide(wanted), limit + 1, after, before, backwards=backwards)

@@ -1,4 +1,4 @@
-"""Session counts of a provider: the gateway's, which every list agrees with, and the provider's own statistic beside them."""
+"""Session counts of a provider by status: the gateway's, which agree with its lists, and the provider's own statistic."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from providers.model import SessionStatus, Statistics
 
 @dataclass(frozen=True, slots=True)
 class SessionCounts:
-    """How many sessions a list would show in each status, ``as_of`` when the provider's list was last read.
+    """Sessions by status, ``as_of`` when the provider's list was last read.
 
-    ``own`` is what the provider says of itself; None where it keeps no statistic, or does not answer.
+    ``own`` is the provider's own statistic; None where it has none, or does not answer.
     """
 
     by_status: Mapping[SessionStatus, int]
@@ -26,8 +26,8 @@ class SessionCounts:
     own: Statistics | None
 
 
-def shown(tally: Mapping[str, int]) -> dict[SessionStatus, int]:
-    """The counts of a tally, without deleted sessions, which no list shows unless it is asked for them."""
+def listed_counts(tally: Mapping[str, int]) -> dict[SessionStatus, int]:
+    """Counts by status, without deleted sessions, which a list shows only on request."""
     counts: Counter[SessionStatus] = Counter()
     for word, count in tally.items():
         counts[parse_enum(SessionStatus, word, SessionStatus.UNKNOWN)] += count
@@ -35,7 +35,7 @@ def shown(tally: Mapping[str, int]) -> dict[SessionStatus, int]:
 
 
 async def own_statistics(provider: Connected) -> Statistics | None:
-    """The provider's own statistic, which is no reason to fail where everything else is known."""
+    """Fetches the provider's own statistic; None where it has none, or fails."""
     if not provider.can(Operation.STATISTICS):
         return None
     try:
