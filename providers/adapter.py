@@ -121,10 +121,10 @@ class Adapter:
         """Problems of an order that this provider would refuse, beyond its capabilities and limits. Makes no call."""
         yield from ()
 
-    async def fetch_session(self, key: str, known: Session | None = None) -> Session:
-        """Reads a session; ``known`` is its last known state, for what the provider returns only once.
+    async def fetch_session(self, key: str, previous: Session | None = None) -> Session:
+        """Reads a session; ``previous`` is its last known state, for what the provider returns only once.
 
-        The result may be ``known`` itself where the response is unchanged: see ``providers.http.response_memo``.
+        The result may be ``previous`` itself where the response is unchanged: see ``providers.http.response_memo``.
 
         Raises ``NotFound`` where the provider has no such session, or no longer.
         """

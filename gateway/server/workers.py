@@ -80,7 +80,7 @@ async def _supervise(command: tuple[str, ...], environment: dict[str, str], list
     """Runs one worker, and restarts it when it dies; returns the exit status of one that fails to start."""
     loop = asyncio.get_running_loop()
     while True:
-        begun = loop.time()
+        began_at = loop.time()
         # Nothing is written to the pipe: a worker reads its end when the parent is gone.
         worker = await asyncio.create_subprocess_exec(
             *command, env=environment, stdin=asyncio.subprocess.PIPE, pass_fds=(listener,), start_new_session=True
@@ -89,7 +89,7 @@ async def _supervise(command: tuple[str, ...], environment: dict[str, str], list
             status = await worker.wait()
         finally:
             await _terminate(worker, stop_seconds)
-        if loop.time() - begun < _START_SECONDS:
+        if loop.time() - began_at < _START_SECONDS:
             return status or 1
         _log.error("a worker ended with status %d, and another takes its place", status)
         await asyncio.sleep(_RESTART_SECONDS)

@@ -138,14 +138,14 @@ def _decoder(into: Hashable) -> msgspec.json.Decoder[object]:
     return msgspec.json.Decoder(cast(type[object], into))
 
 
-def _without_nul(found: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if found[0] == _ESCAPED_NUL else found[0]
+def _without_nul(match: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if match[0] == _ESCAPED_NUL else match[0]
 
 
 def _key(row: bytes, name: str) -> str | None:
     """The key of a row that cannot be decoded: the first member of this name that is a plain string or a number."""
-    found = re.search(rb'"%s"\s{0,9}:\s{0,9}(?:"([^"\\]{1,%d}+)"|(\d{1,20}+))' % (name.encode(), _MAX_KEY), row)
-    return (found[1] or found[2]).decode(errors="replace") if found else None
+    match = re.search(rb'"%s"\s{0,9}:\s{0,9}(?:"([^"\\]{1,%d}+)"|(\d{1,20}+))' % (name.encode(), _MAX_KEY), row)
+    return (match[1] or match[2]).decode(errors="replace") if match else None
 
 
 def _drop(value: object, error: msgspec.ValidationError) -> bool:
@@ -174,13 +174,13 @@ def _depth(value: object) -> int:
 def _split(body: bytes, path: Sequence[str]) -> list[bytes] | None:
     """Splits the list at ``path`` by brackets and quotation marks; None where there is no such list."""
     names = [b'"%s"' % name.encode() for name in path]
-    level, depth, wanted = len(names), 0, 0
+    level, depth, matched = len(names), 0, 0
     begin: int | None = None
     rows: list[bytes] = []
     for token in _TOKEN.finditer(body):
         text = token[0]
         if text[0] in _OPENING:
-            if begin is None and wanted == level and depth == level and text[:1] == b"[":
+            if begin is None and matched == level and depth == level and text[:1] == b"[":
                 begin = token.start() + 1
             depth += len(text)
         elif text[0] in _CLOSING:
@@ -188,11 +188,11 @@ def _split(body: bytes, path: Sequence[str]) -> list[bytes] | None:
                 last = body[begin : token.start() + depth - level - 1].strip()
                 return [*rows, last] if last else rows
             depth -= len(text)
-            wanted = max(0, min(wanted, depth - 1))
+            matched = max(0, min(matched, depth - 1))
         elif begin is not None:
             if text == b"," and depth == level + 1:
                 rows.append(body[begin : token.start()].strip())
                 begin = token.end()
-        elif wanted < level and depth == wanted + 1 and text == names[wanted]:
-            wanted += 1
+        elif matched < level and depth == matched + 1 and text == names[matched]:
+            matched += 1
     return None

@@ -128,9 +128,9 @@ class EasyInkAdapter(Adapter):
         """Objections of EasyInk to an order; see ``orders``."""
         return objections(order)
 
-    async def fetch_session(self, key: str, known: Session | None = None) -> Session:
+    async def fetch_session(self, key: str, previous: Session | None = None) -> Session:
         """Reads a session, or its draft while it is one."""
-        return await self._reader.session(key, known)
+        return await self._reader.session(key, previous)
 
     async def list_sessions(self, offset: int, limit: int) -> Page:
         """One page of a search; pages are numbered, so ``offset`` is rounded down to the beginning of one."""

@@ -42,9 +42,9 @@ class Proxies:
     """The proxies of an environment, by the scheme of the requested URL."""
 
     def __init__(self, proxies: Mapping[str, str] | None = None) -> None:
-        given = getproxies() if proxies is None else proxies
-        self._proxies = {scheme: _address(proxy) for scheme, proxy in given.items() if scheme != "no" and proxy.strip()}
-        self._bypasses = tuple(_parse_bypasses(given.get("no", "")))
+        environment = getproxies() if proxies is None else proxies
+        self._proxies = {scheme: _address(proxy) for scheme, proxy in environment.items() if scheme != "no" and proxy.strip()}
+        self._bypasses = tuple(_parse_bypasses(environment.get("no", "")))
 
     def proxy(self, scheme: str, host: str, port: int) -> str | None:
         """The URL of the proxy for a host; None where requests go direct."""

@@ -58,7 +58,7 @@ class PersistAdapter(Adapter):
         record = RecordKey.parse(key)
         return record is not None and RecordKey.trimmed(record.document, record.thread).session_key == key
 
-    async def fetch_session(self, key: str, known: Session | None = None) -> Session:
+    async def fetch_session(self, key: str, previous: Session | None = None) -> Session:
         """Reads a record by its key, ``document/thread`` with both percent-encoded."""
         return await self._session(await self.client.fetch_signature(self._record_key(key)))
 

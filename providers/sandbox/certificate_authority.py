@@ -107,8 +107,8 @@ class CertificateAuthority:
 
     def _sign_once(self, pdf: bytes, name: str, reason: str | None) -> bytes:
         writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
-        taken = {existing for existing, *_ in enumerate_sig_fields(writer.prev)}
-        field_name = next(candidate for n in range(1, len(taken) + 2) if (candidate := f"Signature{n}") not in taken)
+        used = {existing for existing, *_ in enumerate_sig_fields(writer.prev)}
+        field_name = next(candidate for n in range(1, len(used) + 2) if (candidate := f"Signature{n}") not in used)
         metadata = PdfSignatureMetadata(
             field_name=field_name, md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES, reason=reason, name=name
         )

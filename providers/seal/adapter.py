@@ -65,15 +65,15 @@ class SealAdapter(Adapter):
         """Objections of SEAL to an order; see ``orders``."""
         return objections(order)
 
-    async def fetch_session(self, key: str, known: Session | None = None) -> Session:
+    async def fetch_session(self, key: str, previous: Session | None = None) -> Session:
         """Reads a batch. One that is gone after it was closed or deleted is DELETED."""
         try:
             batch, native = await self.client.fetch_batch(key)
         except NotFound:
-            if known is not None and (known.final or (known.provider_status or "").upper() == CLOSED):
-                return deleted_session(known)
+            if previous is not None and (previous.final or (previous.provider_status or "").upper() == CLOSED):
+                return deleted_session(previous)
             raise
-        return session(batch, known or unread_session(SessionRef(self.settings.name, key)), native)
+        return session(batch, previous or unread_session(SessionRef(self.settings.name, key)), native)
 
     async def create_session(self, order: Order, steps: Steps) -> Session:
         """Creates a batch, uploads all documents at once, and accepts it where the order says so."""

@@ -93,7 +93,7 @@ class SignicatAdapter(Adapter):
         """Objections of Signicat to an order; see ``orders``."""
         return objections(order)
 
-    async def fetch_session(self, key: str, known: Session | None = None) -> Session:
+    async def fetch_session(self, key: str, previous: Session | None = None) -> Session:
         """Reads the native sessions of a session, their collections and metadata.
 
         A session that the gateway did not create has one participant. ``created_at`` is that of the earliest document,
@@ -101,10 +101,10 @@ class SignicatAdapter(Adapter):
         EXPIRED if it was open when last seen, as Signicat deletes it without a trace.
         """
         try:
-            return await self._reader.session(key, known)
+            return await self._reader.session(key, previous)
         except NotFound:
-            if known and not known.final and known.due_at and known.due_at < self.clock.now():
-                return expired_session(known)
+            if previous and not previous.final and previous.due_at and previous.due_at < self.clock.now():
+                return expired_session(previous)
             raise
 
     async def list_sessions(self, offset: int, limit: int) -> Page:

@@ -95,7 +95,7 @@ class Http1Transport:
                 connection = pool.acquire_idle() or await pool.connect(None)
                 return await connection.send_stream(request, body, length, self._write_timeout)
         except TimeoutError as error:
-            raise TimeoutException("The answer took too long.") from error
+            raise TimeoutException("The response took too long.") from error
 
     def _pool(self, scheme: str, authority: str) -> ConnectionPool:
         pool = self._pools[scheme, authority] = ConnectionPool(

@@ -132,9 +132,9 @@ def error_for_status(
     detail = _redact(described.detail, secrets)
     phrase = _PHRASES.get(error_class, "refused")
     code = safe_code(_redact(described.code, secrets))
-    what = f"HTTP {response.status_code}" if code is None else f"HTTP {response.status_code}, {code}"
+    status = f"HTTP {response.status_code}" if code is None else f"HTTP {response.status_code}, {code}"
     return error_class(
-        f"{provider} {phrase} ({what})." if described.hint is None else f"{provider} {phrase} ({what}): {described.hint}.",
+        f"{provider} {phrase} ({status})." if described.hint is None else f"{provider} {phrase} ({status}): {described.hint}.",
         provider=provider,
         provider_code=code,
         status=response.status_code,

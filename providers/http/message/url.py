@@ -98,13 +98,13 @@ def path_template_errors(template: str, default: str) -> Iterator[str]:
         yield "must not hold blanks, control characters, backslashes or #"
     if {".", ".."} & set(template.partition("?")[0].split("/")):
         yield "must not hold . or .. for a part"
-    known = {name for _, name, _, _ in Formatter().parse(default) if name is not None}
+    allowed = {name for _, name, _, _ in Formatter().parse(default) if name is not None}
     try:
-        named = [part for part in Formatter().parse(template) if part[1] is not None]
+        fields = [part for part in Formatter().parse(template) if part[1] is not None]
     except ValueError:
-        named = [("", "", "", None)]
-    if any(name not in known or spec or conversion for _, name, spec, conversion in named):
-        keys = " and ".join(f"{{{name}}}" for name in sorted(known))
+        fields = [("", "", "", None)]
+    if any(name not in allowed or spec or conversion for _, name, spec, conversion in fields):
+        keys = " and ".join(f"{{{name}}}" for name in sorted(allowed))
         yield f"may hold nothing in braces but {keys}" if keys else "must not hold braces"
 
 

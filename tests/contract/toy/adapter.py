@@ -47,7 +47,7 @@ class ToyAdapter(Adapter):
         """Decodes an error body; see ``errors``."""
         return decode_error(reply)
 
-    async def fetch_session(self, key: str, known: Session | None = None) -> Session:
+    async def fetch_session(self, key: str, previous: Session | None = None) -> Session:
         """Reads a session."""
         return self._session(await self.client.fetch(key), partial=False)
 
