@@ -10,6 +10,7 @@ from gateway.auth.viewer import NOBODY, Viewer
 from gateway.cache.negative_cache import NegativeCache
 from gateway.cache.redis import connect
 from gateway.cache.session_cache import SessionCache
+from gateway.cache.shared_cache import SharedCache
 from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import Settings
 from gateway.directory import DepartedProviders, Directory
@@ -142,7 +143,10 @@ class Services:
         )
         self.lists = ListReader(store, self.departed, self.reader, self.list_sync, self.hub, self._version, freshness, clock)
         self.links = Links(settings.server, clock)
-        self.verifier = SignatureVerifier(self.reader, clock, tuple(path.read_bytes() for path in settings.trust.roots))
+        self.shared_cache = SharedCache(settings.redis.url, settings.server.secret)
+        self.verifier = SignatureVerifier(
+            self.reader, self.shared_cache, clock, tuple(path.read_bytes() for path in settings.trust.roots)
+        )
 
     def _compose_writes(self) -> None:
         settings, store, clock = self._settings, self.store, self.clock
@@ -180,6 +184,7 @@ class Services:
         await self.notifier.close()
         if self.redis is not None:
             await self.redis.aclose()
+        await self.shared_cache.close()
         await self.health.close()
         await self.list_sync.close()
         self.cache.clear()

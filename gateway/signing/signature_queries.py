@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import anyio
+import msgspec
 
+from gateway.cache.shared_cache import SharedCache
 from gateway.cache.single_flight import SingleFlight
 from gateway.signing.policy import Policy
 from gateway.signing.sessions.list_reader import ListReader, SignatureList
@@ -25,19 +28,24 @@ _MAX_BYTES: Final = 64 * 2**20
 _MAX_VERDICTS: Final = 2_000
 _TTL: Final = timedelta(minutes=10)
 """Certificates end, and what is verified is verified as of now."""
+_VERSION: Final = 1
+"""Of the form in which verdicts are shared."""
+_DECODER: Final[msgspec.msgpack.Decoder[SignatureReport | None]] = msgspec.msgpack.Decoder(SignatureReport | None)
 
 
 class SignatureVerifier:
     """Verifies signatures against the trust roots of the configuration, off the event loop.
 
     Verdicts are cached by the SHA-256 of the verified bytes: 66 signatures took a second of processor time whenever they were
-    asked for. Concurrent callers share one verification (single flight), whoever they are.
+    asked for. Concurrent callers share one verification (single flight), and gateways with the same roots share their verdicts.
     """
 
-    def __init__(self, reader: SessionReader, clock: Clock, roots: tuple[bytes, ...] = ()) -> None:
+    def __init__(self, reader: SessionReader, shared: SharedCache, clock: Clock, roots: tuple[bytes, ...] = ()) -> None:
         self._reader = reader
+        self._shared = shared
         self._clock = clock
         self._roots = roots
+        self._trust = hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in roots)).hexdigest()
         self._verdicts: LruCache[bytes, tuple[datetime, SignatureReport | None]] = LruCache(_MAX_VERDICTS)
         self._reports: SingleFlight[SignatureReport] = SingleFlight()
         self._verifications: SingleFlight[SignatureReport | None] = SingleFlight()
@@ -61,8 +69,20 @@ class SignatureVerifier:
         cached = self._verdicts.get(digest)
         if cached is not None and self._clock.now() - cached[0] < _TTL:
             return cached[1]
-        verdict = await self._verifications.do(digest, lambda: self._inspect(content))
-        self._verdicts.put(digest, (self._clock.now(), verdict))
+        verdict = await self._verifications.do(digest, lambda: self._shared_verdict(content, digest))
+        checked_at = verdict.verification.checked_at if verdict else None
+        self._verdicts.put(digest, (checked_at or self._clock.now(), verdict))
+        return verdict
+
+    async def _shared_verdict(self, content: bytes, digest: bytes) -> SignatureReport | None:
+        """The verdict of another gateway with the same trust anchors, or else of this one."""
+        key = f"verdict:{_VERSION}:{self._trust}:{digest.hex()}"
+        entry = await self._shared.get(key)
+        if entry is not None:
+            with suppress(msgspec.MsgspecError):  # another build's
+                return _DECODER.decode(entry)
+        verdict = await self._inspect(content)
+        await self._shared.put(key, msgspec.msgpack.encode(verdict), _TTL.total_seconds())
         return verdict
 
     async def _inspect(self, content: bytes) -> SignatureReport | None:

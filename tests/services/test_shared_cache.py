@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import redis.asyncio as client
@@ -15,7 +17,10 @@ from pydantic import SecretStr
 
 from gateway.auth.jwks import KeySet
 from gateway.cache.shared_cache import SharedCache
+from gateway.signing.signature_queries import SignatureVerifier
 from providers.clock import Clock
+from providers.sandbox.certificate_authority import CertificateAuthority
+from providers.verification import SignatureReport, VerificationStatus
 
 SECRET = SecretStr("p5Vb2mXq8LrT0cJk3HsYw7ZdNf1AeUgO")
 
@@ -107,3 +112,42 @@ async def test_without_redis_each_gateway_fetches_the_key_set(stack: AsyncExitSt
     await mine.key("first", "ES256")
     await theirs.key("first", "ES256")
     assert (mine.fetches, theirs.fetches) == (1, 1)
+
+
+class Verifier(SignatureVerifier):
+    """A verifier whose verifications are counted."""
+
+    verifications = 0
+
+    async def _inspect(self, content: bytes) -> SignatureReport | None:
+        self.verifications += 1
+        return await super()._inspect(content)
+
+    async def status(self, content: bytes) -> VerificationStatus | None:
+        """The status of the signature in these bytes."""
+        verdict = await self._verdict(content, hashlib.sha256(content).digest())
+        return verdict.verification.status if verdict else None
+
+
+def verifier(stack: AsyncExitStack, redis: str | None, *roots: bytes) -> Verifier:
+    reader: Any = None
+    return Verifier(reader, opened(stack, redis), Clock(), roots)
+
+
+async def test_verdict_is_shared_by_gateways_with_the_same_trust_anchors(redis: str, stack: AsyncExitStack) -> None:
+    authority = CertificateAuthority()
+    signed = await authority.sign_cms(b"contract", "Ada Nordmann")
+    mine, theirs = verifier(stack, redis, authority.certificate), verifier(stack, redis, authority.certificate)
+    assert await mine.status(signed) is VerificationStatus.VALID
+    assert await theirs.status(signed) is VerificationStatus.VALID
+    assert (mine.verifications, theirs.verifications) == (1, 0)
+    untrusting = verifier(stack, redis)
+    await untrusting.status(signed)
+    assert untrusting.verifications == 1
+
+
+async def test_bytes_without_a_signature_are_verified_once_for_all_gateways(redis: str, stack: AsyncExitStack) -> None:
+    mine, theirs = verifier(stack, redis), verifier(stack, redis)
+    assert await mine.status(b"nothing") is None
+    assert await theirs.status(b"nothing") is None
+    assert (mine.verifications, theirs.verifications) == (1, 0)
