@@ -2,12 +2,12 @@
 
 from gateway.store.cursor import EventCursor, parse_event_cursor, parse_event_id
 from gateway.store.database import Store
-from gateway.store.events import ALL_EVENTS, Event, EventFilter
+from gateway.store.event_log import ALL_EVENTS, Event, EventFilter
 from gateway.store.idempotency import IdempotencyRecord
 from gateway.store.list_query.filter import PageRequest, Position, SessionFilter, SessionOrder, SessionRow
 from gateway.store.saga_commit import SagaCommit
 from gateway.store.sagas import Saga, Sagas, SagaState
-from gateway.store.session_state.list_positions import ListCheckpoint
+from gateway.store.session_state.list_checkpoints import ListCheckpoint
 from gateway.store.session_state.sessions import Sessions, SessionWrite, StoredListRow, StoredSession
 from gateway.store.session_state.signatures import SignatureFilter, SignaturePosition
 from gateway.store.uploads import StagedFile, StagedFiles

@@ -23,13 +23,13 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from gateway.store import tables
 from gateway.store.engine import sqlite
-from gateway.store.events import EventLog
+from gateway.store.event_log import EventLog
 from gateway.store.idempotency import IdempotencyKeys
 from gateway.store.leases import Gateways, Leases
 from gateway.store.metrics import MetricRows
 from gateway.store.sagas import Sagas
-from gateway.store.session_state.list_positions import ListCheckpoints
-from gateway.store.session_state.polls import PollQueue
+from gateway.store.session_state.list_checkpoints import ListCheckpoints
+from gateway.store.session_state.poll_queue import PollQueue
 from gateway.store.session_state.sessions import Sessions
 from gateway.store.session_state.signatures import Signatures
 from gateway.store.tokens import Secrets

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import tables
-from gateway.store.list_query.membership import among
+from gateway.store.engine.membership import among
 from gateway.store.session_state.body import UNDECODABLE
 from gateway.store.session_state.unreadable import parse_enum
 from providers.errors import Misbehaved, ProblemCode, SigningError, error_class

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from gateway.directory import Directory
 from gateway.store import Store
-from gateway.store.session_state.polls import PollCandidate, PollTimes
+from gateway.store.session_state.poll_queue import PollCandidate, PollTimes
 from providers.clock import Clock
 from providers.model import SessionRef
 from providers.settings import ProviderSettings

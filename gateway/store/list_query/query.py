@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import tables
 from gateway.store.engine.folding import folded
-from gateway.store.list_query import fts5, gin, skip_scan
+from gateway.store.list_query import skip_scan, trigram_fts5, trigram_gin
 from gateway.store.list_query.due_bounds import EVERYWHERE, Reach, crosses, reach
 from gateway.store.list_query.filter import (
     Columns,
@@ -123,7 +123,7 @@ class PageQuery:
             return _MANY
         # A plan for any part would not know that few have this one.
         await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        return self._sorted(gin.grouped(self._part)), {}
+        return self._sorted(trigram_gin.grouped(self._part)), {}
 
     async def _few_in_sqlite(self, connection: AsyncConnection) -> _Few:
         """By the narrowest condition, if only few fulfil it. SQLite does not know how many do, before it looks."""
@@ -143,7 +143,7 @@ class PageQuery:
         if self.wanted.reference is not None:
             yield listed.where(_S.reference == self.wanted.reference)
         if self._part is not None:
-            yield fts5.nearest(self._part, self.wanted, self.keyset) if self._alone else fts5.listed(self._part)
+            yield trigram_fts5.nearest(self._part, self.wanted, self.keyset) if self._alone else trigram_fts5.listed(self._part)
         by_due = self.keyset.order is SessionOrder.DUE_AT_ASC
         across = created(self.wanted, _S.created_at) if by_due else due(self.wanted, _S.due_at)
         if within := list(across):
@@ -172,7 +172,7 @@ def _of_keys(keyset: Keyset, keys: Select[Any]) -> Select[Any]:
 
 @lru_cache
 def _nearest_in_postgresql(form: Form) -> Select[Any]:
-    return _of_keys(form.keyset, gin.nearest(form))
+    return _of_keys(form.keyset, trigram_gin.nearest(form))
 
 
 @cache

@@ -15,12 +15,12 @@ from gateway.cache.batch_loader import BatchLoader
 from gateway.store import tables
 from gateway.store.engine.datatype import Instant
 from gateway.store.engine.folding import folded
+from gateway.store.engine.membership import among
 from gateway.store.engine.upsert import insert_new, insert_or_lock, upsert, upsert_changed
-from gateway.store.events import append_events
+from gateway.store.event_log import append_events
 from gateway.store.list_query.due_sort_key import due_place, never
 from gateway.store.list_query.filter import PageRequest, Position, SessionFilter, SessionOrder, SessionRow, matching
 from gateway.store.list_query.keyset import Keyset
-from gateway.store.list_query.membership import among
 from gateway.store.list_query.query import PageQuery
 from gateway.store.list_query.selectivity import Frequencies
 from gateway.store.saga_commit import SagaCommit, commit_saga

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.store import tables
 from gateway.store.cursor import EventCursor, event_mark
 from gateway.store.engine.datatype import EPOCH, MICROSECOND
-from gateway.store.list_query.membership import among
+from gateway.store.engine.membership import among
 from gateway.store.session_state.unreadable import parse_enum
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 from providers.model.change import Change, ChangeType

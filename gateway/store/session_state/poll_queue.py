@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import tables
 from gateway.store.engine.datatype import Instant
-from gateway.store.list_query.membership import among
+from gateway.store.engine.membership import among
 from providers.model import SessionKind, SessionRef, SessionStatus
 
 _S = tables.session.c

@@ -1,0 +1,23 @@
+"""Schema metadata: what all tables are registered in, what Alembic must not compare, and which builds fit the schema."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Column, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+MIGRATION_ONLY: Final = frozenset(
+    {"session_by_term", "session_by_trigram", "session_by_trigram_created", "session_by_trigram_due", "title"}
+    | {f"title_by_{order}{part}" for order in ("created", "due") for part in ("", "_config", "_data", "_docsize", "_idx")}
+)
+"""What migrations alone know of: indexes of expressions, and what one of the databases has and the other has not."""
+
+compatibility = Table(
+    "compatibility",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("oldest", String(32), nullable=False),
+)
+"""One row: the oldest revision whose builds can still use this database. A migration that contracts raises it."""

@@ -1,0 +1,70 @@
+"""Saga tables: writes under way, their idempotency keys, and the gateways that run them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Table
+
+from gateway.store.engine.datatype import Instant, Words
+from gateway.store.tables.metadata import metadata
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+)
+"""Gateways that share this database, and when each was last alive."""
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(96), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+"""Which gateway does what only one of them should do, and until when unless it says so again."""
+
+saga = Table(
+    "saga",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("marker", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("result", LargeBinary),
+    Column("note", Words),
+    Column("operation", String(32)),
+    Column("pivot", LargeBinary),
+    Column("reason", Words),
+    Column("left_at", Instant),
+    Index("saga_by_state", "state"),
+)
+"""Writes of several calls that are under way, or that left something behind: ``note`` says what, a line for each thing."""
+
+step = Table(
+    "step",
+    metadata,
+    Column("saga", String(64), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("key", Words, nullable=False),
+    ForeignKeyConstraint(["saga"], ["saga.id"], ondelete="CASCADE"),
+)
+"""What a saga has made and what is still there."""
+
+promise = Table(
+    "promise",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("saga", String(64)),
+    Column("before", LargeBinary),
+    Column("result", LargeBinary),
+    Column("expires_at", Instant, nullable=False),
+    Index("promise_by_expiry", "expires_at"),
+    Index("promise_by_saga", "saga"),
+)
+"""Idempotency keys: what each was used for, and what came of it once it is done; until then, what is doing it."""

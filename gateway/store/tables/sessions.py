@@ -1,0 +1,126 @@
+"""Session tables: the last known state of every session, what it is found by, and the checkpoints of provider lists."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Table, text
+
+from gateway.store.engine.datatype import Folded, Instant, Words
+from gateway.store.tables.metadata import metadata
+
+_SHOWN: Final = text("status <> 'DELETED'")
+_WHERE_OPEN: Final = {"sqlite_where": text("settled IS 0"), "postgresql_where": text("settled IS false")}
+
+session = Table(
+    "session",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("key", Words, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Column("title", Words),
+    Column("title_folded", Folded),
+    Column("reference", Words),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("observed_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("poll_at", Instant),
+    Column("watched_until", Instant),
+    Column("version", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("session_by_created", "created_at", "provider", "key"),
+    Index("session_by_due", "due_at", "provider", "key"),
+    Index("session_by_shown_created", "created_at", "provider", "key", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("session_by_shown_due", "due_at", "provider", "key", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("session_by_changed", "changed_at", "provider", "key"),
+    Index("session_by_branch_created", "provider", "kind", "status", "created_at", "key"),
+    Index("session_by_branch_due", "provider", "kind", "status", "due_at", "key"),
+    Index("session_by_reference", "reference", postgresql_using="hash"),
+    Index("session_by_title", "title", postgresql_using="hash"),
+    Index("session_by_poll", "provider", "poll_at"),
+    Index(
+        "session_by_open", "provider", "poll_at", sqlite_where=text("settled IS 0"), postgresql_where=text("settled IS false")
+    ),
+    Index("session_by_watch", "provider", "watched_until"),
+)
+"""``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say.
+``changed_at`` is when anything about it last changed, as a gateway saw it.
+
+``version`` counts the states it has had. The watcher reads it again at ``poll_at`` (never where that is null), and more
+often until ``watched_until``, as somebody follows it. Titles and references may be longer than an ordinary index of
+PostgreSQL takes.
+"""
+
+part = Table(
+    "part",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("key", Words, primary_key=True),
+    Column("session_key", Words, nullable=False),
+    Column("digest", LargeBinary),
+    Index("part_by_session", "provider", "session_key"),
+)
+"""Rows of providers' lists: which session each belongs to, and a digest of the row as it was last seen."""
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("session_key", Words, primary_key=True),
+    Column("email", Words, primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
+    Index("mailbox_by_created", "email", "created_at", "provider", "session_key"),
+    Index("mailbox_by_due", "email", "due_at", "provider", "session_key"),
+)
+"""Which sessions a participant's e-mail address (in lower case) takes part in, in their order."""
+
+signature = Table(
+    "signature",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("session_key", Words, primary_key=True),
+    Column("key", Words, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("signed_at", Instant),
+    ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
+    Index("signature_by_time", "at", "provider", "session_key", "key"),
+)
+"""Where the signatures are; ``at`` orders them and is when each was made, or else its session."""
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("tag", Words, primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("session_key", Words, primary_key=True),
+    Column("key", Words, primary_key=True),
+    ForeignKeyConstraint(
+        ["provider", "session_key", "key"],
+        ["signature.provider", "signature.session_key", "signature.key"],
+        ondelete="CASCADE",
+    ),
+)
+"""The tags of a signature."""
+
+sync = Table(
+    "sync",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("synced_at", Instant),
+    Column("complete", Boolean, nullable=False),
+    Column("looked_at", Instant),
+    Column("swept_at", Instant),
+    Column("sweep", BigInteger),
+    Column("unreadable", LargeBinary),
+)
+"""How far a provider's list was read.
+
+``synced_at`` is when everything in it that can still change was last seen, ``looked_at`` when the watcher had last seen
+what was due. ``complete`` says that no news can be behind a page without news. ``swept_at`` is when it was last read
+from end to end, and ``sweep`` how far that has come this time. ``unreadable`` are rows of it that could not be read.
+"""
