@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.directory import Connected
-from gateway.store.session_state.unreadable import parse_enum
+from gateway.store.engine.datatype import parse_enum
 from providers.capability import Operation
 from providers.errors import SigningError
 from providers.model import SessionStatus, Statistics

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from gateway.metrics.histogram import Histogram
-from gateway.store.session_state.body import UNDECODABLE
+from gateway.store.session_state.body import DECODE_ERRORS
 
 CREATED: Final = "CREATED"
 """Key of created sessions, beside the final statuses."""
@@ -69,7 +69,7 @@ def decode(body: bytes) -> Tally:
     """A stored tally; an empty one where another version of the gateway has stored it in an unknown form."""
     try:
         return _DECODER.decode(body)
-    except UNDECODABLE:
+    except DECODE_ERRORS:
         return Tally()
 
 

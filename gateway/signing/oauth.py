@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from gateway.directory import Connected, Directory
 from gateway.signing.policy import Policy
 from gateway.store import Store
-from gateway.store.session_state.body import UNDECODABLE
+from gateway.store.session_state.body import DECODE_ERRORS
 from providers.clock import Clock
 from providers.errors import Invalid, Unsupported
 from providers.http.credentials import Token
@@ -111,7 +111,7 @@ def _decoded(body: bytes, kind: type[K]) -> K | None:
     """A stored body; None for one that another build has stored in another form: it is asked for again."""
     try:
         return msgspec.msgpack.decode(body, type=kind)
-    except UNDECODABLE:
+    except DECODE_ERRORS:
         return None
 
 

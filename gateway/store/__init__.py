@@ -1,14 +1,15 @@
-"""What the gateway remembers: the last state of every session, what providers sent, staged uploads, how fresh each list is."""
+"""Store: repositories over SQLite or PostgreSQL, one module for each aggregate."""
 
 from gateway.store.cursor import EventCursor, parse_event_cursor, parse_event_id
 from gateway.store.database import Store
 from gateway.store.event_log import ALL_EVENTS, Event, EventFilter
 from gateway.store.idempotency import IdempotencyRecord
-from gateway.store.list_query.filter import PageRequest, Position, SessionFilter, SessionOrder, SessionRow
-from gateway.store.saga_commit import SagaCommit
-from gateway.store.sagas import Saga, Sagas, SagaState
+from gateway.store.list_query.filter import SessionFilter, SessionOrder
+from gateway.store.list_query.keyset import PageRequest, Position
+from gateway.store.sagas import Saga, SagaCommit, Sagas, SagaState
 from gateway.store.session_state.list_checkpoints import ListCheckpoint
-from gateway.store.session_state.sessions import Sessions, SessionWrite, StoredListRow, StoredSession
+from gateway.store.session_state.session_write import SessionWrite
+from gateway.store.session_state.sessions import SessionRow, Sessions, StoredListRow, StoredSession
 from gateway.store.session_state.signatures import SignatureFilter, SignaturePosition
 from gateway.store.uploads import StagedFile, StagedFiles
 from gateway.store.webhook_inbox import Claim, WebhookDelivery, WebhookDeliveryFilter, WebhookOutcome, WebhookVerification

@@ -1,4 +1,4 @@
-"""The database: one connection pool, brought up to date before anything reads from it."""
+"""Database store: one connection pool and the repositories over it, migrated before anything reads from it."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ _REMEDY: Final = "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
 _CONNECT_SECONDS: Final = 5.0
 _STATEMENT_SECONDS: Final = 30.0
 _MIGRATION_SECONDS: Final = 3_600
-"""So long a very large database may take, and so long gateways that start meanwhile wait for the one that is at it."""
+"""How long the migration of a very large database may take, and gateways that start meanwhile wait for it."""
 _LOCK_SECONDS: Final = 25
-"""So long a migration may keep others from a table while it waits for it."""
+"""How long a migration may wait for the lock on a table, while others queue behind it."""
 _MIGRATION_LOCK: Final = int.from_bytes(b"migrated")
 _POOL_SIZE: Final = 16
 """Six gateways fit into the hundred connections that PostgreSQL allows by default."""
 
 
 class Store:
-    """Everything that is kept. ``open`` it, and ``close`` it in the end."""
+    """Repositories over one connection pool."""
 
     def __init__(self, engine: AsyncEngine, cipher: Fernet) -> None:
         self._engine = engine
@@ -72,25 +72,24 @@ class Store:
 
     @classmethod
     async def open(cls, url: SecretStr, cipher: Fernet | None = None) -> Self:
-        """Connects and migrates. Without a ``cipher``, tokens can be read by this process alone.
+        """Connects to the database and migrates it. Without a ``cipher``, only this process can decrypt its secrets.
 
-        Raises ``ConfigurationError`` for an address that is none, or where no database answers.
+        Raises ``ConfigurationError`` for an invalid URL, or where no database answers.
         """
-        migrating = _engine(url, _MIGRATION_SECONDS)
+        migration_engine = _create_engine(url, _MIGRATION_SECONDS)
         try:
-            async with _reached(migrating) as connection:
+            async with _first_connection(migration_engine) as connection:
                 await _migrate(connection)
         finally:
-            await migrating.dispose()
-        return cls(_engine(url, _STATEMENT_SECONDS), cipher or Fernet(Fernet.generate_key()))
+            await migration_engine.dispose()
+        return cls(_create_engine(url, _STATEMENT_SECONDS), cipher or Fernet(Fernet.generate_key()))
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
 
 
-def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
-    """One whose statements may take so long."""
+def _create_engine(secret: SecretStr, statement_timeout: float) -> AsyncEngine:
     try:
         url = make_url(secret.get_secret_value())
     except (ArgumentError, ValueError):
@@ -99,52 +98,56 @@ def _engine(secret: SecretStr, seconds: float) -> AsyncEngine:
     if dialect not in _DRIVERS:
         raise ConfigurationError(f"database.url: {dialect} is not supported. {_REMEDY}")
     engine = create_async_engine(
-        _spoken(url).set(drivername=_DRIVERS[dialect]),
+        _with_asyncpg_ssl(url).set(drivername=_DRIVERS[dialect]),
         hide_parameters=True,
-        **_pool(dialect, seconds),
+        **_pool_options(dialect, statement_timeout),
     )
     if dialect == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 
 
-def _pool(dialect: str, seconds: float) -> dict[str, Any]:
-    sized = {"pool_size": _POOL_SIZE, "max_overflow": 0}
+def _pool_options(dialect: str, statement_timeout: float) -> dict[str, Any]:
+    size = {"pool_size": _POOL_SIZE, "max_overflow": 0}
     if dialect == "sqlite":
-        # Who is in line to write holds a connection: others wait for one as long as for their turn.
-        return {**sized, "pool_timeout": seconds, "connect_args": {"async_creator_fn": sqlite.connector(seconds)}}
-    given = {
+        # A writer that waits for its turn holds a connection, so that others wait for one as long.
+        return {
+            **size,
+            "pool_timeout": statement_timeout,
+            "connect_args": {"async_creator_fn": sqlite.connector(statement_timeout)},
+        }
+    asyncpg_args = {
         "timeout": _CONNECT_SECONDS,
-        "command_timeout": seconds,
+        "command_timeout": statement_timeout,
         "server_settings": {"application_name": "countersign"},
     }
-    return {**sized, "pool_timeout": _CONNECT_SECONDS, "pool_pre_ping": True, "connect_args": given}
+    return {**size, "pool_timeout": _CONNECT_SECONDS, "pool_pre_ping": True, "connect_args": asyncpg_args}
 
 
-def _spoken(url: URL) -> URL:
-    """What others call ``sslmode`` is ``ssl`` to the driver."""
+def _with_asyncpg_ssl(url: URL) -> URL:
+    """A URL with ``ssl`` for libpq's ``sslmode``, as asyncpg calls it."""
     mode = url.query.get("sslmode")
     return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
 @asynccontextmanager
-async def _reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """The first connection of all. Raises ``ConfigurationError`` where there is none to be had."""
+async def _first_connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Opens the first connection. Raises ``ConfigurationError`` where that fails."""
     async with AsyncExitStack() as stack:
         try:
             connection = await stack.enter_async_context(engine.connect())
             if engine.dialect.name == "sqlite":
-                await _write_ahead(connection)
+                await _enable_wal(connection)
         except Exception as error:
-            said = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "orig", error)
+            reason = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "orig", error)
             raise ConfigurationError(
-                f"database.url: the database cannot be opened: {said}. Is it there, under this address?"
+                f"database.url: the database cannot be opened: {reason}. Is it there, under this address?"
             ) from None
         yield connection
 
 
-async def _write_ahead(connection: AsyncConnection) -> None:
-    """Readers and a writer side by side. SQLite does not wait for others to let it change this, so that we do."""
+async def _enable_wal(connection: AsyncConnection) -> None:
+    """Enables write-ahead logging, for readers beside a writer. SQLite does not wait for the lock that it needs: retried."""
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(OperationalError),
         stop=stop_after_delay(_CONNECT_SECONDS),
@@ -155,7 +158,7 @@ async def _write_ahead(connection: AsyncConnection) -> None:
             await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
-def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+def _set_pragmas(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -163,13 +166,13 @@ def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) ->
 
 
 async def _migrate(connection: AsyncConnection) -> None:
-    """Gateways that start at once take turns: the first one migrates, the others find it done."""
+    """Migrates under a lock: of gateways that start at once, one migrates, and the others find it done."""
     postgresql = connection.dialect.name == "postgresql"
     if postgresql:
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
     else:
-        # SQLite changes a table by making it anew; the old one must not take with it what refers to it.
+        # Alembic alters a table of SQLite by copying it; dropping the old one must not cascade to rows that refer to it.
         await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         await connection.exec_driver_sql("BEGIN IMMEDIATE")
     await connection.run_sync(_upgrade)
@@ -182,26 +185,26 @@ def _upgrade(connection: Connection) -> None:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
         scripts = ScriptDirectory.from_config(config)
-        there, head = MigrationContext.configure(connection).get_current_revision(), scripts.get_current_head() or ""
-        if there not in {None, *(each.revision for each in scripts.walk_revisions())}:
-            _require_compatible(connection, there or "", head)
+        current, head = MigrationContext.configure(connection).get_current_revision(), scripts.get_current_head() or ""
+        if current not in {None, *(each.revision for each in scripts.walk_revisions())}:
+            _require_compatible(connection, current or "", head)
             return
-        if there not in (None, head):
+        if current not in (None, head):
             _log.info("The database of a former version is brought up to date. A large one takes minutes.")
         command.upgrade(config, "head")
 
 
-def _require_compatible(connection: Connection, there: str, head: str) -> None:
-    """Raises ``ConfigurationError`` where a newer version has contracted what this one needs of the database.
+def _require_compatible(connection: Connection, current: str, head: str) -> None:
+    """Raises ``ConfigurationError`` where a newer version has contracted what this one needs (expand/contract migration).
 
-    Where it has only expanded it, both run side by side, and this one again after a step back.
+    Where it has only expanded the schema, both run side by side, and this one again after a rollback.
     """
     oldest = None
     if inspect(connection).has_table(tables.compatibility.name):
         oldest = connection.execute(select(tables.compatibility.c.oldest)).scalar()
     if oldest is None or head < oldest:
         raise ConfigurationError(
-            f"database.url: the database is newer (revision {there}) than this version of the gateway (revision {head})."
+            f"database.url: the database is newer (revision {current}) than this version of the gateway (revision {head})."
             " Start the version that has upgraded it, or restore a backup from before that."
         )
-    _log.info("The database is newer (revision %s) than this version of the gateway, and fits it.", there)
+    _log.info("The database is newer (revision %s) than this version of the gateway, and fits it.", current)

@@ -1,4 +1,4 @@
-"""Sagas: what each has made so far, so that another gateway can roll it forward or compensate it."""
+"""Sagas: the steps of each write of several calls, so that any gateway can roll it forward or compensate it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _P = tables.promise.c
 
 
 class SagaState(StrEnum):
-    """How far a saga is; one that is done or undone is forgotten.
+    """State of a saga; one that is committed or compensated is deleted.
 
-    RUNNING means that its work is under way, UNDOING that it failed and is being rolled forward or compensated, IN_DOUBT
-    that neither could be done yet, LEFT that something it made could not be removed, or may be there unseen.
+    RUNNING: its calls are under way. UNDOING: it failed, and is being rolled forward or compensated. IN_DOUBT: neither has
+    succeeded yet. LEFT: something that it created could not be removed, or may exist unseen.
     """
 
     RUNNING = "RUNNING"
@@ -34,16 +34,16 @@ class SagaState(StrEnum):
 
 
 class LeaseLost(Exception):
-    """Another gateway has taken this one for dead, and settles what it was doing."""
+    """Another gateway counts this one as dead, and has taken over its saga."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saga:
-    """A write of several calls. ``marker`` is in everything it made, where the provider has room for one.
+    """Write of several calls. ``marker`` is in everything that it creates, where the provider has room for one.
 
-    ``pivot`` is what it takes to roll it forward, encoded, once people may have been invited. ``result`` is the session
-    that it came to, encoded, once it can only be finished: its steps are what has to go then. ``note`` is what it has
-    left behind, a line for each thing, ``reason`` why, and ``left_at`` since when.
+    ``pivot`` is the encoded order by which it is rolled forward, once people may have been invited. ``result`` is the
+    encoded session that it resulted in, once it can only be finished: its steps are then what has to be removed. ``note``
+    lists what it has left behind, a line for each thing, ``reason`` says why, and ``left_at`` since when.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Saga:
 
     @property
     def left_since(self) -> datetime:
-        """When it was left; a build that did not say so told when it had begun."""
+        """Since when its leftover exists; a former build recorded only when the saga had begun."""
         return self.left_at or self.begun_at
 
 
@@ -69,7 +69,7 @@ class Saga:
 class SagaLeftover:
     """What a saga leaves behind at its provider, and why it could not be removed.
 
-    ``live`` says that a session may be among it: then its idempotency key must not make another one.
+    ``live`` says that a session may be among it, so that the idempotency key must not create another one.
     """
 
     things: tuple[str, ...]
@@ -78,35 +78,46 @@ class SagaLeftover:
     live: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SagaCommit:
+    """Commit of a saga that this gateway owns, with the ``result`` of its idempotency key, which is kept ``until`` then."""
+
+    saga: str
+    owner: str
+    result: bytes
+    until: datetime
+    leftover: SagaLeftover | None = None
+
+
 class Sagas:
-    """Sagas and the gateways that run them."""
+    """Repository of sagas and their steps."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def begin(self, saga: Saga, promise: str | None = None) -> None:
-        """Keeps a saga before its first call is made, and with it whose idempotency key it is.
+    async def begin(self, saga: Saga, key: str | None = None) -> None:
+        """Inserts a saga before its first call, and binds its idempotency key to it.
 
-        Raises ``LeaseLost`` where the key is in other hands by now.
+        Raises ``LeaseLost`` where another gateway has taken over the key.
         """
         values = {name: getattr(saga, name) for name in Saga.__dataclass_fields__}
-        mine = (_P.key == promise, _P.owner == saga.owner, _P.saga.is_(None), _P.result.is_(None))
+        unbound = (_P.key == key, _P.owner == saga.owner, _P.saga.is_(None), _P.result.is_(None))
         async with self._engine.begin() as connection:
-            if promise is not None:
-                bound = await connection.execute(update(tables.promise).where(*mine).values(saga=saga.id))
+            if key is not None:
+                bound = await connection.execute(update(tables.promise).where(*unbound).values(saga=saga.id))
                 if bound.rowcount != 1:
                     raise LeaseLost
             await connection.execute(insert(tables.saga).values(**values))
 
     async def record_step(self, saga: Saga, place: int, step: Step) -> None:
-        """Keeps what a call has made, right after it, or is about to make. Raises ``LeaseLost``."""
+        """Records what a call has created, right after it, or is about to create. Raises ``LeaseLost``."""
         async with self._engine.begin() as connection:
             await lock_saga(connection, saga.id, saga.owner)
-            await upsert(connection, tables.step, _row(saga.id, place, step))
+            await upsert(connection, tables.step, _step_row(saga.id, place, step))
 
     async def record_replacement(self, saga: Saga, result: bytes, old: Sequence[Step]) -> None:
-        """From now on the saga is finished, not undone: its result stays, and what was before goes. Raises ``LeaseLost``."""
-        rows = [_row(saga.id, place, step) for place, step in enumerate(old)]
+        """Records the result of a saga, whose steps are from now on the old things to remove. Raises ``LeaseLost``."""
+        rows = [_step_row(saga.id, place, step) for place, step in enumerate(old)]
         async with self._engine.begin() as connection:
             await lock_saga(connection, saga.id, saga.owner)
             await connection.execute(update(tables.saga).where(_G.id == saga.id).values(result=result))
@@ -115,79 +126,79 @@ class Sagas:
                 await connection.execute(insert(tables.step), rows)
 
     async def pass_pivot(self, saga: Saga, pivot: bytes) -> None:
-        """From now on the saga is rolled forward. Raises ``LeaseLost``."""
+        """Records the pivot of a saga, which is rolled forward from now on. Raises ``LeaseLost``."""
         async with self._engine.begin() as connection:
             await lock_saga(connection, saga.id, saga.owner)
             await connection.execute(update(tables.saga).where(_G.id == saga.id).values(pivot=pivot))
 
+    async def delete_step(self, saga: str, place: int) -> None:
+        """Deletes a step once it is compensated."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(tables.step).where(_M.saga == saga, _M.place == place))
+
+    async def take_over(self, saga: Saga, owner: str, *, forward: bool = True) -> Saga | None:
+        """Compare-and-set of the owner: makes this gateway settle a saga, without its pivot unless it goes ``forward``.
+
+        Returns it as it is now; None where it has ended, or another gateway was faster.
+        """
+        values = {"owner": owner, "state": SagaState.IN_DOUBT if saga.state is SagaState.IN_DOUBT else SagaState.UNDOING}
+        takeover = update(tables.saga).where(_G.id == saga.id, _G.owner == saga.owner, _G.state == saga.state)
+        takeover = takeover.values(**values) if forward else takeover.values(**values, pivot=None)
+        async with self._engine.begin() as connection:
+            if (await connection.execute(takeover)).rowcount != 1:
+                return None
+        return await self.get(saga.id)
+
+    async def mark_in_doubt(self, saga: str) -> None:
+        """Records that a saga could be neither rolled forward nor compensated yet."""
+        async with self._engine.begin() as connection:
+            await connection.execute(update(tables.saga).where(_G.id == saga).values(state=SagaState.IN_DOUBT))
+
+    async def finish_compensation(self, saga: str, leftover: SagaLeftover | None = None) -> None:
+        """Ends a saga that is compensated except for the leftover.
+
+        Its idempotency key is released, unless the leftover is live: then that is the key's outcome.
+        """
+        async with self._engine.begin() as connection:
+            if leftover is None or not leftover.live:
+                await connection.execute(delete(tables.promise).where(_P.saga == saga))
+            await _close_saga(connection, saga, leftover)
+
+    async def get(self, saga: str) -> Saga | None:
+        """A saga that has not ended, or has a leftover."""
+        return next(iter(await self._where(_G.id == saga)), None)
+
+    async def steps(self, saga: str) -> list[tuple[int, Step]]:
+        """The steps of a saga that are not compensated, in order."""
+        query = select(_M.place, _M.name, _M.key).where(_M.saga == saga).order_by(_M.place)
+        async with self._engine.connect() as connection:
+            return [(place, Step(name, key)) for place, name, key in await connection.execute(query)]
+
     async def oldest_begun_at(self, provider: str) -> datetime | None:
-        """When the first of those that are open at a provider was begun."""
+        """When the oldest saga that has not ended at a provider was begun."""
         query = select(func.min(_G.begun_at)).where(_G.provider == provider, _G.state != SagaState.LEFT)
         async with self._engine.connect() as connection:
             begun: datetime | None = (await connection.execute(query)).scalar_one()
         return begun
 
-    async def delete_step(self, saga: str, place: int) -> None:
-        """Notes that what a call made is gone again."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(tables.step).where(_M.saga == saga, _M.place == place))
-
-    async def take_over(self, saga: Saga, owner: str, *, forward: bool = True) -> Saga | None:
-        """From now on this gateway settles a saga; gives it as it is now, without its pivot unless it goes ``forward``.
-
-        None where it has ended, or another gateway was faster.
-        """
-        values = {"owner": owner, "state": SagaState.IN_DOUBT if saga.state is SagaState.IN_DOUBT else SagaState.UNDOING}
-        given_up = update(tables.saga).where(_G.id == saga.id, _G.owner == saga.owner, _G.state == saga.state)
-        async with self._engine.begin() as connection:
-            taken = given_up.values(**values) if forward else given_up.values(**values, pivot=None)
-            if (await connection.execute(taken)).rowcount != 1:
-                return None
-        return await self.get(saga.id)
-
-    async def get(self, saga: str) -> Saga | None:
-        """A saga that is open, or has left something behind."""
-        return next(iter(await self._where(_G.id == saga)), None)
-
-    async def mark_in_doubt(self, saga: str) -> None:
-        """Notes that a saga could not be settled yet."""
-        async with self._engine.begin() as connection:
-            await connection.execute(update(tables.saga).where(_G.id == saga).values(state=SagaState.IN_DOUBT))
-
-    async def finish_compensation(self, saga: str, remainder: SagaLeftover | None = None) -> None:
-        """Notes that a saga is compensated but for the remainder.
-
-        The key that it was done for is free again; where something is left that people may act on, that is its outcome.
-        """
-        async with self._engine.begin() as connection:
-            if remainder is None or not remainder.live:
-                await connection.execute(delete(tables.promise).where(_P.saga == saga))
-            await close_saga(connection, saga, remainder)
-
-    async def steps(self, saga: str) -> list[tuple[int, Step]]:
-        """What a saga has made and what is still there, in order."""
-        query = select(_M.place, _M.name, _M.key).where(_M.saga == saga).order_by(_M.place)
-        async with self._engine.connect() as connection:
-            return [(place, Step(name, key)) for place, name, key in await connection.execute(query)]
-
     async def leftovers(self, providers: Collection[str], limit: int, after: tuple[datetime, str] | None = None) -> list[Saga]:
-        """Sagas that left something behind at one of these providers, the latest first."""
+        """A page of the sagas with a leftover at one of these providers, newest first."""
         at = func.coalesce(_G.left_at, _G.begun_at)
-        query = _sagas().where(_G.state == SagaState.LEFT, _G.provider.in_(providers))
+        query = _select_sagas().where(_G.state == SagaState.LEFT, _G.provider.in_(providers))
         if after is not None:
             query = query.where((at < after[0]) | ((at == after[0]) & (_G.id < after[1])))
         return await self._read(query.order_by(at.desc(), _G.id.desc()).limit(limit))
 
     async def unfinished(self, owner: str, before: datetime | None) -> list[Saga]:
-        """Sagas to be settled: those of this gateway, and of gateways that have not been seen since ``before``."""
-        mine = _G.owner == owner
+        """Sagas to be settled: those of this gateway, and of gateways whose last heartbeat was before then."""
+        of_owner = _G.owner == owner
         if before is not None:
             alive = select(tables.gateway.c.id).where(tables.gateway.c.seen_at >= before)
-            mine |= _G.owner.not_in(alive)
-        return await self._where(_G.state != SagaState.LEFT, mine)
+            of_owner |= _G.owner.not_in(alive)
+        return await self._where(_G.state != SagaState.LEFT, of_owner)
 
     async def _where(self, *conditions: ColumnElement[bool]) -> list[Saga]:
-        return await self._read(_sagas().where(*conditions))
+        return await self._read(_select_sagas().where(*conditions))
 
     async def _read(self, query: Select[Any]) -> list[Saga]:
         async with self._engine.connect() as connection:
@@ -195,30 +206,40 @@ class Sagas:
         return [Saga(**{**row, "state": SagaState(row["state"])}) for row in rows]
 
 
+async def commit_saga(connection: AsyncConnection, commit: SagaCommit) -> None:
+    """Ends a saga and records its key's result, in the transaction that writes its session. Raises ``LeaseLost``."""
+    await lock_saga(connection, commit.saga, commit.owner)
+    key = update(tables.promise).where(_P.saga == commit.saga)
+    await connection.execute(key.values(result=commit.result, saga=None, expires_at=commit.until))
+    await _close_saga(connection, commit.saga, commit.leftover, committed=True)
+
+
 async def lock_saga(connection: AsyncConnection, saga: str, owner: str) -> None:
-    """Makes sure, until the transaction ends, that nobody else takes a saga. Raises ``LeaseLost`` where somebody has."""
-    mine = update(tables.saga).where(_G.id == saga, _G.owner == owner, _G.state != SagaState.LEFT)
-    if (await connection.execute(mine.values(owner=owner))).rowcount != 1:
+    """Locks a saga until the transaction ends. Raises ``LeaseLost`` where another gateway has taken it over."""
+    same = update(tables.saga).where(_G.id == saga, _G.owner == owner, _G.state != SagaState.LEFT)
+    if (await connection.execute(same.values(owner=owner))).rowcount != 1:
         raise LeaseLost
 
 
-def _row(saga: str, place: int, step: Step) -> dict[str, str | int]:
-    return {"saga": saga, "place": place, "name": step.name, "key": step.key}
+async def _close_saga(
+    connection: AsyncConnection, saga: str, leftover: SagaLeftover | None, *, committed: bool = False
+) -> None:
+    """Deletes a saga and its steps; one with a leftover stays until that is resolved.
 
-
-def _sagas() -> Select[Any]:
-    return select(*(_G[name] for name in Saga.__dataclass_fields__))
-
-
-async def close_saga(connection: AsyncConnection, saga: str, remainder: SagaLeftover | None, *, kept: bool = False) -> None:
-    """Removes a saga and its steps, within a transaction; one that left something stays until that is resolved.
-
-    Where its result was ``kept``, nothing that carries its marker is searched for any more: that is the result.
+    A ``committed`` one loses its marker: things that carry it are the result, and must not be removed as leftovers.
     """
-    if remainder is not None:
-        left = {"note": "\n".join(remainder.things), "reason": remainder.reason, "left_at": remainder.at}
-        ended = {"state": SagaState.LEFT, "pivot": None, "result": None, **({"marker": ""} if kept else {})}
+    if leftover is not None:
+        left = {"note": "\n".join(leftover.things), "reason": leftover.reason, "left_at": leftover.at}
+        ended = {"state": SagaState.LEFT, "pivot": None, "result": None, **({"marker": ""} if committed else {})}
         await connection.execute(update(tables.saga).where(_G.id == saga).values(**left, **ended))
         return
     await connection.execute(delete(tables.step).where(_M.saga == saga))
     await connection.execute(delete(tables.saga).where(_G.id == saga))
+
+
+def _step_row(saga: str, place: int, step: Step) -> dict[str, str | int]:
+    return {"saga": saga, "place": place, "name": step.name, "key": step.key}
+
+
+def _select_sagas() -> Select[Any]:
+    return select(*(_G[name] for name in Saga.__dataclass_fields__))

@@ -1,4 +1,4 @@
-"""Files that wait at the gateway to be named by a mutation: who they are, not their bytes."""
+"""Staged uploads: metadata of files that wait to be named by a mutation. Their bytes are on disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _U = tables.upload.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
-    """A file that waits; ``path`` is where its bytes are."""
+    """Staged file; ``path`` is where its bytes are, ``owner`` a digest of the viewer's id."""
 
     id: str
     filename: str | None
@@ -30,39 +30,39 @@ class StagedFile:
 
 
 class StagedFiles:
-    """Staged files by their id."""
+    """Repository of staged files."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def add(self, file: StagedFile) -> None:
-        """Keeps a staged file."""
+        """Inserts a staged file."""
         async with self._engine.begin() as connection:
             await connection.execute(insert(tables.upload).values(**asdict(file)))
 
     async def get(self, key: str) -> StagedFile | None:
-        """The staged file with this id, also when it has expired."""
+        """The staged file with this id, expired or not."""
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(tables.upload).where(_U.id == key))).mappings().one_or_none()
         return None if row is None else StagedFile(**row)
 
     async def usage(self, owner: str, now: datetime) -> tuple[int, int]:
-        """How many files of somebody wait, and how many bytes they have."""
-        those = (_U.owner == owner) & _U.used_at.is_(None) & (_U.expires_at > now)
-        query = select(func.count(), func.coalesce(func.sum(_U.size_bytes), 0)).where(those)
+        """Quota usage of an owner: the number of files that are staged and unused, and their bytes."""
+        staged = (_U.owner == owner) & _U.used_at.is_(None) & (_U.expires_at > now)
+        query = select(func.count(), func.coalesce(func.sum(_U.size_bytes), 0)).where(staged)
         async with self._engine.connect() as connection:
             count, size = (await connection.execute(query)).one()
         return int(count), int(size)
 
     async def mark_used(self, key: str, at: datetime) -> None:
-        """Notes that a file has become a document and cannot be named again."""
+        """Marks a file as used by a document, so that it cannot be named again."""
         async with self._engine.begin() as connection:
             await connection.execute(update(tables.upload).where(_U.id == key).values(used_at=at))
 
     async def delete_expired(self, now: datetime) -> list[Path]:
-        """Forgets files that are past their time and gives the places of their bytes."""
-        over = (_U.expires_at < now) | _U.used_at.is_not(None)
+        """Deletes expired files; returns the paths of these and of used ones, whose bytes can go."""
+        obsolete = (_U.expires_at < now) | _U.used_at.is_not(None)
         async with self._engine.begin() as connection:
-            paths = [Path(path) for (path,) in await connection.execute(select(_U.path).where(over))]
+            paths = [Path(path) for (path,) in await connection.execute(select(_U.path).where(obsolete))]
             await connection.execute(delete(tables.upload).where(_U.expires_at < now))
         return paths

@@ -12,8 +12,8 @@ from sqlalchemy import Insert, RowMapping, Table, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway.store import Store, tables
-from gateway.store.list_query.due_sort_key import due_place
-from gateway.store.session_state.sessions import SessionWrite
+from gateway.store.list_query.due_sort_key import due_sort_key
+from gateway.store.session_state.session_write import SessionWrite
 from providers.model import (
     Document,
     DocumentRole,
@@ -127,7 +127,7 @@ def _changes(number: int, count: int) -> dict[str, Any]:
         "title_folded": title.casefold(),
         "reference": f"case-{number}",
         "created_at": at,
-        "due_at": due_place(at + _DUE_AFTER if number % 2 else None, at),
+        "due_at": due_sort_key(at + _DUE_AFTER if number % 2 else None, at),
         "observed_at": at,
         "changed_at": at,
         "poll_at": at if status is SessionStatus.PENDING else None,

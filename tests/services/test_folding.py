@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from stage import START, examples, keep, session
 
 from gateway.store import PageRequest, SessionFilter, SessionOrder, Store
-from gateway.store.engine.folding import folded
+from gateway.store.list_query.trigram import fold_case
 from tests.servers import Databases
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
@@ -64,16 +64,16 @@ async def test_a_letter_without_its_mark_is_another(store: Store) -> None:
 @given(st.text(max_size=40), st.sampled_from(FORMS), st.sampled_from(FORMS))
 @examples(300)
 def test_folding_tells_nothing_of_how_a_text_was_spelled(words: str, one: str, other: str) -> None:
-    assert folded(normalize("NFC", words)) == folded(normalize("NFD", words))
+    assert fold_case(normalize("NFC", words)) == fold_case(normalize("NFD", words))
     if one.startswith("NFK") == other.startswith("NFK"):
-        assert folded(normalize(one, words)) == folded(normalize(other, words))
-    assert folded(folded(words)) == folded(words)
+        assert fold_case(normalize(one, words)) == fold_case(normalize(other, words))
+    assert fold_case(fold_case(words)) == fold_case(words)
 
 
 def test_folding_takes_time_by_length_alone() -> None:
     """Marks of two classes in turn, which are put in order by exchanging neighbours."""
     begun = time.process_time()
-    folded("a" + "\u0315\u0316" * 100_000)
+    fold_case("a" + "\u0315\u0316" * 100_000)
     assert time.process_time() - begun < 2
 
 

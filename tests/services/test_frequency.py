@@ -11,11 +11,11 @@ from sqlalchemy import text
 from stage import START, Emptied, examples, keep, session, statements, words
 
 from gateway.store import Store
-from gateway.store.list_query.selectivity import Frequencies
-from gateway.store.list_query.trigram import GROUP, groups, told
+from gateway.store.list_query.selectivity import SelectivityEstimator
+from gateway.store.list_query.trigram import TRIGRAM_LENGTH, indexed_part, trigrams
 from providers.clock import Clock
 
-PARTS = st.one_of(words, st.text("ab\x00\x01", max_size=60)).map(str.casefold).filter(lambda part: len(part) >= GROUP)
+PARTS = st.one_of(words, st.text("ab\x00\x01", max_size=60)).map(str.casefold).filter(lambda part: len(part) >= TRIGRAM_LENGTH)
 
 
 class Stopwatch(Clock):
@@ -38,9 +38,9 @@ async def counted(store: Store) -> None:
         await connection.execute(text("ANALYZE session"))
 
 
-async def asked(store: Store, frequencies: Frequencies, part: str) -> tuple[float, float]:
+async def asked(store: Store, frequencies: SelectivityEstimator, part: str) -> tuple[float, float]:
     async with store.sessions._engine.connect() as connection:
-        found = await frequencies.of(connection, part)
+        found = await frequencies.estimate(connection, part)
     return found.share, found.count
 
 
@@ -48,15 +48,15 @@ async def asked(store: Store, frequencies: Frequencies, part: str) -> tuple[floa
 @given(part=PARTS)
 async def test_a_part_has_the_groups_that_the_database_makes_of_it(store: Store, part: str) -> None:
     async with store.sessions._engine.connect() as connection:
-        made = (await connection.execute(text("SELECT trigrams(:part)"), {"part": told(part)})).scalar_one()
-    assert groups(part) == set(made)
+        made = (await connection.execute(text("SELECT trigrams(:part)"), {"part": indexed_part(part)})).scalar_one()
+    assert trigrams(part) == set(made)
 
 
 async def test_the_least_frequent_group_of_a_part_tells(store: Store) -> None:
     for number in range(40):
         await keep(store, session(str(number), title="Lease, annex" if number % 4 == 0 else "Lease"), START)
     await counted(store)
-    frequencies = Frequencies()
+    frequencies = SelectivityEstimator()
     assert await asked(store, frequencies, "lease") == (1.0, 40.0)
     assert await asked(store, frequencies, "lease, annex") == (0.25, 40.0)
     assert await asked(store, frequencies, "lease of land") == (0.0, 40.0)
@@ -65,13 +65,13 @@ async def test_the_least_frequent_group_of_a_part_tells(store: Store) -> None:
 async def test_what_was_never_counted_may_be_anything(store: Store) -> None:
     async with store.sessions._engine.begin() as connection:
         await connection.execute(text("DELETE FROM pg_statistic WHERE starelid = 'session_by_trigram'::regclass"))
-    share, _ = await asked(store, Frequencies(), "lease")
+    share, _ = await asked(store, SelectivityEstimator(), "lease")
     assert 0 < share < 1
 
 
 async def test_the_database_is_asked_once_a_minute(store: Store) -> None:
     watch = Stopwatch()
-    frequencies = Frequencies(watch)
+    frequencies = SelectivityEstimator(watch)
     for passed, calls in ((0.0, 1), (59.9, 0), (60.1, 1), (119.9, 0), (120.2, 1)):
         watch.passed = passed
         with statements(store) as said:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from stage import statements
 
 from gateway.store import PageRequest, Position, SessionFilter, SessionOrder, Store, tables
-from gateway.store.list_query.filter import Columns, matching
+from gateway.store.list_query.conditions import SessionColumns, filter_conditions
 from providers.model import SessionKind, SessionStatus
 from tests.bench.stock import BEGUN, PROVIDERS, SPAN, stocked
 from tests.servers import Databases
@@ -100,9 +100,9 @@ async def store(url: str) -> AsyncIterator[Store]:
 
 
 async def _plainly(engine: AsyncEngine, wanted: SessionFilter, order: SessionOrder, part: PageRequest) -> Sequence[Position]:
-    of = Columns.of(tables.session)
-    place = (of.at(order), of.provider, of.key)
-    query = select(*place).where(*matching(wanted))
+    of = SessionColumns.of(tables.session)
+    place = (of.sort_key(order), of.provider, of.key)
+    query = select(*place).where(*filter_conditions(wanted))
     for edge, below in ((part.after, order.descending), (part.before, not order.descending)):
         if edge is not None:
             there = (edge.at, edge.provider, edge.key)

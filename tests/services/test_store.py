@@ -28,7 +28,7 @@ from gateway.store import (
     StagedFile,
     Store,
 )
-from gateway.store.list_query.due_sort_key import due_place
+from gateway.store.list_query.due_sort_key import due_sort_key
 from providers.model import Session, SessionKind, SessionRef, SessionStatus
 
 T = TypeVar("T")
@@ -336,7 +336,7 @@ def _matches(each: Session, wanted: SessionFilter) -> bool:
 
 def _place(each: Session, order: SessionOrder) -> tuple[datetime, bytes, bytes]:
     created_at = each.created_at or NOW
-    at = due_place(each.due_at, created_at) if order is SessionOrder.DUE_AT_ASC else created_at
+    at = due_sort_key(each.due_at, created_at) if order is SessionOrder.DUE_AT_ASC else created_at
     return at, each.provider.encode(), each.key.encode()
 
 

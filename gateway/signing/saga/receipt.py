@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, decode_session
+from gateway.store.session_state.body import DECODE_ERRORS, UnreadableBody, decode_session
 from providers.errors import InDoubt
 from providers.model import Session, SessionRef
 
@@ -57,7 +57,7 @@ def decode_receipt(body: bytes) -> Receipt:
         receipt = msgspec.msgpack.decode(body, type=Receipt)
     except msgspec.ValidationError:
         receipt = _decode_former(body)
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         raise InDoubt(_UNREADABLE, path=_PATH) from error
     if receipt.version > _VERSION:
         raise InDoubt(_UNREADABLE, path=_PATH)
@@ -75,6 +75,6 @@ def decode_before(body: bytes) -> Session:
 def _decode_former(body: bytes) -> Receipt:
     try:
         former = msgspec.msgpack.decode(body, type=_FormerReceipt)
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         raise InDoubt(_UNREADABLE, path=_PATH) from error
     return Receipt(SessionRef(former.session.provider, former.session.key), former.child)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.store import Saga, Store
-from gateway.store.session_state.body import UNDECODABLE, UnreadableBody, encode_session
+from gateway.store.session_state.body import DECODE_ERRORS, UnreadableBody, encode_session
 from providers.model import Session
 from providers.saga import Pivot, Step, Steps
 
@@ -84,5 +84,5 @@ def decode_pivot(body: bytes) -> Pivot:
     """A pivot that was stored. Raises ``UnreadableBody`` for one of another build, which that one can roll forward."""
     try:
         return msgspec.msgpack.decode(body, type=Pivot)
-    except UNDECODABLE as error:
+    except DECODE_ERRORS as error:
         raise UnreadableBody("The stored pivot cannot be read.") from error

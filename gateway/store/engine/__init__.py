@@ -1,1 +1,1 @@
-"""Database engine: types, upserts and folding alike on SQLite and PostgreSQL, and the writers of SQLite in line."""
+"""Database engine: column types, upserts and set membership for both databases, and SQLite connections."""

@@ -1,11 +1,11 @@
-"""SQLite with one trip to the thread of a connection for each statement, for callers who may leave at any time.
+"""SQLite connections: one hop to the thread for each statement, safe under cancellation, and writers in a FIFO queue.
 
-aiosqlite takes a trip for a cursor, one to execute, one to fetch and one to close it. Its own goes on with a statement whose
-caller was cancelled, and nobody fetches its rows: one that writes and gives rows (``RETURNING``) then stays unfinished, and
-its lock shuts out every other writer.
+aiosqlite takes four hops: to open a cursor, to execute, to fetch and to close. When a caller is cancelled, its thread still
+runs the statement and nobody fetches the rows: a statement that writes and returns rows (``RETURNING``) then stays open, and
+its lock shuts out every other writer. Here cursor, execution and fetch are one call, which always runs to its end.
 
-SQLite takes one writer at a time. Others look whether it is their turn now and then, in no order, so that one of many may
-come too late; here they wait in line, and only other processes are waited for in that way.
+SQLite has one writer at a time. Its busy handler polls for the lock in no order, so that one of many writers may starve;
+writers of this process wait in a FIFO lock instead, and only other processes are waited for by polling.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Any, Final, Self
 import aiosqlite
 
 _WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE")
-"""What the driver begins a transaction for."""
+"""Statements for which the driver begins a transaction."""
 
 
 class _Cursor:
-    """What SQLAlchemy asks of a cursor. What there is in SQLite of a statement has ended when it was executed."""
+    """DB-API cursor for SQLAlchemy, which holds fetched rows: SQLite's own cursor is closed once a statement has run."""
 
     arraysize = 1
 
@@ -50,8 +50,8 @@ class _Cursor:
     async def close(self) -> None:
         self._rows = ()
 
-    def _run(self, execute: Callable[..., object], sql: str, parameters: Sequence[Any], to: sqlite3.Connection) -> None:
-        with closing(to.cursor()) as cursor:
+    def _run(self, execute: Callable[..., object], sql: str, parameters: Sequence[Any], connection: sqlite3.Connection) -> None:
+        with closing(connection.cursor()) as cursor:
             execute(cursor, sql, parameters)
             self.description = cursor.description
             self._rows = cursor.fetchall() if cursor.description else ()
@@ -59,73 +59,73 @@ class _Cursor:
 
 
 class _Connection(aiosqlite.Connection):
-    """Knows whether there is something to be rolled back, and whether it is its turn to write."""
+    """Connection that holds the writers' lock from its first write until its transaction ends."""
 
-    _left = False
-    _writes = False
+    _cancelled = False
+    _holds_write_lock = False
 
-    def __init__(self, connector: Callable[[], sqlite3.Connection], line: asyncio.Lock, seconds: float) -> None:
+    def __init__(self, connector: Callable[[], sqlite3.Connection], write_lock: asyncio.Lock, lock_timeout: float) -> None:
         super().__init__(connector, iter_chunk_size=64)
         self._thread.daemon = True
-        self._line = line
-        self._seconds = seconds
+        self._write_lock = write_lock
+        self._lock_timeout = lock_timeout
 
     def cursor(self) -> _Cursor:  # type: ignore[override]
         return _Cursor(self)
 
     async def run(self, call: Callable[..., None], execute: Callable[..., object], sql: str, parameters: Sequence[Any]) -> None:
-        """Has the thread of this connection make the call with SQLite's own, once it is the turn of the statement.
+        """Runs a call in the thread of this connection, after taking the writers' lock where the statement writes.
 
-        Raises ``sqlite3.OperationalError`` where others write for too long.
+        Raises ``sqlite3.OperationalError`` where the lock is not free in time.
         """
-        if not self._writes and sql.startswith(_WRITES):
-            await self._begin()
+        if not self._holds_write_lock and sql.startswith(_WRITES):
+            await self._acquire_write_lock()
         await self._execute(call, execute, sql, parameters, self._conn)
 
     async def commit(self) -> None:
         try:
             await super().commit()
         finally:
-            self._end()
+            self._release_write_lock()
 
     async def rollback(self) -> None:
         try:
-            if self._left or self.in_transaction:
+            if self._cancelled or self.in_transaction:
                 await super().rollback()
-                self._left = False
+                self._cancelled = False
         finally:
-            self._end()
+            self._release_write_lock()
 
     def stop(self) -> asyncio.Future[Any] | None:
-        self._end()
+        self._release_write_lock()
         return super().stop()
 
-    async def _begin(self) -> None:
+    async def _acquire_write_lock(self) -> None:
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._line.acquire()
+            async with asyncio.timeout(self._lock_timeout):
+                await self._write_lock.acquire()
         except TimeoutError:
             raise sqlite3.OperationalError("database is locked") from None
-        self._writes = True
+        self._holds_write_lock = True
 
-    def _end(self) -> None:
-        if self._writes:
-            self._writes = False
-            self._line.release()
+    def _release_write_lock(self) -> None:
+        if self._holds_write_lock:
+            self._holds_write_lock = False
+            self._write_lock.release()
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
-            self._left = True  # whatever it was goes on, and may begin a transaction yet
+            self._cancelled = True  # the thread still runs the statement, which may begin a transaction
             raise
 
 
-def connector(seconds: float) -> Callable[..., aiosqlite.Connection]:
-    """Makes connections whose writers wait in one line, for so long; as SQLAlchemy wants it for ``async_creator_fn``."""
-    line = asyncio.Lock()
+def connector(lock_timeout: float) -> Callable[..., aiosqlite.Connection]:
+    """Connection factory for SQLAlchemy's ``async_creator_fn``, whose connections share one FIFO lock for writers."""
+    write_lock = asyncio.Lock()
 
     def connect(database: str, **options: Any) -> aiosqlite.Connection:
-        return _Connection(partial(sqlite3.connect, database, timeout=seconds, **options), line, seconds)
+        return _Connection(partial(sqlite3.connect, database, timeout=lock_timeout, **options), write_lock, lock_timeout)
 
     return connect

@@ -1,4 +1,4 @@
-"""Insert or replace, or insert unless it is there, in either database."""
+"""Upsert: inserts rows, or updates those whose key exists, on either database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 async def upsert(
     connection: AsyncConnection, into: Table, values: Mapping[str, Any], keep: AbstractSet[str] = frozenset()
 ) -> None:
-    """Inserts a row, or replaces its columns but for ``keep``."""
+    """Inserts a row, or updates its columns except those in ``keep``."""
     statement = _insert(connection, into).values(**values)
     keys = [column.name for column in into.primary_key]
     changed = {name: statement.excluded[name] for name in values if name not in keys and name not in keep}
@@ -24,18 +24,18 @@ async def upsert(
 
 
 async def insert_new(connection: AsyncConnection, into: Table, values: Mapping[str, Any]) -> bool:
-    """Inserts a row unless one like it, by any unique index, is there; gives whether it did."""
+    """Inserts a row unless a unique index has it already; returns whether it did."""
     statement = _insert(connection, into).values(**values).on_conflict_do_nothing()
     return (await connection.execute(statement)).rowcount == 1
 
 
-async def insert_or_lock(connection: AsyncConnection, into: Table, values: Mapping[str, Any], shown: Column[T]) -> T:
-    """Inserts a row unless its key is there, and locks it either way; gives the value that its column ``shown`` has."""
+async def insert_or_lock(connection: AsyncConnection, into: Table, values: Mapping[str, Any], returned: Column[T]) -> T:
+    """Inserts a row unless its key exists, and locks it either way; returns the stored value of one column."""
     keys = [column.name for column in into.primary_key]
     statement = _insert(connection, into).values(**values)
-    locking = statement.on_conflict_do_update(index_elements=keys, set_={shown.name: shown}).returning(shown)
-    found: T = (await connection.execute(locking)).scalar_one()
-    return found
+    locking = statement.on_conflict_do_update(index_elements=keys, set_={returned.name: returned}).returning(returned)
+    value: T = (await connection.execute(locking)).scalar_one()
+    return value
 
 
 async def upsert_where(
@@ -45,7 +45,7 @@ async def upsert_where(
     condition: ColumnElement[bool],
     key: ColumnElement[str],
 ) -> Sequence[str]:
-    """Inserts rows, or replaces those that are there and fulfil a condition; gives the keys of all that it wrote."""
+    """Inserts rows, or updates those that exist and meet a condition; returns the keys of all rows written."""
     statement = _insert(connection, into).values(list(rows))
     keys = [column.name for column in into.primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
@@ -54,7 +54,7 @@ async def upsert_where(
 
 
 async def upsert_changed(connection: AsyncConnection, into: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows, or replaces those that are there and differ; what is the same is not written again."""
+    """Inserts rows, or updates those that exist and differ, so that an equal row costs no write."""
     statement = _insert(connection, into).values(list(rows))
     keys = [column.name for column in into.primary_key]
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}

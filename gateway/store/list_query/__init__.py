@@ -1,1 +1,1 @@
-"""Queries of the session list: filters, keyset pagination, skip scans and trigram search on both databases."""
+"""List queries: filter, keyset pagination, skip scan and trigram search of the session list, on both databases."""

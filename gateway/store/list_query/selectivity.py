@@ -1,4 +1,4 @@
-"""How frequent the groups of characters of titles are, as PostgreSQL has counted."""
+"""Selectivity: estimates how many titles contain a part, from PostgreSQL's statistics of trigrams."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.list_query.trigram import groups
+from gateway.store.list_query.trigram import trigrams
 from providers.clock import Clock
 
-_SECONDS: Final = 60.0
-"""How long it is taken for what it still is. PostgreSQL itself does not count more often."""
-_UNKNOWN: Final = 0.01
+_TTL_SECONDS: Final = 60.0
+"""PostgreSQL itself renews its statistics no more often."""
+_DEFAULT_SHARE: Final = 0.01
 _FREQUENT: Final = 1 / 30
-"""Where every so manieth has it, reading on until enough have it costs less than putting a span in order."""
-_BALANCE: Final = 25
-"""Where both ways cost the same: a page's fifty divided by f are read, or twice f of all, as those lie far apart."""
-_COUNTED: Final = text(
+"""From this share on, reading in order until a page is full costs less than sorting a span of time."""
+_BREAK_EVEN: Final = 25
+"""Where both ways cost the same: reading in order reads 50 / share rows, sorting reads share * count, each twice as dear."""
+_STATISTICS: Final = text(
     """
     SELECT greatest(reltuples, 0), most_common_elems::text::text[], most_common_elem_freqs
     FROM pg_class LEFT JOIN pg_stats ON schemaname = current_schema() AND tablename = 'session_by_trigram'
@@ -29,25 +29,25 @@ _COUNTED: Final = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Frequency:
-    """How many titles may have a part: a share of so many sessions."""
+class Selectivity:
+    """Estimated share of titles that contain a part, of so many sessions."""
 
     share: float
     count: float
 
     @property
     def frequent(self) -> bool:
-        """Whether reading on until enough have the part costs less than finding the nearest."""
+        """Whether reading in order until a page is full costs less than searching the trigram index by time."""
         return self.share > _FREQUENT
 
     @property
     def rare(self) -> bool:
-        """Whether putting all of them in order costs less than reading on until enough have the part."""
-        return self.share * self.share * self.count < _BALANCE
+        """Whether sorting all matches costs less than reading in order until a page is full."""
+        return self.share * self.share * self.count < _BREAK_EVEN
 
 
-class Frequencies:
-    """What was counted, remembered for a while."""
+class SelectivityEstimator:
+    """Estimates selectivities from statistics that are cached for a minute."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
@@ -55,14 +55,14 @@ class Frequencies:
         self._count = 0.0
         self._shares: Mapping[str, float] | None = None
 
-    async def of(self, connection: AsyncConnection, part: str) -> Frequency:
-        """That of a part. Each group is taken for independent of the others: the least frequent tells most."""
+    async def estimate(self, connection: AsyncConnection, part: str) -> Selectivity:
+        """Estimates how many titles contain a part: no more than contain its rarest trigram."""
         now = self._clock.monotonic()
-        if now - self._read_at >= _SECONDS:
-            self._count, names, shares = (await connection.execute(_COUNTED)).one()
+        if now - self._read_at >= _TTL_SECONDS:
+            self._count, elements, shares = (await connection.execute(_STATISTICS)).one()
             # Behind the shares come the least and the greatest of them.
-            self._shares = None if names is None else dict(zip(names, shares, strict=False))
+            self._shares = None if elements is None else dict(zip(elements, shares, strict=False))
             self._read_at = now
         if self._shares is None:
-            return Frequency(_UNKNOWN, self._count)
-        return Frequency(min(self._shares.get(group, 0.0) for group in groups(part)), self._count)
+            return Selectivity(_DEFAULT_SHARE, self._count)
+        return Selectivity(min(self._shares.get(trigram, 0.0) for trigram in trigrams(part)), self._count)

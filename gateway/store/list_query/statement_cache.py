@@ -1,4 +1,4 @@
-"""What questions for a title have in common that differ in their values alone: they are put into words once, with blanks."""
+"""Statement cache: title searches of one shape share one compiled statement, with their values bound on execution."""
 
 from __future__ import annotations
 
@@ -9,57 +9,61 @@ from typing import Any, Final, Self
 from sqlalchemy import Integer, Text, bindparam
 
 from gateway.store import tables
-from gateway.store.engine.datatype import Folded, Instant
-from gateway.store.list_query.filter import PageRequest, Position, SessionFilter, SessionOrder
-from gateway.store.list_query.keyset import Keyset
-from gateway.store.list_query.trigram import told
+from gateway.store.engine.datatype import FoldedText, Instant
+from gateway.store.list_query.filter import SessionFilter, SessionOrder
+from gateway.store.list_query.keyset import Keyset, PageRequest, Position
+from gateway.store.list_query.trigram import indexed_part
 
-_RANGES: Final = ("created_from", "created_to", "due_from", "due_to")
+_TIMES: Final = ("created_from", "created_to", "due_from", "due_to")
 _EDGES: Final = ("after", "before")
-_PLACE: Final = {"at": Instant(), "provider": tables.session.c.provider.type, "key": tables.session.c.key.type}
+_POSITION: Final = {"at": Instant(), "provider": tables.session.c.provider.type, "key": tables.session.c.key.type}
 _TYPES: Final[Mapping[str, Any]] = {
-    "part": Folded(),
-    "groups": Text(),
+    "part": FoldedText(),
+    "indexed_part": Text(),
     "limit": Integer(),
-    **dict.fromkeys((*_RANGES, "low", "high"), Instant()),
-    **{f"{edge}_{name}": type_ for edge in _EDGES for name, type_ in _PLACE.items()},
+    **dict.fromkeys((*_TIMES, "low", "high"), Instant()),
+    **{f"{edge}_{name}": type_ for edge in _EDGES for name, type_ in _POSITION.items()},
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """In which order and direction is read, and which ``blanks`` there are. Nothing but a title and instants may matter."""
+class QueryShape:
+    """Cache key of a title search: its order and direction, and the names of its bound values.
+
+    It covers searches whose only criteria are the title and the time that is sorted by.
+    """
 
     order: SessionOrder
     backwards: bool
-    blanks: frozenset[str]
+    bound: frozenset[str]
 
     @classmethod
-    def of(cls, part: str, wanted: SessionFilter, keyset: Keyset) -> tuple[Self, Mapping[str, Any]]:
-        """The form of a question for a part of a title, and what its blanks are filled in with."""
-        low, high = keyset.within(wanted)
-        values = {"part": part, "groups": told(part), "limit": keyset.part.limit, "low": low, "high": high}
-        values |= {name: getattr(wanted, name) for name in _RANGES}
+    def of(cls, part: str, criteria: SessionFilter, keyset: Keyset) -> tuple[Self, Mapping[str, Any]]:
+        """The shape of a search for a part of a title, and the values to bind."""
+        low, high = keyset.time_bounds(criteria)
+        values = {"part": part, "indexed_part": indexed_part(part), "limit": keyset.page.limit, "low": low, "high": high}
+        values |= {name: getattr(criteria, name) for name in _TIMES}
         for edge in _EDGES:
-            if (position := getattr(keyset.part, edge)) is not None:
-                values |= {f"{edge}_{name}": getattr(position, name) for name in _PLACE}
-        filled = {name: value for name, value in values.items() if value is not None}
-        return cls(keyset.order, keyset.part.backwards, frozenset(filled)), filled
+            if (position := getattr(keyset.page, edge)) is not None:
+                values |= {f"{edge}_{name}": getattr(position, name) for name in _POSITION}
+        values = {name: value for name, value in values.items() if value is not None}
+        return cls(keyset.order, keyset.page.backwards, frozenset(values)), values
 
-    def blank(self, name: str) -> Any:
-        """What is filled in later; None where the question has no such value."""
-        return bindparam(name, type_=_TYPES[name]) if name in self.blanks else None
+    def parameter(self, name: str) -> Any:
+        """The bind parameter of a value; None where searches of this shape have no such value."""
+        return bindparam(name, type_=_TYPES[name]) if name in self.bound else None
 
     @property
-    def wanted(self) -> SessionFilter:
-        """Between which instants sessions are wanted, with blanks."""
-        return SessionFilter(**{name: self.blank(name) for name in _RANGES})
+    def criteria(self) -> SessionFilter:
+        """The filter by time, with parameters in the place of values."""
+        return SessionFilter(**{name: self.parameter(name) for name in _TIMES})
 
     @property
     def keyset(self) -> Keyset:
-        """The slice, with blanks."""
+        """The keyset, with parameters in the place of values."""
         after, before = map(self._edge, _EDGES)
-        return Keyset(self.order, PageRequest(limit=self.blank("limit"), after=after, before=before, backwards=self.backwards))
+        page = PageRequest(limit=self.parameter("limit"), after=after, before=before, backwards=self.backwards)
+        return Keyset(self.order, page)
 
     def _edge(self, edge: str) -> Position | None:
-        return Position(*(self.blank(f"{edge}_{name}") for name in _PLACE)) if f"{edge}_at" in self.blanks else None
+        return Position(*(self.parameter(f"{edge}_{name}") for name in _POSITION)) if f"{edge}_at" in self.bound else None

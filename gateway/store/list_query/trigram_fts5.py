@@ -1,8 +1,8 @@
-"""Titles in SQLite, by the groups of three characters in them, so that a part of a title is found without reading all.
+"""Trigram search in SQLite: FTS5 indexes of a title's trigrams find a part without reading all titles.
 
-An index of FTS5 refers to what it is of by numbers, and reads in their order. Titles are numbered twice, in the two
-orders of sessions, so that the nearest are found as well: each second has room for some millions.
-What is found this way may be too much and is never too little: whether a title really has the part, its own text says.
+FTS5 refers to rows by number, and returns them in the order of numbers. Titles are numbered twice, in both sort orders of
+sessions, so that a page reads from the nearest on; each second has room for some millions of numbers.
+The index may return too much and never too little: conditions on the title itself follow.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, TableClause, column, func, literal, select
-from sqlalchemy import table as named
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, TableClause, column, func, literal, select, table
 
-from gateway.store.engine.datatype import EPOCH, MICROSECOND, Folded, Instant
-from gateway.store.list_query.filter import SessionFilter, SessionOrder, chosen_of, contains, created, due
+from gateway.store.engine.datatype import EPOCH, MICROSECOND, FoldedText, Instant
+from gateway.store.list_query.conditions import contains, created_between, due_between, prefix_conditions_on
+from gateway.store.list_query.filter import SessionFilter, SessionOrder
 from gateway.store.list_query.keyset import Keyset
-from gateway.store.list_query.trigram import GROUP, told
+from gateway.store.list_query.trigram import TRIGRAM_LENGTH, indexed_part
 from gateway.store.tables import session
 
-_ROOM: Final = 1 << 24
-"""Numbers for each second; the triggers count them so."""
+_NUMBERS_PER_SECOND: Final = 1 << 24
+"""The triggers that number titles divide seconds alike."""
 _SECOND: Final = 1_000_000
 
 _S: Final = session.c
-_title = named(
+_title = table(
     "title",
     column("id", BigInteger),
     column("due", BigInteger),
     column("provider"),
     column("key"),
-    column("folded", Folded),
+    column("folded", FoldedText),
     column("created_at", Instant),
     column("due_at", Instant),
 )
@@ -40,68 +40,69 @@ _T: Final = _title.c
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """Titles by their groups, numbered in one order of sessions."""
+    """FTS5 index of titles, numbered in one sort order of sessions."""
 
-    groups: TableClause
+    fts: TableClause
     number: ColumnElement[int]
     at: ColumnElement[datetime]
 
     @property
     def rowid(self) -> ColumnElement[int]:
-        return self.groups.c.rowid
+        return self.fts.c.rowid
 
     @property
     def titles(self) -> FromClause:
-        """What it has found, and the title that is meant."""
-        return self.groups.join(_title, self.number == self.rowid)
+        """Index entries joined with their titles."""
+        return self.fts.join(_title, self.number == self.rowid)
 
-    def has(self, part: str) -> ColumnElement[bool]:
-        return self.groups.c[self.groups.name].match(_phrases(part))
-
-
-def _groups(name: str) -> TableClause:
-    return named(name, column("rowid", BigInteger), column(name))
+    def matches(self, part: str) -> ColumnElement[bool]:
+        return self.fts.c[self.fts.name].match(_match_phrases(part))
 
 
-_BY_CREATED: Final = _Index(_groups("title_by_created"), _T.id, _T.created_at)
-_BY_DUE: Final = _Index(_groups("title_by_due"), _T.due, _T.due_at)
+def _fts_table(name: str) -> TableClause:
+    return table(name, column("rowid", BigInteger), column(name))
 
 
-def listed(part: str) -> Select[Any]:
-    """The provider and key of every session whose title may have this part."""
-    return select(_T.provider, _T.key).select_from(_BY_CREATED.titles).where(_BY_CREATED.has(part))
+_BY_CREATED: Final = _Index(_fts_table("title_by_created"), _T.id, _T.created_at)
+_BY_DUE: Final = _Index(_fts_table("title_by_due"), _T.due, _T.due_at)
 
 
-def nearest(part: str, wanted: SessionFilter, keyset: Keyset) -> Select[Any]:
-    """The same of the nearest alone: as many as a page has, and all that share the last one's second.
+def select_matches(part: str) -> Select[Any]:
+    """Selects provider and key of every session whose title has all trigrams of a part."""
+    return select(_T.provider, _T.key).select_from(_BY_CREATED.titles).where(_BY_CREATED.matches(part))
 
-    Nothing but the title and the instant that is sorted by may matter.
+
+def select_nearest(part: str, criteria: SessionFilter, keyset: Keyset) -> Select[Any]:
+    """Selects the same of the page's sessions alone, and of those that share the last one's second.
+
+    The only criteria may be the title and the time that is sorted by.
     """
     index = _BY_DUE if keyset.order is SessionOrder.DUE_AT_ASC else _BY_CREATED
-    low, high = keyset.within(wanted)
-    those = [index.has(part)]
-    those += [index.rowid >= _first(low)] if low is not None else []
-    those += [index.rowid < _first(high) + _ROOM] if high is not None else []
-    exactly = (contains(_T.folded, part), *created(wanted, _T.created_at), *due(wanted, _T.due_at))
-    near = select(index.rowid.label("number")).where(*those, *exactly, *keyset.inside(index.at, _T.provider, _T.key))
-    near = near.select_from(index.titles.join(session, (_S.provider == _T.provider) & (_S.key == _T.key)))
-    near = near.where(*chosen_of(wanted, _T.provider, _S.kind, _S.status))
-    numbers = keyset.first(near, index.rowid).subquery().c.number
+    low, high = keyset.time_bounds(criteria)
+    matches = [index.matches(part)]
+    matches += [index.rowid >= _first_number(low)] if low is not None else []
+    matches += [index.rowid < _first_number(high) + _NUMBERS_PER_SECOND] if high is not None else []
+    times = (*created_between(criteria, _T.created_at), *due_between(criteria, _T.due_at))
+    page = select(index.rowid.label("number")).where(*matches, contains(_T.folded, part), *times)
+    page = page.where(*keyset.conditions(index.at, _T.provider, _T.key))
+    page = page.select_from(index.titles.join(session, (_S.provider == _T.provider) & (_S.key == _T.key)))
+    page = page.where(*prefix_conditions_on(criteria, _T.provider, _S.kind, _S.status))
+    numbers = keyset.order_and_limit(page, index.rowid).subquery().c.number
     if keyset.descending:
-        those.append(index.rowid >= select(func.min(numbers)).scalar_subquery().bitwise_and(-_ROOM))
+        matches.append(index.rowid >= select(func.min(numbers)).scalar_subquery().bitwise_and(-_NUMBERS_PER_SECOND))
     else:
-        those.append(index.rowid <= select(func.max(numbers)).scalar_subquery().bitwise_or(_ROOM - 1))
-    return select(_T.provider, _T.key).select_from(index.titles).where(*those)
+        matches.append(index.rowid <= select(func.max(numbers)).scalar_subquery().bitwise_or(_NUMBERS_PER_SECOND - 1))
+    return select(_T.provider, _T.key).select_from(index.titles).where(*matches)
 
 
-def _first(at: datetime) -> ColumnElement[int]:
-    """The first number of an instant's second, as the triggers count it."""
-    return literal((at - EPOCH) // MICROSECOND, BigInteger) // _SECOND * _ROOM
+def _first_number(at: datetime) -> ColumnElement[int]:
+    """The first number of a time's second, as the triggers assign them."""
+    return literal((at - EPOCH) // MICROSECOND, BigInteger) // _SECOND * _NUMBERS_PER_SECOND
 
 
-def _phrases(part: str) -> str:
-    """One group after the other, and the last, which may share characters with the one before."""
-    spelled = told(part)
-    starts = [*range(0, len(spelled) - GROUP + 1, GROUP), len(spelled) - GROUP]
-    groups = dict.fromkeys(spelled[start : start + GROUP].replace('"', '""') for start in starts)
-    return " ".join(f'"{group}"' for group in groups)
+def _match_phrases(part: str) -> str:
+    """FTS5 phrases of successive trigrams, and of the last, which may overlap the one before."""
+    escaped = indexed_part(part)
+    starts = [*range(0, len(escaped) - TRIGRAM_LENGTH + 1, TRIGRAM_LENGTH), len(escaped) - TRIGRAM_LENGTH]
+    phrases = dict.fromkeys(escaped[start : start + TRIGRAM_LENGTH].replace('"', '""') for start in starts)
+    return " ".join(f'"{phrase}"' for phrase in phrases)

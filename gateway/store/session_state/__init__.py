@@ -1,1 +1,1 @@
-"""Session state: the last known state of every session, its signatures, and when it is read again."""
+"""Session state: the last known state of every session, its signatures, when it is read again, and list checkpoints."""

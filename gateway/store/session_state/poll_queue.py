@@ -1,4 +1,4 @@
-"""When each session is looked at again, and which of them somebody follows."""
+"""Poll queue: when each session is read again, and until when it is followed."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import tables
 from gateway.store.engine.datatype import Instant
-from gateway.store.engine.membership import among
+from gateway.store.engine.membership import in_values
 from providers.model import SessionKind, SessionRef, SessionStatus
 
 _S = tables.session.c
 _P = tables.part.c
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 _FINAL = [each.value for each in SessionStatus if each.final]
 _CAN_CHANGE = or_(_S.settled.is_(False), _S.kind == SessionKind.RECORD.value)
-"""A record is settled from the start, and may get another version all the same."""
+"""A record is settled from the start, yet may get another version."""
 
 _AWAITS_RESULTS = and_(
     _S.settled.is_(False),
     or_(_S.status == SessionStatus.PROCESSING.value, _S.status.in_(sorted(each.value for each in SessionStatus if each.final))),
 )
-"""Nobody acts any more, but a result is still being made. That need not show in a row of a list."""
+"""Nobody needs to act any more, but a result is still being made, which a row of a list need not show."""
 
 _at = type_coerce(_S.poll_at, BigInteger) + 0
-"""The same instant, but not for an index: those that are followed are few, and found by that."""
+"""The same time without its index: followed sessions are few, and found by their own index."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollCandidate:
-    """What is known of a session for when to look at it again; ``due_at`` may be in a far future."""
+    """Session to be scheduled; ``due_at`` is its due sort key, far in the future where it has no due date."""
 
     key: str
     changed_at: datetime
@@ -60,7 +60,7 @@ class PollCandidate:
 
 @dataclass(frozen=True, slots=True)
 class PollTimes:
-    """When a session is looked at again: as it is, and while somebody follows it. None is never."""
+    """When a session is read again, while it is not followed (None: never) and while it is."""
 
     unfollowed: datetime | None
     followed: datetime
@@ -70,23 +70,23 @@ Plan = Callable[[PollCandidate], PollTimes | None]
 
 
 class PollQueue:
-    """What is due at a provider. Nothing here reads more rows than it gives."""
+    """Queue of sessions by when they are read again. No query reads more rows than it returns."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def due_followed(self, provider: str, now: datetime, limit: int) -> list[str]:
-        """Sessions that somebody follows and that are due, most overdue first."""
+        """Followed sessions that are due, most overdue first."""
         query = select(_S.key).where(_S.provider == provider, _S.watched_until > now, _at <= literal(now, Instant()))
         return await self._keys(query.order_by(_at).limit(limit))
 
     async def due_unfollowed(self, provider: str, now: datetime, limit: int) -> list[str]:
-        """Sessions that nobody follows and that are due, most overdue first."""
+        """Sessions that are not followed and that are due, most overdue first."""
         query = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _unfollowed(now))
         return await self._keys(query.order_by(_S.poll_at).limit(limit))
 
     async def due_rows(self, provider: str, now: datetime, limit: int) -> Mapping[str, str]:
-        """The same as the rows of the provider's list that tell of them, and the session each belongs to."""
+        """Session keys by the rows of the provider's list, of sessions that are not followed and that are due."""
         first = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _unfollowed(now))
         due = first.order_by(_S.poll_at).limit(limit).subquery()
         query = select(_P.key, _P.session_key).join(due, (_P.provider == provider) & (_P.session_key == due.c.key))
@@ -94,68 +94,68 @@ class PollQueue:
             return dict((await connection.execute(query)).all())
 
     async def due_awaiting_results(self, provider: str, now: datetime, limit: int) -> list[str]:
-        """Sessions that are due and whose results are still being made, most overdue first."""
+        """Sessions that are due and wait for their results, most overdue first."""
         query = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _AWAITS_RESULTS)
         return await self._keys(query.order_by(_S.poll_at).limit(limit))
 
     async def next_followed_at(self, provider: str, now: datetime) -> datetime | None:
-        """When the next of those that somebody follows is due."""
+        """When the next followed session is due."""
         query = select(type_coerce(func.min(_at), Instant())).where(_S.provider == provider, _S.watched_until > now)
         async with self._engine.connect() as connection:
-            found: datetime | None = (await connection.execute(query)).scalar()
-        return found
+            due_at: datetime | None = (await connection.execute(query)).scalar()
+        return due_at
 
     async def next_unfollowed_at(self, provider: str, now: datetime) -> datetime | None:
-        """When the next of those that nobody follows is due."""
+        """When the next session that is not followed is due."""
         query = select(_S.poll_at).where(_S.provider == provider, _S.poll_at.is_not(None), _unfollowed(now))
         async with self._engine.connect() as connection:
             return (await connection.execute(query.order_by(_S.poll_at).limit(1))).scalar()
 
     async def count_open(self, provider: str) -> int:
-        """How many sessions of a provider are in a status that is not final, as lists and counts show them."""
-        still_open = (_S.provider == provider, _S.settled.is_(False), _S.status.not_in(_FINAL))
-        query = select(func.count()).select_from(tables.session).where(*still_open)
+        """Counts the sessions of a provider whose status is not final."""
+        unfinished = (_S.provider == provider, _S.settled.is_(False), _S.status.not_in(_FINAL))
+        query = select(func.count()).select_from(tables.session).where(*unfinished)
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one()
 
     async def sessions_of_rows(self, provider: str, rows: Collection[str]) -> list[str]:
-        """The sessions that can still change and that rows of the provider's list tell everything of."""
-        whole = (_S.provider == _P.provider) & (_S.key == _P.session_key)
-        query = select(_S.key).distinct().select_from(tables.part.join(tables.session, whole))
-        query = query.where(_P.provider == provider, among(rows, _P.key), _S.poll_at.is_not(None), ~_AWAITS_RESULTS)
+        """Sessions of these list rows that can still change, and of which the rows show every change."""
+        same = (_S.provider == _P.provider) & (_S.key == _P.session_key)
+        query = select(_S.key).distinct().select_from(tables.part.join(tables.session, same))
+        query = query.where(_P.provider == provider, in_values(rows, _P.key), _S.poll_at.is_not(None), ~_AWAITS_RESULTS)
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
     async def reschedule(self, provider: str, keys: Iterable[str], now: datetime, plan: Plan) -> None:
-        """Says of sessions that can still change when they are looked at again; those without a plan stay as they are."""
-        for some in _batches(sorted(set(keys))):
+        """Schedules sessions that can still change; one for which ``plan`` returns None stays as it is."""
+        for batch in _batches(sorted(set(keys))):
             async with self._engine.begin() as connection:
-                courses = await self._courses(connection, provider, some)
-                planned = [(course, times) for course in courses if (times := plan(course)) is not None]
+                candidates = await self._lock_candidates(connection, provider, batch)
+                planned = [(each, times) for each in candidates if (times := plan(each)) is not None]
                 rows = [
-                    {"it": course.key, "unfollowed": each.unfollowed, "followed": each.followed} for course, each in planned
+                    {"session": each.key, "unfollowed": times.unfollowed, "followed": times.followed} for each, times in planned
                 ]
                 if rows:
-                    await connection.execute(_rescheduled(provider, now), rows)
+                    await connection.execute(_update_poll_at(provider, now), rows)
 
     async def follow(self, refs: Iterable[SessionRef], until: datetime, soon: Mapping[str, datetime]) -> set[SessionRef]:
-        """Somebody follows sessions: they are due by ``soon``, given by provider. Gives those that are there."""
+        """Marks sessions as followed until then, and due by ``soon``, a time for each provider. Returns those that exist."""
         by_provider: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
             by_provider[ref.provider].append(ref.key)
-        found: set[SessionRef] = set()
+        existing: set[SessionRef] = set()
         for provider, keys in sorted(by_provider.items()):
-            for some in _batches(sorted(keys)):
+            for batch in _batches(sorted(keys)):
                 async with self._engine.begin() as connection:
-                    there = await self._courses(connection, provider, some, can_change=False)
-                    await connection.execute(_followed(provider, some, until, soon[provider]))
-                found |= {SessionRef(provider, course.key) for course in there}
-        return found
+                    candidates = await self._lock_candidates(connection, provider, batch, can_change=False)
+                    await connection.execute(_update_watched_until(provider, batch, until, soon[provider]))
+                existing |= {SessionRef(provider, each.key) for each in candidates}
+        return existing
 
-    async def _courses(
+    async def _lock_candidates(
         self, connection: AsyncConnection, provider: str, keys: Sequence[str], *, can_change: bool = True
     ) -> list[PollCandidate]:
-        """Locked, in an order that is the same everywhere, until the transaction ends."""
+        """Reads sessions, and locks them in order of their keys, so that concurrent writers cannot deadlock."""
         query = select(_S.key, _S.changed_at, _S.due_at, _S.poll_at, _S.settled)
         query = query.where(_S.provider == provider, _S.key.in_(keys), *([_CAN_CHANGE] if can_change else []))
         return [PollCandidate(*row) for row in await connection.execute(query.order_by(_S.key).with_for_update())]
@@ -169,20 +169,20 @@ def _unfollowed(now: datetime) -> ColumnElement[bool]:
     return or_(_S.watched_until.is_(None), _S.watched_until <= now)
 
 
-def _rescheduled(provider: str, now: datetime) -> Update:
+def _update_poll_at(provider: str, now: datetime) -> Update:
     unfollowed, followed = (bindparam(name, type_=Instant()) for name in ("unfollowed", "followed"))
     times = case((_S.watched_until > now, followed), else_=unfollowed)
-    mine = (_S.provider == provider, _S.key == bindparam("it"), _CAN_CHANGE)
-    return update(tables.session).where(*mine).values(poll_at=times)
+    same = (_S.provider == provider, _S.key == bindparam("session"), _CAN_CHANGE)
+    return update(tables.session).where(*same).values(poll_at=times)
 
 
-def _followed(provider: str, keys: Sequence[str], until: datetime, soon: datetime) -> Update:
+def _update_watched_until(provider: str, keys: Sequence[str], until: datetime, soon: datetime) -> Update:
     sooner = case((_S.poll_at <= soon, _S.poll_at), else_=literal(soon, Instant()))
-    mine = (_S.provider == provider, _S.key.in_(keys), _CAN_CHANGE)
-    return update(tables.session).where(*mine).values(watched_until=until, poll_at=sooner)
+    same = (_S.provider == provider, _S.key.in_(keys), _CAN_CHANGE)
+    return update(tables.session).where(*same).values(watched_until=until, poll_at=sooner)
 
 
 def _batches(items: Sequence[str]) -> Iterable[list[str]]:
     rest = iter(items)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
+    while batch := list(islice(rest, _BATCH_SIZE)):
+        yield batch

@@ -1,4 +1,4 @@
-"""Signatures across all sessions: which there are, in which order."""
+"""Signature index: pages of signatures across all sessions, newest first, by keyset pagination."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _S = tables.session.c
 _G = tables.signature.c
 _LONGEST_TAG: Final = 500
 _INDEXED: Final = 2_500
-"""Bytes that PostgreSQL has room for in a row of an index, but for its head and what is of one length."""
+"""Bytes of variable length that fit into an index row of PostgreSQL."""
 _MOST_TAGS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureFilter:
-    """Which signatures are meant; ``tags`` means any of them. Document and thread are those of a stored record."""
+    """Criteria of signatures, joined by AND; ``tags`` matches any of them. Document and thread are those of a record."""
 
     providers: Sequence[str] | None = None
     document: str | None = None
@@ -35,7 +35,7 @@ class SignatureFilter:
 
 @dataclass(frozen=True, slots=True)
 class SignaturePosition:
-    """A signature, and where it stands: newest first."""
+    """Position of a signature in the list: its time, then its session and key as tiebreakers."""
 
     at: datetime
     provider: str
@@ -44,28 +44,28 @@ class SignaturePosition:
 
     @property
     def session(self) -> SessionRef:
-        """The session it belongs to."""
+        """The session that the signature belongs to."""
         return SessionRef(self.provider, self.session_key)
 
 
 class Signatures:
-    """Signatures in pages."""
+    """Repository of signature positions."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def page(
         self,
-        wanted: SignatureFilter,
+        criteria: SignatureFilter,
         limit: int,
         after: SignaturePosition | None,
         before: SignaturePosition | None,
         *,
         backwards: bool,
     ) -> list[SignaturePosition]:
-        """A slice of the list, newest first."""
+        """A page of signatures, newest first; ``backwards``, the last ones in front of ``before``."""
         columns = (_G.at, _G.provider, _G.session_key, _G.key)
-        query = select(*columns).select_from(_joined()).where(*_conditions(wanted))
+        query = select(*columns).select_from(_with_sessions()).where(*_conditions(criteria))
         if after is not None:
             query = query.where(_beyond(after, below=True))
         if before is not None:
@@ -75,65 +75,65 @@ class Signatures:
             found = [SignaturePosition(*row) for row in (await connection.execute(query))]
         return found[::-1] if backwards else found
 
-    async def count(self, wanted: SignatureFilter) -> int:
-        """How many signatures there are."""
-        query = select(func.count()).select_from(_joined()).where(*_conditions(wanted))
+    async def count(self, criteria: SignatureFilter) -> int:
+        """Counts the signatures that match."""
+        query = select(func.count()).select_from(_with_sessions()).where(*_conditions(criteria))
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).scalar_one()
 
 
-async def save_signatures(connection: AsyncConnection, session: Session) -> None:
-    """Replaces what is known of a session's signatures, within the transaction that has saved the session."""
-    mine = (_G.provider == session.provider) & (_G.session_key == session.key)
-    await connection.execute(delete(tables.signature).where(mine))
+async def write_signatures(connection: AsyncConnection, session: Session) -> None:
+    """Replaces a session's signatures, within the transaction that writes the session."""
+    of_session = (_G.provider == session.provider) & (_G.session_key == session.key)
+    await connection.execute(delete(tables.signature).where(of_session))
     if not session.signatures or session.status == "DELETED":
         return
-    place = {"provider": session.provider, "session_key": session.key}
-    made = select(_S.created_at).where(_S.provider == session.provider, _S.key == session.key)
-    first = (await connection.execute(made)).scalar_one()
+    ref = {"provider": session.provider, "session_key": session.key}
+    created = select(_S.created_at).where(_S.provider == session.provider, _S.key == session.key)
+    created_at = (await connection.execute(created)).scalar_one()
     rows = [
-        {**place, "key": each.key, "at": each.created_at or each.signed_at or first, "signed_at": each.signed_at}
+        {**ref, "key": each.key, "at": each.created_at or each.signed_at or created_at, "signed_at": each.signed_at}
         for each in session.signatures
     ]
     await connection.execute(insert(tables.signature), rows)
-    tags = [{**place, "key": each.key, "tag": tag} for each in session.signatures for tag in _indexed(each)]
+    tags = [{**ref, "key": each.key, "tag": tag} for each in session.signatures for tag in _indexed_tags(each)]
     if tags:
         await connection.execute(insert(tables.tag), tags)
 
 
-def _joined() -> Join:
+def _with_sessions() -> Join:
     return tables.signature.join(tables.session, and_(_S.provider == _G.provider, _S.key == _G.session_key))
 
 
-def _conditions(wanted: SignatureFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.providers is not None:
-        yield _G.provider.in_(list(wanted.providers))
-    if wanted.document is not None:
-        yield _S.title == wanted.document
-    if wanted.thread is not None:
-        yield _S.reference == wanted.thread
-    if wanted.tags is not None:
+def _conditions(criteria: SignatureFilter) -> Iterator[ColumnElement[bool]]:
+    if criteria.providers is not None:
+        yield _G.provider.in_(list(criteria.providers))
+    if criteria.document is not None:
+        yield _S.title == criteria.document
+    if criteria.thread is not None:
+        yield _S.reference == criteria.thread
+    if criteria.tags is not None:
         tag = tables.tag.c
         same = and_(tag.provider == _G.provider, tag.session_key == _G.session_key, tag.key == _G.key)
-        yield select(tag.tag).where(same, tag.tag.in_(list(wanted.tags))).exists()
-    if wanted.signed_from is not None:
-        yield _G.signed_at >= wanted.signed_from
-    if wanted.signed_to is not None:
-        yield _G.signed_at <= wanted.signed_to
+        yield select(tag.tag).where(same, tag.tag.in_(list(criteria.tags))).exists()
+    if criteria.signed_from is not None:
+        yield _G.signed_at >= criteria.signed_from
+    if criteria.signed_to is not None:
+        yield _G.signed_at <= criteria.signed_to
 
 
 def _beyond(position: SignaturePosition, *, below: bool) -> ColumnElement[bool]:
-    """Lexicographic comparison, spelled out so that every database can use its index for the first column."""
+    """Lexicographic comparison, written out so that either database can use its index for the first column."""
     condition: ColumnElement[bool] = _G.key < position.key if below else _G.key > position.key
-    outer = ((_G.session_key, position.session_key), (_G.provider, position.provider), (_G.at, position.at))
-    for column, value in outer:
-        nearer = column < value if below else column > value
-        condition = or_(nearer, and_(column == value, condition))
+    outer_columns = ((_G.session_key, position.session_key), (_G.provider, position.provider), (_G.at, position.at))
+    for column, value in outer_columns:
+        differs = column < value if below else column > value
+        condition = or_(differs, and_(column == value, condition))
     return condition
 
 
-def _indexed(signature: Signature) -> list[str]:
-    """The tags that a signature is found by. What a store keeps besides is shown, and too much for an index."""
-    place = sum(len(part.encode()) for part in (signature.session.provider, signature.session.key, signature.key))
-    short = {each for each in signature.tags if len(each) <= _LONGEST_TAG and place + len(each.encode()) <= _INDEXED}
+def _indexed_tags(signature: Signature) -> list[str]:
+    """Tags by which a signature is found; those beyond the limits of an index are shown, but not searched."""
+    ref_bytes = sum(len(part.encode()) for part in (signature.session.provider, signature.session.key, signature.key))
+    short = {each for each in signature.tags if len(each) <= _LONGEST_TAG and ref_bytes + len(each.encode()) <= _INDEXED}
     return sorted(short)[:_MOST_TAGS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
 
-from gateway.store.engine.datatype import Instant, Words
+from gateway.store.engine.datatype import AnyText, Instant
 from gateway.store.tables.metadata import metadata
 
 event = Table(
@@ -12,15 +12,15 @@ event = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("provider", String(64), nullable=False),
-    Column("session_key", Words, nullable=False),
+    Column("session_key", AnyText, nullable=False),
     Column("version", Integer, nullable=False),
     Column("type", String(24)),
     Column("from_status", String(24)),
     Column("to_status", String(24)),
-    Column("participant", Words),
-    Column("document", Words),
-    Column("signature", Words),
-    Column("provider_status", Words),
+    Column("participant", AnyText),
+    Column("document", AnyText),
+    Column("signature", AnyText),
+    Column("provider_status", AnyText),
     Column("source", String(16), nullable=False),
     Column("occurred_at", Instant),
     Column("observed_at", Instant, nullable=False),
@@ -55,9 +55,9 @@ delivery = Table(
     Column("id", String(32), primary_key=True),
     Column("provider", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("event_id", Words),
-    Column("event_name", Words),
-    Column("session_key", Words),
+    Column("event_id", AnyText),
+    Column("event_name", AnyText),
+    Column("session_key", AnyText),
     Column("body", LargeBinary),
     Column("body_sha256", String(64), nullable=False),
     Column("verification", String(16), nullable=False),
@@ -65,7 +65,7 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("problem", LargeBinary),
     Column("duplicate_of", String(32)),
-    Column("same_id", Words),
+    Column("same_id", AnyText),
     Column("same_body", String(64)),
     Column("due_at", Instant),
     Index("delivery_by_time", "received_at", "id"),

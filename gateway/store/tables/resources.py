@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table
 
-from gateway.store.engine.datatype import Instant, Words
+from gateway.store.engine.datatype import AnyText, Instant
 from gateway.store.tables.metadata import metadata
 
 upload = Table(
@@ -15,7 +15,7 @@ upload = Table(
     Column("media_type", String(255), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
-    Column("path", Words, nullable=False),
+    Column("path", AnyText, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
     Column("owner", String(64)),

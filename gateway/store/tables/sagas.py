@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Table
 
-from gateway.store.engine.datatype import Instant, Words
+from gateway.store.engine.datatype import AnyText, Instant
 from gateway.store.tables.metadata import metadata
 
 gateway = Table(
@@ -34,10 +34,10 @@ saga = Table(
     Column("state", String(16), nullable=False),
     Column("begun_at", Instant, nullable=False),
     Column("result", LargeBinary),
-    Column("note", Words),
+    Column("note", AnyText),
     Column("operation", String(32)),
     Column("pivot", LargeBinary),
-    Column("reason", Words),
+    Column("reason", AnyText),
     Column("left_at", Instant),
     Index("saga_by_state", "state"),
 )
@@ -49,7 +49,7 @@ step = Table(
     Column("saga", String(64), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("name", String(64), nullable=False),
-    Column("key", Words, nullable=False),
+    Column("key", AnyText, nullable=False),
     ForeignKeyConstraint(["saga"], ["saga.id"], ondelete="CASCADE"),
 )
 """What a saga has made and what is still there."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Table, text
 
-from gateway.store.engine.datatype import Folded, Instant, Words
+from gateway.store.engine.datatype import AnyText, FoldedText, Instant
 from gateway.store.tables.metadata import metadata
 
 _SHOWN: Final = text("status <> 'DELETED'")
@@ -16,13 +16,13 @@ session = Table(
     "session",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("key", Words, primary_key=True),
+    Column("key", AnyText, primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("status", String(24), nullable=False),
     Column("settled", Boolean, nullable=False),
-    Column("title", Words),
-    Column("title_folded", Folded),
-    Column("reference", Words),
+    Column("title", AnyText),
+    Column("title_folded", FoldedText),
+    Column("reference", AnyText),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("observed_at", Instant, nullable=False),
@@ -58,8 +58,8 @@ part = Table(
     "part",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("key", Words, primary_key=True),
-    Column("session_key", Words, nullable=False),
+    Column("key", AnyText, primary_key=True),
+    Column("session_key", AnyText, nullable=False),
     Column("digest", LargeBinary),
     Index("part_by_session", "provider", "session_key"),
 )
@@ -69,8 +69,8 @@ mailbox = Table(
     "mailbox",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("session_key", Words, primary_key=True),
-    Column("email", Words, primary_key=True),
+    Column("session_key", AnyText, primary_key=True),
+    Column("email", AnyText, primary_key=True),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
@@ -83,8 +83,8 @@ signature = Table(
     "signature",
     metadata,
     Column("provider", String(64), primary_key=True),
-    Column("session_key", Words, primary_key=True),
-    Column("key", Words, primary_key=True),
+    Column("session_key", AnyText, primary_key=True),
+    Column("key", AnyText, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("signed_at", Instant),
     ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
@@ -95,10 +95,10 @@ signature = Table(
 tag = Table(
     "tag",
     metadata,
-    Column("tag", Words, primary_key=True),
+    Column("tag", AnyText, primary_key=True),
     Column("provider", String(64), primary_key=True),
-    Column("session_key", Words, primary_key=True),
-    Column("key", Words, primary_key=True),
+    Column("session_key", AnyText, primary_key=True),
+    Column("key", AnyText, primary_key=True),
     ForeignKeyConstraint(
         ["provider", "session_key", "key"],
         ["signature.provider", "signature.session_key", "signature.key"],

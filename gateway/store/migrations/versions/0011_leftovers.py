@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.engine.datatype import Instant, Words
+from gateway.store.engine.datatype import AnyText, Instant
 
 revision = "0011"
 down_revision = "0010"
@@ -17,7 +17,7 @@ def upgrade() -> None:
     """Forward."""
     op.add_column("saga", sa.Column("operation", sa.String(length=32), nullable=True))
     op.add_column("saga", sa.Column("pivot", sa.LargeBinary(), nullable=True))
-    op.add_column("saga", sa.Column("reason", Words(), nullable=True))
+    op.add_column("saga", sa.Column("reason", AnyText(), nullable=True))
     op.add_column("saga", sa.Column("left_at", Instant(), nullable=True))
 
 
