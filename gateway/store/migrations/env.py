@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: through the connection that the store hands it."""
+"""Alembic environment: migrates over the connection that the store passes in."""
 
 from alembic import context
 

@@ -27,9 +27,9 @@ event = Table(
     Index("event_by_session", "provider", "session_key", "seq"),
     Index("event_by_time", "observed_at"),
 )
-"""The event log. ``version`` is that of the session's state which it led to.
+"""Event log. ``version`` is the version of the session that has the change.
 
-``type`` is null where a session changed in what no type of event tells of.
+``type`` is null for a change that no type of event describes.
 """
 
 log = Table(
@@ -42,11 +42,11 @@ log = Table(
     Column("trimmed_mark", BigInteger),
     Column("unmarked", BigInteger),
 )
-"""One row: the last number that was given out, and the last that retention has removed.
+"""One row: the last number given out (the high-water mark), and the last one that retention has trimmed.
 
-Whoever appends locks it until their transaction ends, so that numbers become visible in order. ``epoch`` is a random word
-that was made with the log, ``trimmed_mark`` the mark of the last event that was removed. Up to ``unmarked``, cursors
-without a mark are good; null where none is.
+A transaction that appends locks it until its end, so that numbers become visible in order. ``epoch`` is a random word
+from the creation of the log, ``trimmed_mark`` the mark of the last trimmed event. Cursors without a mark are valid up to
+``unmarked``; null where none is.
 """
 
 delivery = Table(
@@ -73,8 +73,8 @@ delivery = Table(
     Index("delivery_by_id", "provider", "same_id", unique=True),
     Index("delivery_by_body", "provider", "same_body", unique=True),
 )
-"""What providers have sent us. ``due_at`` is when it is (next) processed, null where it never is (again).
+"""Inbox of webhooks. ``due_at`` is when a delivery is processed (again), null where it never is.
 
-``same_id`` and ``same_body`` are null in repetitions, so that two gateways cannot both take one for the first.
-A rejected delivery keeps no body.
+``same_id`` and ``same_body`` are unique and null in duplicates, so that of two gateways only one stores the original.
+A rejected delivery has no body.
 """

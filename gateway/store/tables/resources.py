@@ -22,7 +22,7 @@ upload = Table(
     Index("upload_by_expiry", "expires_at"),
     Index("upload_by_owner", "owner"),
 )
-"""Files that wait at the gateway to be named by a mutation. ``owner`` is a digest of the viewer's id."""
+"""Staged uploads, which wait to be named by a mutation. ``owner`` is a digest of the viewer's id."""
 
 secret = Table(
     "secret",
@@ -32,7 +32,7 @@ secret = Table(
     Column("body", LargeBinary, nullable=False),
     Column("expires_at", Instant),
 )
-"""Tokens that people have given, and authorizations under way; ``body`` is encrypted."""
+"""OAuth tokens, and authorizations under way; ``body`` is encrypted."""
 
 metric = Table(
     "metric",
@@ -43,4 +43,4 @@ metric = Table(
     Column("gateway", String(64), primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
-"""What each gateway has counted of a provider in the minute (or the hour, by ``span`` in seconds) that began ``at``."""
+"""Counts of a provider by each gateway, in the minute or hour (``span``, in seconds) that began ``at``."""

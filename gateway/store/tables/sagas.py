@@ -13,7 +13,7 @@ gateway = Table(
     Column("id", String(64), primary_key=True),
     Column("seen_at", Instant, nullable=False),
 )
-"""Gateways that share this database, and when each was last alive."""
+"""Heartbeats of the gateways that share this database."""
 
 lease = Table(
     "lease",
@@ -22,7 +22,7 @@ lease = Table(
     Column("owner", String(64), nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
-"""Which gateway does what only one of them should do, and until when unless it says so again."""
+"""Leases by name. One that is not renewed expires."""
 
 saga = Table(
     "saga",
@@ -41,7 +41,7 @@ saga = Table(
     Column("left_at", Instant),
     Index("saga_by_state", "state"),
 )
-"""Writes of several calls that are under way, or that left something behind: ``note`` says what, a line for each thing."""
+"""Sagas under way, and those with a leftover: ``note`` lists it, a line for each thing."""
 
 step = Table(
     "step",
@@ -52,7 +52,7 @@ step = Table(
     Column("key", AnyText, nullable=False),
     ForeignKeyConstraint(["saga"], ["saga.id"], ondelete="CASCADE"),
 )
-"""What a saga has made and what is still there."""
+"""Steps of sagas that are not compensated: each is a thing that exists at the provider."""
 
 promise = Table(
     "promise",
@@ -67,4 +67,4 @@ promise = Table(
     Index("promise_by_expiry", "expires_at"),
     Index("promise_by_saga", "saga"),
 )
-"""Idempotency keys: what each was used for, and what came of it once it is done; until then, what is doing it."""
+"""Idempotency keys: a digest of the input, and the result; until there is one, the saga or gateway that works on it."""

@@ -10,7 +10,6 @@ from gateway.store.engine.datatype import AnyText, FoldedText, Instant
 from gateway.store.tables.metadata import metadata
 
 _SHOWN: Final = text("status <> 'DELETED'")
-_WHERE_OPEN: Final = {"sqlite_where": text("settled IS 0"), "postgresql_where": text("settled IS false")}
 
 session = Table(
     "session",
@@ -46,11 +45,11 @@ session = Table(
     ),
     Index("session_by_watch", "provider", "watched_until"),
 )
-"""``body`` is the model's Session, encoded. ``created_at`` is our first sight where the provider does not say.
-``changed_at`` is when anything about it last changed, as a gateway saw it.
+"""Sessions: ``body`` is the encoded session, the other columns are indexes of it. ``version`` is for compare-and-set.
 
-``version`` counts the states it has had. The watcher reads it again at ``poll_at`` (never where that is null), and more
-often until ``watched_until``, as somebody follows it. Titles and references may be longer than an ordinary index of
+``created_at`` is when a gateway first saw a session whose provider does not say when it was created. ``changed_at`` is
+when a gateway last saw a change. The poller reads it again at ``poll_at`` (never where that is null), and more often until
+``watched_until``, while it is followed. Titles and references have hash indexes, as they may be longer than a B-tree of
 PostgreSQL takes.
 """
 
@@ -63,7 +62,7 @@ part = Table(
     Column("digest", LargeBinary),
     Index("part_by_session", "provider", "session_key"),
 )
-"""Rows of providers' lists: which session each belongs to, and a digest of the row as it was last seen."""
+"""Rows of provider lists: the session that each belongs to, and a digest of the row as it was last seen."""
 
 mailbox = Table(
     "mailbox",
@@ -77,7 +76,7 @@ mailbox = Table(
     Index("mailbox_by_created", "email", "created_at", "provider", "session_key"),
     Index("mailbox_by_due", "email", "due_at", "provider", "session_key"),
 )
-"""Which sessions a participant's e-mail address (in lower case) takes part in, in their order."""
+"""Participants' e-mail addresses in lower case, with the sort keys of their sessions."""
 
 signature = Table(
     "signature",
@@ -90,7 +89,7 @@ signature = Table(
     ForeignKeyConstraint(["provider", "session_key"], ["session.provider", "session.key"], ondelete="CASCADE"),
     Index("signature_by_time", "at", "provider", "session_key", "key"),
 )
-"""Where the signatures are; ``at`` orders them and is when each was made, or else its session."""
+"""Signatures of sessions; the sort key ``at`` is when each was created, or else when its session was."""
 
 tag = Table(
     "tag",
@@ -105,7 +104,7 @@ tag = Table(
         ondelete="CASCADE",
     ),
 )
-"""The tags of a signature."""
+"""Tags of signatures."""
 
 sync = Table(
     "sync",
@@ -118,9 +117,4 @@ sync = Table(
     Column("sweep", BigInteger),
     Column("unreadable", LargeBinary),
 )
-"""How far a provider's list was read.
-
-``synced_at`` is when everything in it that can still change was last seen, ``looked_at`` when the watcher had last seen
-what was due. ``complete`` says that no news can be behind a page without news. ``swept_at`` is when it was last read
-from end to end, and ``sweep`` how far that has come this time. ``unreadable`` are rows of it that could not be read.
-"""
+"""Checkpoints of provider lists. ``sweep`` is the offset at which a sweep under way continues; see ``ListCheckpoint``."""

@@ -1,4 +1,4 @@
-"""Sessions, the rows of lists that they came from, and staged uploads."""
+"""Session tables: sessions, the rows of lists that they were read from, signatures, and staged uploads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     op.create_table(
         "part",
         sa.Column("provider", sa.String(length=64), nullable=False),
@@ -98,7 +98,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     op.drop_table("tag")
     op.drop_index("signature_by_time", table_name="signature")
     op.drop_table("signature")

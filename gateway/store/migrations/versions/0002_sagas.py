@@ -1,4 +1,4 @@
-"""Writes of several calls, idempotency keys, and tokens."""
+"""Saga tables: sagas with their steps, idempotency keys, and encrypted secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     op.create_table(
         "gateway",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -65,7 +65,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     op.drop_table("secret")
     op.drop_index("promise_by_saga", table_name="promise")
     op.drop_index("promise_by_expiry", table_name="promise")

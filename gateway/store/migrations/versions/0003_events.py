@@ -1,4 +1,4 @@
-"""The event log, what is followed and when, leases, and what providers send."""
+"""Event log, poll times of sessions, leases, and the inbox of webhooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     _complete_former()
     with op.batch_alter_table("session") as session:
         session.add_column(sa.Column("changed_at", sa.BigInteger(), nullable=False, server_default="0"))
@@ -96,7 +96,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     for index in ("delivery_by_body", "delivery_by_id", "delivery_by_due", "delivery_by_time"):
         op.drop_index(index, table_name="delivery")
     op.drop_table("delivery")
@@ -133,7 +133,7 @@ def downgrade() -> None:
 
 
 def _complete_former() -> None:
-    """Databases of the first days lack what the two revisions before this one had in the end."""
+    """Completes databases of the first builds, which lack what the two revisions before this one had in the end."""
     there = sa.inspect(op.get_bind())
     if any(column["name"] == "final" for column in there.get_columns("session")):
         op.execute(sa.text("ALTER TABLE session RENAME COLUMN final TO settled"))

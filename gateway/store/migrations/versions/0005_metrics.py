@@ -1,4 +1,4 @@
-"""Figures of providers, by minute and by hour."""
+"""Metric rows, by minute and by hour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     _complete_former()
     op.create_table(
         "metric",
@@ -26,12 +26,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     op.drop_table("metric")
 
 
 def _complete_former() -> None:
-    """Databases of the first builds of the revision before this one lack what it had in the end."""
+    """Completes databases of the first builds of the revision before this one, which lack what it had in the end."""
     there = sa.inspect(op.get_bind())
     if not any(column["name"] == "version" for column in there.get_columns("event")):
         op.add_column("event", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))

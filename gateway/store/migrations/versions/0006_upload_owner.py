@@ -1,4 +1,4 @@
-"""Whose a staged file is."""
+"""Owner of staged uploads, for quotas."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     op.add_column("upload", sa.Column("owner", sa.String(length=64), nullable=True))
     op.create_index("upload_by_owner", "upload", ["owner"], unique=False)
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     op.drop_index("upload_by_owner", table_name="upload")
     op.drop_column("upload", "owner")

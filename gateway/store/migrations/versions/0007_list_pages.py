@@ -1,4 +1,4 @@
-"""What every page of the list of sessions is read along: branches, mailboxes in order, and titles by their characters."""
+"""Indexes of list pages: skip scans, mailboxes in sort order, and trigrams of titles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 _FAR_FUTURE = 253_370_764_800_000_000
-"""The year 9999, which stands for never: microseconds since 1970."""
+"""Microseconds since 1970 of the year 9999, the due sort key of sessions without a due date."""
 
 TRIGRAMS = """
 CREATE OR REPLACE FUNCTION trigrams(words text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -94,7 +94,7 @@ TITLES_IN_SQLITE_GONE = (
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     op.create_index("session_by_branch_created", "session", ["provider", "kind", "status", "created_at", "key"])
     op.create_index("session_by_branch_due", "session", ["provider", "kind", "status", "due_at", "key"])
     still_open = sa.text("settled IS false" if _postgresql() else "settled IS 0")
@@ -120,7 +120,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     _execute(_POSTGRESQL_BACK if _postgresql() else TITLES_IN_SQLITE_GONE)
     op.drop_index("session_by_term", table_name="session")
     op.drop_index("mailbox_by_due", table_name="mailbox")

@@ -1,4 +1,4 @@
-"""Titles in the orders of sessions, and sessions that are never due in the order they were made."""
+"""Trigram indexes in the sort orders of sessions, and due sort keys of sessions without a due date."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ branch_labels = None
 depends_on = None
 
 _FORMER_NEVER = 253_370_764_800_000_000
-"""The year 9999 as microseconds since 1970: when sessions are due that never are."""
+"""Microseconds since 1970 of the year 9999, the former due sort key of sessions without a due date."""
 _NEVER = 221_845_392_000_000_000
-"""The year 9000: behind it they stand as they were made behind 1970."""
+"""The year 9000, to which their creation (since 1970) is added from now on."""
 _LATEST = 29_348_006_400_000_000
-"""The year 2900: who was made later stands as if they were made then."""
+"""The year 2900: sessions created later sort as if created then."""
 
 _POSTGRESQL = (
     'CREATE INDEX session_by_due ON session (due_at, provider, "key")',
@@ -62,7 +62,7 @@ _MADE = """
             FROM (SELECT NEW.created_at / 1000000 * 16777216 AS first, NEW.due_at / 1000000 * 16777216 AS first_due)
             WHERE NEW.title_folded IS NOT NULL;
 """
-"""With the next free numbers: each second has room for 2^24."""
+"""Numbers a title with the next free numbers: each second has room for 2^24."""
 _GONE = """DELETE FROM title WHERE provider = OLD.provider AND "key" = OLD."key";"""
 _TABLE = """
     CREATE TABLE title (
@@ -133,10 +133,10 @@ _SQLITE_BACK = (
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     never = f"{_NEVER} + CASE WHEN created_at < 0 THEN 0 WHEN created_at > {_LATEST} THEN {_LATEST} ELSE created_at END"
     if _postgresql():
-        # Half of all rows may move: an index is sooner made anew than told of each.
+        # Half of all rows may change: indexes are sooner rebuilt than updated.
         _execute((*_POSTGRESQL_ASIDE, _former().TRIGRAMS))
         _never(f"= {_FORMER_NEVER}", never, _NEVER)
         _execute(_POSTGRESQL)
@@ -148,7 +148,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     if _postgresql():
         _execute(_POSTGRESQL_BACK)
         _never(f">= {_NEVER}", str(_FORMER_NEVER), _FORMER_NEVER)
@@ -160,7 +160,7 @@ def downgrade() -> None:
 
 
 def _never(those: str, never: str, since: int) -> None:
-    """Moves those that are never due."""
+    """Replaces the due sort keys of sessions without a due date."""
     op.drop_index("session_by_term", table_name="session")
     for name in ("session", "mailbox"):
         op.execute(
@@ -170,7 +170,7 @@ def _never(those: str, never: str, since: int) -> None:
 
 
 def _spell(*, back: bool = False) -> None:
-    """NULs in what is searched are spelled in two characters, as in PostgreSQL."""
+    """Escapes NULs in folded titles, as in PostgreSQL, or restores them."""
     find = "SELECT rowid, title_folded FROM session WHERE instr(title_folded, char(0)) > 0 OR instr(title_folded, char(1)) > 0"
     for number, title in op.get_bind().exec_driver_sql(find).all():
         if back:

@@ -1,4 +1,4 @@
-"""The event log's epoch, by which a cursor names one event of one log."""
+"""Epoch of the event log, by which a cursor names one event of one log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward. Cursors that were given out before have the log's number alone: up to its present end they are good."""
+    """Upgrades the schema. Cursors of former builds have a number alone; they stay valid up to the present end of the log."""
     op.add_column("log", sa.Column("epoch", sa.String(length=32), nullable=True))
     op.add_column("log", sa.Column("trimmed_mark", sa.BigInteger(), nullable=True))
     op.add_column("log", sa.Column("unmarked", sa.BigInteger(), nullable=True))
@@ -23,7 +23,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     with op.batch_alter_table("log") as log:
         for column in ("unmarked", "trimmed_mark", "epoch"):
             log.drop_column(column)

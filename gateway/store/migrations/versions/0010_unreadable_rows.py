@@ -1,4 +1,4 @@
-"""Rows of providers' lists that could not be read."""
+"""Unreadable rows in the checkpoints of provider lists."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     op.add_column("sync", sa.Column("unreadable", sa.LargeBinary(), nullable=True))
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     op.drop_column("sync", "unreadable")

@@ -1,4 +1,4 @@
-"""Pivots of sagas, and leftovers: what each is of, why it stays, and since when."""
+"""Pivots and leftovers of sagas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     op.add_column("saga", sa.Column("operation", sa.String(length=32), nullable=True))
     op.add_column("saga", sa.Column("pivot", sa.LargeBinary(), nullable=True))
     op.add_column("saga", sa.Column("reason", AnyText(), nullable=True))
@@ -22,6 +22,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     for name in ("left_at", "reason", "pivot", "operation"):
         op.drop_column("saga", name)

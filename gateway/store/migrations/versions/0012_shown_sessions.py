@@ -1,4 +1,4 @@
-"""Indexes of the sessions that are not deleted, in both orders, and of when each last changed."""
+"""Partial indexes of sessions that are not deleted, and an index of when each last changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = "status <> 'DELETED'"
 
 
 def upgrade() -> None:
-    """Forward. The indexes of all sessions stay for former builds."""
+    """Upgrades the schema. The indexes of all sessions stay for former builds."""
     for order in ("created", "due"):
         columns = [f"{order}_at", "provider", "key"]
         where = sa.text(_SHOWN)
@@ -23,6 +23,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     for name in ("session_by_changed", "session_by_shown_due", "session_by_shown_created"):
         op.drop_index(name, table_name="session")

@@ -1,7 +1,7 @@
-"""Which builds can use this database: the oldest revision that everything since has only expanded.
+"""Compatibility row: the oldest revision whose builds can use this database (expand/contract migration).
 
-A migration that takes something away, or that asks more of who writes, sets ``oldest`` to the first revision whose builds
-need nothing of what is gone. That is a release after the one that stopped using it.
+A migration that contracts the schema, or asks more of writers, sets ``oldest`` to the first revision whose builds need
+nothing of what is gone. That is a release after the one that stopped using it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     compatibility = op.create_table(
         "compatibility",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -27,5 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     op.drop_table("compatibility")

@@ -1,4 +1,4 @@
-"""Titles folded alike however their letters are spelled: those that are not ASCII are folded again."""
+"""Case folding by compatibility composition: titles that are not ASCII are folded again."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _KEEP = sa.text('UPDATE session SET title_folded = :folded WHERE provider = :pro
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Upgrades the schema."""
     _fold(_folded)
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     _fold(str.casefold)
 
 
 def _fold(fold: Callable[[str], str]) -> None:
-    """Folds titles again, some at a time; what stays as it is, is not written."""
+    """Folds titles again in batches, and writes those that differ."""
     connection = op.get_bind()
     kept = connection.dialect.name == "postgresql"
     at = {"provider": "", "key": ""}

@@ -1,7 +1,7 @@
-"""Trigrams in linear time, of as much of a title as tells it from others.
+"""Trigram functions in linear time, of the first 1,000 characters of a title.
 
-The loop over ``substr`` and ``array_append`` was quadratic: a title of 20,000 characters took 9.5 s to keep, one of 40,000
-more than a statement may take.
+The loop over ``substr`` and ``array_append`` was quadratic: a title of 20,000 characters took 9.5 s to write, one of 40,000
+exceeded the statement timeout.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ _LOOP = (
 
 
 def upgrade() -> None:
-    """Forward. Entries that were made of longer titles stay: what they lead to is compared with the whole title anyway."""
+    """Upgrades the functions. Index entries of longer titles stay: matches are compared with the whole title anyway."""
     _replace(_LINEAR)
 
 
 def downgrade() -> None:
-    """Back."""
+    """Downgrades the schema."""
     _replace(_LOOP)
 
 
