@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import as_file, files
@@ -19,7 +21,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from gateway.store import tables
 from gateway.store.engine import sqlite
@@ -148,14 +149,16 @@ async def _first_connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnectio
 
 async def _enable_wal(connection: AsyncConnection) -> None:
     """Enables write-ahead logging, for readers beside a writer. SQLite does not wait for the lock that it needs: retried."""
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(OperationalError),
-        stop=stop_after_delay(_CONNECT_SECONDS),
-        wait=wait_random(0.01, 0.1),
-        reraise=True,
-    ):
-        with attempt:
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + _CONNECT_SECONDS
+    while True:
+        try:
             await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            return
+        except OperationalError:
+            if loop.time() >= give_up_at:
+                raise
+        await asyncio.sleep(random.uniform(0.01, 0.1))
 
 
 def _set_pragmas(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
