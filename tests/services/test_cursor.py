@@ -1,4 +1,4 @@
-"""Cursors of the event log: each names one event of one log, also after a backup was restored."""
+"""Event cursor: names one event of one log, also after a backup was restored."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def head(store: Store) -> EventCursor:
     return cursor
 
 
-async def test_cursor_of_a_lost_event_is_refused_when_the_restored_log_has_grown_past_it(store: Store) -> None:
+async def test_cursor_of_lost_event_is_refused_when_restored_log_has_grown_past_it(store: Store) -> None:
     await happen(store, *"abcdef")
     given_out = await cursors(store)
     await lose(store, behind=3)
@@ -57,7 +57,7 @@ async def test_cursor_of_a_lost_event_is_refused_when_the_restored_log_has_grown
     assert [await store.events.can_resume(each) for each in given_out] == [True] * 3 + [False] * 3, "others have the numbers"
 
 
-async def test_cursor_of_a_lost_event_is_refused_when_the_same_sessions_are_read_again(store: Store) -> None:
+async def test_cursor_of_lost_event_is_refused_when_same_sessions_are_read_again(store: Store) -> None:
     await happen(store, *"abcdef")
     given_out = await cursors(store)
     await lose(store, behind=3)
@@ -65,7 +65,7 @@ async def test_cursor_of_a_lost_event_is_refused_when_the_same_sessions_are_read
     assert [await store.events.can_resume(each) for each in given_out] == [True] * 3 + [False] * 3
 
 
-async def test_cursor_of_the_head_is_good_from_an_empty_log_to_a_trimmed_one(store: Store) -> None:
+async def test_cursor_of_head_is_valid_from_empty_to_trimmed_log(store: Store) -> None:
     places = [await head(store)]
     for key in "abcdef":
         await happen(store, key)
@@ -88,7 +88,7 @@ async def test_cursor_of_another_epoch_is_refused(store: Store) -> None:
     assert all([await store.events.can_resume(each) for each in [await head(store), *await cursors(store)]])
 
 
-async def test_cursor_of_a_former_build_is_good_up_to_where_the_log_stood_at_the_upgrade(store: Store) -> None:
+async def test_cursor_of_former_build_is_valid_up_to_the_head_at_the_upgrade(store: Store) -> None:
     await happen(store, *"abc")
     async with store.events._engine.begin() as connection:
         await connection.execute(update(tables.log).values(unmarked=3))
@@ -97,17 +97,17 @@ async def test_cursor_of_a_former_build_is_good_up_to_where_the_log_stood_at_the
 
 
 @pytest.mark.parametrize("seq", OF_FORMER_BUILDS)
-def test_cursor_of_a_former_build_is_read(seq: int) -> None:
+def test_cursor_of_former_build_is_decoded(seq: int) -> None:
     assert parse_event_cursor(OF_FORMER_BUILDS[seq]) == EventCursor(seq)
     assert str(EventCursor(seq)) == OF_FORMER_BUILDS[seq]
 
 
 @given(seq=st.integers(0, 2**63 - 1), mark=st.integers(0, 2**63 - 1))
-def test_cursor_comes_back_as_it_was_given(seq: int, mark: int) -> None:
+def test_cursor_is_decoded_as_it_was_encoded(seq: int, mark: int) -> None:
     assert parse_event_cursor(str(EventCursor(seq, mark))) == EventCursor(seq, mark)
 
 
 @given(text=st.text(max_size=80) | st.binary(max_size=60).map(lambda raw: raw.hex()))
-def test_cursor_that_no_gateway_made_is_invalid(text: str) -> None:
+def test_cursor_that_no_gateway_encoded_is_invalid(text: str) -> None:
     with pytest.raises(Invalid):
         parse_event_cursor(text)

@@ -1,4 +1,4 @@
-"""Opening a database: it is brought up to date by whoever comes first, and where there is none, that is said plainly."""
+"""Database: migrations under a lock, a FIFO lock for writers of SQLite, and plain errors where none can be opened."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def opened(url: str, count: int) -> Sequence[Store]:
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
-async def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_again(empty: str) -> None:
+async def test_migrations_create_exactly_the_tables_and_downgrade_to_none(empty: str) -> None:
     def there_and_back(connection: Connection) -> None:
         migrate(connection, "head")
         alike = {"include_name": lambda name, kind, _: kind == "column" or name not in tables.MIGRATION_ONLY}
@@ -100,7 +100,7 @@ async def test_migrations_make_exactly_the_tables_and_take_all_of_them_away_agai
         await run(there_and_back)
 
 
-async def test_what_a_former_gateway_has_kept_is_still_there_after_it(empty: str) -> None:
+async def test_data_of_a_former_revision_survives_the_upgrade(empty: str) -> None:
     def former(connection: Connection) -> None:
         migrate(connection, "0002")
         for statement in (
@@ -124,7 +124,7 @@ async def test_what_a_former_gateway_has_kept_is_still_there_after_it(empty: str
     await store.close()
 
 
-async def test_titles_and_sessions_that_are_never_due_are_found_behind_a_way_back_and_forth(empty: str) -> None:
+async def test_titles_and_due_sort_keys_survive_downgrade_and_upgrade(empty: str) -> None:
     (store,) = await opened(empty, 1)
     titles = {"new": "A \x00 lease", "old": "Lease \x01", "due": "The leasehold"}
     due_at = {"due": NOW + timedelta(days=9)}
@@ -149,7 +149,7 @@ async def test_titles_and_sessions_that_are_never_due_are_found_behind_a_way_bac
     await store.close()
 
 
-async def test_opening_again_keeps_what_is_there(empty: str) -> None:
+async def test_reopening_keeps_data(empty: str) -> None:
     for _ in range(2):
         (store,) = await opened(empty, 1)
         await keep(store, session(), NOW)
@@ -159,14 +159,14 @@ async def test_opening_again_keeps_what_is_there(empty: str) -> None:
     await store.close()
 
 
-async def test_gateways_that_start_at_once_do_not_fail_each_other(empty: str) -> None:
+async def test_gateways_that_start_at_once_migrate_once(empty: str) -> None:
     stores = await opened(empty, 8)
     await asyncio.gather(*(keep(store, session(f"s{place}"), NOW) for place, store in enumerate(stores)))
     assert await stores[0].sessions.count(EVERYTHING) == 8
     await asyncio.gather(*(store.close() for store in stores))
 
 
-async def test_a_write_that_begins_when_its_caller_has_left_is_rolled_back(tmp_path: Path) -> None:
+async def test_write_of_cancelled_caller_is_rolled_back(tmp_path: Path) -> None:
     slow = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 500000) SELECT count(*) FROM n"
     async with writers(tmp_path, 1) as (connection,):
         cursor = connection.cursor()
@@ -181,7 +181,7 @@ async def test_a_write_that_begins_when_its_caller_has_left_is_rolled_back(tmp_p
         assert await cursor.fetchall() == []
 
 
-async def test_who_writes_waits_in_line(tmp_path: Path) -> None:
+async def test_writers_get_the_lock_in_fifo_order(tmp_path: Path) -> None:
     async with writers(tmp_path, 12) as connections:
 
         async def write(place: int) -> None:
@@ -197,7 +197,7 @@ async def test_who_writes_waits_in_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", ["commit", "rollback", "close", "stop"])
-async def test_however_a_write_ends_the_next_has_its_turn(tmp_path: Path, leave: str) -> None:
+async def test_lock_is_released_however_a_write_ends(tmp_path: Path, leave: str) -> None:
     async with writers(tmp_path, 2) as (first, second):
         await first.cursor().execute("INSERT INTO kept VALUES (1)")
         waiting = asyncio.create_task(second.cursor().execute("INSERT INTO kept VALUES (2)"))
@@ -209,7 +209,7 @@ async def test_however_a_write_ends_the_next_has_its_turn(tmp_path: Path, leave:
         await asyncio.wait_for(waiting, 10)
 
 
-async def test_a_writer_that_leaves_the_line_is_not_waited_for(tmp_path: Path) -> None:
+async def test_cancelled_writer_leaves_the_queue(tmp_path: Path) -> None:
     async with writers(tmp_path, 3) as (first, second, third):
         await first.cursor().execute("INSERT INTO kept VALUES (1)")
         leaving, waiting = (
@@ -223,7 +223,7 @@ async def test_a_writer_that_leaves_the_line_is_not_waited_for(tmp_path: Path) -
         await asyncio.wait_for(waiting, 10)
 
 
-async def test_whose_turn_does_not_come_is_told_that_the_database_is_locked(tmp_path: Path) -> None:
+async def test_writer_fails_with_database_is_locked_after_the_timeout(tmp_path: Path) -> None:
     async with writers(tmp_path, 2, seconds=0.01) as (first, second):
         await first.cursor().execute("INSERT INTO kept VALUES (1)")
         with pytest.raises(OperationalError, match="database is locked"):

@@ -1,4 +1,4 @@
-"""The event log: numbered in the order in which it becomes visible, whoever appends, and kept for as long as it should be."""
+"""Event log: numbers become visible in order, whichever gateway appends, and retention trims old events."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def everything(store: Store, after: int = 0) -> list[Event]:
     return await store.events.read(after, 100_000)
 
 
-async def test_what_happens_is_told_in_the_transaction_that_keeps_it(store: Store) -> None:
+async def test_change_is_appended_in_the_transaction_that_saves_it(store: Store) -> None:
     door = observation(store)
     await door.observe(session(), ChangeSource.MUTATION)
     await door.observe(session(status=SessionStatus.COMPLETED), ChangeSource.WEBHOOK)
@@ -61,7 +61,7 @@ async def test_what_happens_is_told_in_the_transaction_that_keeps_it(store: Stor
     assert await store.events.get(3) is None
 
 
-async def test_what_was_known_already_is_told_to_nobody(store: Store) -> None:
+async def test_unchanged_state_appends_no_event(store: Store) -> None:
     door = observation(store)
     await door.observe(session(), ChangeSource.READ)
     for source in ChangeSource:
@@ -69,7 +69,7 @@ async def test_what_was_known_already_is_told_to_nobody(store: Store) -> None:
     assert len(await everything(store)) == 1
 
 
-async def test_a_state_that_was_not_compared_with_the_newest_is_not_kept(store: Store) -> None:
+async def test_save_fails_when_expected_version_is_stale(store: Store) -> None:
     await keep(store, session(), START)
     happened = SessionWrite(seen_at=START, expected_version=1, changes=(Change(type=ChangeType.DELETED),))
     assert await store.sessions.save(session(title="faster"), happened)
@@ -82,7 +82,7 @@ async def test_a_state_that_was_not_compared_with_the_newest_is_not_kept(store: 
     assert len(await everything(store)) == 1, "what was not kept is not told"
 
 
-async def test_two_gateways_that_see_one_session_at_once_tell_each_step_once(template: Template) -> None:
+async def test_two_gateways_observing_one_session_append_each_change_once(template: Template) -> None:
     """Every status is seen by both, in any order; the log is a chain without gap or repetition."""
     async with gateways(template) as stores:
         doors = [observation(store) for store in stores]
@@ -95,7 +95,7 @@ async def test_two_gateways_that_see_one_session_at_once_tell_each_step_once(tem
 
 
 @pytest.mark.exhaustive
-async def test_a_reader_sees_ten_thousand_events_of_two_gateways_once_and_in_order(template: Template) -> None:
+async def test_reader_sees_ten_thousand_events_of_two_gateways_once_and_in_order(template: Template) -> None:
     """Both commit at once, a few events at a time; what becomes visible never has a gap that is filled later."""
     async with gateways(template, 3) as (first, second, reader):
         seen: list[Event] = []
@@ -149,7 +149,7 @@ KEYS = st.sampled_from([f"s{n}" for n in range(4)])
 
 @examples(25)
 @given(happened=happenings(), wanted=FILTERS, after=st.integers(0, 14))
-async def test_the_database_and_the_gateway_mean_the_same_by_a_filter(
+async def test_filter_in_sql_equals_filter_in_memory(
     template: Template, happened: list[tuple[Session, Change]], wanted: EventFilter, after: int
 ) -> None:
     async with fresh_store(template) as store:
@@ -162,7 +162,7 @@ async def test_the_database_and_the_gateway_mean_the_same_by_a_filter(
         assert await store.events.read(after, 100, wanted) == [event for event in log if wanted.matches(event)]
 
 
-async def test_old_events_and_too_many_events_go(store: Store) -> None:
+async def test_trim_removes_old_and_surplus_events(store: Store) -> None:
     for day in range(30):
         state = SessionWrite(seen_at=START + timedelta(days=day), changes=(Change(type=ChangeType.CREATED),))
         assert await store.sessions.save(session(f"s{day}"), state)
@@ -180,7 +180,7 @@ async def test_old_events_and_too_many_events_go(store: Store) -> None:
     assert [event.seq for event in await everything(store)] == [31], "numbers are never given out again"
 
 
-async def test_whoever_leaves_in_the_midst_of_a_write_locks_out_nobody(store: Store) -> None:
+async def test_cancelled_write_leaves_no_lock(store: Store) -> None:
     """Cancelled at any point, a write is whole or undone, and the next one need not wait for it."""
     chance = random.Random(7)
     for number in range(150):

@@ -1,4 +1,4 @@
-"""A part of a title is found however its letters are spelled, in both databases, also in titles that a former build kept."""
+"""Case folding: a title is found by any Unicode form of its letters, also one that a former build stored."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def found(store: Store, part: str) -> list[str]:
 
 
 @pytest.mark.parametrize("what", TITLES)
-async def test_a_title_is_found_by_every_spelling_of_its_letters(store: Store, what: str) -> None:
+async def test_title_is_found_by_every_unicode_form_and_case(store: Store, what: str) -> None:
     title, part = TITLES[what]
     for form in FORMS:
         await keep(store, session(form, title=normalize(form, title)), START)
@@ -56,21 +56,21 @@ async def test_a_title_is_found_by_every_spelling_of_its_letters(store: Store, w
             assert set(await found(store, normalize(form, asked))) == set(FORMS), (form, asked)
 
 
-async def test_a_letter_without_its_mark_is_another(store: Store) -> None:
+async def test_letter_without_its_mark_does_not_match(store: Store) -> None:
     await keep(store, session("s1", title=normalize("NFD", "Kündigung")), START)
     assert await found(store, "Kundigung") == []
 
 
 @given(st.text(max_size=40), st.sampled_from(FORMS), st.sampled_from(FORMS))
 @examples(300)
-def test_folding_tells_nothing_of_how_a_text_was_spelled(words: str, one: str, other: str) -> None:
+def test_folding_is_equal_for_all_unicode_forms(words: str, one: str, other: str) -> None:
     assert fold_case(normalize("NFC", words)) == fold_case(normalize("NFD", words))
     if one.startswith("NFK") == other.startswith("NFK"):
         assert fold_case(normalize(one, words)) == fold_case(normalize(other, words))
     assert fold_case(fold_case(words)) == fold_case(words)
 
 
-def test_folding_takes_time_by_length_alone() -> None:
+def test_folding_of_many_marks_is_linear() -> None:
     """Marks of two classes in turn, which are put in order by exchanging neighbours."""
     begun = time.process_time()
     fold_case("a" + "\u0315\u0316" * 100_000)
@@ -87,7 +87,7 @@ async def database(kind: str, folder: Path, databases: Databases) -> AsyncIterat
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-async def test_titles_that_a_former_build_kept_are_found_after_the_migration(
+async def test_titles_of_former_build_are_found_after_the_migration(
     kind: str, tmp_path: Path, databases: Databases
 ) -> None:
     def former(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Databases that former builds wrote: each format that ever landed is read, kept beside the present one, and read back.
+"""Stored formats: bodies, receipts and schemas of every former build are decoded, and encoded anew when they are saved.
 
 ``former/`` holds the rows of sessions at all four providers, as builds of each format wrote them.
 """
@@ -79,7 +79,7 @@ async def store(dialect: str, former: Path, tmp_path: Path, request: pytest.Fixt
         await store.close()
 
 
-async def test_every_session_that_a_former_build_kept_is_read(store: Store, former: Path) -> None:
+async def test_every_session_of_a_former_build_is_decoded(store: Store, former: Path) -> None:
     kept = rows_of(former)["session"]
     columns = [dict(zip(kept["columns"], values(row), strict=True)) for row in kept["rows"]]
     page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=100))
@@ -95,7 +95,7 @@ async def test_every_session_that_a_former_build_kept_is_read(store: Store, form
     assert any(row.session.status is SessionStatus.COMPLETED and row.session.signatures for row in page)
 
 
-async def test_every_receipt_and_figure_that_a_former_build_kept_is_read(store: Store, former: Path) -> None:
+async def test_every_receipt_and_metric_of_a_former_build_is_decoded(store: Store, former: Path) -> None:
     async with store.events._engine.connect() as connection:
         receipts = (await connection.execute(select(tables.promise.c.result))).scalars().all()
         figures = (await connection.execute(select(tables.metric.c.body))).scalars().all()
@@ -106,7 +106,7 @@ async def test_every_receipt_and_figure_that_a_former_build_kept_is_read(store: 
     assert all(decode(body).calls or decode(body).sessions for body in figures)
 
 
-async def test_a_session_of_a_former_build_is_kept_in_the_present_format_when_it_is_seen_again(store: Store) -> None:
+async def test_session_of_former_build_is_encoded_anew_when_it_is_saved_again(store: Store) -> None:
     for row in await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=100)):
         await keep(store, replace(row.session, title="Seen again"), START)
     async with store.events._engine.connect() as connection:
@@ -117,7 +117,7 @@ async def test_a_session_of_a_former_build_is_kept_in_the_present_format_when_it
 
 @examples(100)
 @given(seen=sessions())
-def test_the_former_build_reads_what_this_one_keeps(seen: Session) -> None:
+def test_former_build_decodes_present_body(seen: Session) -> None:
     """Both run side by side during an upgrade, and after a step back: the former one decodes without a look at a label."""
     assert msgspec.msgpack.decode(encode_session(seen), type=Session) == seen
 
@@ -137,7 +137,7 @@ def test_the_former_build_reads_what_this_one_keeps(seen: Session) -> None:
         (msgspec.msgpack.encode({"v": VERSION + 1, "name": ["acme", "s1"], "state": 7}), True),
     ],
 )
-async def test_a_body_that_cannot_be_read_is_one_session_of_which_its_columns_are_left(
+async def test_session_with_unreadable_body_is_rebuilt_from_its_columns(
     tmp_path: Path, body: bytes, newer: bool
 ) -> None:
     store = await Store.open(SecretStr(f"sqlite:///{tmp_path / 'store.db'}"))
@@ -165,7 +165,7 @@ async def test_a_body_that_cannot_be_read_is_one_session_of_which_its_columns_ar
 @pytest.mark.parametrize(
     "body", [b"", b"\xc1", msgspec.msgpack.encode([["acme", "s1"], None, 99]), msgspec.msgpack.encode([5])]
 )
-def test_a_receipt_that_cannot_be_read_leaves_its_key_in_doubt(body: bytes) -> None:
+def test_unreadable_receipt_leaves_its_key_in_doubt(body: bytes) -> None:
     with pytest.raises(InDoubt):
         decode_receipt(body)
 
@@ -187,7 +187,7 @@ FIRST_NAMES = {
 """What the first build of revision 0007 called its index of titles."""
 
 
-async def test_titles_of_the_first_build_of_a_revision_are_found_after_the_upgrade(
+async def test_titles_of_first_build_of_a_revision_are_found_after_the_upgrade(
     dialect: str, tmp_path: Path, databases: Databases
 ) -> None:
     former = next(file for file in FORMER if "0007" in file.stem)
@@ -229,7 +229,7 @@ FIRST_TABLES = {
 
 
 @pytest.mark.parametrize("revision", FIRST_TABLES)
-async def test_tables_of_the_first_builds_of_a_revision_are_complete_after_the_upgrade(
+async def test_tables_of_first_builds_of_a_revision_are_complete_after_the_upgrade(
     dialect: str, revision: str, tmp_path: Path, databases: Databases
 ) -> None:
     def make(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""How frequent PostgreSQL says that a part of a title is, and how often it is asked."""
+"""Selectivity: estimates of title parts from PostgreSQL's statistics, which are cached for a minute."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ async def asked(store: Store, frequencies: SelectivityEstimator, part: str) -> t
 
 @examples(100)
 @given(part=PARTS)
-async def test_a_part_has_the_groups_that_the_database_makes_of_it(store: Store, part: str) -> None:
+async def test_trigrams_equal_those_of_the_database(store: Store, part: str) -> None:
     async with store.sessions._engine.connect() as connection:
         made = (await connection.execute(text("SELECT trigrams(:part)"), {"part": indexed_part(part)})).scalar_one()
     assert trigrams(part) == set(made)
 
 
-async def test_the_least_frequent_group_of_a_part_tells(store: Store) -> None:
+async def test_selectivity_is_that_of_the_rarest_trigram(store: Store) -> None:
     for number in range(40):
         await keep(store, session(str(number), title="Lease, annex" if number % 4 == 0 else "Lease"), START)
     await counted(store)
@@ -62,14 +62,14 @@ async def test_the_least_frequent_group_of_a_part_tells(store: Store) -> None:
     assert await asked(store, frequencies, "lease of land") == (0.0, 40.0)
 
 
-async def test_what_was_never_counted_may_be_anything(store: Store) -> None:
+async def test_selectivity_without_statistics_is_a_default(store: Store) -> None:
     async with store.sessions._engine.begin() as connection:
         await connection.execute(text("DELETE FROM pg_statistic WHERE starelid = 'session_by_trigram'::regclass"))
     share, _ = await asked(store, SelectivityEstimator(), "lease")
     assert 0 < share < 1
 
 
-async def test_the_database_is_asked_once_a_minute(store: Store) -> None:
+async def test_statistics_are_read_once_a_minute(store: Store) -> None:
     watch = Stopwatch()
     frequencies = SelectivityEstimator(watch)
     for passed, calls in ((0.0, 1), (59.9, 0), (60.1, 1), (119.9, 0), (120.2, 1)):

@@ -1,4 +1,4 @@
-"""Texts from outside that are more than a row of an index holds: what they belong to is kept all the same."""
+"""Index limits: sessions are stored whose addresses or tags exceed an index row of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def astral(characters: int) -> str:
     return "".join(chr(CHANCE.randrange(0x20000, 0x2A000)) for _ in range(characters))
 
 
-async def test_session_is_kept_whose_addresses_no_index_holds(store: Store) -> None:
+async def test_session_is_stored_whose_addresses_exceed_the_index(store: Store) -> None:
     one = session(KEY)
     people = (signer(one.ref, "p1", email=f"{astral(300)}@people.example"), signer(one.ref, "p2", email="ada@people.example"))
     await keep(store, replace(one, participants=people), START)
@@ -27,7 +27,7 @@ async def test_session_is_kept_whose_addresses_no_index_holds(store: Store) -> N
     assert await store.sessions.count(SessionFilter(participant_email="ada@people.example")) == 1
 
 
-async def test_session_is_kept_whose_tags_no_index_holds(store: Store) -> None:
+async def test_session_is_stored_whose_tags_exceed_the_index(store: Store) -> None:
     one = session(KEY)
     signed = replace(one, signatures=(signature(one.ref, "g1", tags=(astral(500), "lease")),))
     await keep(store, signed, START)

@@ -1,4 +1,4 @@
-"""Lists from outside are bound as one value, so that none is longer than a statement of either database takes."""
+"""Set membership: lists of any length are bound as one value, within the parameter limits of both databases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANY = 40_000
 OTHERS = [f'it\'s "{number}" ü' for number in range(MANY)]
 
 
-async def test_any_number_of_rows_of_a_list_is_told_apart_from_those_that_are_known(store: Store) -> None:
+async def test_stored_rows_are_found_among_any_number_of_keys(store: Store) -> None:
     kept = [session(key) for key in ('a"b', "ü\\", "plain")]
     for each in kept:
         await keep(store, each, START)
@@ -28,19 +28,19 @@ async def test_any_number_of_rows_of_a_list_is_told_apart_from_those_that_are_kn
     assert len(set(asked)) == 1
 
 
-async def test_any_number_of_rows_of_a_list_is_looked_up_for_when_it_is_due(store: Store) -> None:
+async def test_sessions_of_rows_are_found_among_any_number_of_rows(store: Store) -> None:
     await keep(store, session("s1"), START)
     await store.polls.follow([SessionRef("acme", "s1")], START, {"acme": START})
     assert await store.polls.sessions_of_rows("acme", [*OTHERS, "s1"]) == ["s1"]
     assert await store.polls.sessions_of_rows("acme", OTHERS) == []
 
 
-async def test_events_of_any_number_of_sessions_are_found(store: Store) -> None:
+async def test_event_filter_takes_any_number_of_sessions(store: Store) -> None:
     refs = [SessionRef("acme", key) for key in OTHERS]
     assert await store.events.read(0, 10, EventFilter(sessions=refs)) == []
 
 
-async def test_any_number_of_deliveries_of_one_session_ends_at_once(store: Store) -> None:
+async def test_any_number_of_claims_is_finished_in_one_statement(store: Store) -> None:
     delivery = WebhookDelivery(
         id="d1",
         provider="acme",
@@ -64,7 +64,7 @@ async def test_any_number_of_deliveries_of_one_session_ends_at_once(store: Store
     assert found.outcome is WebhookOutcome.PROCESSED
 
 
-async def test_a_session_keeps_the_parts_that_it_has_and_no_others(store: Store) -> None:
+async def test_save_keeps_present_parts_and_deletes_former_ones(store: Store) -> None:
     first = session("s1", parts=("p1", "p2"))
     await keep(store, first, START)
     await keep(store, replace(first, parts=("p2", "p3")), START)

@@ -1,4 +1,4 @@
-"""Databases that a newer build has upgraded: one that still fits is used as it is, any other is refused in one line."""
+"""Schema compatibility: an older build uses a database that was only expanded, and refuses a contracted one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def upgrade(url: str, *statements: str) -> None:
         await run(execute)
 
 
-async def test_an_older_build_uses_a_database_that_was_only_expanded(url: str) -> None:
+async def test_older_build_uses_expanded_database(url: str) -> None:
     await upgrade(url, "ALTER TABLE session ADD COLUMN mood VARCHAR(16)", "CREATE TABLE dream (id INTEGER)")
     async with opened(url) as store:
         assert await store.sessions.get(session().ref) == session()
@@ -63,7 +63,7 @@ async def test_an_older_build_uses_a_database_that_was_only_expanded(url: str) -
 
 
 @pytest.mark.parametrize("contracted", ["UPDATE compatibility SET oldest = '7776'", "DROP TABLE compatibility"])
-async def test_an_older_build_refuses_a_database_that_was_contracted_and_says_what_to_do(url: str, contracted: str) -> None:
+async def test_older_build_refuses_contracted_database_with_a_remedy(url: str, contracted: str) -> None:
     await upgrade(url, contracted)
     with pytest.raises(ConfigurationError) as caught:
         async with opened(url):
@@ -75,7 +75,7 @@ async def test_an_older_build_refuses_a_database_that_was_contracted_and_says_wh
 
 
 @pytest.mark.parametrize("command", ["serve", "compare"])
-async def test_an_older_build_ends_with_one_line_and_without_a_traceback(url: str, command: str, tmp_path: Path) -> None:
+async def test_older_build_exits_with_one_line_and_no_traceback(url: str, command: str, tmp_path: Path) -> None:
     await upgrade(url, "UPDATE compatibility SET oldest = '7777'")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What only a database behind a network does: it is not there, it goes away, it comes back."""
+"""PostgreSQL over a network: unreachable, silent, restarted, and addressed in the words of libpq."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ async def refusal(url: str) -> str:
         f"postgresql://root:{SECRET}@[::1/db",
     ],
 )
-async def test_an_address_that_is_none_is_refused_without_showing_it(url: str) -> None:
+async def test_invalid_url_is_refused_without_showing_it(url: str) -> None:
     assert "database.url" in await refusal(url)
 
 
-async def test_a_database_that_is_not_there_is_named_without_its_password(postgres: str) -> None:
+async def test_unreachable_database_is_named_without_its_password(postgres: str) -> None:
     parts = urlsplit(postgres)
     assert "password" in await refusal(postgres.replace(str(parts.password), SECRET))
     assert "does not exist" in await refusal(f"{postgres}-misspelled")
@@ -54,17 +54,17 @@ async def test_a_database_that_is_not_there_is_named_without_its_password(postgr
     assert "Connect call failed" in await refusal(f"postgresql://root:{SECRET}@127.0.0.1:{port}/db")
 
 
-async def test_a_server_that_never_answers_is_not_waited_for_without_end() -> None:
+async def test_silent_server_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "no answer in time" in await refusal(f"postgresql://root:{SECRET}@127.0.0.1:{silent.getsockname()[1]}/db")
 
 
-async def test_others_say_sslmode(postgres: str) -> None:
+async def test_sslmode_is_accepted_as_ssl(postgres: str) -> None:
     await (await Store.open(SecretStr(f"{postgres}?sslmode=prefer"))).close()
 
 
 @pytest.mark.servers
-async def test_after_a_restart_of_the_server_everything_goes_on() -> None:
+async def test_store_works_again_after_a_restart_of_the_server() -> None:
     with Postgres() as server:
         async with Databases(server.url).fresh() as url:
             store = await Store.open(SecretStr(url))

@@ -1,4 +1,4 @@
-"""A page is what the plain query for it gives, whichever index it is read along, and however much there is."""
+"""Page query: a page equals the plain query, whichever index it is read along, and reads no table in full."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def _plainly(engine: AsyncEngine, wanted: SessionFilter, order: SessionOrd
 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=lambda wanted: repr(wanted)[14:90])
-async def test_a_page_is_what_the_plain_query_gives(store: Store, wanted: SessionFilter) -> None:
+async def test_page_equals_plain_query(store: Store, wanted: SessionFilter) -> None:
     engine = store.sessions._engine
     for order in SessionOrder:
         for backwards in (False, True):
@@ -131,7 +131,7 @@ async def test_a_page_is_what_the_plain_query_gives(store: Store, wanted: Sessio
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("wanted", FILTERS, ids=lambda wanted: repr(wanted)[14:90])
-async def test_no_page_is_found_by_reading_everything(store: Store, wanted: SessionFilter) -> None:
+async def test_no_page_scans_a_table(store: Store, wanted: SessionFilter) -> None:
     for order in SessionOrder:
         with statements(store) as asked:
             await store.sessions.page(wanted, order, PageRequest(limit=7))
@@ -143,7 +143,7 @@ async def test_no_page_is_found_by_reading_everything(store: Store, wanted: Sess
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-async def test_titles_stay_found_when_the_database_numbers_its_rows_anew(store: Store) -> None:
+async def test_titles_are_found_after_vacuum_renumbers_rows(store: Store) -> None:
     wanted = SessionFilter(title_contains="south")
     part = PageRequest(limit=50)
     before = [row.position for row in await store.sessions.page(wanted, SessionOrder.CREATED_AT_DESC, part)]

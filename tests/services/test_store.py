@@ -1,4 +1,4 @@
-"""The store over SQLite and PostgreSQL: what goes in comes out, and pages of it lose and repeat nothing."""
+"""Store: repositories over SQLite and PostgreSQL return what was written, and pages lose and repeat no row."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EVERYTHING = SessionFilter()
 
 @examples(40)
 @given(seen=sessions())
-async def test_any_session_comes_back_as_it_was_saved(template: Template, seen: Session) -> None:
+async def test_session_is_read_as_it_was_saved(template: Template, seen: Session) -> None:
     async with fresh_store(template) as store:
         await keep(store, seen, NOW)
         assert await store.sessions.get(seen.ref) == seen
@@ -49,7 +49,7 @@ async def test_any_session_comes_back_as_it_was_saved(template: Template, seen: 
 
 @examples(15)
 @given(first=sessions(), second=sessions())
-async def test_saving_replaces_all_that_was_known(template: Template, first: Session, second: Session) -> None:
+async def test_save_replaces_every_column_parts_and_addresses(template: Template, first: Session, second: Session) -> None:
     second = replace(second, provider=first.provider, key=first.key)
     async with fresh_store(template) as store:
         await keep(store, first, NOW)
@@ -63,7 +63,7 @@ async def test_saving_replaces_all_that_was_known(template: Template, first: Ses
                 assert await store.sessions.count(theirs) == 1
 
 
-async def test_however_many_are_asked_for_at_once_the_database_is_asked_once(store: Store) -> None:
+async def test_concurrent_reads_by_ref_share_one_query(store: Store) -> None:
     kept = [session(str(number)) for number in range(30)]
     for each in kept:
         await keep(store, each, START)
@@ -74,19 +74,19 @@ async def test_however_many_are_asked_for_at_once_the_database_is_asked_once(sto
     assert len(asked) == 1, asked
 
 
-async def test_what_is_unknown_is_none(store: Store) -> None:
+async def test_unknown_ref_is_none(store: Store) -> None:
     assert await store.sessions.get(SessionRef("acme", "nothing")) is None
     assert await store.checkpoints.get("acme") is None
 
 
-async def test_a_session_without_a_date_stays_where_it_was_first_seen(store: Store) -> None:
+async def test_session_without_creation_time_sorts_by_first_sight(store: Store) -> None:
     for later in range(3):
         await keep(store, session(), NOW + timedelta(hours=later))
     (row,) = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_DESC, PageRequest(limit=9))
     assert row.position == Position(NOW, "acme", "s1")
 
 
-async def test_a_date_that_is_told_later_counts_and_stays(store: Store) -> None:
+async def test_creation_time_learned_later_replaces_first_sight(store: Store) -> None:
     await keep(store, session(), NOW)
     await keep(store, session(created_at=START), NOW)
     await keep(store, session(created_at=None), NOW)
@@ -94,7 +94,7 @@ async def test_a_date_that_is_told_later_counts_and_stays(store: Store) -> None:
     assert row.position.at == START
 
 
-async def test_those_that_are_never_due_come_last_in_the_order_they_were_made(store: Store) -> None:
+async def test_sessions_without_due_date_sort_last_by_creation(store: Store) -> None:
     day = timedelta(days=1)
     await keep(store, session("later", created_at=START + day), NOW)
     await keep(store, session("undated"), START + day / 2)
@@ -111,7 +111,7 @@ async def test_those_that_are_never_due_come_last_in_the_order_they_were_made(st
 
 
 @pytest.mark.parametrize("year", [1, 1969, 2950, 9999])
-async def test_whenever_a_session_was_made_it_has_a_place(store: Store, year: int) -> None:
+async def test_due_sort_key_exists_for_any_creation_time(store: Store, year: int) -> None:
     made_at = datetime(year, 6, 1, tzinfo=UTC)
     await keep(store, session(title="Lease", created_at=made_at), NOW)
     await keep(store, session(title="Leases", created_at=None), NOW)
@@ -120,7 +120,7 @@ async def test_whenever_a_session_was_made_it_has_a_place(store: Store, year: in
         assert [row.session.title for row in page] == ["Leases"]
 
 
-async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> None:
+async def test_composed_session_absorbs_its_parts(store: Store) -> None:
     for key in ("p1", "p2", "other"):
         await keep(store, session(key), NOW, {key: b"row"})
     await keep(store, session("whole", parts=("p1", "p2")), NOW)
@@ -131,7 +131,7 @@ async def test_a_composed_session_swallows_those_it_is_made_of(store: Store) -> 
     assert listed["p1"].digest == b"row"
 
 
-async def test_a_part_that_is_seen_late_does_not_stand_up_again(store: Store) -> None:
+async def test_part_seen_late_is_not_a_session_of_its_own(store: Store) -> None:
     await keep(store, session("whole", parts=("p1", "p2")), NOW)
     await keep(store, session("p1", partial=True), NOW, {"p1": b"row"})
     page = await store.sessions.page(EVERYTHING, SessionOrder.CREATED_AT_ASC, PageRequest(limit=9))
@@ -139,7 +139,7 @@ async def test_a_part_that_is_seen_late_does_not_stand_up_again(store: Store) ->
     assert (await store.sessions.list_rows("acme", ["p1"]))["p1"].session_key == "whole"
 
 
-async def test_a_composed_session_may_be_named_after_its_first_part(store: Store) -> None:
+async def test_composed_session_may_have_the_key_of_its_first_part(store: Store) -> None:
     await keep(store, session("p1"), NOW)
     for title in ("once", "twice"):
         await keep(store, session("p1", parts=("p1", "p2"), title=title), NOW)
@@ -147,7 +147,7 @@ async def test_a_composed_session_may_be_named_after_its_first_part(store: Store
     assert row.session.title == "twice"
 
 
-async def test_rows_that_no_longer_belong_to_a_session_are_not_waited_for(store: Store) -> None:
+async def test_rows_of_former_parts_are_not_unsettled(store: Store) -> None:
     await keep(store, session("whole"), NOW)
     await keep(store, session("whole", parts=("p1", "p2")), NOW)
     assert await store.sessions.unsettled_rows("acme") == {"p1": "whole", "p2": "whole"}
@@ -155,7 +155,7 @@ async def test_rows_that_no_longer_belong_to_a_session_are_not_waited_for(store:
     assert await store.sessions.unsettled_rows("acme") == {"p2": "whole"}
 
 
-async def test_only_rows_of_sessions_that_can_still_change_are_unfinished(store: Store) -> None:
+async def test_unsettled_rows_are_those_of_sessions_that_can_change(store: Store) -> None:
     for status in SessionStatus:
         await keep(store, session(status.value, status), NOW)
     await keep(store, session("elsewhere", provider="umbrella"), NOW)
@@ -164,21 +164,21 @@ async def test_only_rows_of_sessions_that_can_still_change_are_unfinished(store:
     assert await store.sessions.count_by_status("acme") == {status.value: 1 for status in SessionStatus}
 
 
-async def test_the_most_overdue_come_first_among_the_unfinished(store: Store) -> None:
+async def test_unsettled_rows_come_most_overdue_first(store: Store) -> None:
     for hours in (2, 0, 3, 1):
         state = SessionWrite(seen_at=NOW, poll_at=NOW + timedelta(hours=hours))
         assert await store.sessions.save(session(f"h{hours}"), state)
     assert list(await store.sessions.unsettled_rows("acme")) == ["h0", "h1", "h2", "h3"]
 
 
-async def test_what_was_synced_is_remembered_per_provider(store: Store) -> None:
+async def test_checkpoint_is_kept_for_each_provider(store: Store) -> None:
     await store.checkpoints.mark_incomplete("acme")
     await store.checkpoints.record_walk("acme", NOW + timedelta(microseconds=1))
     assert await store.checkpoints.get("acme") == ListCheckpoint(NOW + timedelta(microseconds=1), complete=True)
     assert await store.checkpoints.get("umbrella") is None
 
 
-async def test_many_can_save_at_once(store: Store) -> None:
+async def test_concurrent_saves_all_succeed(store: Store) -> None:
     await asyncio.gather(*(keep(store, session(f"s{n}"), NOW) for n in range(60)))
     assert await store.sessions.count(EVERYTHING) == 60
 
@@ -187,7 +187,7 @@ async def test_many_can_save_at_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("asked", ["Ann@Acme.test", "ann@acme.test", "ANN@ACME.TEST"])
-async def test_an_address_is_found_in_any_case_and_only_where_it_still_takes_part(store: Store, asked: str) -> None:
+async def test_participant_email_matches_in_any_case_and_only_present_participants(store: Store, asked: str) -> None:
     ref = session().ref
     people = (signer(ref, "a", email="aNN@acme.TEST"), signer(ref, "b", email="Ann@Acme.test"), signer(ref, "c"))
     await keep(store, session(participants=people), NOW)
@@ -198,13 +198,13 @@ async def test_an_address_is_found_in_any_case_and_only_where_it_still_takes_par
 
 
 @pytest.mark.parametrize(("part", "found"), [("STRASSE", 1), ("straße", 1), ("100%", 1), ("100_", 0), ("1%s", 0), ("", 2)])
-async def test_a_title_is_found_by_what_it_contains_in_any_case_without_wildcards(store: Store, part: str, found: int) -> None:
+async def test_title_search_ignores_case_and_has_no_wildcards(store: Store, part: str, found: int) -> None:
     await keep(store, session(title="Straße 100% sicher"), NOW)
     await keep(store, session("s2"), NOW)
     assert await store.sessions.count(SessionFilter(title_contains=part)) == found
 
 
-async def test_a_filter_that_names_nothing_finds_nothing(store: Store) -> None:
+async def test_empty_list_in_filter_matches_nothing(store: Store) -> None:
     await keep(store, session(), NOW)
     for wanted in (SessionFilter(providers=[]), SessionFilter(kinds=[]), SessionFilter(statuses=[])):
         assert await store.sessions.count(wanted) == 0
@@ -216,7 +216,7 @@ async def test_a_filter_that_names_nothing_finds_nothing(store: Store) -> None:
 @pytest.mark.parametrize(
     "text", ["\x00", "a\x00b", "\x01", "\x01\x01\x00\x02", "long " * 5000], ids=["1", "2", "3", "4", "long"]
 )
-async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
+async def test_any_text_is_stored_and_found(store: Store, text: str) -> None:
     key = text[:20].replace("\0", "\ufffd")  # as answers of providers are read
     ref = SessionRef("acme", key)
     seen = session(
@@ -242,7 +242,7 @@ async def test_any_text_is_kept_and_found(store: Store, text: str) -> None:
 
 
 @pytest.mark.parametrize("length", [20_000, 40_000, 200_000])
-async def test_a_title_of_any_length_is_kept_in_time_and_found(store: Store, length: int) -> None:
+async def test_title_of_any_length_is_stored_in_linear_time_and_found(store: Store, length: int) -> None:
     title = "".join(f"clause {place} " for place in range(length // 10))[:length]
     begun = time.monotonic()
     await keep(store, session("long", title=title), NOW)
@@ -254,7 +254,7 @@ async def test_a_title_of_any_length_is_kept_in_time_and_found(store: Store, len
         assert [row.position.key for row in found] == ["long"]
 
 
-async def test_signatures_with_more_and_longer_tags_than_an_index_takes_are_kept(store: Store) -> None:
+async def test_signatures_are_stored_whose_tags_exceed_the_index(store: Store) -> None:
     ref = SessionRef("acme", "s")
     tags = ("lease", "x" * 50_000, *(f"tag {place:06}" for place in range(50_000)))
     seen = session("s", signatures=(signature(ref, "one", tags=tags),))
@@ -380,7 +380,7 @@ async def _keep(store: Store, crowd: Iterable[Session]) -> None:
 
 @pytest.mark.parametrize("order", SessionOrder)
 @pytest.mark.parametrize("backwards", [False, True])
-async def test_titles_of_one_second_are_in_order_whichever_came_first(
+async def test_title_search_sorts_sessions_of_one_second_in_any_order_of_insertion(
     store: Store, order: SessionOrder, *, backwards: bool
 ) -> None:
     moments = [START + timedelta(microseconds=number * 7919 % 23) for number in range(23)]
@@ -393,7 +393,7 @@ async def test_titles_of_one_second_are_in_order_whichever_came_first(
 
 @examples(50)
 @given(crowd=crowds(), wanted=filters, order=st.sampled_from(SessionOrder), size=st.integers(1, 4), backwards=st.booleans())
-async def test_pages_of_any_size_give_the_naive_list_in_either_direction(
+async def test_pages_of_any_size_equal_the_naive_list_in_both_directions(
     template: Template, crowd: list[Session], wanted: SessionFilter, order: SessionOrder, size: int, backwards: bool
 ) -> None:
     async with fresh_store(template) as store:
@@ -411,7 +411,7 @@ async def test_pages_of_any_size_give_the_naive_list_in_either_direction(
     size=st.integers(1, 9),
     backwards=st.booleans(),
 )
-async def test_a_slice_between_two_sessions_is_what_stands_between_them(
+async def test_page_between_two_positions_has_the_rows_between_them(
     template: Template, crowd: list[Session], order: SessionOrder, edges: tuple[int, int], size: int, backwards: bool
 ) -> None:
     expected = _naively(crowd, EVERYTHING, order)
@@ -433,7 +433,7 @@ async def test_a_slice_between_two_sessions_is_what_stands_between_them(
     size=st.integers(1, 3),
     backwards=st.booleans(),
 )
-async def test_whoever_is_there_throughout_is_listed_once_while_others_come_in(
+async def test_paging_lists_each_lasting_session_once_while_others_are_inserted(
     template: Template, everyone: list[Session], late: int, order: SessionOrder, size: int, backwards: bool
 ) -> None:
     coming, crowd = everyone[:late], everyone[late:]
@@ -508,7 +508,7 @@ def _signatures_naively(kept: Iterable[Session], wanted: SignatureFilter) -> lis
 
 @examples(40)
 @given(kept=records(), wanted=signature_filters, size=st.integers(1, 3), backwards=st.booleans())
-async def test_pages_of_signatures_give_the_naive_list_while_sessions_are_seen_again(
+async def test_signature_pages_equal_the_naive_list_while_sessions_are_saved_again(
     template: Template, kept: list[Session], wanted: SignatureFilter, size: int, backwards: bool
 ) -> None:
     async with fresh_store(template) as store:
@@ -530,7 +530,7 @@ async def test_pages_of_signatures_give_the_naive_list_while_sessions_are_seen_a
         assert found == expected
 
 
-async def test_signatures_of_a_deleted_session_are_listed_no_more(store: Store) -> None:
+async def test_signatures_of_deleted_session_are_not_listed(store: Store) -> None:
     ref = session().ref
     await keep(store, session(signatures=(signature(ref, "a", tags=("red", "red")),)), NOW)
     assert await store.signatures.count(SignatureFilter(tags=["red"])) == 1
@@ -539,7 +539,7 @@ async def test_signatures_of_a_deleted_session_are_listed_no_more(store: Store) 
     assert await store.signatures.count(SignatureFilter()) == 0
 
 
-async def test_signatures_of_a_swallowed_session_go_with_it(store: Store) -> None:
+async def test_signatures_of_absorbed_session_are_deleted(store: Store) -> None:
     ref = session("p1").ref
     await keep(store, session("p1", signatures=(signature(ref, "a", tags=("red",)),)), NOW)
     await keep(store, session("whole", parts=("p1",)), NOW)
@@ -549,7 +549,7 @@ async def test_signatures_of_a_swallowed_session_go_with_it(store: Store) -> Non
 # uploads
 
 
-async def test_staged_files_are_forgotten_in_time(store: Store) -> None:
+async def test_expired_and_used_staged_files_are_deleted(store: Store) -> None:
     def file(key: str, hours: int) -> StagedFile:
         return StagedFile(
             id=key,
@@ -572,7 +572,7 @@ async def test_staged_files_are_forgotten_in_time(store: Store) -> None:
     assert await store.uploads.get("new") == file("new", 1)
 
 
-async def test_what_awaits_its_result_is_read_by_itself_as_its_row_need_not_change_for_that(store: Store) -> None:
+async def test_session_awaiting_results_is_due_by_itself_and_not_by_its_row(store: Store) -> None:
     """Once everyone has signed, a row may stay as it is until the end, while the package that was asked for is made."""
     making = session("making", SessionStatus.PROCESSING, parts=("p1", "p2"))
     await keep(store, making, NOW)
