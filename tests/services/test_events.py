@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from stage import START, Hands, Template, examples, fresh_store, keep, session
 
+from gateway.cache.negative_cache import NegativeCache
 from gateway.cache.session_cache import SessionCache
 from gateway.cache.shared_freshness import SharedFreshness
 from gateway.config import FreshnessSettings
@@ -41,7 +42,13 @@ async def gateways(template: Template, count: int = 2) -> AsyncIterator[Sequence
 def observation(store: Store) -> Observation:
     cache = SessionCache(FreshnessSettings(open=0, final=0))
     return Observation(
-        store, cache, SharedFreshness(None, 5, Hands()), Hands(), told=lambda: None, soon=lambda name: START + HALF_A_MINUTE
+        store,
+        cache,
+        NegativeCache(5, Hands()),
+        SharedFreshness(None, 5, Hands()),
+        Hands(),
+        notify=lambda: None,
+        next_poll_at=lambda name: START + HALF_A_MINUTE,
     )
 
 
