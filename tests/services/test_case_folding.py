@@ -87,9 +87,7 @@ async def database(kind: str, folder: Path, databases: Databases) -> AsyncIterat
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-async def test_titles_of_former_build_are_found_after_the_migration(
-    kind: str, tmp_path: Path, databases: Databases
-) -> None:
+async def test_titles_of_former_build_are_found_after_the_migration(kind: str, tmp_path: Path, databases: Databases) -> None:
     def former(connection: Connection) -> None:
         config = Config()
         config.set_main_option("script_location", str(files("gateway.store") / "migrations"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from sqlite3 import OperationalError
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiosqlite
@@ -23,7 +26,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from stage import keep, session, signature, signer
 
 from gateway.store import PageRequest, SessionFilter, SessionOrder, SessionWrite, SignatureFilter, Store, tables
-from gateway.store.engine import sqlite
+from gateway.store.engine import sqlite as sqlite_engine
 from tests.servers import Databases
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
@@ -60,7 +63,7 @@ async def connected(url: str) -> AsyncIterator[Callable[[Callable[[Connection], 
 @asynccontextmanager
 async def writers(folder: Path, count: int, seconds: float = 30) -> AsyncIterator[list[aiosqlite.Connection]]:
     """Connections of one gateway to a table ``kept`` of a column ``x``."""
-    connect = sqlite.connector(seconds)
+    connect = sqlite_engine.connector(seconds)
     async with AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(connect(str(folder / "store.db"))) for _ in range(count)]
         await connections[0].cursor().execute("CREATE TABLE kept (x)")
@@ -179,6 +182,27 @@ async def test_write_of_cancelled_caller_is_rolled_back(tmp_path: Path) -> None:
         assert not connection.in_transaction
         await cursor.execute("SELECT * FROM kept")
         assert await cursor.fetchall() == []
+
+
+async def test_connection_is_closed_when_its_opening_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, begun, cancelled = list[sqlite3.Connection](), threading.Event(), threading.Event()
+
+    def connect_slowly(*args: Any, **options: Any) -> sqlite3.Connection:
+        begun.set()
+        cancelled.wait(10)
+        opened.append(sqlite3.Connection(*args, **options))
+        return opened[0]
+
+    monkeypatch.setattr(sqlite3, "connect", connect_slowly)
+    connection = sqlite_engine.connector(30)(str(tmp_path / "store.db"), check_same_thread=False)
+    opening = asyncio.ensure_future(connection)
+    await asyncio.to_thread(begun.wait, 10)
+    opening.cancel()
+    await asyncio.wait({opening})
+    cancelled.set()
+    await asyncio.to_thread(connection._thread.join, 10)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 async def test_writers_get_the_lock_in_fifo_order(tmp_path: Path) -> None:

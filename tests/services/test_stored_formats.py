@@ -137,9 +137,7 @@ def test_former_build_decodes_present_body(seen: Session) -> None:
         (msgspec.msgpack.encode({"v": VERSION + 1, "name": ["acme", "s1"], "state": 7}), True),
     ],
 )
-async def test_session_with_unreadable_body_is_rebuilt_from_its_columns(
-    tmp_path: Path, body: bytes, newer: bool
-) -> None:
+async def test_session_with_unreadable_body_is_rebuilt_from_its_columns(tmp_path: Path, body: bytes, newer: bool) -> None:
     store = await Store.open(SecretStr(f"sqlite:///{tmp_path / 'store.db'}"))
     others = [session(f"s{number}", title="Lease") for number in range(3)]
     for each in others:

@@ -65,7 +65,8 @@ class _Connection(aiosqlite.Connection):
     _holds_write_lock = False
 
     def __init__(self, connector: Callable[[], sqlite3.Connection], write_lock: asyncio.Lock, lock_timeout: float) -> None:
-        super().__init__(connector, iter_chunk_size=64)
+        self._opened: list[sqlite3.Connection] = []
+        super().__init__(partial(_open, connector, self._opened), iter_chunk_size=64)
         self._thread.daemon = True
         self._write_lock = write_lock
         self._lock_timeout = lock_timeout
@@ -97,7 +98,9 @@ class _Connection(aiosqlite.Connection):
             self._release_write_lock()
 
     def stop(self) -> asyncio.Future[Any] | None:
+        """Ends the thread, which first closes its connection, also one whose opening was cancelled."""
         self._release_write_lock()
+        self._tx.put_nowait((None, partial(_close, self._opened)))
         return super().stop()
 
     async def _acquire_write_lock(self) -> None:
@@ -119,6 +122,17 @@ class _Connection(aiosqlite.Connection):
         except asyncio.CancelledError:
             self._cancelled = True  # the thread still runs the statement, which may begin a transaction
             raise
+
+
+def _open(connector: Callable[[], sqlite3.Connection], opened: list[sqlite3.Connection]) -> sqlite3.Connection:
+    """Opens a connection, and remembers it where the caller is cancelled before it gets it."""
+    opened.append(connector())
+    return opened[0]
+
+
+def _close(opened: Sequence[sqlite3.Connection]) -> None:
+    for connection in opened:
+        connection.close()
 
 
 def connector(lock_timeout: float) -> Callable[..., aiosqlite.Connection]:
