@@ -67,9 +67,9 @@ class Saga:
 
 @dataclass(frozen=True, slots=True)
 class SagaLeftover:
-    """What a saga leaves behind at its provider, and why it could not be removed.
+    """Leftover of a saga: things that exist at its provider, and why they could not be removed.
 
-    ``live`` says that a session may be among it, so that the idempotency key must not create another one.
+    ``live`` says that a session may be among them, so that the idempotency key must not create another one.
     """
 
     things: tuple[str, ...]

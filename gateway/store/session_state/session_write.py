@@ -35,7 +35,7 @@ _MAX_ADDRESS_BYTES: Final = 320
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionWrite:
-    """What is written along with a session.
+    """Metadata of a session write.
 
     ``seen_at`` is the sort key of a session whose provider does not say when it was created; the first one stays.
     ``expected_version`` is the stored version that this state was compared with, None where there was none, and ``changes``
