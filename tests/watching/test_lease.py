@@ -1,4 +1,4 @@
-"""A lease has one holder at a time, and always finds another."""
+"""Leases: one holder at a time, renewal before expiry, and takeover from a holder that is silent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ acts = st.one_of(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(acts, max_size=25), names=st.sets(st.sampled_from(NAMES), min_size=1))
-async def test_however_they_take_turns_there_are_never_two_holders(template: Path, script, names: set[str]) -> None:
+async def test_leases_never_have_two_holders_in_any_order_of_acquire_and_release(
+    template: Path, script, names: set[str]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(template, Path(folder) / "store.db")
         store = await Store.open(SecretStr(f"sqlite:///{folder}/store.db"))
@@ -73,14 +75,14 @@ async def test_however_they_take_turns_there_are_never_two_holders(template: Pat
         await store.close()
 
 
-async def test_many_who_try_at_once_leave_one_holder(store: Store) -> None:
+async def test_concurrent_acquires_leave_one_holder(store: Store) -> None:
     many = [f"owner-{number}" for number in range(20)]
     results = await asyncio.gather(*(store.leases.acquire(NAMES, owner, START, LEASE) for owner in many))
     for name in NAMES:
         assert sum(name in held for held in results) == 1
 
 
-async def test_a_lease_is_kept_by_renewing_and_moves_when_its_holder_is_silent(store: Store) -> None:
+async def test_renewed_lease_is_held_and_expired_lease_is_acquired_by_another(store: Store) -> None:
     now = START
     for _ in range(30):
         assert set(await store.leases.acquire(NAMES, "ann", now, LEASE)) == set(NAMES)
@@ -93,7 +95,7 @@ async def test_a_lease_is_kept_by_renewing_and_moves_when_its_holder_is_silent(s
     assert waited <= LEASE + timedelta(seconds=0.25)
 
 
-async def test_a_released_lease_is_free_at_once_and_only_ours_is_released(store: Store) -> None:
+async def test_released_lease_is_free_at_once_and_others_cannot_release_it(store: Store) -> None:
     await store.leases.acquire(NAMES, "ann", START, LEASE)
     await store.leases.release(NAMES, "bob")
     assert await store.leases.acquire(NAMES, "bob", START, LEASE) == {}
