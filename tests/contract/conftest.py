@@ -1,11 +1,11 @@
-"""The suite is run for every provider in the registry, each test for those that declare what it needs."""
+"""Contract suite: each test runs for every provider of the registry that declares the operations it needs."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from subject import Haste, Patience, Subject, declared
+from subject import FastForwardClock, SandboxClock, Subject, declared
 
 from providers.capability import Capabilities, Operation
 from providers.registry import NAMES, Provider, load, load_sandbox
@@ -36,13 +36,13 @@ def provider(kind: str) -> Provider:
 
 @pytest.fixture
 def changes() -> dict[str, object]:
-    """What a test wants different in the settings; overridden where it does."""
+    """Changes to the settings, overridden by tests that need some."""
     return {}
 
 
 @pytest.fixture
 def transport() -> str:
-    """How calls travel; a module whose tests are to hold over every transport overrides it."""
+    """The transport of calls, overridden by modules whose tests run over every one."""
     return "http1"
 
 
@@ -50,8 +50,8 @@ def transport() -> str:
 async def subject(
     provider: Provider, authority: CertificateAuthority, changes: dict[str, object], transport: str
 ) -> AsyncIterator[Subject]:
-    clock = Haste()
-    sandbox = load_sandbox(provider.kind)(clock=Patience(clock), authority=authority)
+    clock = FastForwardClock()
+    sandbox = load_sandbox(provider.kind)(clock=SandboxClock(clock), authority=authority)
     async with sandbox.serving() as url:
         settings = provider.settings(**(sandbox.settings(url) | {"transport": transport} | changes))
         async with provider.adapter(settings, clock=clock) as adapter:

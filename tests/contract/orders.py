@@ -1,4 +1,4 @@
-"""Sample orders, built from what a provider says that it can do."""
+"""Sample orders, built from the capabilities of a provider."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PRIVATE = tuple(word for first, last, phone in PEOPLE for word in (last, phone, 
 
 
 def document(title: str) -> DocumentOrder:
-    """A PDF that says its title."""
+    """A PDF with its title as text."""
     content = sample_pdf(title)
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -46,7 +46,7 @@ async def content_of(order: DocumentOrder) -> bytes:
 
 
 def order(can: Capabilities, now: datetime, *, people: int = 2, documents: int = 2, **changes: object) -> Order:
-    """Uses what the provider has, so that a provider which declares more is tried with more."""
+    """An order that uses every capability of the provider."""
     languages = sorted(can.languages)
     participants = tuple(
         ParticipantOrder(
@@ -78,7 +78,7 @@ def field(participant: int) -> FieldOrder:
 
 
 async def signature(authority: CertificateAuthority, document: str, **changes: object) -> SignatureOrder:
-    """A signature for a provider that only keeps them."""
+    """A signature order, for a provider that stores signatures."""
     content = base64.b64encode(await authority.sign_cms(document.encode(), "Ada Lovelace")).decode()
     asked: dict[str, object] = {"document": document, "thread": "tenant", "content": content, "tags": ("lease",)}
     return SignatureOrder(**(asked | changes))

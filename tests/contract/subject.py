@@ -1,4 +1,4 @@
-"""Whom the suite asks: one provider's adapter, connected to its sandbox over a real port."""
+"""Subject under test: one provider's adapter, connected to its sandbox over a real port."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from providers.sandbox.fault_injection import Fault, RecordedCall
 from providers.settings import ProviderSettings
 
 READS = ("GET", "HEAD")
-_LOOKS = 300
-_LOOK_EVERY = 0.5
+_MOST_READS = 300
+_READ_INTERVAL = 0.5
 
 
-class Haste(Clock):
-    """Sleeping takes no time, but its hands move on by as much."""
+class FastForwardClock(Clock):
+    """Fast-forward clock: a sleep takes no time, and advances the clock."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -44,28 +44,28 @@ class Haste(Clock):
         await asyncio.sleep(0.002)
 
 
-class Patience(Clock):
-    """The same hands for a sandbox, which sleeps for as long as it says."""
+class SandboxClock(Clock):
+    """The clock of a sandbox: tells the adapter's time, and sleeps for real."""
 
-    def __init__(self, haste: Haste) -> None:
-        self._haste = haste
+    def __init__(self, adapter_clock: FastForwardClock) -> None:
+        self._adapter_clock = adapter_clock
 
     def now(self) -> datetime:
-        return self._haste.now()
+        return self._adapter_clock.now()
 
     def monotonic(self) -> float:
-        return self._haste.monotonic()
+        return self._adapter_clock.monotonic()
 
 
 @dataclass
 class Subject:
-    """What every test of the suite has in hand."""
+    """Subject under test, with helpers that fit every provider."""
 
     provider: Provider
     sandbox: Sandbox
     settings: ProviderSettings
     adapter: Adapter
-    clock: Haste
+    clock: FastForwardClock
     url: str
     _made: int = field(default=0)
 
@@ -77,40 +77,40 @@ class Subject:
         return orders.order(self.can, self.clock.now(), **changes)
 
     def draft(self) -> Order:
-        """An order that stays a draft where the provider has drafts."""
+        """An order that is not started, where the provider has drafts."""
         has_drafts = Operation.START_SESSION in declared(self.can)
         return self.order(start=not has_drafts)
 
     async def make(self, order: Order | None = None, steps: Steps | None = None) -> Session:
-        """A new session, or a new record where the provider only keeps signatures."""
+        """Creates a session, or a record where the provider stores signatures."""
         self._made += 1
         if self.can.session_kind is SessionKind.RECORD:
             return await self.adapter.save_signature(await orders.signature(self.sandbox.authority, f"lease-{self._made}"))
         return await self.adapter.create_session(order or self.order(), steps or Steps())
 
     async def sign(self, session: Session) -> Session:
-        """Everybody signs in turn, and the provider gets all the time it needs."""
+        """Has every participant sign, and reads until the session is final."""
         if not session.final:
             for key in session.parts or (session.key,):
                 await self.sandbox.sign(key)
         return await self.settle(session)
 
     async def decline(self, session: Session) -> Session:
-        """Whoever could sign first declines."""
+        """Has the first participant decline, and reads until the session is final."""
         await self.sandbox.decline((session.parts or (session.key,))[0])
         return await self.settle(session)
 
     async def settle(self, session: Session) -> Session:
-        """Looks until the session is final, for a bounded number of times."""
-        for _ in range(_LOOKS):
+        """Reads until the session is final, a bounded number of times."""
+        for _ in range(_MOST_READS):
             session = await self.adapter.fetch_session(session.key, session)
             if session.final:
                 return session
-            await self.clock.sleep(_LOOK_EVERY)
+            await self.clock.sleep(_READ_INTERVAL)
         raise AssertionError(f"{session.key} is still {session.status} ({session.provider_status})")
 
     async def break_next(self, **fault: object) -> None:
-        """Asks the sandbox to fail, in the way that anybody can."""
+        """Injects a fault over the control API."""
         async with httpx.AsyncClient() as client:
             (await client.post(f"{self.url}/_sandbox/faults", json=fault)).raise_for_status()
 
@@ -119,7 +119,7 @@ class Subject:
 
 
 class BrokenWrite(Fault):
-    """The write after the first ``skip`` ones goes wrong, however often it is tried again."""
+    """Fails the write after the first ``skip`` ones, and every retry of it."""
 
     skip: int = 0
     target: tuple[str, str] | None = None

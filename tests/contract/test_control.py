@@ -1,4 +1,4 @@
-"""The hands of the people, over HTTP, as a developer uses them."""
+"""Control API of a sandbox: plays the people and injects faults over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def control(subject):
 
 
 @pytest.mark.needs("CREATE_SESSION")
-async def test_everybody_signs_when_asked_to(subject, control):
+async def test_control_api_signs_for_every_participant(subject, control):
     made = await subject.make()
     for key in made.parts or (made.key,):
         assert (await control.post(f"sessions/{key}/sign", json={})).status_code == 200
@@ -25,7 +25,7 @@ async def test_everybody_signs_when_asked_to(subject, control):
 
 
 @pytest.mark.needs("CREATE_SESSION")
-async def test_people_act_by_themselves_when_told_to(subject, control):
+async def test_simulated_people_sign_by_themselves_when_auto_is_on(subject, control):
     await control.post("people", json={"auto": True, "delay_ms": 10})
     made = await subject.make()
     for _ in range(300):
@@ -36,7 +36,7 @@ async def test_people_act_by_themselves_when_told_to(subject, control):
 
 
 @SIGNS
-async def test_somebody_declines_or_runs_out_of_time(subject, control):
+async def test_control_api_declines_and_expires_sessions(subject, control):
     for act, status in (("decline", SessionStatus.DECLINED), ("expire", SessionStatus.EXPIRED)):
         made = await subject.make(subject.order(people=1))
         assert (await control.post(f"sessions/{made.key}/{act}", json={})).status_code == 200
@@ -44,14 +44,14 @@ async def test_somebody_declines_or_runs_out_of_time(subject, control):
 
 
 @SIGNS
-async def test_nobody_signs_twice_or_out_of_turn(subject, control):
+async def test_control_api_answers_409_when_participant_cannot_act(subject, control):
     made = await subject.make(subject.order(people=1))
     await control.post(f"sessions/{made.key}/sign", json={})
     assert (await control.post(f"sessions/{made.key}/sign", json={})).status_code == 409
     assert (await control.post(f"sessions/{made.key}/decline", json={})).status_code == 409
 
 
-async def test_what_cannot_be_is_said_and_not_recorded_as_a_call(subject, control):
+async def test_control_api_refuses_invalid_requests_and_records_no_call(subject, control):
     heard = len(subject.sandbox.calls)
     assert (await control.post("sessions/no-such-session/sign", json={})).status_code in {404, 409}
     assert (await control.post("sessions/no-such-session/dance", json={})).status_code == 404
@@ -62,7 +62,7 @@ async def test_what_cannot_be_is_said_and_not_recorded_as_a_call(subject, contro
     assert len(subject.sandbox.calls) == heard
 
 
-async def test_faults_and_calls_can_be_looked_at_and_cleared(subject, control):
+async def test_control_api_lists_and_clears_faults_and_calls(subject, control):
     made = await subject.make()
     await control.post("faults", json={"status": 500, "count": 1000})
     await control.delete("faults")
@@ -75,5 +75,5 @@ async def test_faults_and_calls_can_be_looked_at_and_cleared(subject, control):
     assert keys >= set(made.parts or (made.key,))
 
 
-async def test_a_path_that_the_provider_does_not_have_is_its_own_404(subject, control):
+async def test_unknown_path_is_answered_by_simulated_provider(subject, control):
     assert (await control.get(f"{subject.url}/no/such/path")).status_code in {401, 404}

@@ -1,4 +1,4 @@
-"""A creation that fails half-way can be unmade, wherever it failed."""
+"""Saga of a creation: compensated completely at whichever call it fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def writes_of_a_creation(subject):
     return [call for call in subject.calls_since(heard) if call.method not in READS and "token" not in call.path]
 
 
-async def test_a_creation_that_fails_at_any_call_leaves_nothing_once_it_is_undone(subject):
+async def test_creation_that_fails_at_any_call_is_compensated_completely(subject):
     writes = await writes_of_a_creation(subject)
     assert len(writes) >= 2
     before = present(subject)
@@ -44,7 +44,7 @@ async def attempt(subject, steps):
 
 
 @pytest.mark.parametrize("silence", ["reset", "lost"])
-async def test_no_call_of_a_creation_that_may_have_landed_is_sent_twice(subject, silence):
+async def test_no_call_of_creation_that_may_have_landed_is_sent_twice(subject, silence):
     writes = await writes_of_a_creation(subject)
     for number in range(len(writes)):
         fault = BrokenWrite(kind=silence, skip=number)
@@ -70,7 +70,7 @@ async def outcome_of_a_creation(subject):
     return "settled"
 
 
-async def test_giving_up_half_way_leaves_what_was_recorded_undoable(subject):
+async def test_compensation_is_idempotent_after_failed_creation(subject):
     before = present(subject)
     steps = Steps()
     subject.sandbox.faults[:] = [BrokenWrite(status=403, skip=1)]

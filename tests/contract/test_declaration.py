@@ -1,4 +1,4 @@
-"""What a provider says of itself, without any call."""
+"""Declaration of a provider: capabilities, settings and options, without any call."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def overrides(adapter, verb):
     return getattr(adapter, verb) is not getattr(Adapter, verb)
 
 
-def test_declared_operations_are_the_overridden_verbs(provider):
+def test_declared_operations_are_the_overridden_methods(provider):
     overridden = {operation for operation, verb in VERBS.items() if overrides(provider.adapter, verb)}
     assert declared(provider.capabilities) - WITHOUT_VERB == overridden
 
 
-def test_helping_verbs_come_with_the_operations_that_need_them(provider):
+def test_operations_come_with_the_saga_methods_they_need(provider):
     has = declared(provider.capabilities)
     assert overrides(provider.adapter, "fetch_session"), "a session that cannot be read cannot be known"
     assert (Operation.CREATE_SESSION in has) == overrides(provider.adapter, "compensate")
@@ -45,7 +45,7 @@ def test_helping_verbs_come_with_the_operations_that_need_them(provider):
     assert (Operation.LIST_SIGNATURES in has) == overrides(provider.adapter, "download_signature")
 
 
-async def test_verbs_that_are_not_declared_are_unsupported(provider):
+async def test_operation_that_is_not_declared_raises_unsupported(provider):
     adapter = provider.adapter(provider.settings(**table(provider.kind)))
     async with adapter:
         for operation, verb in VERBS.items():
@@ -75,7 +75,7 @@ def test_capabilities_are_consistent(provider):
         assert capability.note is None or capability.note.strip().endswith(".")
 
 
-def test_the_record_is_the_registrys(kind, provider):
+def test_provider_record_matches_registry(kind, provider):
     assert provider.kind == kind
     assert provider.display_name
     sandbox = load_sandbox(kind)
@@ -85,7 +85,7 @@ def test_the_record_is_the_registrys(kind, provider):
 
 
 @pytest.mark.parametrize("part", ["options", "participant_options"])
-def test_options_have_a_schema_that_refuses_what_it_does_not_know(provider, part):
+def test_options_have_json_schema_and_refuse_unknown_members(provider, part):
     model = getattr(provider, part)
     schema = model.model_json_schema()
     assert json.loads(json.dumps(schema)) == schema
@@ -95,12 +95,12 @@ def test_options_have_a_schema_that_refuses_what_it_does_not_know(provider, part
         model.model_validate({"noSuchOption": 1})
 
 
-def test_settings_refuse_a_key_that_does_not_exist(provider):
+def test_settings_refuse_unknown_key(provider):
     with pytest.raises(ValidationError, match="no_such_key"):
         provider.settings(**table(provider.kind), no_such_key=1)
 
 
-def test_settings_refuse_a_path_that_does_not_exist_and_name_those_that_do(provider):
+def test_settings_refuse_unknown_path_and_name_known_ones(provider):
     assert provider.settings.PATHS
     some = sorted(provider.settings.PATHS)[0]
     with pytest.raises(ValidationError, match=f"no_such_path unknown.*{some}"):
@@ -110,25 +110,25 @@ def test_settings_refuse_a_path_that_does_not_exist_and_name_those_that_do(provi
 
 
 @pytest.mark.parametrize("url", ["", "not an address", "ftp://127.0.0.1", "https://", "https://user:pass@example.com", "//x"])
-def test_settings_refuse_an_address_that_is_none(provider, url):
+def test_settings_refuse_invalid_base_url(provider, url):
     with pytest.raises(ValidationError, match="base_url") as caught:
         provider.settings(**(table(provider.kind) | {"base_url": url}))
     assert "pass@" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", "Has Capitals", "a" * 64, "under_score", "-x"])
-def test_settings_refuse_a_name_that_could_not_stand_in_an_address(provider, name):
+def test_settings_refuse_name_that_cannot_be_part_of_a_url(provider, name):
     with pytest.raises(ValidationError, match="name"):
         provider.settings(**(table(provider.kind) | {"name": name}))
 
 
-def test_every_path_of_the_table_can_be_replaced(provider):
+def test_every_path_of_table_can_be_overridden(provider):
     for name, template in provider.settings.PATHS.items():
         replaced = provider.settings(**(table(provider.kind) | {"paths": {name: f"/v9{template}"}}))
         assert replaced.paths[name] == f"/v9{template}"
 
 
-def test_settings_keep_their_secrets_to_themselves(provider):
+def test_settings_show_no_secret(provider):
     raw = table(provider.kind)
     settings = provider.settings(**raw)
     shown = f"{settings!r} {settings} {settings.model_dump_json()}"
@@ -141,14 +141,14 @@ def test_settings_keep_their_secrets_to_themselves(provider):
     assert not [secret for secret in secrets if secret in str(caught.value)]
 
 
-def test_credentials_are_never_plain_text(provider):
+def test_credentials_are_secret_strings(provider):
     suspicious = ("secret", "token", "password", "key")
     for name, info in provider.settings.model_fields.items():
         if name.endswith(suspicious):
             assert "SecretStr" in str(info.annotation), name
 
 
-def test_loading_providers_does_not_load_their_sandboxes():
+def test_loading_providers_does_not_import_their_sandboxes():
     code = (
         "import sys; from providers.registry import NAMES, load; [load(kind) for kind in NAMES];"
         "assert not [name for name in sys.modules if name.endswith('sandbox') or 'uvicorn' in name], sorted(sys.modules)"
@@ -156,7 +156,7 @@ def test_loading_providers_does_not_load_their_sandboxes():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_registry_is_in_order():
+def test_registry_is_sorted():
     assert list(NAMES) == sorted(set(NAMES))
     for lookup in (load, load_sandbox):
         with pytest.raises(KeyError):

@@ -1,4 +1,4 @@
-"""What can be fetched: originals as they were given, results that verify."""
+"""Downloads: originals unchanged, results with valid signatures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from providers.verification import VerificationStatus, inspect
 
 @pytest.fixture(params=["http1", "httpx"])
 def transport(request: pytest.FixtureRequest) -> str:
-    """Every transport."""
+    """Runs this module over every transport."""
     name: str = request.param
     return name
 
@@ -27,7 +27,7 @@ def signed(session):
 
 
 async def verified(subject, content):
-    """The reports on a signed file, each of which has to be valid and trusted."""
+    """Verifies a signed file; each report has to be valid and trusted."""
     root = subject.sandbox.authority.certificate
     reports = await asyncio.to_thread(inspect, content, roots=(root,), now=subject.clock.now())
     assert reports, "there is no signature in it"
@@ -69,14 +69,14 @@ async def test_signatures_download_and_verify(subject):
 
 
 @pytest.mark.needs("LIST_SIGNATURES", "CREATE_SESSION")
-async def test_nothing_is_signed_before_anybody_signs(subject):
+async def test_session_has_no_signed_document_before_anybody_signs(subject):
     made = await subject.make()
     assert await subject.adapter.list_signatures(made) == ()
     assert not [item for item in made.documents if item.role is DocumentRole.SIGNED and item.status is DocumentStatus.SIGNED]
 
 
 @pytest.mark.needs("CREATE_SESSION", "DOWNLOAD_DOCUMENT")
-async def test_an_original_comes_back_as_it_was_given_or_not_at_all(subject):
+async def test_original_downloads_unchanged_or_is_unsupported(subject):
     order = subject.order()
     made = await subject.make(order)
     originals = [item for item in made.documents if item.role is DocumentRole.TO_SIGN]
@@ -93,7 +93,7 @@ async def test_an_original_comes_back_as_it_was_given_or_not_at_all(subject):
 
 
 @pytest.mark.needs("DOWNLOAD_DOCUMENT")
-async def test_a_document_that_does_not_exist_cannot_be_had(subject):
+async def test_download_of_unknown_document_is_not_found(subject):
     done = await subject.sign(await subject.make())
     nothing = replace(signed(done)[0], key="00000000-0000-4000-8000-000000000000", filename="no-such-file.pdf")
     # Misbehaved: a ZIP that lacks a file which its batch is said to have
@@ -103,7 +103,7 @@ async def test_a_document_that_does_not_exist_cannot_be_had(subject):
 
 
 @pytest.mark.needs("DOWNLOAD_DOCUMENT")
-async def test_documents_of_a_session_that_is_gone_are_not_found(subject):
+async def test_documents_of_deleted_session_are_not_found(subject):
     done = await subject.sign(await subject.make())
     gone = replace(done, key="987654321", parts=())
     document = replace(done.documents[-1], key="00000000-0000-4000-8000-000000000000")
@@ -113,7 +113,7 @@ async def test_documents_of_a_session_that_is_gone_are_not_found(subject):
 
 
 @pytest.mark.needs("DOWNLOAD_DOCUMENT")
-async def test_a_download_that_is_left_early_does_no_harm(subject):
+async def test_abandoned_downloads_count_as_no_failure(subject):
     done = await subject.sign(await subject.make())
     for _ in range(subject.settings.max_concurrency + 1):
         async with subject.adapter.download_document(done, done.documents[-1]) as content:
@@ -132,7 +132,7 @@ async def test_a_download_that_is_left_early_does_no_harm(subject):
     ],
     ids=lambda value: value.get("kind", str(value.get("status"))) if isinstance(value, dict) else value.__name__,
 )
-async def test_a_download_that_goes_wrong_says_so(subject, fault, expected):
+async def test_download_raises_the_error_of_its_fault(subject, fault, expected):
     done = await subject.sign(await subject.make())
     await subject.break_next(method="GET", count=100, **fault)
     with pytest.raises((expected, Misbehaved) if fault.get("kind") == "truncate" else expected):
@@ -141,7 +141,7 @@ async def test_a_download_that_goes_wrong_says_so(subject, fault, expected):
 
 
 @pytest.mark.needs("DOWNLOAD_DOCUMENT", "CREATE_SESSION")
-async def test_results_cannot_be_had_before_there_are_any(subject):
+async def test_download_of_results_raises_before_session_is_completed(subject):
     made = await subject.make()
     result = signed(await subject.sign(await subject.make()))[0]
     early = replace(result, session=made.ref, key=next(iter([item.key for item in signed(made)]), "not-yet"))

@@ -1,4 +1,4 @@
-"""Every way to go wrong ends in the error that says what to do about it."""
+"""Fault injection: each fault raises the error that tells what to do about it."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ READ_FAULTS = {
 
 @pytest.fixture(params=["http1", "httpx"])
 def transport(request: pytest.FixtureRequest) -> str:
-    """Every transport."""
+    """Runs this module over every transport."""
     name: str = request.param
     return name
 
 
 def check(subject, error):
-    """What holds for every error that a provider causes."""
+    """Checks an error of a provider: its fields, and that it quotes nothing private."""
     assert isinstance(error, SigningError)
     assert not isinstance(error, Forbidden), "that is for the gateway to say"
     assert error.provider == subject.settings.name
@@ -71,7 +71,7 @@ def private(subject):
 
 
 @pytest.mark.parametrize("case", READ_FAULTS)
-async def test_a_read_that_goes_wrong_says_how(subject, case):
+async def test_read_raises_the_error_of_its_fault(subject, case):
     fault, expected, attempts = READ_FAULTS[case]
     made = await subject.make()
     await subject.break_next(method="GET", count=1000, **fault)
@@ -96,7 +96,7 @@ async def test_a_read_that_goes_wrong_says_how(subject, case):
 
 
 @pytest.mark.parametrize("changes", [{"timeout": 0.3}])
-async def test_a_read_that_takes_too_long_times_out(subject, changes):
+async def test_read_times_out_when_provider_is_slow(subject, changes):
     made = await subject.make()
     await subject.break_next(method="GET", count=1000, delay_ms=500)
     with pytest.raises(TimedOut) as caught:
@@ -104,7 +104,7 @@ async def test_a_read_that_takes_too_long_times_out(subject, changes):
     check(subject, caught.value)
 
 
-async def test_a_read_that_fails_once_is_tried_again(subject):
+async def test_read_is_retried_when_it_fails_once(subject):
     made = await subject.make()
     for fault in ({"status": 500}, {"kind": "reset"}, {"status": 429}, {"kind": "truncate"}):
         await subject.break_next(method="GET", **fault)
@@ -113,7 +113,7 @@ async def test_a_read_that_fails_once_is_tried_again(subject):
 
 @pytest.mark.needs("LIST_SESSIONS")
 @pytest.mark.parametrize("case", ["401", "429", "500", "html", "empty", "truncate", "reset"])
-async def test_a_list_that_goes_wrong_says_how(subject, case):
+async def test_list_raises_the_error_of_its_fault(subject, case):
     fault, expected, _ = READ_FAULTS[case]
     await subject.make()
     await subject.break_next(method="GET", count=1000, **fault)
@@ -133,7 +133,7 @@ async def test_a_list_that_goes_wrong_says_how(subject, case):
     ],
     ids=lambda value: str(value.get("status")) if isinstance(value, dict) else "",
 )
-async def test_a_write_that_is_refused_says_how(subject, fault, expected):
+async def test_write_raises_refusal_with_detail(subject, fault, expected):
     await subject.make()
     await subject.break_next(method="POST", count=1000, **fault)
     with pytest.raises(SigningError) as caught:
@@ -143,7 +143,7 @@ async def test_a_write_that_is_refused_says_how(subject, fault, expected):
 
 
 @pytest.mark.parametrize("kind_of_answer", ["html", "empty"])
-async def test_a_write_with_an_unreadable_answer_is_in_doubt_or_looked_after(subject, kind_of_answer):
+async def test_write_is_in_doubt_or_read_back_when_answer_is_unreadable(subject, kind_of_answer):
     first = await subject.make()
     await subject.break_next(method="POST", count=1, kind=kind_of_answer)
     heard = len(subject.sandbox.calls)
@@ -158,7 +158,7 @@ async def test_a_write_with_an_unreadable_answer_is_in_doubt_or_looked_after(sub
 
 @pytest.mark.needs("CANCEL_SESSION")
 @pytest.mark.parametrize("silence", ["reset", "lost"])
-async def test_a_cancellation_without_an_answer_is_settled_or_in_doubt(subject, silence):
+async def test_cancellation_is_read_back_or_in_doubt_when_answer_is_lost(subject, silence):
     made = await subject.make()
     for method in ("POST", "DELETE", "PUT"):
         await subject.break_next(method=method, kind=silence)
@@ -170,7 +170,7 @@ async def test_a_cancellation_without_an_answer_is_settled_or_in_doubt(subject, 
         assert canceled.status is SessionStatus.CANCELED
 
 
-async def test_a_provider_that_is_gone_is_unavailable(subject):
+async def test_provider_is_unavailable_when_it_refuses_connections(subject):
     made = await subject.make()
     gone = subject.provider.settings(**(subject.sandbox.settings("http://127.0.0.1:9")))
     async with subject.provider.adapter(gone, clock=subject.clock) as adapter:
@@ -186,7 +186,7 @@ def secret_keys(kind):
     return [name for name, value in settings if isinstance(value, SecretStr)]
 
 
-async def test_wrong_credentials_are_told_apart(subject):
+async def test_wrong_credentials_raise_authorization_required(subject):
     made = await subject.make()
     keys = secret_keys(subject.provider.kind)
     wrong = subject.provider.settings(**(subject.sandbox.settings(subject.url) | dict.fromkeys(keys, "wr0ng-credential")))
@@ -200,7 +200,7 @@ async def test_wrong_credentials_are_told_apart(subject):
 
 
 class Reworded:
-    """An answer that is here already."""
+    """A response whose body was read."""
 
     def __init__(self, status, headers, body):
         self.status_code, self.headers, self._body = status, headers, body
@@ -217,7 +217,7 @@ class Reworded:
 
 
 class Rewording(Http1Transport):
-    """Carries calls to the sandbox and replaces words in what it answers."""
+    """Transport that replaces words in the sandbox's answers."""
 
     def __init__(self):
         super().__init__(connect_timeout=5, write_timeout=5)
@@ -235,7 +235,7 @@ class Rewording(Http1Transport):
 
 
 @HAS_STATUS
-async def test_a_status_that_nobody_knows_is_unknown_and_kept(subject):
+async def test_unmapped_status_is_unknown_and_its_word_is_kept(subject):
     made = await subject.make(subject.order(people=1))
     rewording = Rewording()
     async with subject.provider.adapter(subject.settings, transport=rewording, clock=subject.clock) as adapter:

@@ -21,37 +21,37 @@ MISTAKES = {
         "capability.py",
         "Capability(Operation.LIST_SESSIONS, Support.NATIVE),",
         "Capability(Operation.LIST_SESSIONS, Support.NATIVE), Capability(Operation.ADD_FIELD, Support.NATIVE),",
-        "test_declared_operations_are_the_overridden_verbs",
+        "test_declared_operations_are_the_overridden_methods",
     ),
     "signing links stay in the payload": (
         "sessions.py",
         'person.pop("link", None)',
         'person.get("link", None)',
-        "test_the_native_payload_is_json_without_signing_links",
+        "test_native_payload_is_json_without_signing_links",
     ),
     "the last page is forgotten": (
         "adapter.py",
         "end if page.rows and end < page.total else None",
         "None",
-        "test_pages_neither_lose_a_session_nor_make_one_up",
+        "test_pages_have_every_session_once",
     ),
     "steps are not recorded": (
         "adapter.py",
         'await steps.record("session", key)',
         "pass",
-        "test_a_creation_that_fails_at_any_call_leaves_nothing_once_it_is_undone",
+        "test_creation_that_fails_at_any_call_is_compensated_completely",
     ),
     "writes are repeated blindly": (
         "client.py",
         'path("sessions"), json=body)',
         'path("sessions"), json=body, repeatable=True)',
-        "test_no_call_of_a_creation_that_may_have_landed_is_sent_twice",
+        "test_no_call_of_creation_that_may_have_landed_is_sent_twice",
     ),
     "an unknown word is taken for an end": (
         "sessions.py",
         "STATUS.get(wire.state, SessionStatus.UNKNOWN)",
         "STATUS.get(wire.state, SessionStatus.FAILED)",
-        "test_a_status_that_nobody_knows_is_unknown_and_kept",
+        "test_unmapped_status_is_unknown_and_its_word_is_kept",
     ),
     "the original is given for the result": (
         "adapter.py",
@@ -96,13 +96,13 @@ async def run_suite(folder: Path, *chosen: str) -> tuple[dict[str, int], str]:
     return {word: int(count) for count, word in counts}, output
 
 
-async def test_a_folder_and_a_line_are_all_it_takes(tmp_path):
+async def test_contract_suite_passes_for_provider_of_one_folder_and_one_line(tmp_path):
     counts, output = await run_suite(plant_toy(tmp_path), "toy")
     assert counts.get("passed", 0) >= FEWEST, output
     assert not {"failed", "error", "errors", "skipped"} & counts.keys(), output
 
 
-async def test_the_suite_does_not_let_mistakes_pass(tmp_path):
+async def test_contract_suite_fails_on_each_mistake(tmp_path):
     folder = plant_toy(tmp_path)
     for name, before, after, _ in MISTAKES.values():
         file = folder / "providers" / "toy" / name
@@ -115,7 +115,7 @@ async def test_the_suite_does_not_let_mistakes_pass(tmp_path):
     assert failed == set(tests), output
 
 
-def test_the_toy_is_no_part_of_what_is_shipped():
+def test_toy_is_not_shipped():
     assert not (ROOT / "providers" / "toy").exists()
     with pytest.raises(ModuleNotFoundError):
         __import__("providers.toy")

@@ -1,4 +1,4 @@
-"""What a session goes through: made, read, signed, declined, canceled, deleted."""
+"""Lifecycle of a session: created, read, signed, declined, canceled, deleted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def to_sign(session):
     return [(item.key, item.title) for item in session.documents if item.role is DocumentRole.TO_SIGN]
 
 
-async def test_what_was_made_is_what_is_read(subject):
+async def test_session_is_read_as_it_was_created(subject):
     made = await subject.make()
     assert (made.provider, made.kind) == (subject.settings.name, subject.can.session_kind)
     read = await subject.adapter.fetch_session(made.key, made)
@@ -36,7 +36,7 @@ async def test_what_was_made_is_what_is_read(subject):
     assert not read.partial
 
 
-async def test_a_session_can_be_read_by_its_key_alone(subject):
+async def test_session_is_read_by_its_key_alone(subject):
     made = await subject.make(subject.order(people=1) if subject.can.session_kind is not SessionKind.RECORD else None)
     read = await subject.adapter.fetch_session(made.key)
     assert (read.ref, read.kind) == (made.ref, made.kind)
@@ -45,7 +45,7 @@ async def test_a_session_can_be_read_by_its_key_alone(subject):
 
 
 @pytest.mark.needs("CREATE_SESSION")
-async def test_an_order_is_carried_out_as_it_was_given(subject):
+async def test_created_session_matches_its_order(subject):
     order = subject.order(documents=2, people=3)
     assert not list(subject.adapter.validate_order(order))
     made = await subject.make(order)
@@ -59,7 +59,7 @@ async def test_an_order_is_carried_out_as_it_was_given(subject):
 
 
 @pytest.mark.needs("CREATE_SESSION")
-async def test_every_step_that_made_something_is_recorded(subject):
+async def test_creation_records_a_step_for_everything_it_makes(subject):
     steps = Steps()
     await subject.make(steps=steps)
     assert steps.entries
@@ -68,7 +68,7 @@ async def test_every_step_that_made_something_is_recorded(subject):
 
 
 @SIGNS
-async def test_an_order_in_sequence_keeps_its_sequence(subject):
+async def test_sequential_order_keeps_its_sequence(subject):
     order = subject.order(people=3, signing_order=SigningOrder.SEQUENTIAL)
     made = await subject.make(order)
     read = await subject.adapter.fetch_session(made.key, made)
@@ -81,7 +81,7 @@ async def test_an_order_in_sequence_keeps_its_sequence(subject):
     assert turns == sorted(turns)
 
 
-async def test_a_session_becomes_final_once_everybody_has_signed(subject):
+async def test_session_is_final_once_everybody_has_signed(subject):
     made = await subject.make()
     done = await subject.sign(made)
     assert (done.ref, done.status) == (made.ref, SessionStatus.COMPLETED)
@@ -96,7 +96,7 @@ async def test_a_session_becomes_final_once_everybody_has_signed(subject):
 
 
 @SIGNS
-async def test_progress_adds_up_at_every_signature(subject):
+async def test_progress_counts_every_signature(subject):
     session = await subject.make(subject.order(people=3, signing_order=SigningOrder.SEQUENTIAL))
     keys = session.parts or (session.key,) * 3
     signed = []
@@ -113,7 +113,7 @@ async def test_progress_adds_up_at_every_signature(subject):
 
 @SIGNS
 @pytest.mark.parametrize("alone", [True, False])
-async def test_who_declines_ends_it(subject, alone):
+async def test_session_is_declined_when_one_participant_declines(subject, alone):
     made = await subject.make(subject.order(people=1 if alone else 3))
     over = await subject.decline(made)
     assert over.status is SessionStatus.DECLINED
@@ -122,7 +122,7 @@ async def test_who_declines_ends_it(subject, alone):
 
 
 @pytest.mark.needs("START_SESSION")
-async def test_a_draft_stays_one_until_it_is_started(subject):
+async def test_draft_stays_draft_until_it_is_started(subject):
     draft = await subject.make(subject.draft())
     assert draft.status is SessionStatus.DRAFT
     read = await subject.adapter.fetch_session(draft.key, draft)
@@ -138,7 +138,7 @@ async def test_a_draft_stays_one_until_it_is_started(subject):
 
 
 @pytest.mark.needs("ADD_DOCUMENT")
-async def test_a_document_is_added_to_a_draft_and_not_later(subject):
+async def test_document_is_added_to_draft_and_refused_afterwards(subject):
     draft = await subject.make(subject.draft())
     steps, extra = Steps(), orders.document("Afterthought")
     more = await subject.adapter.add_document(draft, extra, steps)
@@ -150,7 +150,7 @@ async def test_a_document_is_added_to_a_draft_and_not_later(subject):
 
 
 @pytest.mark.needs("CANCEL_SESSION")
-async def test_a_canceled_session_is_over(subject):
+async def test_canceled_session_is_final(subject):
     made = await subject.make()
     canceled = await subject.adapter.cancel_session(made, "The field was sold.")
     assert (canceled.ref, canceled.status) == (made.ref, SessionStatus.CANCELED)
@@ -166,7 +166,7 @@ async def test_a_canceled_session_is_over(subject):
 
 @pytest.mark.needs("CANCEL_SESSION")
 @pytest.mark.parametrize("informed", [True, False])
-async def test_it_is_too_late_to_cancel_what_is_signed(subject, informed):
+async def test_completed_session_cannot_be_canceled(subject, informed):
     made = await subject.make()
     done = await subject.sign(made)
     with pytest.raises(WrongState):
@@ -176,7 +176,7 @@ async def test_it_is_too_late_to_cancel_what_is_signed(subject, informed):
 
 @pytest.mark.needs("DELETE_SESSION")
 @pytest.mark.parametrize("informed", [True, False])
-async def test_what_is_deleted_is_gone(subject, informed):
+async def test_deleted_session_is_not_found(subject, informed):
     made = await subject.make(None if subject.can.session_kind is SessionKind.RECORD else subject.draft())
     await subject.adapter.delete_session(made)
     try:
@@ -191,7 +191,7 @@ async def test_what_is_deleted_is_gone(subject, informed):
 
 @pytest.mark.needs("CREATE_SESSION")
 @pytest.mark.parametrize("times", [1, 2])
-async def test_whatever_was_made_can_be_undone(subject, times):
+async def test_every_step_of_creation_can_be_compensated(subject, times):
     before = present(subject)
     steps = Steps()
     made = await subject.make(steps=steps)
@@ -203,7 +203,7 @@ async def test_whatever_was_made_can_be_undone(subject, times):
         ended(await subject.adapter.fetch_session(made.key))
 
 
-async def test_an_unknown_key_is_not_found(subject):
+async def test_unknown_key_is_not_found(subject):
     made = await subject.make()
     for unknown in (strange(made.key), str(uuid4()), "987654321", "nothing/here"):
         with pytest.raises(NotFound):
@@ -215,7 +215,7 @@ async def test_an_unknown_key_is_not_found(subject):
     ["", ".", "..", "../..", "a/../b", "?x=1", "#", "%2e%2e", "a b", "\0", "\n", "\u00e9" * 200, "x" * 3000],
     ids=lambda key: ascii(key)[1:9],
 )
-async def test_a_key_cannot_lead_anywhere_else(subject, key):
+async def test_key_cannot_traverse_to_another_path(subject, key):
     made = await subject.make()
     heard = len(subject.sandbox.calls)
     await subject.adapter.fetch_session(made.key, made)
@@ -229,7 +229,7 @@ async def test_a_key_cannot_lead_anywhere_else(subject, key):
     assert all({depth, depth - key.count("/")} & usual for depth in depths)
 
 
-async def test_stale_knowledge_does_no_harm(subject):
+async def test_read_is_correct_when_known_session_is_incomplete(subject):
     made = await subject.make()
     muddled = replace(made, documents=(), participants=(), signatures=(), native=b"null", title=None)
     read = await subject.adapter.fetch_session(made.key, muddled)
@@ -238,12 +238,12 @@ async def test_stale_knowledge_does_no_harm(subject):
 
 
 def strange(key):
-    """A key like the given one that nothing has."""
+    """A key in the form of the given one that no session has."""
     return str(int(key) + 100_000) if key.isdecimal() else key[:-4] + ("beef" if not key.endswith("beef") else "cafe")
 
 
 def present(subject):
-    """What the people see of sessions that are not over."""
+    """The sandbox's sessions that have not ended."""
     return {
         session.key
         for session in subject.sandbox.sessions()
@@ -252,7 +252,7 @@ def present(subject):
 
 
 def ended(session):
-    """A session whose creation was undone is not found; it may show as over where the provider forgets nothing."""
+    """Asserts that a compensated session is not found, or has ended where the provider deletes nothing."""
     if session.status in {SessionStatus.DELETED, SessionStatus.CANCELED}:
         raise NotFound("over")
     raise SigningError(f"{session.key} is still {session.status}")

@@ -1,4 +1,4 @@
-"""A list holds everything, newest first, however it is cut into pages."""
+"""Lists: every session once, newest first, for any offset and limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def several(subject):
 
 
 async def walk(subject, limit):
-    """Every page, as the gateway would ask for them."""
+    """Fetches every page, by the offsets that the adapter gives."""
     pages, offset = [], 0
     for _ in range(10 * COUNT):
         page = await subject.adapter.list_sessions(offset, limit)
@@ -30,7 +30,7 @@ async def walk(subject, limit):
     raise AssertionError("a walk comes to an end")
 
 
-async def test_a_list_holds_what_was_made_newest_first(subject):
+async def test_list_has_every_session_newest_first(subject):
     made = await several(subject)
     page = await subject.adapter.list_sessions(0, 50)
     assert [row.key for row in page.sessions] == [session.key for session in reversed(made)]
@@ -41,7 +41,7 @@ async def test_a_list_holds_what_was_made_newest_first(subject):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, COUNT, COUNT + 1])
-async def test_pages_neither_lose_a_session_nor_make_one_up(subject, limit):
+async def test_pages_have_every_session_once(subject, limit):
     made = await several(subject)
     pages = await walk(subject, limit)
     assert {row.key for page in pages for row in page.sessions} == {session.key for session in made}
@@ -50,14 +50,14 @@ async def test_pages_neither_lose_a_session_nor_make_one_up(subject, limit):
     assert list(dict.fromkeys(rows)) == [session.key for session in reversed(made)]
 
 
-async def test_an_offset_within_a_page_skips_nothing(subject):
+async def test_offset_within_page_skips_nothing(subject):
     made = [session.key for session in reversed(await several(subject))]
     for offset in range(COUNT):
         page = await subject.adapter.list_sessions(offset, 2)
         assert made[offset] in [row.key for row in page.sessions]
 
 
-async def test_an_offset_past_the_end_is_an_empty_page(subject):
+async def test_offset_past_the_end_is_an_empty_page(subject):
     await several(subject)
     page = await subject.adapter.list_sessions(1000, 10)
     assert page.sessions == ()
@@ -70,7 +70,7 @@ async def test_an_empty_list_is_an_empty_page(subject):
     assert page.total in {None, 0}
 
 
-async def test_rows_are_whole_or_say_that_they_are_not(subject):
+async def test_rows_are_complete_or_partial(subject):
     made = await subject.make(subject.order(people=1))
     row = (await subject.adapter.list_sessions(0, 10)).sessions[0]
     read = await subject.adapter.fetch_session(made.key)
@@ -78,7 +78,7 @@ async def test_rows_are_whole_or_say_that_they_are_not(subject):
     assert row.partial or row == read
 
 
-async def test_a_long_page_is_asked_for_in_vain(subject):
+async def test_list_accepts_large_limit(subject):
     await subject.make(subject.order(people=1))
     page = await subject.adapter.list_sessions(0, 100_000)
     assert len(page.sessions) == 1

@@ -1,4 +1,4 @@
-"""What is personal or secret stays where it belongs, and every value is of the kind the model promises."""
+"""Privacy: no personal data or secret in repr, payloads and steps; and every value has the type of its field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from providers.saga import Steps
 
 
 async def stages(subject):
-    """A session at every stage that a provider lets one see."""
+    """Sessions in every stage that the provider has."""
     made = await subject.make()
     found = [made, await subject.adapter.fetch_session(made.key, made)]
     if made.kind is SessionKind.SIGNING:
@@ -25,7 +25,7 @@ async def stages(subject):
 
 
 def values(item):
-    """Every value within a model object."""
+    """Every value within an object of the model."""
     if is_dataclass(item):
         for each in fields(item):
             value = getattr(item, each.name)
@@ -36,7 +36,7 @@ def values(item):
             yield from values(each)
 
 
-async def test_every_value_is_what_the_model_promises(subject):
+async def test_every_value_has_the_type_of_its_field(subject):
     for session in await stages(subject):
         for name, value in values(session):
             if isinstance(value, datetime):
@@ -67,7 +67,7 @@ async def test_keys_are_unique_within_a_session(subject):
         assert {item.participant for item in session.signatures} <= participants | {None}
 
 
-async def test_what_is_shown_in_logs_holds_nothing_private(subject):
+async def test_repr_has_no_personal_data(subject):
     secrets = [secret.get_secret_value() for secret in subject.settings.secrets()]
     for session in await stages(subject):
         urls = [person.signing_url for person in session.participants if person.signing_url]
@@ -78,7 +78,7 @@ async def test_what_is_shown_in_logs_holds_nothing_private(subject):
     assert not [word for word in orders.PRIVATE if word in repr(subject.order())]
 
 
-async def test_the_native_payload_is_json_without_signing_links(subject):
+async def test_native_payload_is_json_without_signing_links(subject):
     for session in await stages(subject):
         payload = json.loads(session.native)
         assert payload is None or isinstance(payload, dict | list)
@@ -90,7 +90,7 @@ async def test_the_native_payload_is_json_without_signing_links(subject):
 
 
 @pytest.mark.needs("LIST_SESSIONS")
-async def test_rows_of_a_list_have_a_payload_each(subject):
+async def test_each_row_of_list_has_its_native_payload(subject):
     made = [await subject.make(subject.order(people=1)) for _ in range(2)]
     rows = (await subject.adapter.list_sessions(0, 10)).sessions
     payloads = [json.loads(row.native) for row in rows]
@@ -99,12 +99,12 @@ async def test_rows_of_a_list_have_a_payload_each(subject):
     assert payloads[0] != payloads[1]
 
 
-async def test_steps_hold_keys_and_no_people(subject):
+async def test_saga_steps_have_keys_and_no_personal_data(subject):
     steps = Steps()
     await subject.make(steps=steps)
     assert not [word for word in orders.PRIVATE if word in repr(steps.entries)]
 
 
-def test_the_model_itself_hides_what_is_personal():
+def test_model_hides_personal_fields_from_repr():
     hidden = {"native"}
     assert {each.name for each in fields(Session) if not each.repr} == hidden

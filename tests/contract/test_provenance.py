@@ -1,4 +1,4 @@
-"""The mapping that is explained is the one that was used, and it leaves nothing of a payload unsaid."""
+"""Provenance: the rules agree with the translation, and cover every native field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAGES = ("draft", "made", "signed", "declined", "by key", "row")
 
 
 async def at(stage, subject):
-    """A session as far as the stage says, or None where the provider's never are."""
+    """A session in a stage; None where the provider has no such stage."""
     signs = subject.can.session_kind is SessionKind.SIGNING
     if stage in {"draft", "by key"} and subject.can.session_kind is not SessionKind.RECORD:
         made = await subject.make(subject.draft() if stage == "draft" else subject.order(people=1))
@@ -30,7 +30,7 @@ async def at(stage, subject):
 
 
 def leaves(native, path=""):
-    """Where each value is; of a list or an object that is empty, where it is itself."""
+    """The path and value of each leaf; an empty list or object is a leaf."""
     if isinstance(native, dict) and native:
         for name, value in native.items():
             yield from leaves(value, f"{path}.{name}" if path else name)
@@ -50,37 +50,39 @@ def ours(session, path):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-async def test_every_native_field_is_in_a_rule_or_named_as_unmapped(subject, stage):
+async def test_every_native_field_has_a_rule_or_is_unmapped(subject, stage):
     session = await at(stage, subject)
     if session is None:
         return
     report = explain(session, subject.adapter.rules)
-    told, unmapped = {rule.native for rule in report.rules}, set(report.unmapped)
+    explained, unmapped = {rule.native for rule in report.rules}, set(report.unmapped)
     values = dict(leaves(msgspec.json.decode(session.native)))
-    assert not told & unmapped
-    assert {path for path, value in values.items() if value not in ([], {})} <= told | unmapped <= set(values)
-    assert len(told) >= 3
+    assert not explained & unmapped
+    assert {path for path, value in values.items() if value not in ([], {})} <= explained | unmapped <= set(values)
+    assert len(explained) >= 3
     assert all(values[rule.native] == rule.native_value for rule in report.rules)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-async def test_what_a_rule_says_is_what_the_session_has(subject, stage):
+async def test_rules_agree_with_the_translated_session(subject, stage):
     session = await at(stage, subject)
     if session is None:
         return
     by_pattern = {}
     for rule in subject.adapter.rules:
         by_pattern.setdefault((rule.native, re.sub(r"\[\d*\]", "[]", rule.field)), []).append(rule)
-    for told in explain(session, subject.adapter.rules).rules:
-        assert ours(session, told.field) == told.value, told
-        native, field = (re.sub(r"\[\d*\]", "[]", path) for path in (told.native, told.field))
+    for explained in explain(session, subject.adapter.rules).rules:
+        assert ours(session, explained.field) == explained.value, explained
+        native, field = (re.sub(r"\[\d*\]", "[]", path) for path in (explained.native, explained.field))
         rules = by_pattern[native, field]
-        assert told.rule in {text for rule in rules for text in (rule.how, rule.otherwise)}
-        read = [rule for rule in rules if rule.reads is None or to_json(rule.reads(told.native_value)) == told.value]
-        assert read or any(rule.otherwise == told.rule for rule in rules), f"{told}: it was not read so, and nothing says why"
+        assert explained.rule in {text for rule in rules for text in (rule.how, rule.otherwise)}
+        read = [rule for rule in rules if rule.reads is None or to_json(rule.reads(explained.native_value)) == explained.value]
+        assert read or any(rule.otherwise == explained.rule for rule in rules), (
+            f"{explained}: the rule disagrees, and gives no reason"
+        )
 
 
-async def test_a_status_is_explained_by_the_word_behind_it(subject):
+async def test_status_is_explained_by_its_native_word(subject):
     session = await at("made", subject)
     report = explain(session, subject.adapter.rules)
     if session.provider_status is not None:
@@ -89,15 +91,15 @@ async def test_a_status_is_explained_by_the_word_behind_it(subject):
     assert "signingUrl" not in {rule.field for rule in report.rules if rule.value and "signingUrl" in rule.field}
 
 
-async def test_a_rule_that_tells_something_else_than_was_read_is_found_out(subject):
+async def test_rule_that_disagrees_with_the_translation_is_detected(subject):
     session = await at("made", subject)
     path, value = next((path, value) for path, value in leaves(msgspec.json.decode(session.native)) if value)
     wrong = Rule(re.sub(r"\[\d+\]", "[]", path), "status", "As it is.", lambda _: SessionStatus.UNKNOWN, "Something else.")
-    (told,) = explain(session, (wrong,)).rules[:1]
-    assert (told.native_value, told.value, told.rule) == (value, session.status.value, "Something else.")
+    (explained,) = explain(session, (wrong,)).rules[:1]
+    assert (explained.native_value, explained.value, explained.rule) == (value, session.status.value, "Something else.")
 
 
-async def test_signing_links_are_in_no_explanation(subject):
+async def test_explanation_has_no_signing_link(subject):
     session = await at("made", subject)
     links = {person.signing_url for person in session.participants if person.signing_url}
     report = explain(session, subject.adapter.rules)

@@ -1,4 +1,4 @@
-"""A session that is read again and has not changed is what it was, and one that has changed is not."""
+"""Response memo: a repeated read returns the known session exactly where nothing has changed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ async def _read_again(subject, known, times=3):
 
 
 async def _read_by_another(subject, known):
-    """The same reading by an adapter that remembers nothing."""
+    """The same read by an adapter without a memo."""
     async with subject.provider.adapter(subject.settings, clock=subject.clock) as fresh:
         return await fresh.fetch_session(known.key, known)
 
 
-async def test_a_reading_repeated_is_what_one_without_memory_comes_to(subject):
+async def test_repeated_read_equals_read_without_memo(subject):
     made = await subject.make()
     known = await _read_again(subject, made)
     assert is_unchanged(known, await _read_by_another(subject, known))
@@ -34,7 +34,7 @@ async def test_a_reading_repeated_is_what_one_without_memory_comes_to(subject):
 
 
 @SIGNS
-async def test_what_the_provider_changes_is_seen_at_once(subject):
+async def test_change_at_provider_is_read_at_once(subject):
     known = await _read_again(subject, await subject.make(subject.order(people=1)))
     await subject.sandbox.sign((known.parts or (known.key,))[0])
     seen = await subject.adapter.fetch_session(known.key, known)
@@ -44,14 +44,14 @@ async def test_what_the_provider_changes_is_seen_at_once(subject):
 
 @SIGNS
 @pytest.mark.parametrize("otherwise", [{"title": "Another"}, {"participants": ()}, {"partial": True}])
-async def test_what_is_known_otherwise_is_read_all_the_same(subject, otherwise):
+async def test_session_is_translated_again_when_known_session_differs(subject, otherwise):
     known = await _read_again(subject, await subject.make())
     other = replace(known, **otherwise)
     assert is_unchanged(await subject.adapter.fetch_session(known.key, other), await _read_by_another(subject, other))
 
 
 @pytest.mark.needs("CREATE_SESSION", where=lambda can: can.due_date)
-async def test_what_comes_due_is_read_though_nothing_was_answered_that_is_new(subject):
+async def test_session_expires_though_its_answer_is_unchanged(subject):
     known = await _read_again(subject, await subject.make(subject.order(people=1)))
     subject.clock.ahead += (known.due_at - subject.clock.now()).total_seconds() + 1
     seen = await subject.adapter.fetch_session(known.key, known)
