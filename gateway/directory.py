@@ -25,7 +25,7 @@ F = TypeVar("F", SessionFilter, SignatureFilter)
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectedProvider:
     """A configured provider: the record of its kind, its settings, and the adapter that speaks to it."""
 
     record: Provider
@@ -58,7 +58,7 @@ class Connected:
 class Directory:
     """Every configured provider by its name, in the order of the configuration."""
 
-    def __init__(self, connected: Sequence[Connected]) -> None:
+    def __init__(self, connected: Sequence[ConnectedProvider]) -> None:
         self._connected = {each.name: each for each in connected}
         self._stack = AsyncExitStack()
         for each in connected:
@@ -69,7 +69,10 @@ class Directory:
         """Makes an adapter for each of the settings. No call is made yet."""
         records = [registry.load(each.kind) for each in settings]
         return cls(
-            [Connected(record, each, record.adapter(each, clock=clock)) for record, each in zip(records, settings, strict=True)]
+            [
+                ConnectedProvider(record, each, record.adapter(each, clock=clock))
+                for record, each in zip(records, settings, strict=True)
+            ]
         )
 
     def meter(self, meter_of: Callable[[str], Meter]) -> None:
@@ -81,7 +84,7 @@ class Directory:
         """Closes every adapter."""
         await self._stack.aclose()
 
-    def __iter__(self) -> Iterator[Connected]:
+    def __iter__(self) -> Iterator[ConnectedProvider]:
         return iter(self._connected.values())
 
     def __contains__(self, name: str) -> bool:
@@ -91,7 +94,7 @@ class Directory:
         """A directory of these providers alone, which says nothing of the others."""
         return Directory([each for each in self if each.name in names])
 
-    def get(self, name: str, path: Sequence[str] = ()) -> Connected:
+    def get(self, name: str, path: Sequence[str] = ()) -> ConnectedProvider:
         """The provider of this name. Raises ``NotFound``; ``path`` is the input that names it."""
         provider = self._connected.get(name)
         if provider is None:
@@ -99,11 +102,11 @@ class Directory:
             raise NotFound(f"There is no provider of that name. Configured here: {names}.", path=path)
         return provider
 
-    def select(self, names: Iterable[str] | None, path: Sequence[str] = ()) -> list[Connected]:
+    def select(self, names: Iterable[str] | None, path: Sequence[str] = ()) -> list[ConnectedProvider]:
         """The providers of these names, each once; all where it is None. Raises as ``get`` does."""
         return list(self) if names is None else [self.get(name, path) for name in dict.fromkeys(names)]
 
-    def get_supporting(self, name: str, operation: Operation, path: Sequence[str] = ()) -> Connected:
+    def get_supporting(self, name: str, operation: Operation, path: Sequence[str] = ()) -> ConnectedProvider:
         """The provider of this name, which has an operation. Raises ``Unsupported``, which names the providers that have it."""
         provider = self.get(name, path)
         if not provider.can(operation):

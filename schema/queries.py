@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.auth.viewer import Viewer as ModelViewer
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.metrics import Comparison as ModelComparison
 from gateway.signing import Eligibility as ModelEligibility
 from gateway.store import ALL_EVENTS, PageRequest, Position, SessionOrder, SignaturePosition, parse_event_cursor
@@ -82,12 +82,12 @@ def _resolve_viewer(info: Info) -> ModelViewer:
     return info.context.viewer
 
 
-def _resolve_providers(info: Info, names: list[str] | None = None) -> list[Connected]:
+def _resolve_providers(info: Info, names: list[str] | None = None) -> list[ConnectedProvider]:
     directory = info.context.signing.directory
     return list(directory) if names is None else [directory.get(name, ("names",)) for name in names]
 
 
-def _resolve_provider(info: Info, name: str) -> Connected:
+def _resolve_provider(info: Info, name: str) -> ConnectedProvider:
     return info.context.signing.directory.get(name, ("name",))
 
 

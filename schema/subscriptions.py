@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import strawberry
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.store import ALL_EVENTS, Event, parse_event_cursor
 from providers import model
 from schema.context import Info
@@ -34,7 +34,7 @@ async def _session_events(
     return await signing.events.subscribe(filter.criteria() if filter else ALL_EVENTS, parse_event_cursor(cursor))
 
 
-async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncIterator[Connected]:
+async def _provider_health(info: Info, names: list[str] | None = None) -> AsyncIterator[ConnectedProvider]:
     return info.context.signing.events.provider_health(names)
 
 

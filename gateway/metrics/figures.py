@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.metrics.histogram import Histogram, merged
 from gateway.metrics.tally import CREATED, Tally, decode
 from gateway.store.metrics import MetricRow
@@ -91,7 +91,7 @@ class SessionFigures:
 class ProviderFigures:
     """One provider over a window, computed from ``rows``, oldest first; ``part`` marks a slice of the window."""
 
-    provider: Connected
+    provider: ConnectedProvider
     from_: datetime
     to: datetime
     requests: int
@@ -136,7 +136,9 @@ class Comparison:
     providers: Sequence[ProviderFigures]
 
 
-def figures(provider: Connected, begin: datetime, to: datetime, rows: Sequence[MetricRow], open_: int) -> ProviderFigures:
+def figures(
+    provider: ConnectedProvider, begin: datetime, to: datetime, rows: Sequence[MetricRow], open_: int
+) -> ProviderFigures:
     """Computes the figures of a provider from its rows. Takes CPU time: a millisecond for some ten rows."""
     total = Tally()
     for row in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.metrics import Latency
 from gateway.metrics.histogram import Histogram
 from gateway.store import PageRequest, SessionFilter, SessionOrder, Store
@@ -30,7 +30,7 @@ class Probe:
 
 
 async def probe(
-    providers: Sequence[Connected], store: Store, times: int, clock: Clock, step: Callable[[str], None]
+    providers: Sequence[ConnectedProvider], store: Store, times: int, clock: Clock, step: Callable[[str], None]
 ) -> list[Probe]:
     """Reads so many times at each provider, round robin; ``step`` is called with the provider's name after each read.
 
@@ -44,7 +44,7 @@ async def probe(
     return [run.result() for run in runs]
 
 
-async def _newest_session(provider: Connected, store: Store) -> str | None:
+async def _newest_session(provider: ConnectedProvider, store: Store) -> str | None:
     """The key of the session to read where the provider has no list; None where it has one."""
     if provider.can(Operation.LIST_SESSIONS):
         return None
@@ -56,7 +56,7 @@ async def _newest_session(provider: Connected, store: Store) -> str | None:
 class _ProbeRun:
     """Reads at one provider. ``key`` is the session that is read; None for the first row of the list."""
 
-    def __init__(self, provider: Connected, key: str | None, clock: Clock) -> None:
+    def __init__(self, provider: ConnectedProvider, key: str | None, clock: Clock) -> None:
         self.provider = provider
         self._key = key
         self._clock = clock

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import anyio
 
 from gateway.config import MetricSettings
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.metrics.figures import Comparison, ProviderFigures, figures
 from gateway.metrics.recorder import MINUTE_RETENTION
 from gateway.store import Store
@@ -26,7 +26,7 @@ class MetricReader:
         self._retention = timedelta(seconds=settings.keep)
         self._clock = clock
 
-    async def compare(self, providers: Sequence[Connected], window: timedelta) -> Comparison:
+    async def compare(self, providers: Sequence[ConnectedProvider], window: timedelta) -> Comparison:
         """Figures of providers over a window up to now. Raises ``Invalid`` for a window beyond the retention."""
         begin, now = self._window(window)
         rows: dict[str, list[MetricRow]] = defaultdict(list)
@@ -42,6 +42,8 @@ class MetricReader:
         now = self._clock.now()
         return bucket_start(now - window, MINUTE if window < MINUTE_RETENTION else HOUR), now
 
-    async def _figures(self, provider: Connected, begin: datetime, now: datetime, rows: Sequence[MetricRow]) -> ProviderFigures:
+    async def _figures(
+        self, provider: ConnectedProvider, begin: datetime, now: datetime, rows: Sequence[MetricRow]
+    ) -> ProviderFigures:
         open_ = await self._store.polls.count_open(provider.name)
         return await anyio.to_thread.run_sync(figures, provider, begin, now, rows, open_)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.store.engine.datatype import parse_enum
 from providers.capability import Operation
 from providers.errors import SigningError
@@ -34,7 +34,7 @@ def listed_counts(tally: Mapping[str, int]) -> dict[SessionStatus, int]:
     return {status: count for status, count in sorted(counts.items()) if status is not SessionStatus.DELETED}
 
 
-async def own_statistics(provider: Connected) -> Statistics | None:
+async def own_statistics(provider: ConnectedProvider) -> Statistics | None:
     """Fetches the provider's own statistic; None where it has none, or fails."""
     if not provider.can(Operation.STATISTICS):
         return None

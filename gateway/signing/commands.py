@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from gateway.directory import Connected
-from gateway.signing.creation.creation import Creation
-from gateway.signing.creation.draft import SessionDraft
+from gateway.directory import ConnectedProvider
+from gateway.signing.orders.draft import SessionDraft
+from gateway.signing.orders.order_builder import OrderBuilder
 from gateway.signing.policy import Policy
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.receipt import Receipt, Written
@@ -31,7 +31,7 @@ _CANCELED: Final = Effect(lambda session: session.status in {SessionStatus.CANCE
 _DELETED: Final = Effect(lambda session: session.status is SessionStatus.DELETED)
 _ENDS: Final[Mapping[Operation, Effect]] = {Operation.CANCEL_SESSION: _CANCELED, Operation.DELETE_SESSION: _DELETED}
 
-_End: TypeAlias = Callable[[Connected, Session, Steps], Awaitable[Session]]
+_End: TypeAlias = Callable[[ConnectedProvider, Session, Steps], Awaitable[Session]]
 """Ends a session, and records the steps of that where it takes several calls."""
 
 
@@ -41,7 +41,7 @@ class Commands:
     def __init__(
         self,
         policy: Policy,
-        creation: Creation,
+        orders: OrderBuilder,
         writes: SessionWrites,
         sagas: SagaRunner,
         keys: IdempotencyKeys,
@@ -50,7 +50,7 @@ class Commands:
         observation: Observation,
     ) -> None:
         self._policy = policy
-        self._creation = creation
+        self._orders = orders
         self._writes = writes
         self._sagas = sagas
         self._keys = keys
@@ -62,7 +62,7 @@ class Commands:
         """Creates a session. Raises a group of ``Invalid`` before any call; a failure later compensates what was made."""
 
         async def create(key: str | None) -> Written:
-            prepared = await self._creation.prepare(draft, flaws)
+            prepared = await self._orders.prepare(draft, flaws)
             adapter, order = prepared.provider.adapter, prepared.order
             written = await self._sagas.run(
                 prepared.provider,
@@ -70,11 +70,11 @@ class Commands:
                 lambda steps, marker: adapter.create_session(replace(order, marker=marker), steps),
                 key,
             )
-            await self._creation.spend(prepared.files)
+            await self._orders.spend(prepared.files)
             return written
 
         self._policy.require("create_session")
-        self._creation.require(draft.provider, _PROVIDER, draft.documents)
+        self._orders.require(draft.provider, _PROVIDER, draft.documents)
         return await self._writes.session_of(await self._keys.run(once, ("create", draft.meaning), create))
 
     async def duplicate_session(self, ref: SessionRef, title: str | None, once: str | None = None) -> Session:
@@ -140,7 +140,7 @@ class Commands:
     async def cancel_session(self, ref: SessionRef, reason: str, once: str | None = None) -> Session:
         """Ends a session before everyone has signed."""
 
-        async def cancel(provider: Connected, session: Session, steps: Steps) -> Session:
+        async def cancel(provider: ConnectedProvider, session: Session, steps: Steps) -> Session:
             return await provider.adapter.cancel_session(session, reason, steps)
 
         self._policy.require("cancel_session")
@@ -149,7 +149,7 @@ class Commands:
     async def delete_session(self, ref: SessionRef, once: str | None = None) -> Session:
         """Removes a session at its provider; its tombstone stays."""
 
-        async def delete(provider: Connected, session: Session, steps: Steps) -> Session:
+        async def delete(provider: ConnectedProvider, session: Session, steps: Steps) -> Session:
             await provider.adapter.delete_session(session, steps)
             return deleted(session)
 
@@ -203,7 +203,7 @@ class Commands:
         written = await self._writes.once(ref, once, (operation, ref, meaning), work, self._calls.find_outcome(effect))
         return await self._writes.session_of(written)
 
-    def _signature_store(self, provider: str) -> Connected:
+    def _signature_store(self, provider: str) -> ConnectedProvider:
         return self._policy.directory.get_supporting(provider, Operation.SAVE_SIGNATURE, path=_PROVIDER)
 
     async def _observe_saved(self, seen: Session) -> Written:

@@ -19,12 +19,12 @@ from gateway.events.notifier import LogNotifier
 from gateway.metrics import MetricReader, MetricRecorder
 from gateway.signing.commands import Commands
 from gateway.signing.comparison import Comparison
-from gateway.signing.creation.creation import Creation, EligibleProviders
 from gateway.signing.deliveries import Deliveries
 from gateway.signing.documents import Documents
 from gateway.signing.editing import Editing
 from gateway.signing.event_feed import EventFeed
 from gateway.signing.oauth import OAuth, restore_tokens
+from gateway.signing.orders.order_builder import EligibleProviders, OrderBuilder
 from gateway.signing.policy import Policy
 from gateway.signing.queries import Queries
 from gateway.signing.saga.heartbeat import Heartbeat
@@ -198,7 +198,7 @@ class Services:
     def for_viewer(self, viewer: Viewer, quota: Quota | None = None) -> Signing:
         """The use cases of a viewer, who may follow as much at a time as their ``quota`` has room for."""
         policy = Policy(viewer, self.directory, quota)
-        creation = Creation(policy, self.uploads, self.store, self.clock)
+        orders = OrderBuilder(policy, self.uploads, self.store, self.clock)
         writes = SessionWrites(policy, self.reader, self.keys, self.calls)
         queries = Queries(
             policy,
@@ -215,9 +215,9 @@ class Services:
             signatures=SignatureQueries(policy, self.lists, self.verifier),
             events=EventFeed(policy, self.reader, self.hub, self.health, self.store),
             documents=Documents(policy, self.reader, self.uploads, self.links),
-            eligibility=EligibleProviders(policy, creation),
-            commands=Commands(policy, creation, writes, self.sagas, self.keys, self.calls, self.reader, self.observation),
-            editing=Editing(policy, creation, writes, self.calls),
+            eligibility=EligibleProviders(policy, orders),
+            commands=Commands(policy, orders, writes, self.sagas, self.keys, self.calls, self.reader, self.observation),
+            editing=Editing(policy, orders, writes, self.calls),
             oauth=OAuth(policy, self.store, self.clock),
             comparison=Comparison(policy, self.metrics, self.metric_reader),
             leftovers=Leftovers(policy, self.store, self.settler),

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from gateway.directory import Connected
-from gateway.signing.creation.creation import Creation
-from gateway.signing.creation.draft import DocumentDraft
+from gateway.directory import ConnectedProvider
+from gateway.signing.orders.draft import DocumentDraft
+from gateway.signing.orders.order_builder import OrderBuilder
 from gateway.signing.policy import Policy
 from gateway.signing.saga.receipt import Receipt, Written
 from gateway.signing.saga.single_call import Effect, SingleCalls
@@ -53,9 +53,9 @@ _FIELD: Final = ("input", "field")
 class Editing:
     """Edits of one viewer. ``once`` is an idempotency key."""
 
-    def __init__(self, policy: Policy, creation: Creation, writes: SessionWrites, calls: SingleCalls) -> None:
+    def __init__(self, policy: Policy, orders: OrderBuilder, writes: SessionWrites, calls: SingleCalls) -> None:
         self._policy = policy
-        self._creation = creation
+        self._orders = orders
         self._writes = writes
         self._calls = calls
 
@@ -64,7 +64,7 @@ class Editing:
     ) -> Session:
         """Says who signs after whom; without ``participants`` their present order stays."""
 
-        async def set_order(provider: Connected, session: Session) -> Session:
+        async def set_order(provider: ConnectedProvider, session: Session) -> Session:
             present = tuple(person.key for person in session.participants)
             ordered = tuple(participants) or present
             if sorted(ordered) != sorted(present):
@@ -81,14 +81,14 @@ class Editing:
 
         async def add(key: str | None) -> Written:
             provider, before = await self._writes.target(ref, Operation.ADD_DOCUMENT)
-            order, file = await self._creation.document(provider, draft)
-            attach = partial(self._creation.attach, provider, before, order)
+            order, file = await self._orders.document(provider, draft)
+            attach = partial(self._orders.attach, provider, before, order)
             after = await self._calls.make(before, attach, _DOCUMENT_ADDED, key)
-            await self._creation.spend([file])
+            await self._orders.spend([file])
             return _DOCUMENT_ADDED.written(before, after)
 
         self._policy.require("add_document")
-        self._creation.require(ref.provider, SESSION, (draft,))
+        self._orders.require(ref.provider, SESSION, (draft,))
         meaning, find_outcome = ("add document", ref, draft.meaning), self._calls.find_outcome(_DOCUMENT_ADDED)
         written = await self._writes.once(ref, once, meaning, add, find_outcome)
         session = await self._writes.session_of(written)
@@ -122,8 +122,8 @@ class Editing:
     ) -> tuple[Session, Participant]:
         """Adds a person to a session that has not started."""
 
-        async def add(provider: Connected, session: Session) -> Session:
-            return await provider.adapter.add_participant(session, self._creation.participant(provider, order))
+        async def add(provider: ConnectedProvider, session: Session) -> Session:
+            return await provider.adapter.add_participant(session, self._orders.participant(provider, order))
 
         self._policy.require("add_participant")
         return await self._add_participant(ref, Operation.ADD_PARTICIPANT, once, order, add)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.events.hub import Hub, cursor_expired
 from gateway.signing.policy import Policy
 from gateway.signing.sessions.reader import SessionReader
@@ -67,7 +67,7 @@ class EventFeed:
             await self._hub.check(after)
         return self._policy.count(self._hub.follow(wanted, after, head=self._hub.head))
 
-    def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[Connected]:
+    def provider_health(self, names: Sequence[str] | None = None) -> AsyncIterator[ConnectedProvider]:
         """Providers as they are now, and again whenever their health or credentials change.
 
         Raises ``NotFound``, and ``TooMany`` as ``follow`` does.

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 from pydantic import SecretStr
 
-from gateway.directory import Connected, Directory
+from gateway.directory import ConnectedProvider, Directory
 from gateway.signing.policy import Policy
 from gateway.store import Store
 from gateway.store.session_state.body import DECODE_ERRORS
@@ -70,7 +70,7 @@ class OAuth:
         await self._secrets.put("authorization", _digest(state), pending, expires_at)
         return Authorization(url, state, expires_at)
 
-    async def complete_authorization(self, name: str, code: str, state: str) -> Connected:
+    async def complete_authorization(self, name: str, code: str, state: str) -> ConnectedProvider:
         """Exchanges the code that a person brought back for a token.
 
         Raises ``Invalid`` for a state that was never given to this viewer, or was used. Otherwise somebody could have another

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.signing.policy import Policy
 from gateway.signing.saga.idempotency import FindOutcome, IdempotencyKeys, Work
 from gateway.signing.saga.receipt import Written
@@ -20,7 +20,7 @@ from providers.model import ParticipantStatus, Session, SessionRef
 SESSION: Final = ("input", "session")
 _NOW: Final = timedelta(0)
 
-Call: TypeAlias = Callable[[Connected, Session], Awaitable[Session]]
+Call: TypeAlias = Callable[[ConnectedProvider, Session], Awaitable[Session]]
 """Changes a session by one call at its provider."""
 
 
@@ -33,7 +33,9 @@ class SessionWrites:
         self._keys = keys
         self._calls = calls
 
-    async def target(self, ref: SessionRef, operation: Operation, path: Sequence[str] = SESSION) -> tuple[Connected, Session]:
+    async def target(
+        self, ref: SessionRef, operation: Operation, path: Sequence[str] = SESSION
+    ) -> tuple[ConnectedProvider, Session]:
         """The provider and the session as it is now. Raises ``Unsupported``, ``NotFound``, ``WrongState``."""
         provider = self._policy.directory.get_supporting(ref.provider, operation, path=path)
         session = await self._reader.session(ref, _NOW)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.store import Store, StoredListRow
 from gateway.sync.inflight_saga_filter import InflightSagaFilter
 from gateway.sync.list_freshness import UnreadableRows
@@ -117,13 +117,13 @@ class ListRows:
         """Whether the last page had rows that were held back, as a running saga may have created them."""
         return provider in self._held_back
 
-    async def page(self, provider: Connected, offset: int) -> Page:
+    async def page(self, provider: ConnectedProvider, offset: int) -> Page:
         """Reads one page of a provider's list."""
         with deadline(self._clock, WALK_SECONDS):
             return self._without_invalid_keys(provider, await provider.adapter.list_sessions(offset, _PAGE_SIZE))
 
     async def pages(
-        self, provider: Connected, pacing: Pacing, offset: int = 0, first: tuple[Page, datetime] | None = None
+        self, provider: ConnectedProvider, pacing: Pacing, offset: int = 0, first: tuple[Page, datetime] | None = None
     ) -> AsyncGenerator[tuple[Page, datetime], None]:
         """Reads page after page, each with the time of its request; the ``first`` may have been read already."""
         position = _ListPosition(offset)
@@ -140,7 +140,7 @@ class ListRows:
             if not position.advance(page):
                 return
 
-    async def changed(self, provider: Connected, rows: Sequence[ListRow]) -> list[ChangedRow]:
+    async def changed(self, provider: ConnectedProvider, rows: Sequence[ListRow]) -> list[ChangedRow]:
         """The rows that are new or have changed, but for those that are held back."""
         digests = {row.key: hashlib.blake2b(row.native, digest_size=16).digest() for row in rows}
         stored = await self._store.sessions.list_rows(provider.name, digests)
@@ -155,7 +155,7 @@ class ListRows:
 
     async def observe(
         self,
-        provider: Connected,
+        provider: ConnectedProvider,
         changed: Iterable[ChangedRow],
         asked_at: datetime,
         pacing: Pacing,
@@ -183,7 +183,7 @@ class ListRows:
         if failures := [each for each in results if isinstance(each, BaseException) and not concerns_one_session(each)]:
             raise BaseExceptionGroup("not every row could be taken", failures)
 
-    async def read_unlisted(self, provider: Connected, keys: Sequence[str], unreadable: UnreadableRows) -> None:
+    async def read_unlisted(self, provider: ConnectedProvider, keys: Sequence[str], unreadable: UnreadableRows) -> None:
         """Reads sessions that no list has shown, one by one.
 
         Where the provider has no list, and none of them can be read, that is the provider's failure.
@@ -197,7 +197,7 @@ class ListRows:
             raise failures[0]
         await self._schedule.record_polls(provider.name, dict.fromkeys(keys, begun))
 
-    def _without_invalid_keys(self, provider: Connected, page: Page) -> Page:
+    def _without_invalid_keys(self, provider: ConnectedProvider, page: Page) -> Page:
         """The page without rows whose key is invalid: they are unreadable, as a session cannot be read by such a key.
 
         An adapter gives the same page for the same response, which is then not checked again.

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from gateway.cache.single_flight import SingleFlight
 from gateway.config import FreshnessSettings
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.store import ListCheckpoint, Store
 from gateway.sync.list_fingerprint import ListFingerprints
 from gateway.sync.list_freshness import CheckpointCache, SourceOutcome, SourceReport, outcome_of
@@ -56,7 +56,7 @@ class ListSync:
         """Cancels the walks that are under way."""
         await cancel_and_wait(*self._running.values())
 
-    async def refresh(self, providers: Iterable[Connected], max_age: timedelta | None) -> list[SourceReport]:
+    async def refresh(self, providers: Iterable[ConnectedProvider], max_age: timedelta | None) -> list[SourceReport]:
         """Reads every list that is older than ``max_age``, concurrently, and waits as long as is configured.
 
         Without a ``max_age``, what the poller has seen lately is fresh.
@@ -66,12 +66,14 @@ class ListSync:
         reports = iter([await each for each in stale] if len(stale) < 2 else await asyncio.gather(*stale))
         return [next(reports) if cached is None else cached for _, cached in asked]
 
-    def _cached_report(self, provider: Connected, max_age: timedelta | None) -> SourceReport | None:
+    def _cached_report(self, provider: ConnectedProvider, max_age: timedelta | None) -> SourceReport | None:
         """The report of a list that is fresh by its cached checkpoint."""
         checkpoint = self._checkpoints.get(provider.name)
         return None if checkpoint is None else self._fresh_report(provider, checkpoint, max_age)
 
-    def _fresh_report(self, provider: Connected, checkpoint: ListCheckpoint, max_age: timedelta | None) -> SourceReport | None:
+    def _fresh_report(
+        self, provider: ConnectedProvider, checkpoint: ListCheckpoint, max_age: timedelta | None
+    ) -> SourceReport | None:
         as_of, age = checkpoint.synced_at, max_age
         if age is None:
             age = timedelta(seconds=self._freshness.list)
@@ -81,7 +83,7 @@ class ListSync:
             return SourceReport(provider.name, SourceOutcome.FRESH, as_of, unreadable=checkpoint.unreadable)
         return None
 
-    async def _report(self, provider: Connected, max_age: timedelta | None) -> SourceReport:
+    async def _report(self, provider: ConnectedProvider, max_age: timedelta | None) -> SourceReport:
         """The report of a list after its walk, or of the timeout of that."""
         if max_age is None or max_age > timedelta():
             checkpoint = await self._checkpoints.read(provider.name)
@@ -100,11 +102,11 @@ class ListSync:
         except SigningError as error:
             return await self._stale_report(provider, outcome_of(error), error)
 
-    async def _stale_report(self, provider: Connected, outcome: SourceOutcome, problem: SigningError) -> SourceReport:
+    async def _stale_report(self, provider: ConnectedProvider, outcome: SourceOutcome, problem: SigningError) -> SourceReport:
         checkpoint = await self._checkpoints.read(provider.name)
         return SourceReport(provider.name, outcome, checkpoint.as_of, problem, checkpoint.unreadable)
 
-    def _walk(self, provider: Connected) -> asyncio.Task[ListCheckpoint]:
+    def _walk(self, provider: ConnectedProvider) -> asyncio.Task[ListCheckpoint]:
         """The walk through this provider's list that is under way; it goes on when a client stops waiting."""
         walk = self._running.get(provider.name)
         if walk is None or walk.done():

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.store import ListCheckpoint, Store
 from gateway.store.list_query.due_sort_key import NEVER
 from gateway.sync.list_fingerprint import ListFingerprints
@@ -34,7 +34,7 @@ class _Walk:
     """One pass over a list: observes the changed rows of each page, and collects the unreadable ones."""
 
     def __init__(
-        self, provider: Connected, checkpoint: ListCheckpoint | None, rows: ListRows, store: Store, pacing: Pacing
+        self, provider: ConnectedProvider, checkpoint: ListCheckpoint | None, rows: ListRows, store: Store, pacing: Pacing
     ) -> None:
         self.provider = provider
         self.checkpoint = checkpoint
@@ -88,7 +88,7 @@ class ListWalks:
         self._read_log = read_log
         self._confirmed_at: dict[str, datetime] = {}
 
-    async def refresh(self, provider: Connected) -> ListCheckpoint:
+    async def refresh(self, provider: ConnectedProvider) -> ListCheckpoint:
         """Reads a list until nothing is new, and all sessions that can still change were seen; gives how far it was read."""
         begun, first = self._clock.now(), None
         if provider.can(Operation.LIST_SESSIONS) and self._fingerprints.has_recent(provider.name):
@@ -104,7 +104,7 @@ class ListWalks:
         self._fingerprints.record(provider.name, fingerprint, version)
         return ListCheckpoint(synced_at=begun, complete=True, unreadable=unreadable)
 
-    async def poll(self, provider: Connected, pacing: Pacing) -> list[str]:
+    async def poll(self, provider: ConnectedProvider, pacing: Pacing) -> list[str]:
         """Reads a list for changes and for due sessions; gives the due ones that it did not show in full."""
         begun, walk = self._clock.now(), await self._begin(provider, pacing)
         due = dict(await self._schedule.due_rows(provider.name, _MAX_DUE))
@@ -123,7 +123,7 @@ class ListWalks:
         awaiting = await self._schedule.awaiting(provider.name, _MAX_UNLISTED)
         return list(dict.fromkeys([*awaiting, *due.values()]))[:_MAX_UNLISTED]
 
-    async def sweep(self, provider: Connected, pacing: Pacing) -> None:
+    async def sweep(self, provider: ConnectedProvider, pacing: Pacing) -> None:
         """Reads a list from end to end, or on from where the last sweep was cut off."""
         walk = await self._begin(provider, pacing)
         offset = walk.checkpoint.sweep_offset if walk.checkpoint else None
@@ -138,7 +138,7 @@ class ListWalks:
         await self._record_unreadable(walk, whole=walk.unreadable.reached_end and not offset)
         await self._store.checkpoints.end_sweep(provider.name, self._clock.now())
 
-    async def _begin(self, provider: Connected, pacing: Pacing) -> _Walk:
+    async def _begin(self, provider: ConnectedProvider, pacing: Pacing) -> _Walk:
         return _Walk(provider, await self._store.checkpoints.get(provider.name), self._rows, self._store, pacing)
 
     async def _read_all_unsettled(self, walk: _Walk, first: tuple[Page, datetime] | None) -> Page | None:
@@ -191,7 +191,7 @@ class ListWalks:
             _log.warning("%s: %d rows of its list cannot be read (there were %d)", name, len(unreadable), len(before))
         return unreadable
 
-    async def _confirm(self, provider: Connected, begun: datetime) -> ListCheckpoint:
+    async def _confirm(self, provider: ConnectedProvider, begun: datetime) -> ListCheckpoint:
         """Records that a list is unchanged; in the store, for other gateways, once a second at most."""
         confirmed_at, cached = self._confirmed_at.get(provider.name), self._checkpoints.last(provider.name)
         if confirmed_at is None or cached is None or begun - confirmed_at >= _CONFIRM_INTERVAL:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.store import ListCheckpoint, Store
 from gateway.sync.backoff import Backoff
 from gateway.sync.budget import CallBudget, Priority
@@ -41,7 +41,7 @@ class Poller:
     """
 
     def __init__(
-        self, provider: Connected, store: Store, schedule: Schedule, listing: ListSync, fetch: Fetch, clock: Clock
+        self, provider: ConnectedProvider, store: Store, schedule: Schedule, listing: ListSync, fetch: Fetch, clock: Clock
     ) -> None:
         settings, http = provider.settings, provider.adapter.http
         self._provider = provider

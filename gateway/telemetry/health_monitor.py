@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Final
 
-from gateway.directory import Connected, Directory
+from gateway.directory import ConnectedProvider, Directory
 from gateway.task import cancel_and_wait
 from providers.clock import Clock
 from providers.http.circuit_breaker import CircuitState
@@ -43,7 +43,7 @@ class HealthMonitor:
         self._reported = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self, names: Sequence[str] | None = None, path: Sequence[str] = ()) -> AsyncIterator[Connected]:
+    def watch(self, names: Sequence[str] | None = None, path: Sequence[str] = ()) -> AsyncIterator[ConnectedProvider]:
         """Each of the providers as it is now, then again at every change; a slow reader sees the newest status (conflation).
 
         Raises ``NotFound``, with ``path`` as the input it is about.
@@ -56,7 +56,7 @@ class HealthMonitor:
         task, self._task = self._task, None
         await cancel_and_wait(task)
 
-    async def _watch(self, names: Sequence[str]) -> AsyncIterator[Connected]:
+    async def _watch(self, names: Sequence[str]) -> AsyncIterator[ConnectedProvider]:
         subscriber = _Subscriber(names)
         self._subscribers.add(subscriber)
         shown: dict[str, _Status] = {}
@@ -116,6 +116,6 @@ class HealthMonitor:
                 yield left
 
 
-def _status(provider: Connected) -> _Status:
+def _status(provider: ConnectedProvider) -> _Status:
     health = provider.adapter.health
     return health.state, health.circuit, provider.adapter.credentials.state

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from gateway.config import InboxSettings
-from gateway.directory import Connected, Directory
+from gateway.directory import ConnectedProvider, Directory
 from gateway.store import Store, WebhookDelivery, WebhookOutcome, WebhookVerification
 from gateway.webhooks.worker import WebhookWorker
 from providers.capability import Operation
@@ -99,7 +99,7 @@ class WebhookReceiver:
         self._worker.wake()
         return queued
 
-    def _sender(self, name: str) -> tuple[Connected, WebhookSettings]:
+    def _sender(self, name: str) -> tuple[ConnectedProvider, WebhookSettings]:
         provider = self._directory.get(name) if name in self._directory else None
         webhook = provider.adapter.webhook if provider and provider.can(Operation.WEBHOOKS) else None
         if provider is None or webhook is None:
@@ -152,7 +152,7 @@ class WebhookReceiver:
         self._worker.count_unprocessed()
         return delivery
 
-    def _warn_unconfigured(self, provider: Connected) -> None:
+    def _warn_unconfigured(self, provider: ConnectedProvider) -> None:
         if provider.name not in self._warned:
             self._warned.add(provider.name)
             key = f"providers[{provider.name}].webhook.secrets"

@@ -9,7 +9,7 @@ import strawberry
 from strawberry.file_uploads import Upload
 
 from gateway.signing import Signing
-from gateway.signing.creation.draft import DocumentDraft, FieldDraft, SessionDraft
+from gateway.signing.orders.draft import DocumentDraft, FieldDraft, SessionDraft
 from gateway.store import StagedFile
 from providers import model
 from providers.errors import Invalid, SigningError

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 
 import strawberry
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.signing import Authorization
 from gateway.signing import Leftover as ModelLeftover
 from gateway.store import StagedFile as ModelStagedFile
@@ -41,7 +41,7 @@ class MutationResult:
     field: model.Field | None = None
     signature: model.Signature | None = None
     upload: ModelStagedFile | None = None
-    provider: Connected | None = None
+    provider: ConnectedProvider | None = None
     authorization: Authorization | None = None
     delivery: Delivery | None = None
     leftover: ModelLeftover | None = None

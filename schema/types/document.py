@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.web.links import Link
 from providers import model
 from schema.context import Info
@@ -54,7 +54,7 @@ class Download:
     media_type: str | None
 
 
-def provider_of(root: strawberry.Parent[model.Document | model.Signature], info: Info) -> Connected:
+def provider_of(root: strawberry.Parent[model.Document | model.Signature], info: Info) -> ConnectedProvider:
     """The provider of a document or signature."""
     return info.context.signing.directory.get(root.session.provider)
 

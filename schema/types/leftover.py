@@ -7,7 +7,7 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.signing import Leftover as ModelLeftover
 from gateway.signing import LeftoverList
 from providers.capability import Operation
@@ -22,7 +22,7 @@ def _id(root: strawberry.Parent[ModelLeftover]) -> strawberry.ID:
     return node_id("Leftover", root.id)
 
 
-def _provider(root: strawberry.Parent[ModelLeftover], info: Info) -> Connected:
+def _provider(root: strawberry.Parent[ModelLeftover], info: Info) -> ConnectedProvider:
     return info.context.signing.directory.get(root.provider)
 
 

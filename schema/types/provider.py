@@ -7,7 +7,7 @@ from datetime import datetime
 
 import strawberry
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.metrics import ProviderFigures
 from gateway.signing import SyncState, SyncStrategy
 from providers.capability import Capability as ModelCapability
@@ -106,57 +106,59 @@ class Sync:
     open_sessions: int
 
 
-def _id(root: strawberry.Parent[Connected]) -> strawberry.ID:
+def _id(root: strawberry.Parent[ConnectedProvider]) -> strawberry.ID:
     return node_id("Provider", root.name)
 
 
-def _kind(root: strawberry.Parent[Connected]) -> str:
+def _kind(root: strawberry.Parent[ConnectedProvider]) -> str:
     return root.record.kind
 
 
-def _display_name(root: strawberry.Parent[Connected]) -> str:
+def _display_name(root: strawberry.Parent[ConnectedProvider]) -> str:
     return root.settings.display_name or root.record.display_name
 
 
-def _environment(root: strawberry.Parent[Connected]) -> str:
+def _environment(root: strawberry.Parent[ConnectedProvider]) -> str:
     return root.settings.environment
 
 
-def _session_kind(root: strawberry.Parent[Connected]) -> SessionKind:
+def _session_kind(root: strawberry.Parent[ConnectedProvider]) -> SessionKind:
     return root.capabilities.session_kind
 
 
-def _capabilities(root: strawberry.Parent[Connected]) -> list[ModelCapability]:
+def _capabilities(root: strawberry.Parent[ConnectedProvider]) -> list[ModelCapability]:
     return list(root.capabilities.operations.values())
 
 
-def _options_schema(root: strawberry.Parent[Connected]) -> Json:
+def _options_schema(root: strawberry.Parent[ConnectedProvider]) -> Json:
     schema = root.record.options.model_json_schema()
     return Json({**schema, "participantOptions": root.record.participant_options.model_json_schema()})
 
 
-def _limits(root: strawberry.Parent[Connected]) -> list[Limit]:
+def _limits(root: strawberry.Parent[ConnectedProvider]) -> list[Limit]:
     return [Limit(name=name, value=value, unit=unit) for name, value, unit in root.capabilities.limits.items()]
 
 
-def _credentials(root: strawberry.Parent[Connected]) -> Credentials:
+def _credentials(root: strawberry.Parent[ConnectedProvider]) -> Credentials:
     now = root.adapter.credentials
     return Credentials(state=now.state, expires_at=now.expires_at, note=now.note)
 
 
-def _health(root: strawberry.Parent[Connected]) -> ModelHealth:
+def _health(root: strawberry.Parent[ConnectedProvider]) -> ModelHealth:
     return root.adapter.health
 
 
-async def _sync(root: strawberry.Parent[Connected], info: Info) -> SyncState:
+async def _sync(root: strawberry.Parent[ConnectedProvider], info: Info) -> SyncState:
     return await info.context.signing.queries.sync(root.name)
 
 
-async def _metrics(root: strawberry.Parent[Connected], info: Info, window: Duration | None = ONE_DAY) -> ProviderFigures:
+async def _metrics(
+    root: strawberry.Parent[ConnectedProvider], info: Info, window: Duration | None = ONE_DAY
+) -> ProviderFigures:
     return await info.context.signing.comparison.metrics(root.name, ONE_DAY if window is None else window)
 
 
-async def _session_counts(root: strawberry.Parent[Connected], info: Info) -> SessionCounts:
+async def _session_counts(root: strawberry.Parent[ConnectedProvider], info: Info) -> SessionCounts:
     counts = await info.context.signing.queries.statistics(root.name)
     own = counts.own
     return SessionCounts(
@@ -174,7 +176,7 @@ def _status_counts(counts: Mapping[SessionStatus, int]) -> list[StatusCount]:
 
 
 @strawberry.type
-@describes(Connected)
+@describes(ConnectedProvider)
 class Provider(Node):
     """A configured provider."""
 

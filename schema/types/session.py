@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.signing import EventList
 from gateway.store import Event, parse_event_cursor
 from providers import model, provenance
@@ -65,7 +65,7 @@ def _id(root: strawberry.Parent[model.Session]) -> strawberry.ID:
     return node_id("Session", root.provider, root.key)
 
 
-def _provider(root: strawberry.Parent[model.Session], info: Info) -> Connected:
+def _provider(root: strawberry.Parent[model.Session], info: Info) -> ConnectedProvider:
     return info.context.signing.directory.get(root.provider)
 
 

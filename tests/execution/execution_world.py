@@ -23,7 +23,7 @@ from execution_fault import NOW, oddities
 
 from gateway.auth.viewer import SCOPES, Viewer
 from gateway.cache.page_cache import ListPage
-from gateway.directory import Connected, Directory
+from gateway.directory import ConnectedProvider, Directory
 from gateway.signing import Authorization, Eligibility, EventList, SessionList, SignatureList, Signing
 from gateway.store import Event
 from gateway.store.uploads import StagedFile
@@ -57,7 +57,7 @@ class World:
         self._seed = seed
         self._faults = faults
         connected = [
-            Connected(
+            ConnectedProvider(
                 registry.load("signicat" if name == "acme" else "seal"),
                 SimpleNamespace(name=name, display_name=None, environment="sandbox"),  # type: ignore[arg-type]
                 SimpleNamespace(credentials=self.made(Credentials, name), health=self.made(Health, name), close=None),  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ class World:
             return dice.choice(list(type_))
         if type_ is model.SessionRef:
             return self.ref(dice)
-        if type_ is Connected:
+        if type_ is ConnectedProvider:
             return next(iter(self.directory))
         if isinstance(type_, type) and issubclass(type_, SigningError):
             return Busy("Patience.", provider="acme", retry_after=2.0)

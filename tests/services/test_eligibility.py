@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 from stage import START
 
-from gateway.directory import Connected
-from gateway.signing.creation.eligibility import document_problems, participant_problems, problems, validated
+from gateway.directory import ConnectedProvider
+from gateway.signing.orders.eligibility import document_problems, participant_problems, problems, validated
 from providers.adapter import Adapter
 from providers.capability import Capabilities, Capability, Limits, Operation, Support, operations
 from providers.errors import Invalid, ProblemCode, SigningError
@@ -85,7 +85,7 @@ async def _nothing() -> AsyncIterator[bytes]:
     yield b""
 
 
-def provider(kind: type[Adapter] = Able) -> Connected:
+def provider(kind: type[Adapter] = Able) -> ConnectedProvider:
     mine = Settings(name="acme", base_url="https://acme.example.com")
     record = Provider(
         kind="acme",
@@ -95,7 +95,7 @@ def provider(kind: type[Adapter] = Able) -> Connected:
         options=Options,
         participant_options=PersonOptions,
     )
-    return Connected(record, mine, kind(mine))
+    return ConnectedProvider(record, mine, kind(mine))
 
 
 def paper(**different: Any) -> DocumentOrder:

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from stage import START, Hands, Template, examples, fresh_store, statements
 
 from gateway.config import FreshnessSettings, Settings, UploadSettings, WatchSettings
-from gateway.directory import Connected, Directory
+from gateway.directory import ConnectedProvider, Directory
 from gateway.signing import Services, Signing
 from gateway.store import PageRequest, SessionFilter, SessionOrder, SessionWrite, Store
 from gateway.sync.list_freshness import SourceOutcome, SourceReport
@@ -177,7 +177,7 @@ class Scene:
         return {row.session.key: row.session.status for row in page}
 
 
-def _connected(name: str, kind: type[Shelf], clock: Hands) -> Connected:
+def _connected(name: str, kind: type[Shelf], clock: Hands) -> ConnectedProvider:
     mine = ShelfSettings(name=name, base_url="http://127.0.0.1:1")
     record = Provider(
         kind="shelf",
@@ -187,7 +187,7 @@ def _connected(name: str, kind: type[Shelf], clock: Hands) -> Connected:
         options=NoOptions,
         participant_options=NoOptions,
     )
-    return Connected(record, mine, kind(mine, clock=clock))
+    return ConnectedProvider(record, mine, kind(mine, clock=clock))
 
 
 @asynccontextmanager

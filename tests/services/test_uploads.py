@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stage import START, Hands
 
 from gateway.config import UploadSettings
-from gateway.signing.creation.draft import DocumentDraft
+from gateway.signing.orders.draft import DocumentDraft
 from gateway.store import StagedFile, StagedFiles, Store
 from gateway.web.content_sniffing import sniff
 from gateway.web.uploads import Uploads, read, safe_filename

@@ -7,7 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
-from gateway.directory import Connected, Directory
+from gateway.directory import ConnectedProvider, Directory
 from gateway.signing.saga.heartbeat import Heartbeat
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.settler import SagaSettler
@@ -62,7 +62,7 @@ class SagaRecovery:
         if before is not None:
             await self._store.gateways.prune(before)
 
-    async def _recover(self, provider: Connected, sagas: Sequence[Saga]) -> None:
+    async def _recover(self, provider: ConnectedProvider, sagas: Sequence[Saga]) -> None:
         """Settles a provider's sagas one by one; one that fails does not keep the others from it."""
         failed: Exception | None = None
         for saga in sagas:

@@ -10,9 +10,9 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.signing.saga.receipt import Receipt, Written
-from gateway.signing.saga.saga import AGAIN, Outcome, compensate, failure, is_doubtful
+from gateway.signing.saga.roll_forward import AGAIN, Outcome, compensate, failure, is_doubtful
 from gateway.signing.saga.settler import SETTLE_SECONDS, SagaSettler
 from gateway.signing.saga.steps import StoredSteps
 from gateway.store import Saga, SagaState, Store
@@ -62,7 +62,7 @@ class SagaRunner:
             await asyncio.wait(self._settling, timeout=_CLOSE_SECONDS)
         await cancel_and_wait(*self._settling)
 
-    async def run(self, provider: Connected, operation: Operation, work: SagaWork, key: str | None = None) -> Written:
+    async def run(self, provider: ConnectedProvider, operation: Operation, work: SagaWork, key: str | None = None) -> Written:
         """Does the work and commits its session, or leaves nothing behind.
 
         Raises what the work raises, with what became of the steps. While that is in doubt, so is the idempotency key.
@@ -95,7 +95,7 @@ class SagaRunner:
         self._settler.stop(saga)
         return _written(session)
 
-    def _settle(self, provider: Connected, saga: Saga, run: _Run, error: BaseException) -> asyncio.Task[Outcome]:
+    def _settle(self, provider: ConnectedProvider, saga: Saga, run: _Run, error: BaseException) -> asyncio.Task[Outcome]:
         """Settles a saga that failed, in a task and a time of its own: its caller may not wait for it."""
         task = asyncio.create_task(self._settle_failed(provider, saga, run, error), context=Context())
         self._settling.add(task)
@@ -107,7 +107,7 @@ class SagaRunner:
         task.add_done_callback(settled)
         return task
 
-    async def _settle_failed(self, provider: Connected, saga: Saga, run: _Run, error: BaseException) -> Outcome:
+    async def _settle_failed(self, provider: ConnectedProvider, saga: Saga, run: _Run, error: BaseException) -> Outcome:
         in_doubt, in_flight = is_doubtful(error), isinstance(error, InDoubt) and error.in_flight
         self._settler.keep_steps(saga, run.steps, in_flight=in_flight)
         try:
@@ -127,7 +127,7 @@ class SagaRunner:
             _log.exception("saga %s could not be settled yet", saga.id)
             return AGAIN
 
-    async def _settle_lost(self, provider: Connected, saga: Saga, run: _Run, error: BaseException) -> Outcome:
+    async def _settle_lost(self, provider: ConnectedProvider, saga: Saga, run: _Run, error: BaseException) -> Outcome:
         """Settles a saga that is over, or that another gateway has taken over, which may lack its last step."""
         if not isinstance(error, LeaseLost):
             session = run.session and await self._store.sessions.get(run.session.ref)
@@ -138,7 +138,7 @@ class SagaRunner:
             await self._list_unadopted(provider, saga, run.steps.unrecorded)
         return AGAIN
 
-    async def _list_unadopted(self, provider: Connected, saga: Saga, unrecorded: Sequence[Step]) -> None:
+    async def _list_unadopted(self, provider: ConnectedProvider, saga: Saga, unrecorded: Sequence[Step]) -> None:
         """Lists what could not be recorded as a leftover, unless the other gateway has adopted it by its marker.
 
         It is not removed, as it may share documents with what that gateway has finished.

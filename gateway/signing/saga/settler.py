@@ -11,11 +11,11 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.signing.saga.heartbeat import Heartbeat
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.receipt import Receipt
-from gateway.signing.saga.saga import AGAIN, Outcome, settle, stays
+from gateway.signing.saga.roll_forward import AGAIN, Outcome, settle, stays
 from gateway.signing.saga.steps import StoredSteps
 from gateway.signing.sessions.observe import Observation
 from gateway.signing.sessions.tombstones import deleted
@@ -93,7 +93,7 @@ class SagaSettler:
 
     async def settle(
         self,
-        provider: Connected,
+        provider: ConnectedProvider,
         saga: Saga,
         local: StoredSteps | None = None,
         *,
@@ -133,7 +133,7 @@ class SagaSettler:
         commit = SagaCommit(saga=saga.id, owner=self.owner, result=receipt, until=self._keys.expiry(), leftover=leftover)
         return await self._observation.observe(session, ChangeSource.MUTATION, saga_commit=commit)
 
-    async def compensate_again(self, provider: Connected, saga: Saga) -> Outcome:
+    async def compensate_again(self, provider: ConnectedProvider, saga: Saga) -> Outcome:
         """Compensates once more what a saga has left behind; gives what is left then, which stays listed."""
         with self.running(saga):
             taken = await self.take_over(saga)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from gateway.cache.page_cache import ListPage, PageCache
 from gateway.cache.single_flight import SingleFlight
 from gateway.config import FreshnessSettings
-from gateway.directory import Connected, DepartedProviders
+from gateway.directory import ConnectedProvider, DepartedProviders
 from gateway.events.hub import Hub
 from gateway.signing.sessions.reader import SessionReader
 from gateway.store import PageRequest, SessionFilter, SessionOrder, SignatureFilter, SignaturePosition, Store
@@ -70,7 +70,7 @@ class ListReader:
 
     async def sessions(
         self,
-        providers: Sequence[Connected],
+        providers: Sequence[ConnectedProvider],
         wanted: SessionFilter,
         order: SessionOrder,
         part: PageRequest,
@@ -100,7 +100,7 @@ class ListReader:
 
     async def signatures(
         self,
-        providers: Sequence[Connected],
+        providers: Sequence[ConnectedProvider],
         wanted: SignatureFilter,
         limit: int,
         after: SignaturePosition | None,

@@ -1,4 +1,4 @@
-"""Creation: turns a draft into an order that a provider can carry out, with its documents staged."""
+"""Order builder: turns a draft into an order that a provider can carry out, with its documents staged."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import anyio
 
-from gateway.directory import Connected
-from gateway.signing.creation.draft import DocumentDraft, SessionDraft
-from gateway.signing.creation.eligibility import (
+from gateway.directory import ConnectedProvider
+from gateway.signing.orders.draft import DocumentDraft, SessionDraft
+from gateway.signing.orders.eligibility import (
     document_problems,
     participant_problems,
     problems,
@@ -36,7 +36,7 @@ _COMPENSATION_SECONDS = 20.0
 class Eligibility:
     """Whether a provider could carry out an order, and the problems that stand in the way."""
 
-    provider: Connected
+    provider: ConnectedProvider
     problems: Sequence[SigningError]
 
 
@@ -44,13 +44,13 @@ class Eligibility:
 class PreparedOrder:
     """An order that was checked, the provider that it is for, and the staged files that it uses up."""
 
-    provider: Connected
+    provider: ConnectedProvider
     order: Order
     files: Sequence[StagedFile]
 
 
-class Creation:
-    """Prepares orders for one viewer: looks up the documents of a draft, and checks it against a provider."""
+class OrderBuilder:
+    """Builds orders for one viewer: looks up the documents of a draft, and checks it against a provider."""
 
     def __init__(self, policy: Policy, uploads: Uploads, store: Store, clock: Clock) -> None:
         self._policy = policy
@@ -67,7 +67,7 @@ class Creation:
         if any(draft.document is not None for draft in drafts):
             self._policy.require_bytes(("input",))
 
-    async def check(self, provider: Connected, draft: SessionDraft, flaws: Sequence[Invalid]) -> Eligibility:
+    async def check(self, provider: ConnectedProvider, draft: SessionDraft, flaws: Sequence[Invalid]) -> Eligibility:
         """Whether a provider could carry out a draft. Calls no provider."""
         try:
             order, _ = await self._drafted(provider, draft, flaws)
@@ -89,7 +89,7 @@ class Creation:
         staged = await self._stage_all(draft.documents, files)
         return PreparedOrder(provider, validated(provider, replace(order, documents=_orders(draft, staged))), staged)
 
-    async def document(self, provider: Connected, draft: DocumentDraft) -> tuple[DocumentOrder, StagedFile]:
+    async def document(self, provider: ConnectedProvider, draft: DocumentDraft) -> tuple[DocumentOrder, StagedFile]:
         """The order of a document for a session that exists, and its file, checked. Raises a group of ``Invalid``."""
         path = ("input", "document")
         files = await self._files((draft,), path)
@@ -98,7 +98,7 @@ class Creation:
         staged = await self._stage_all((draft,), files)
         return draft.order(staged[0]), staged[0]
 
-    async def attach(self, provider: Connected, session: Session, order: DocumentOrder) -> Session:
+    async def attach(self, provider: ConnectedProvider, session: Session, order: DocumentOrder) -> Session:
         """Adds a document to a session, or compensates and leaves the session as it was."""
         steps = Steps()
         try:
@@ -109,7 +109,7 @@ class Creation:
                     await provider.adapter.compensate(step)
             raise
 
-    def participant(self, provider: Connected, order: ParticipantOrder) -> ParticipantOrder:
+    def participant(self, provider: ConnectedProvider, order: ParticipantOrder) -> ParticipantOrder:
         """The order of a person for a session that exists, checked. Raises a group of ``Invalid``."""
         if found := participant_problems(provider, order, self._clock.now()):
             raise ExceptionGroup("the participant cannot be added", found)
@@ -121,7 +121,7 @@ class Creation:
             await self._uploads.use(file)
 
     async def _drafted(
-        self, provider: Connected, draft: SessionDraft, flaws: Sequence[Invalid]
+        self, provider: ConnectedProvider, draft: SessionDraft, flaws: Sequence[Invalid]
     ) -> tuple[Order, list[StagedFile]]:
         """The order as far as it is known without a call, and its files. Raises a group of ``Invalid`` where there is none."""
         try:
@@ -189,9 +189,9 @@ def _orders(draft: SessionDraft, files: Sequence[StagedFile]) -> tuple[DocumentO
 class EligibleProviders:
     """Eligibility of one viewer's providers for an order."""
 
-    def __init__(self, policy: Policy, creation: Creation) -> None:
+    def __init__(self, policy: Policy, orders: OrderBuilder) -> None:
         self._policy = policy
-        self._creation = creation
+        self._orders = orders
 
     async def eligible(self, draft: SessionDraft, flaws: Sequence[Invalid] = ()) -> list[Eligibility]:
         """Which providers could carry out an order, and why the others could not. Calls no provider.
@@ -199,4 +199,4 @@ class EligibleProviders:
         ``flaws`` are the problems of the order's texts at any provider.
         """
         self._policy.require("eligible")
-        return [await self._creation.check(each, draft, flaws) for each in self._policy.directory]
+        return [await self._orders.check(each, draft, flaws) for each in self._policy.directory]

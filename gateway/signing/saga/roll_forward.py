@@ -1,4 +1,4 @@
-"""Saga: rolls forward a write of several calls that has passed its pivot, and compensates one that has not."""
+"""Roll forward and compensation of a saga: forward where it has passed its pivot, back where it has not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from gateway.signing.saga.steps import StoredSteps, decode_pivot
 from gateway.store import Store
 from gateway.store.sagas import LeaseLost, Saga, SagaLeftover
@@ -61,7 +61,7 @@ NOTHING = Outcome()
 
 
 async def settle(
-    store: Store, provider: Connected, saga: Saga, steps: StoredSteps, *, in_doubt: bool, in_flight: bool = False
+    store: Store, provider: ConnectedProvider, saga: Saga, steps: StoredSteps, *, in_doubt: bool, in_flight: bool = False
 ) -> Outcome:
     """Rolls a saga forward where it has passed its pivot, and compensates it otherwise.
 
@@ -79,7 +79,7 @@ async def settle(
 
 
 async def _roll_forward(
-    store: Store, provider: Connected, saga: Saga, steps: StoredSteps, pivot: bytes, *, in_doubt: bool
+    store: Store, provider: ConnectedProvider, saga: Saga, steps: StoredSteps, pivot: bytes, *, in_doubt: bool
 ) -> Outcome | None:
     """Rolls a saga forward from its pivot; None where the provider has refused what comes behind it."""
     try:
@@ -99,7 +99,7 @@ async def _roll_forward(
 
 
 async def _compensate_uninvited(
-    store: Store, provider: Connected, saga: Saga, steps: StoredSteps, *, in_doubt: bool
+    store: Store, provider: ConnectedProvider, saga: Saga, steps: StoredSteps, *, in_doubt: bool
 ) -> Outcome:
     """Compensates a saga to which nobody was invited; otherwise everything stays as it is."""
     try:
@@ -121,7 +121,7 @@ def stays(steps: Steps, error: Irreversible, traced: Sequence[Step] = ()) -> Out
     return Outcome(things, error.message, live=True)
 
 
-async def _traced(provider: Connected, saga: Saga) -> Sequence[Step]:
+async def _traced(provider: ConnectedProvider, saga: Saga) -> Sequence[Step]:
     """What the provider has with the marker of a saga; empty where it cannot be searched."""
     try:
         return await provider.adapter.find_by_marker(saga.marker, saga.begun_at)
@@ -129,7 +129,9 @@ async def _traced(provider: Connected, saga: Saga) -> Sequence[Step]:
         return ()
 
 
-async def compensate(store: Store, provider: Connected, saga: Saga, made: Mapping[int, Step], *, in_doubt: bool) -> Outcome:
+async def compensate(
+    store: Store, provider: ConnectedProvider, saga: Saga, made: Mapping[int, Step], *, in_doubt: bool
+) -> Outcome:
     """Compensates steps, the last first."""
     outcome = NOTHING
     for place, step in sorted(made.items(), reverse=True):
@@ -144,7 +146,7 @@ async def compensate(store: Store, provider: Connected, saga: Saga, made: Mappin
     return outcome
 
 
-async def _compensate_traced(provider: Connected, saga: Saga, made: Sequence[Step]) -> Outcome:
+async def _compensate_traced(provider: ConnectedProvider, saga: Saga, made: Sequence[Step]) -> Outcome:
     """Compensates what an unanswered call may have made, found by the saga's marker.
 
     Where the provider cannot be searched, it matters whether that call was the only one: a later call only adds to what the
@@ -163,14 +165,14 @@ async def _compensate_traced(provider: Connected, saga: Saga, made: Sequence[Ste
     return outcome
 
 
-async def _require_uninvited(provider: Connected, steps: Sequence[Step]) -> None:
+async def _require_uninvited(provider: ConnectedProvider, steps: Sequence[Step]) -> None:
     """Raises ``Irreversible`` where people were invited to what one of the steps has made, or have acted on it."""
     for step in steps:
         if step.key and await provider.adapter.has_invited(step):
             raise Irreversible(f"People were invited to the {_label(step)}, or have acted on it.", provider=provider.name)
 
 
-async def _undo(provider: Connected, step: Step) -> Outcome:
+async def _undo(provider: ConnectedProvider, step: Step) -> Outcome:
     try:
         await provider.adapter.compensate(step)
     except _TRANSIENT:
@@ -207,7 +209,7 @@ def _left(step: Step, reason: str) -> Outcome:
     return Outcome((_label(step),), reason, live=True)
 
 
-def failure(error: BaseException, outcome: Outcome, provider: Connected, *, made: bool) -> BaseException:
+def failure(error: BaseException, outcome: Outcome, provider: ConnectedProvider, *, made: bool) -> BaseException:
     """The error to raise for a saga that failed: it says what became of its steps. A settled doubt is none any more."""
     if isinstance(error, LeaseLost):
         overtaken = "Another gateway has taken this one for dead, and settles what was made. Send it again in a while."

@@ -10,14 +10,14 @@ from itertools import chain
 from pydantic import BaseModel, ValidationError
 
 from gateway import text_rules
-from gateway.directory import Connected
+from gateway.directory import ConnectedProvider
 from providers.capability import Operation
 from providers.errors import Invalid, SigningError, TooLarge, Unsupported
 from providers.model import DeliveryMethod, DocumentRole
 from providers.orders import DocumentOrder, Order, ParticipantOrder
 
 
-def problems(provider: Connected, order: Order, now: datetime, flaws: Sequence[Invalid] = ()) -> list[SigningError]:
+def problems(provider: ConnectedProvider, order: Order, now: datetime, flaws: Sequence[Invalid] = ()) -> list[SigningError]:
     """The problems of an order at a provider, at most one for each input; empty where it can be carried out.
 
     ``flaws`` are the problems of the order's texts at any provider.
@@ -30,19 +30,19 @@ def problems(provider: Connected, order: Order, now: datetime, flaws: Sequence[I
     return list(found.values())
 
 
-def document_problems(provider: Connected, document: DocumentOrder, now: datetime) -> list[SigningError]:
+def document_problems(provider: ConnectedProvider, document: DocumentOrder, now: datetime) -> list[SigningError]:
     """The problems of one more document in a session that has not started."""
     order = Order(title=document.filename, documents=(document,), start=False)
     return _only(problems(provider, order, now), "documents", "document")
 
 
-def participant_problems(provider: Connected, participant: ParticipantOrder, now: datetime) -> list[SigningError]:
+def participant_problems(provider: ConnectedProvider, participant: ParticipantOrder, now: datetime) -> list[SigningError]:
     """The problems of one more participant in a session that has not started."""
     order = Order(title="A draft", participants=(participant,), start=False)
     return _only(problems(provider, order, now), "participants", "participant")
 
 
-def validated_participant(provider: Connected, participant: ParticipantOrder) -> ParticipantOrder:
+def validated_participant(provider: ConnectedProvider, participant: ParticipantOrder) -> ParticipantOrder:
     """The participant with options as the provider's model has them."""
     return replace(participant, options=_dump(provider.record.participant_options, participant.options))
 
@@ -53,7 +53,7 @@ def _only(found: list[SigningError], many: str, one: str) -> list[SigningError]:
     return [each.at(("input", one, *each.path[3:])) for each in found if each.path[:3] == first]
 
 
-def validated(provider: Connected, order: Order) -> Order:
+def validated(provider: ConnectedProvider, order: Order) -> Order:
     """The order with options as the provider's models have them. Call it on an order without problems."""
     people = tuple(validated_participant(provider, person) for person in order.participants)
     return replace(order, participants=people, options=_dump(provider.record.options, order.options))
@@ -63,7 +63,7 @@ def _dump(model: type[BaseModel], options: Mapping[str, object]) -> dict[str, ob
     return model.model_validate(options).model_dump(mode="json", exclude_none=True, by_alias=True)
 
 
-def _all(provider: Connected, order: Order, now: datetime) -> Iterator[Invalid]:
+def _all(provider: ConnectedProvider, order: Order, now: datetime) -> Iterator[Invalid]:
     yield from _texts(provider, order)
     yield from _documents(provider, order)
     yield from _participants(provider, order)
@@ -80,7 +80,7 @@ def _all(provider: Connected, order: Order, now: datetime) -> Iterator[Invalid]:
         yield from provider.adapter.validate_order(validated(provider, order))
 
 
-def _texts(provider: Connected, order: Order) -> Iterator[Invalid]:
+def _texts(provider: ConnectedProvider, order: Order) -> Iterator[Invalid]:
     limits = provider.capabilities.limits
     if wrong := text_rules.title(order.title):
         yield Invalid(wrong, path=("input", "title"))
@@ -93,7 +93,7 @@ def _texts(provider: Connected, order: Order) -> Iterator[Invalid]:
             yield Invalid(f"Too long: {provider.name} takes {limit} characters.", path=("input", name))
 
 
-def _documents(provider: Connected, order: Order) -> Iterator[Invalid]:
+def _documents(provider: ConnectedProvider, order: Order) -> Iterator[Invalid]:
     can, limits = provider.capabilities, provider.capabilities.limits
     if limits.documents is not None and len(order.documents) > limits.documents:
         yield TooLarge(f"{provider.name} takes {limits.documents} documents.", path=("input", "documents"))
@@ -108,7 +108,7 @@ def _documents(provider: Connected, order: Order) -> Iterator[Invalid]:
             yield TooLarge(f"{provider.name} takes {limits.document_bytes} bytes per document.", path=path)
 
 
-def _participants(provider: Connected, order: Order) -> Iterator[Invalid]:
+def _participants(provider: ConnectedProvider, order: Order) -> Iterator[Invalid]:
     can, path = provider.capabilities, ("input", "participants")
     if order.participants and not can.participants:
         yield Invalid(f"At {provider.name} nobody signs in person. Leave participants out.", path=path)
@@ -121,7 +121,7 @@ def _participants(provider: Connected, order: Order) -> Iterator[Invalid]:
         yield from _participant(provider, person, (*path, str(place)))
 
 
-def _participant(provider: Connected, person: ParticipantOrder, path: tuple[str, ...]) -> Iterator[Invalid]:
+def _participant(provider: ConnectedProvider, person: ParticipantOrder, path: tuple[str, ...]) -> Iterator[Invalid]:
     can = provider.capabilities
     for method in person.delivery_methods:
         if method not in can.deliveries:
@@ -138,7 +138,7 @@ def _participant(provider: Connected, person: ParticipantOrder, path: tuple[str,
         yield Invalid(f"{provider.name} does not speak this language to signers. It knows {speaks}.", path=(*path, "language"))
 
 
-def _fields(provider: Connected, order: Order) -> Iterator[Invalid]:
+def _fields(provider: ConnectedProvider, order: Order) -> Iterator[Invalid]:
     if order.fields and not provider.capabilities.fields:
         yield Invalid(f"{provider.name} has no fields to place. Leave them out.", path=("input", "fields"))
         return
@@ -156,7 +156,7 @@ def _fields(provider: Connected, order: Order) -> Iterator[Invalid]:
                 yield Invalid(f"{name} is at least {least}, in PDF points.", path=(*path, name))
 
 
-def _times(provider: Connected, order: Order, now: datetime) -> Iterator[Invalid]:
+def _times(provider: ConnectedProvider, order: Order, now: datetime) -> Iterator[Invalid]:
     can, days = provider.capabilities, provider.capabilities.limits.due_in
     if order.due_at is not None:
         path = ("input", "dueAt")
