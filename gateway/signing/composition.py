@@ -158,7 +158,7 @@ class Services:
         self.calls = SingleCalls(self.reader, self.observation, self.keys, settings.sagas.lease)
 
     def _version(self) -> tuple[int, int]:
-        """Changes with every write to the store, by other gateways as far as this one has read the log, and by this one."""
+        """Version of the store: changes with every write of this gateway, and with every event of others that was read here."""
         return self.hub.head, self.observation.saved
 
     async def open(self) -> None:

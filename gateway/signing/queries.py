@@ -72,7 +72,7 @@ class SyncStrategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """How far the gateway is behind a provider; ``lag`` is the time since it last polled its list."""
+    """State of synchronization with a provider; ``lag`` is the time since its list was last polled."""
 
     strategy: SyncStrategy
     last_sync_at: datetime | None
@@ -157,18 +157,18 @@ class Queries:
         return SessionCounts(counts, reports[0].as_of or self._clock.now(), own)
 
     async def explain(self, ref: SessionRef) -> MappingReport:
-        """How a session's native payload became the session, field by field. Raises ``NotFound``."""
+        """The provenance of a session's fields: which native value became which, by which rule. Raises ``NotFound``."""
         self._policy.require("explain")
         session = await self.session(ref)
         rules = self._policy.directory.get(ref.provider).adapter.rules
         return await anyio.to_thread.run_sync(explain, session, rules)
 
     async def updated_at(self, session: Session) -> datetime:
-        """When anything about a session last changed, as a gateway saw it."""
+        """The time of the last change of a session, as a gateway observed it."""
         return await self._store.sessions.changed_at(session.ref) or session.observed_at or self._clock.now()
 
     async def sync(self, name: str) -> SyncState:
-        """How far the gateway is behind a provider. Calls no provider."""
+        """The state of synchronization with a provider. Calls no provider."""
         provider = self._policy.directory.get(name)
         sync = await self._store.checkpoints.get(name)
         last = sync.as_of if sync else None

@@ -123,7 +123,7 @@ class OrderBuilder:
     async def _drafted(
         self, provider: ConnectedProvider, draft: SessionDraft, flaws: Sequence[Invalid]
     ) -> tuple[Order, list[StagedFile]]:
-        """The order as far as it is known without a call, and its files. Raises a group of ``Invalid`` where there is none."""
+        """The order before any download, and its files. Raises a group of ``Invalid`` where the draft makes none."""
         try:
             self._policy.directory.get_supporting(provider.name, Operation.CREATE_SESSION, path=("input", "provider"))
             files = await self._files(draft.documents)

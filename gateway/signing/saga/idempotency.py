@@ -113,7 +113,7 @@ class IdempotencyKeys:
                 self._in_flight.pop(stored.key, None)
 
     def expiry(self) -> datetime:
-        """When a key expires that is used, or whose result is recorded, now."""
+        """The expiry of a key that is used, or whose receipt is recorded, now."""
         return self._clock.now() + self._ttl
 
     async def _claim(self, record: IdempotencyRecord) -> Reserved | Finished | Abandoned:

@@ -122,7 +122,7 @@ def stays(steps: Steps, error: Irreversible, traced: Sequence[Step] = ()) -> Out
 
 
 async def _traced(provider: ConnectedProvider, saga: Saga) -> Sequence[Step]:
-    """What the provider has with the marker of a saga; empty where it cannot be searched."""
+    """Steps found at the provider by the saga's marker; empty where it cannot be searched."""
     try:
         return await provider.adapter.find_by_marker(saga.marker, saga.begun_at)
     except SigningError:
@@ -185,7 +185,7 @@ async def _undo(provider: ConnectedProvider, step: Step) -> Outcome:
 
 
 def is_doubtful(error: BaseException) -> bool:
-    """Whether a call may have made something that no step tells of."""
+    """Whether a call may have made something that is not recorded as a step."""
     if not isinstance(error, SigningError) or isinstance(error, InDoubt | Misbehaved):
         return True
     return isinstance(error, Unavailable) and error.status is not None

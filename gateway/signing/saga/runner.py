@@ -36,7 +36,7 @@ SagaWork: TypeAlias = Callable[[Steps, str], Awaitable[Session]]
 
 @dataclass(slots=True)
 class _Run:
-    """A saga under way: its steps, whether it has begun, and the session that its work came to."""
+    """A saga under way: its steps, whether it was recorded as begun, and the session that its work has made."""
 
     steps: StoredSteps
     begun: bool = False

@@ -1,4 +1,4 @@
-"""Saga settler: ends sagas that did not end by themselves, and commits the sessions that sagas come to."""
+"""Saga settler: ends sagas that did not end by themselves, and commits the sessions that sagas have made."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class SagaSettler:
         return outcome
 
     async def commit(self, session: Session, saga: Saga, leftover: SagaLeftover | None = None) -> Session:
-        """Observes the session that a saga came to. In the same transaction the saga ends, and its key gets its receipt."""
+        """Observes the session that a saga has made. In the same transaction the saga ends, and its key gets its receipt."""
         session = deleted(session) if session.status is SessionStatus.DELETED else session
         receipt = msgspec.msgpack.encode(Receipt(session.ref))
         commit = SagaCommit(saga=saga.id, owner=self.owner, result=receipt, until=self._keys.expiry(), leftover=leftover)
@@ -158,5 +158,5 @@ class SagaSettler:
 
 
 def _leftover(saga: Saga) -> SagaLeftover | None:
-    """What a saga has left behind already, if anything."""
+    """The leftover that a saga has already, if it has one."""
     return None if saga.note is None else SagaLeftover(tuple(saga.note.split("\n")), saga.reason or "", saga.left_since)

@@ -56,7 +56,7 @@ class ListReader:
         freshness: FreshnessSettings,
         clock: Clock,
     ) -> None:
-        """``version`` changes with every write to the store, as far as this gateway has read the log."""
+        """``version`` gives the version of the store: a cached page of another version is evicted."""
         self._store = store
         self._departed = departed
         self._reader = reader

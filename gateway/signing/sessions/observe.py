@@ -1,4 +1,4 @@
-"""The one door for change: compares each observed state of a session with the stored one, and keeps the newer."""
+"""Observation, the one door for change: merges each observed state of a session into the stored one, if it is newer."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Observation:
         self._confirmations.confirm(stored)
 
     def _poll_at(self, session: Session) -> datetime | None:
-        """When a change is likely: at the next poll, and right after the due date."""
+        """The time of the next poll: the provider's next one, or right after the due date. None for a settled session."""
         if session.settled:
             return None
         now = self._clock.now()
