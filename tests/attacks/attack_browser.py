@@ -35,7 +35,7 @@ async def a_page_of_elsewhere_whose_name_leads_here(target: Target) -> None:
     for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example"):
         found = [await target.graphql("{viewer{id}}", host=host, origin=f"http://{host}")]
         found += [await target.ask(method, path, headers={"host": host}) for method, path in _DOORS]
-        unless(all(reply.status_code == 421 for reply in found), f"{host} is taken for a name of ours")
+        unless(all(reply.status == 421 for reply in found), f"{host} is taken for a name of ours")
 
 
 @attack()
@@ -137,4 +137,4 @@ async def a_file_beside_those_that_are_served(target: Target) -> None:
         "//etc/passwd",
     ):
         reply = await target.ask("GET", f"/graphiql/{path}")
-        unless(reply.status_code != 200, f"{path} is served")
+        unless(reply.status != 200, f"{path} is served")

@@ -14,7 +14,7 @@ async def _refused(target: Target, query: str, what: str, seconds: float = _SECO
     begun = perf_counter()
     reply = await target.graphql(query)
     took = perf_counter() - begun
-    unless(reply.status_code in {200, 400, 413}, f"{what}: {reply.status_code}")
+    unless(reply.status in {200, 400, 413}, f"{what}: {reply.status}")
     answer = reply.json
     if not answer.get("errors") or answer.get("data"):
         raise Hole(f"{what} is carried out")

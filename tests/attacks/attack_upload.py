@@ -10,14 +10,14 @@ _END = b"\nstartxref\n9\n%%EOF\n"
 
 
 def _refused(reply: Reply, what: str) -> None:
-    unless(400 <= reply.status_code < 500, f"{what} is taken: {reply.status_code}")
+    unless(400 <= reply.status < 500, f"{what} is taken: {reply.status}")
     unless(bool(reply.json["problem"]["message"]), "it is not said why")
 
 
 async def _named(target: Target, filename: str) -> str:
     """What a file is called that was sent by this name."""
     reply = await target.upload(b"%PDF-1.7" + _END, quote(filename, safe=""))
-    unless(reply.status_code == 201, f"the name breaks it: {reply.status_code}")
+    unless(reply.status == 201, f"the name breaks it: {reply.status}")
     return str(reply.json["filename"])
 
 

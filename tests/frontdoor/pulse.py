@@ -82,7 +82,7 @@ async def post(address: str, content: bytes, headers: Mapping[str, str] | None =
         reply = client.getresponse()
         try:
             streams = reply.headers["content-type"].startswith("text/event-stream")
-            return reply.status_code, b"" if streams else reply.read()
+            return reply.status, b"" if streams else reply.read()
         finally:
             client.close()
 
