@@ -61,6 +61,10 @@ class TrustedDocuments:
             self._refuse_or_log(params.query)
         return params.query
 
+    def is_trusted(self, text: str) -> bool:
+        """Whether a manifest has a document."""
+        return text in self._trusted
+
     def _refuse_or_log(self, text: str) -> None:
         if self._mode == "enforce":
             message = "This gateway takes the documents alone that it knows. Have this one added to its manifest."

@@ -74,6 +74,8 @@ class Plan:
         definitions = operation.variable_definitions or ()
         declared = {each.variable.name.value for each in definitions}
         self.operation_type = operation.operation.value
+        self.is_cached = False
+        """Whether the plan cache has it: what is kept for long refers to no other."""
         self.document = document
         self.operation = operation
         self.environment = environment

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -23,6 +24,7 @@ _BYTES_PER_CHARACTER: Final = 12
 _BYTES_PER_TOKEN: Final = 500
 _BYTES_PER_PLANNED_TOKEN: Final = 1_600
 """Measured: of a document by its characters and tokens, and of each compilation of a plan by the tokens of its document."""
+_DOORKEEPER_SIZE: Final = 10_000
 _MAX_VALIDATION_ERRORS: Final = 20
 _MAX_DIGITS: Final = 400
 """Digits in a row that a document may have: Python refuses to read longer numbers, at a cost that is not linear."""
@@ -38,6 +40,30 @@ CheckDocument: TypeAlias = Callable[[DocumentNode], Sequence[GraphQLError]]
 def unlimited(document: DocumentNode) -> Sequence[GraphQLError]:
     """Accepts any document."""
     return ()
+
+
+class Admission:
+    """Cache admission filter: a document is cached when it is planned a second time, and a trusted one at once.
+
+    The doorkeeper of TinyLFU: two sets of hashes, of which the older one is dropped when the newer one is full. Plans that
+    are used once would only evict others, and make the garbage collector scan them: a thousand hold 450,000 objects, and
+    a full collection of those holds the event loop for 0.25 s.
+    """
+
+    def __init__(self, is_trusted: Callable[[str], bool] = lambda _: False) -> None:
+        self._is_trusted = is_trusted
+        self._seen: set[int] = set()
+        self._seen_before: set[int] = set()
+
+    def admits(self, text: str) -> bool:
+        """Whether a document that is planned now is to be cached."""
+        digest = hash(text)
+        if digest in self._seen or digest in self._seen_before or self._is_trusted(text):
+            return True
+        self._seen.add(digest)
+        if len(self._seen) >= _DOORKEEPER_SIZE:
+            self._seen, self._seen_before = set(), self._seen
+        return False
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +84,7 @@ class PlanCache:
     A document is cached once, however many operations it has. One of more than ``tokens`` or ``characters`` is not parsed.
     ``check`` is asked before validation, and ``bounds`` are those of inputs. ``suggestions`` says that errors may name what
     was probably meant, ``conceal`` takes names of the schema out of errors, and of ``flagged_fields`` each plan says whether
-    it selects one.
+    it selects one. Without an ``admission`` filter each document is cached when it is first planned.
     """
 
     def __init__(
@@ -73,6 +99,7 @@ class PlanCache:
         suggestions: bool = True,
         conceal: Callable[[GraphQLError], None] | None = None,
         flagged_fields: frozenset[str] = frozenset(),
+        admission: Admission | None = None,
     ) -> None:
         self._environment = PlanEnvironment(
             schema,
@@ -85,7 +112,9 @@ class PlanCache:
         self._check = check
         self._tokens = tokens
         self._characters = characters
+        self._admission = admission
         self._documents: LruCache[str, _CachedDocument] = LruCache(size, _MAX_BYTES)
+        self._turn = asyncio.Lock()
 
     @property
     def fragment_cache(self) -> FragmentCache:
@@ -100,8 +129,41 @@ class PlanCache:
     def __len__(self) -> int:
         return len(self._documents)
 
+    def cached(self, text: str, operation_name: str | None = None) -> Plan | list[GraphQLError] | None:
+        """The cached plan of an operation, or the rendered errors of its document; None where it has to be planned."""
+        document = self._documents.get(text)
+        if document is None:
+            return None
+        return document.plans.get(operation_name) if document.errors is None else document.errors
+
     def plan(self, text: str, operation_name: str | None = None) -> Plan | list[GraphQLError]:
         """The plan of an operation, whose name may be left out where there is one; or rendered errors."""
+        stages = self._stages(text, operation_name)
+        while True:
+            try:
+                next(stages)
+            except StopIteration as end:
+                return _result(end)
+
+    async def plan_in_turn(self, text: str, operation_name: str | None = None) -> Plan | list[GraphQLError]:
+        """As ``plan``, one stage of one document in each iteration of the event loop, first come, first served.
+
+        A hundred new documents that arrive at once would hold every other client for 0.2 s.
+        """
+        async with self._turn:
+            stages = self._stages(text, operation_name)
+            while True:
+                try:
+                    next(stages)
+                except StopIteration as end:
+                    plan = _result(end)
+                    break
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)  # whatever became ready meanwhile runs before the next document is planned
+        return plan
+
+    def _stages(self, text: str, name: str | None) -> Generator[None, None, Plan | list[GraphQLError]]:
+        """Parses, validates and compiles; yields between these, as each takes up to 10 ms for the longest document."""
         cached = self._documents.get(text)
         if cached is None:
             if self._characters is not None and len(text) > self._characters:
@@ -114,11 +176,11 @@ class PlanCache:
             cached = self._parse(text)
             tokens = cached.document.token_count if cached.document else 0
             cached.weight = len(text) * _BYTES_PER_CHARACTER + tokens * _BYTES_PER_TOKEN
-            self._documents.put(text, cached, cached.weight)
-        return cached.plans.get(operation_name) or self._make_plan(text, cached, operation_name)
-
-    def _make_plan(self, text: str, cached: _CachedDocument, name: str | None) -> Plan | list[GraphQLError]:
-        """Plans one operation of a document, which is validated first where that was not done."""
+            if self._admission is None or self._admission.admits(text):
+                self._documents.put(text, cached, cached.weight)
+            yield
+        if (plan := cached.plans.get(name)) is not None:
+            return plan
         if cached.errors is not None or cached.document is None:
             return cached.errors or []
         try:
@@ -126,9 +188,10 @@ class PlanCache:
             if not cached.is_validated:
                 cached.errors = self._validate(cached.document) or None
                 cached.is_validated = True
-            if cached.errors:
-                self._environment.render(cached.errors)
-                return cached.errors
+                if cached.errors:
+                    self._environment.render(cached.errors)
+                    return cached.errors
+                yield
             uses = cached.survey.uses(operation) if cached.survey else {}
             plan = cached.plans[name] = Plan(self._environment, cached.document, operation, uses)
         except GraphQLError as error:
@@ -136,7 +199,9 @@ class PlanCache:
         except RecursionError as error:
             return self._render([GraphQLError("The document is nested too deeply.", original_error=error)])
         cached.weight += cached.document.token_count * _BYTES_PER_PLANNED_TOKEN * plan.max_compiled
-        self._documents.reweigh(text, cached.weight)
+        if self._documents.peek(text) is cached:  # it may have been evicted between two stages
+            plan.is_cached = True
+            self._documents.reweigh(text, cached.weight)
         return plan
 
     def _parse(self, text: str) -> _CachedDocument:
@@ -177,6 +242,11 @@ class PlanCache:
     def _render(self, errors: list[GraphQLError]) -> list[GraphQLError]:
         self._environment.schema.process_errors(errors)
         return errors
+
+
+def _result(end: StopIteration) -> Plan | list[GraphQLError]:
+    plan: Plan | list[GraphQLError] = end.value
+    return plan
 
 
 def _require_short_names(document: DocumentNode) -> None:

@@ -25,7 +25,7 @@ from providers.clock import Clock
 from providers.errors import TooMany
 from schema.context import Context
 from schema.errors import Refused, formatted_error
-from schema.execution import encode
+from schema.execution import Plan, encode
 from schema.inputs.bounds import ITEMS
 from schema.transport.accept import Accepted, accepted
 from schema.transport.connections import Connections
@@ -109,10 +109,12 @@ class Endpoint:
 
     async def _respond(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            plan = self._operations.plan(request)
+            plan = self._operations.cached_plan(request)
+            if plan is None:
+                plan = await self._operations.plan(request)
             is_mutation_by_get = plan.operation_type == MUTATION and scope["method"] == "GET"
             if plan.operation_type == SUBSCRIPTION or (kinds.prefers_events and not is_mutation_by_get):
-                await self._stream(request, kinds, scope, receive, send)
+                await self._stream(plan, request, kinds, scope, receive, send)
                 return
             if is_mutation_by_get:
                 raise HttpError(405, "mutations are not allowed when using GET", {"allow": "POST"})
@@ -124,7 +126,7 @@ class Endpoint:
         else:
             await _send(send, response.body, 200, _media_type(kinds))
 
-    async def _stream(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, plan: Plan, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
         if not kinds.events:
             raise HttpError(406, "A subscription is answered as text/event-stream, or over a WebSocket.")
         if self._connections.closing:
@@ -132,7 +134,7 @@ class Endpoint:
         viewer, size = request.viewer(), request.size
         self._authentication.reserve(viewer, size)
         try:
-            stream = await self._operations.stream(request)
+            stream = await self._operations.stream(plan, request)
             await EventStream(stream, self._connections, self._limits)(scope, receive, send)
         except Refused as refused:
             await _send(send, encode({"errors": refused.formatted()}), 400, _media_type(kinds))

@@ -6,7 +6,7 @@ https://github.com/jaydenseric/graphql-multipart-request-spec, over RFC 7578.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, TypeVar, cast
@@ -95,7 +95,7 @@ class FormParser(MultiPartParser):
     """Starlette's parser with part names as all clients write them, and with bounds that are checked while bytes arrive.
 
     Of a file beyond its bound one byte more is kept, by which staging refuses it with its path. Files come behind
-    ``operations``, so that ``declines`` is asked before the first of them is taken.
+    ``operations``, about which ``declines`` is asked before the next chunk is taken.
     """
 
     spool_max_size = _MAX_MEMORY
@@ -105,7 +105,7 @@ class FormParser(MultiPartParser):
         headers: Headers,
         stream: AsyncGenerator[bytes, None],
         bounds: FormBounds,
-        declines: Callable[[dict[str, Any]], bool],
+        declines: Callable[[dict[str, Any]], Awaitable[bool]],
     ) -> None:
         super().__init__(
             headers, self._bounded(stream), max_files=bounds.files, max_fields=_MAX_FIELDS, max_part_size=bounds.fields
@@ -122,7 +122,10 @@ class FormParser(MultiPartParser):
             taken += len(chunk)
             if taken > self._bounds.form:
                 raise FormTooLarge(f"A form has at most {self._bounds.form:,} bytes in all here.")
+            is_asked = self.operations is not None
             yield chunk
+            if not is_asked and self.operations is not None and await self._declines(self.operations):
+                raise FormDeclined(self.operations)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """Takes a chunk of a part. Raises ``FormTooLarge``."""
@@ -161,12 +164,10 @@ class FormParser(MultiPartParser):
         part.file = FilePart(content, filename=names.filename, headers=Headers(raw=part.item_headers))
 
     def on_part_end(self) -> None:
-        """Ends a part. Raises ``FormDeclined`` for an operation that is refused, and ``InvalidForm``."""
+        """Ends a part. Raises ``InvalidForm`` for an operation that is none."""
         super().on_part_end()
         if self._current_part.file is None and self._current_part.field_name == _OPERATIONS and self.operations is None:
             self.operations = _json(self.items[-1][1], _OPERATIONS, dict[str, Any])
-            if self._declines(self.operations):
-                raise FormDeclined(self.operations)
 
 
 def place_files(form: FormData, operations: dict[str, Any] | None) -> dict[str, Any]:

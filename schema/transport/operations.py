@@ -19,7 +19,7 @@ from providers.model import Session
 from schema.admission import refusal
 from schema.context import Context
 from schema.errors import Problem, Refused, conceal, render
-from schema.execution import CoercedOperation, Plan, PlanCache, Response
+from schema.execution import Admission, CoercedOperation, Plan, PlanCache, Response
 from schema.inputs.bounds import input_bounds
 from schema.limits import Limits
 from schema.mutations.payloads import MutationResult
@@ -92,6 +92,7 @@ class Operations:
     def __init__(self, schema: Schema, make_context: Callable[[Viewer], Context], settings: Settings, clock: Clock) -> None:
         limits, is_open = settings.limits, settings.server.profile == "open"
         self._limits = Limits(schema._schema, limits, introspective=is_open)
+        self._trusted = TrustedDocuments(settings)
         self._plans = PlanCache(
             schema,
             check=self._limits,
@@ -101,8 +102,8 @@ class Operations:
             suggestions=is_open,
             flagged_fields=_LOG_CURSORS,
             conceal=None if is_open else conceal,
+            admission=Admission(self._trusted.is_trusted),
         )
-        self._trusted = TrustedDocuments(settings)
         self._make_context = make_context
         self._clock = clock
         self._seconds = limits.deadline
@@ -115,20 +116,32 @@ class Operations:
         """The cursor of the newest event of the log; None where there is no event log."""
         return self._make_context(viewer).signing.events.head_cursor
 
-    def plan(self, request: Request) -> Plan:
-        """The plan of a request. Raises ``Refused`` for a document that is not valid, or not trusted."""
+    def cached_plan(self, request: Request) -> Plan | None:
+        """The cached plan of a request; None where it has to be planned. Raises ``Refused``, as ``plan`` does."""
         params = request.params
         if params.coerced is not None:
             return params.coerced.plan
-        plan = self._plans.plan(self._trusted.text(params), params.operation_name)
+        plan = self._plans.cached(self._trusted.text(params), params.operation_name)
         if isinstance(plan, list):
             raise Refused(plan)
         return plan
 
-    def declines(self, params: RequestParams, *, viewer: Viewer) -> bool:
+    async def plan(self, request: Request) -> Plan:
+        """The plan of a request whose document is not cached. Documents are planned in turn, so that none holds the loop.
+
+        Raises ``Refused`` for a document that is not valid, or not trusted.
+        """
+        params = request.params
+        plan = await self._plans.plan_in_turn(self._trusted.text(params), params.operation_name)
+        if isinstance(plan, list):
+            raise Refused(plan)
+        return plan
+
+    async def declines(self, params: RequestParams, *, viewer: Viewer) -> bool:
         """Whether an operation is refused whatever its variables are: it is invalid, or out of this viewer's scopes."""
+        request = Request(params)
         try:
-            plan = self.plan(Request(params))
+            plan = self.cached_plan(request) or await self.plan(request)
         except Refused:
             return True
         return refusal(plan, viewer) is not None
@@ -140,9 +153,8 @@ class Operations:
             return self._execute(coerced, request)
         return self._refuse(plan, request, coerced)
 
-    async def stream(self, request: Request) -> ResponseStream:
+    async def stream(self, plan: Plan, request: Request) -> ResponseStream:
         """Begins an operation of any type. Raises ``Refused`` for a request error."""
-        plan = self.plan(request)
         coerced = self._coerce(plan, request)
 
         def expired() -> bool:
@@ -185,7 +197,7 @@ class Operations:
                 self._require_affordable(coerced)
         except Invalid as error:
             return error
-        if plan.operation_type == QUERY and coerced.is_immutable:
+        if plan.is_cached and plan.operation_type == QUERY and coerced.is_immutable:
             params.coerced = coerced
         return coerced
 

@@ -5,7 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -136,6 +136,10 @@ class HttpError(Exception):
         self.headers = headers or {}
 
 
+async def _declines_none(params: RequestParams) -> bool:
+    return False
+
+
 class RequestReader:
     """Reads requests whose body has at most ``max_bytes``; ``form`` has the bounds of forms.
 
@@ -153,7 +157,7 @@ class RequestReader:
         receive: Receive,
         headers: Mapping[bytes, bytes],
         viewer: Callable[[], Viewer],
-        declines: Callable[[RequestParams], bool] = lambda _: False,
+        declines: Callable[[RequestParams], Awaitable[bool]] = _declines_none,
     ) -> Request:
         """Reads one request. Raises ``HttpError``.
 
@@ -250,7 +254,7 @@ async def _from_form(
     receive: Receive,
     headers: Mapping[bytes, bytes],
     bounds: FormBounds,
-    declines: Callable[[RequestParams], bool],
+    declines: Callable[[RequestParams], Awaitable[bool]],
 ) -> tuple[RequestParams, FormData | None]:
     """https://github.com/jaydenseric/graphql-multipart-request-spec"""
     if not any(name in headers for name in PREFLIGHT):

@@ -68,6 +68,7 @@ class Socket:
         "_last_message_at",
         "_limits",
         "_operations",
+        "_planning_lock",
         "_receive",
         "_send",
         "_send_lock",
@@ -92,6 +93,7 @@ class Socket:
         self._receive = receive
         self._send = send
         self._send_lock = asyncio.Lock()
+        self._planning_lock = asyncio.Lock()
         self._by_id: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._acknowledged = False
@@ -258,7 +260,11 @@ class Socket:
 
     async def _send_responses(self, operation_id: str, request: Request) -> Mapping[str, Any]:
         try:
-            async with aclosing(await self._operations.stream(request)) as responses:
+            plan = self._operations.cached_plan(request)
+            if plan is None:
+                async with self._planning_lock:  # so that a connection has one document among those that wait for their turn
+                    plan = await self._operations.plan(request)
+            async with aclosing(await self._operations.stream(plan, request)) as responses:
                 await self._send_begin_cursor(operation_id, responses.begins_after)
                 async for response in responses:
                     await self._send_text(next_message(operation_id, response.body))
