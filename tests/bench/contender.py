@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from gateway.auth.api_key import digest, made
+from gateway.auth.api_key import digest, generate
 from gateway.auth.viewer import SCOPES
 from tests.bench.course import Cores, listening
 from tests.bench.process import Process, free_port, gateway
@@ -61,7 +61,7 @@ async def contenders(
     """All that there are on this machine; what is missing is said."""
     async with AsyncExitStack() as stack:
         tables = [{**recording.settings(kind, upstream), "max_concurrency": CONCURRENCY} for kind in ("signicat", "easyink")]
-        key = made()
+        key = generate()
         row = {"name": "race", "sha256": digest(key), "scopes": list(SCOPES)}
         sections = {"authentication": {"keys": json.dumps([row])}, "rates": {"per_second": 1e6, "burst": 1_000_000}}
         address, process = await stack.enter_async_context(gateway(tables, cores.server, sections))

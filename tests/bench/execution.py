@@ -108,7 +108,7 @@ class Shelf:
         return SessionList(ListPage(self._rows, more=False), [])
 
     def context(self) -> Any:
-        return SimpleNamespace(signing=SimpleNamespace(queries=self), first=100)
+        return SimpleNamespace(signing=SimpleNamespace(queries=self), first=100, log_cursor=None)
 
 
 @dataclass(frozen=True)

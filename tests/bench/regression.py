@@ -17,7 +17,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from gateway.auth.api_key import digest, made
+from gateway.auth.api_key import digest, generate
 from gateway.auth.viewer import READ_DOCUMENTS, READ_SESSIONS, READ_SIGNATURES
 from tests.bench.contender import CONCURRENCY, OURS_BOTH, Contender
 from tests.bench.course import Cores, constant_upstream
@@ -34,7 +34,7 @@ _FORMER = Path(os.environ["BENCH_FORMER"]).resolve() if "BENCH_FORMER" in os.env
 
 async def _start(stack: AsyncExitStack, build: Path, upstream: str, recording: Recording, cores: Cores) -> list[Contender]:
     tables = [{**recording.settings(kind, upstream), "max_concurrency": CONCURRENCY} for kind in ("signicat", "easyink")]
-    key = made()
+    key = generate()
     row = {"name": "regression", "sha256": digest(key), "scopes": [READ_DOCUMENTS, READ_SESSIONS, READ_SIGNATURES]}
     sections = {"authentication": {"keys": json.dumps([row])}, "rates": {"per_second": 1e6, "burst": 1_000_000}}
     prefix = ("env", "-C", str(build), *cores.server)

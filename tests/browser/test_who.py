@@ -14,13 +14,13 @@ from screen import Stage, Tab, serious, staging
 from screen import tab as opened
 from test_acts import fill
 
-from gateway.auth.api_key import digest, made
+from gateway.auth.api_key import digest, generate
 from providers.sandbox.certificate_authority import CertificateAuthority
 
 from apart import Nursery  # isort: skip
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-KEYS = {"operator": made(), "reader": made()}
+KEYS = {"operator": generate(), "reader": generate()}
 SCOPES = {
     "operator": ["sessions:read", "sessions:write", "documents:read", "signatures:read", "providers:compare", "webhooks:admin"],
     "reader": ["sessions:read"],
