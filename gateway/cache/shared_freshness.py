@@ -57,7 +57,7 @@ class SharedFreshness:
         self._queued.set()
 
     async def confirmed_at(self, stored: StoredSession) -> datetime | None:
-        """When another gateway last saw this very version at its provider; None where none did, or Redis is away."""
+        """Time at which another gateway last saw this version at its provider; None where none did, or Redis is away."""
         if self._redis is None or self._clock.monotonic() < self._unavailable_until:
             return None
         try:

@@ -40,7 +40,7 @@ class Interest:
         self._registered: set[SessionRef] = set()
         self._renewed_at = 0.0
         self._retries: dict[SessionRef, tuple[float, float]] = {}
-        """When each session that the store does not know is retried, and the wait before that."""
+        """Time of the next attempt for each session that the store does not know, and the wait before it."""
         self._outage = OutageLog(_log, "who is followed could not be written down")
 
     async def run(self) -> None:

@@ -23,7 +23,7 @@ from providers.model import Page, UnreadableRow
 _MAX_UNLISTED = 50
 _MAX_DUE = 1_000
 _CONFIRM_INTERVAL = timedelta(seconds=1)
-"""How often it is stored at most that a list is unchanged."""
+"""Interval in which it is stored that a list is unchanged."""
 _WORTH_A_PAGE = 10
 """So many due sessions are worth one more page, though none was on the last; fewer are read by themselves."""
 

@@ -39,15 +39,15 @@ class PollingInterval:
         return cls(settings.poll_interval, min(settings.poll_interval_watched, settings.poll_interval))
 
     def after_change(self, now: datetime, jitter: float) -> datetime:
-        """When to poll after a change, and when to read a list again."""
+        """Due time after a change, and of the next reading of a list."""
         return now + _jittered(self.interval, jitter)
 
     def next_followed_at(self, now: datetime, jitter: float) -> datetime:
-        """When to poll a session with a follower."""
+        """Due time of a session with a follower."""
         return now + _jittered(self.followed * _FOLLOWED_SHARE, jitter)
 
     def next_at(self, now: datetime, changed_at: datetime, due_at: datetime | None, jitter: float) -> datetime:
-        """When to poll a session without: also right after its due date, which counts as a change."""
+        """Due time of a session without a follower: also right after its due date, which counts as a change."""
         if due_at is not None and changed_at < due_at <= now:
             changed_at = due_at
         unchanged = (now - changed_at).total_seconds() * _UNCHANGED_SHARE
@@ -69,7 +69,7 @@ class Schedule:
         self._jitter = jitter
 
     def soon(self, provider: str) -> datetime:
-        """When to poll after a change, and when to read the list again."""
+        """Due time after a change, and of the next reading of the list."""
         return self._interval(provider).after_change(self._clock.now(), self._jitter())
 
     async def followed(self, provider: str, limit: int) -> list[str]:
@@ -89,11 +89,11 @@ class Schedule:
         return await self._polls.due_awaiting_results(provider, self._clock.now(), limit)
 
     async def next_followed(self, provider: str) -> datetime | None:
-        """When the next session with a follower is due."""
+        """Due time of the next session with a follower."""
         return await self._polls.next_followed_at(provider, self._clock.now())
 
     async def next_due(self, provider: str) -> datetime | None:
-        """When the next session without a follower is due."""
+        """Due time of the next session without a follower."""
         return await self._polls.next_unfollowed_at(provider, self._clock.now())
 
     async def record_polls(self, provider: str, at: Mapping[str, datetime]) -> None:

@@ -70,11 +70,7 @@ class Uploads:
             async with aclosing(self._count_received(chunks, owner)) as counted:
                 written = await self._write(path, counted)
             await self._require_room(owner, written.size)
-            pdf_admission.require_no_polyglot_head(written.head)
-            kind = sniff(written.head, filename, media_type)
-            if kind == PDF:
-                require_whole_pdf(written.tail)
-                await anyio.to_thread.run_sync(pdf_admission.require_plain_pdf, path, written.scan, limiter=self._pdf_checks)
+            kind = await self._admit(path, written, filename, media_type)
             file = StagedFile(
                 id=key,
                 filename=safe_filename(filename),
@@ -91,6 +87,15 @@ class Uploads:
                 await anyio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
             raise
         return file
+
+    async def _admit(self, path: Path, written: _WrittenFile, filename: str | None, declared: str | None) -> str:
+        """The media type of a file. Raises ``Invalid`` for one of another type, a polyglot, and an encrypted or cut off PDF."""
+        pdf_admission.require_no_polyglot_head(written.head)
+        media_type = sniff(written.head, filename, declared)
+        if media_type == PDF:
+            require_whole_pdf(written.tail)
+            await anyio.to_thread.run_sync(pdf_admission.require_plain_pdf, path, written.scan, limiter=self._pdf_checks)
+        return media_type
 
     async def find(self, key: str, owner: str | None = None) -> StagedFile:
         """A staged file of this ``owner`` that is still usable. Raises ``NotFound`` that says why it is not."""
