@@ -28,14 +28,14 @@ class Shop:
         return {key: f"{key} at {price}" for key in keys if key}
 
 
-async def test_what_is_asked_for_in_one_moment_is_loaded_at_once() -> None:
+async def test_keys_of_one_moment_are_one_batch() -> None:
     shop = Shop()
     batch = BatchLoader(shop.load)
     assert await asyncio.gather(*map(batch.load, [1, 2, 0, 2])) == ["1 at 1", "2 at 1", None, "2 at 1"]
     assert shop.loads == [{0, 1, 2}]
 
 
-async def test_what_is_asked_for_while_it_is_being_loaded_is_loaded_anew() -> None:
+async def test_key_requested_during_its_load_is_loaded_again() -> None:
     shop = Shop()
     batch = BatchLoader(shop.load)
     shop.go.clear()
@@ -47,7 +47,7 @@ async def test_what_is_asked_for_while_it_is_being_loaded_is_loaded_anew() -> No
     assert [await early, await late] == ["1 at 1", "1 at 2"]
 
 
-async def test_what_is_asked_for_while_others_are_being_loaded_is_loaded_at_once() -> None:
+async def test_keys_requested_during_a_load_are_one_batch() -> None:
     shop = Shop()
     batch = BatchLoader(shop.load)
     shop.go.clear()
@@ -60,7 +60,7 @@ async def test_what_is_asked_for_while_others_are_being_loaded_is_loaded_at_once
     assert shop.loads == [{1}, {2}, {3, 4, 5, 6, 7, 8}]
 
 
-async def test_no_load_is_larger_than_it_may_be() -> None:
+async def test_batch_has_a_maximum_size() -> None:
     shop = Shop()
     batch = BatchLoader(shop.load, max_batch=3)
     found = await asyncio.gather(*map(batch.load, range(8)))
@@ -68,7 +68,7 @@ async def test_no_load_is_larger_than_it_may_be() -> None:
     assert [each and each.split()[0] for each in found] == [None, *map(str, range(1, 8))]
 
 
-async def test_who_asked_first_and_leaves_takes_nothing_from_the_others() -> None:
+async def test_cancelled_first_caller_does_not_cancel_batch() -> None:
     shop = Shop()
     batch = BatchLoader(shop.load)
     shop.go.clear()
@@ -80,7 +80,7 @@ async def test_who_asked_first_and_leaves_takes_nothing_from_the_others() -> Non
     assert await second == "2 at 2"
 
 
-async def test_a_failure_is_told_to_all_of_its_moment_and_to_none_after_it() -> None:
+async def test_failure_is_shared_within_batch_only() -> None:
     shop = Shop()
     batch = BatchLoader(shop.load)
     shop.failing = True

@@ -105,7 +105,7 @@ async def began(events: AsyncGenerator[Event, None]) -> asyncio.Task[Event]:
     return task
 
 
-async def test_a_follower_gets_what_happens_from_now_on(mine: Desk) -> None:
+async def test_follower_gets_events_from_now_on(mine: Desk) -> None:
     await mine.append("before", CREATED)
     async with aclosing(mine.hub.follow()) as events:
         await mine.told(1)
@@ -115,7 +115,7 @@ async def test_a_follower_gets_what_happens_from_now_on(mine: Desk) -> None:
         assert await take(events, 1) == [4], "what has no type is nobody's event"
 
 
-async def test_a_follower_resumes_behind_what_it_has_seen(mine: Desk) -> None:
+async def test_follower_resumes_after_cursor(mine: Desk) -> None:
     for number in range(5):
         await mine.append(f"s{number}", CREATED)
     async with aclosing(mine.hub.follow(after=await mine.cursor(2))) as events:
@@ -126,7 +126,7 @@ async def test_a_follower_resumes_behind_what_it_has_seen(mine: Desk) -> None:
 
 
 @pytest.mark.parametrize("number", [4, 99])
-async def test_what_is_no_longer_or_not_yet_in_the_log_cannot_be_resumed(mine: Desk, number: int) -> None:
+async def test_resume_outside_of_log_is_refused(mine: Desk, number: int) -> None:
     for key in range(20):
         await mine.append(f"s{key}", CREATED)
     after = await mine.cursor(number) if number < 20 else EventCursor(number, 1)
@@ -140,7 +140,7 @@ async def test_what_is_no_longer_or_not_yet_in_the_log_cannot_be_resumed(mine: D
         assert await take(events, 10) == list(range(11, 21))
 
 
-async def test_what_retention_took_from_this_gateway_does_not_end_who_is_past_it(template: Template) -> None:
+async def test_retention_gap_does_not_end_follower_that_is_past_it(template: Template) -> None:
     async with (
         template.copied() as url,
         desk(url) as mine,
@@ -161,7 +161,7 @@ async def test_what_retention_took_from_this_gateway_does_not_end_who_is_past_it
             await first
 
 
-async def test_a_follower_that_rests_for_long_reads_on_from_the_log(mine: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_follower_reads_on_from_log(mine: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     assert module._MAX_RECENT == 2_048
     async with aclosing(mine.hub.follow()) as events:
         first = await began(events)
@@ -173,7 +173,7 @@ async def test_a_follower_that_rests_for_long_reads_on_from_the_log(mine: Desk, 
         assert await take(events, total - 1) == list(range(2, total + 1))
 
 
-async def test_one_that_was_left_behind_by_retention_is_told_so(mine: Desk) -> None:
+async def test_follower_behind_retention_gets_cursor_expired(mine: Desk) -> None:
     async with aclosing(mine.hub.follow()) as events:
         first = await began(events)
         total = 0
@@ -186,7 +186,7 @@ async def test_one_that_was_left_behind_by_retention_is_told_so(mine: Desk) -> N
             await take(events, total)
 
 
-async def test_who_follows_one_session_is_not_woken_by_others(mine: Desk) -> None:
+async def test_follower_of_one_session_is_not_woken_by_others(mine: Desk) -> None:
     wanted = EventFilter(sessions=frozenset({session("mine").ref}))
     async with aclosing(mine.hub.follow(wanted)) as events:
         waiting = await began(events)
@@ -205,7 +205,7 @@ async def test_who_follows_one_session_is_not_woken_by_others(mine: Desk) -> Non
     only=st.none() | st.frozensets(st.sampled_from(["a", "b"])),
     cut=st.integers(0, 8),
 )
-async def test_cut_and_resumed_anywhere_nothing_is_lost_and_nothing_comes_twice(
+async def test_resume_at_any_event_loses_and_repeats_nothing(
     template: Template, happened: list[tuple[str, int]], only: frozenset[str] | None, cut: int
 ) -> None:
     wanted = ALL_EVENTS if only is None else EventFilter(sessions=frozenset(session(key).ref for key in only))
@@ -227,7 +227,7 @@ async def test_cut_and_resumed_anywhere_nothing_is_lost_and_nothing_comes_twice(
         assert seen == expected
 
 
-async def test_a_session_that_is_followed_shows_that_it_changed_however_often_it_did(mine: Desk) -> None:
+async def test_changes_of_followed_session_are_conflated(mine: Desk) -> None:
     async with aclosing(mine.hub.changes(session("s1").ref)) as changes:
         await anext(changes)
         for _ in range(5):
@@ -241,7 +241,7 @@ async def test_a_session_that_is_followed_shows_that_it_changed_however_often_it
         await asyncio.wait_for(again, 5)
 
 
-async def test_nobody_is_left_behind_by_followers_who_go(mine: Desk) -> None:
+async def test_ended_followers_leave_no_topics(mine: Desk) -> None:
     for _ in range(3):
         async with aclosing(mine.hub.follow(EventFilter(sessions=(session().ref,)))) as events:
             task = await began(events)
@@ -252,7 +252,7 @@ async def test_nobody_is_left_behind_by_followers_who_go(mine: Desk) -> None:
 
 
 @pytest.mark.parametrize("how", ["redis", "poll"])
-async def test_what_another_gateway_saw_is_told_here_and_nothing_older_is_at_hand(
+async def test_event_of_other_gateway_evicts_older_cached_state(
     template: Template, redis: str, how: str
 ) -> None:
     """By Redis at once; without one, when the log is looked into."""
@@ -272,7 +272,7 @@ async def test_what_another_gateway_saw_is_told_here_and_nothing_older_is_at_han
             assert mine.cache.get(session("s1").ref) is None, "nor is it taken again"
 
 
-async def test_a_redis_that_goes_and_comes_back_loses_nothing(template: Template, redis_server: Redis) -> None:
+async def test_redis_outage_loses_no_event(template: Template, redis_server: Redis) -> None:
     redis = redis_server.url
     async with (
         template.copied() as url,
@@ -290,7 +290,7 @@ async def test_a_redis_that_goes_and_comes_back_loses_nothing(template: Template
         assert await take(events, 1) == [3]
 
 
-def test_a_filter_takes_what_it_names() -> None:
+def test_event_filter_matches_named_sessions_types_and_providers() -> None:
     event = Event(
         seq=1, cursor="", session=SessionRef("acme", "s1"), version=1, source=session().source, observed_at=START,
         change=Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING),

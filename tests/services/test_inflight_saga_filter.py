@@ -23,13 +23,13 @@ async def begin(store: Store, clock: Hands, key: str = "s1", provider: str = "ac
     return saga
 
 
-async def test_where_nothing_is_being_made_every_row_is_taken(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
+async def test_rows_are_accepted_without_running_saga(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
     assert await held.accepted("acme", KEYS) == KEYS
     await begin(store, clock, provider="umbrella")
     assert await held.accepted("acme", KEYS) == KEYS
 
 
-async def test_what_shows_while_something_is_being_made_waits_for_its_end(
+async def test_rows_seen_during_saga_are_held_back_until_its_end(
     held: InflightSagaFilter, store: Store, clock: Hands
 ) -> None:
     saga = await begin(store, clock)
@@ -39,7 +39,7 @@ async def test_what_shows_while_something_is_being_made_waits_for_its_end(
     assert await held.accepted("acme", KEYS) == KEYS
 
 
-async def test_one_write_after_another_keeps_nobody_out(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
+async def test_successive_sagas_hold_no_row_back_for_ever(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
     first = await begin(store, clock, "s1")
     clock.pass_(seconds=1)
     assert await held.accepted("acme", KEYS) == NONE
@@ -49,7 +49,7 @@ async def test_one_write_after_another_keeps_nobody_out(held: InflightSagaFilter
     assert await held.accepted("acme", KEYS | {"p3"}) == KEYS, "they were there before all that is at work now"
 
 
-async def test_a_write_that_does_not_end_keeps_nobody_out_for_ever(
+async def test_endless_saga_holds_no_row_back_for_ever(
     held: InflightSagaFilter, store: Store, clock: Hands
 ) -> None:
     await begin(store, clock)

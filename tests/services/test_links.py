@@ -31,7 +31,7 @@ def token(of: Links, key: str = "d1") -> str:
 
 
 @given(kind=st.sampled_from(["document", "signature"]), provider=texts, session=texts, key=texts)
-def test_a_link_leads_to_what_it_was_made_for(
+def test_link_opens_its_target(
     kind: Literal["document", "signature"], provider: str, session: str, key: str
 ) -> None:
     link = links().make(kind, provider, session, key, HOUR)
@@ -40,7 +40,7 @@ def test_a_link_leads_to_what_it_was_made_for(
 
 
 @given(lasting=st.timedeltas(timedelta(seconds=1), timedelta(days=1)), passed=st.floats(0, 90_000))
-def test_a_link_lasts_as_long_as_was_asked_and_less_than_a_second_more(lasting: timedelta, passed: float) -> None:
+def test_link_expires_within_a_second_after_its_ttl(lasting: timedelta, passed: float) -> None:
     clock = Hands()
     mine = links(clock)
     link = mine.make("document", "acme", "s1", "d1", lasting)
@@ -58,7 +58,7 @@ def test_a_link_lasts_as_long_as_was_asked_and_less_than_a_second_more(lasting: 
 @pytest.mark.parametrize(
     "lasting", [timedelta(0), timedelta(seconds=-1), timedelta(milliseconds=999), timedelta(days=1, microseconds=1)]
 )
-def test_a_link_lasts_between_a_second_and_a_day(lasting: timedelta) -> None:
+def test_ttl_of_link_is_bounded(lasting: timedelta) -> None:
     with pytest.raises(Invalid) as caught:
         links().make("document", "acme", "s1", "d1", lasting)
     assert caught.value.path == ("expiresIn",)
@@ -69,7 +69,7 @@ def test_a_link_lasts_between_a_second_and_a_day(lasting: timedelta) -> None:
     letter=st.sampled_from(ALPHABET) | st.characters(exclude_categories=["Cs"]),
     how=st.sampled_from("rdi"),
 )
-def test_any_other_token_leads_nowhere(place: int, letter: str, how: str) -> None:
+def test_changed_token_is_refused(place: int, letter: str, how: str) -> None:
     text = token(links())
     place %= len(text)
     mutated = text[:place] + (letter if how in "ri" else "") + text[place + (how in "rd") :]
@@ -79,7 +79,7 @@ def test_any_other_token_leads_nowhere(place: int, letter: str, how: str) -> Non
 
 
 @pytest.mark.parametrize("letter", ALPHABET)
-def test_there_is_one_way_only_to_write_a_token(letter: str) -> None:
+def test_token_has_one_encoding_only(letter: str) -> None:
     for key in ("d", "d1", "d12"):  # of which two leave bits of the last letter unused
         text = token(links(), key)
         if letter != text[-1]:
@@ -91,23 +91,23 @@ def test_there_is_one_way_only_to_write_a_token(letter: str) -> None:
 
 
 @given(text=st.text() | st.text(ALPHABET, max_size=120))
-def test_garbage_leads_nowhere(text: str) -> None:
+def test_malformed_token_is_refused(text: str) -> None:
     with pytest.raises(NotFound):
         links().open(text)
 
 
 @given(seed=st.binary(max_size=8))
-def test_another_secret_refuses_it(seed: bytes) -> None:
+def test_token_of_other_secret_is_refused(seed: bytes) -> None:
     with pytest.raises(NotFound):
         links(secret=SecretStr(sha512(b"another" + seed).hexdigest()[:64])).open(token(links()))
 
 
-def test_without_a_secret_every_gateway_has_its_own() -> None:
+def test_without_secret_links_hold_at_one_gateway_only() -> None:
     mine, yours = links(secret=None), links(secret=None)
     assert mine.open(token(mine)).key == "d1"
     with pytest.raises(NotFound):
         yours.open(token(mine))
 
 
-def test_the_same_secret_holds_after_a_restart() -> None:
+def test_link_holds_after_restart_with_same_secret() -> None:
     assert links().open(token(links())).until == int(datetime(2026, 3, 4, 6, 6, 8, tzinfo=UTC).timestamp())

@@ -237,7 +237,7 @@ async def until(true: Callable[[], bool]) -> None:
 # how far a walk goes
 
 
-async def test_the_first_walk_reads_a_list_to_its_end(scene: Scene) -> None:
+async def test_first_walk_reads_list_to_its_end(scene: Scene) -> None:
     scene.shelf.stock(*items(10))
     assert await scene.outcome() is SourceOutcome.FRESH
     assert scene.shelf.listed == [0, 3, 6, 9]
@@ -245,12 +245,12 @@ async def test_the_first_walk_reads_a_list_to_its_end(scene: Scene) -> None:
     assert scene.shelf.fetched == []
 
 
-async def test_an_empty_list_is_fresh(scene: Scene) -> None:
+async def test_empty_list_is_fresh(scene: Scene) -> None:
     assert await scene.outcome() is SourceOutcome.FRESH
     assert scene.shelf.listed == [0]
 
 
-async def test_a_list_that_has_not_changed_costs_one_call(scene: Scene) -> None:
+async def test_unchanged_list_costs_one_call(scene: Scene) -> None:
     scene.shelf.stock(*items(10))
     await scene.refresh()
     for _ in range(3):
@@ -264,7 +264,7 @@ ROWS = "FROM part"
 
 
 @pytest.mark.parametrize("swept", [False, True])
-async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(scene: Scene, *, swept: bool) -> None:
+async def test_fingerprinted_list_is_not_compared_with_store(scene: Scene, *, swept: bool) -> None:
     """Also while it is ``swept`` for the first time, where all of it is on one page."""
     scene.shelf.stock(*items(2))
     if swept:
@@ -276,7 +276,7 @@ async def test_a_list_that_has_not_changed_is_not_compared_with_the_store_again(
     assert not [each for each in quiet if ROWS in each], quiet
 
 
-async def test_a_session_that_is_not_at_hand_is_looked_up_once(store: Store, tmp_path: Path) -> None:
+async def test_uncached_session_is_loaded_once(store: Store, tmp_path: Path) -> None:
     ref = SessionRef("shelf-0", "s00")
     for _ in range(2):
         async with opened(store, tmp_path / "uploads", Shelf, lasting=60) as scene:
@@ -286,7 +286,7 @@ async def test_a_session_that_is_not_at_hand_is_looked_up_once(store: Store, tmp
     assert len(asked) == 1, asked
 
 
-async def test_however_many_ask_for_a_page_at_once_the_store_is_asked_once(scene: Scene) -> None:
+async def test_concurrent_page_requests_share_one_query(scene: Scene) -> None:
     scene.shelf.stock(*items(2))
     await scene.refresh()
     page = PageRequest(limit=2)
@@ -302,7 +302,7 @@ async def test_however_many_ask_for_a_page_at_once_the_store_is_asked_once(scene
     assert len(told) == 2, told
 
 
-async def test_a_list_is_compared_again_once_another_gateway_has_written(scene: Scene) -> None:
+async def test_fingerprint_is_invalid_after_write_of_other_gateway(scene: Scene) -> None:
     scene.shelf.stock(*items(2))
     for _ in range(3):
         await scene.refresh()
@@ -316,7 +316,7 @@ async def test_a_list_is_compared_again_once_another_gateway_has_written(scene: 
     assert [each for each in told if ROWS in each]
 
 
-async def test_of_a_list_that_has_not_changed_it_is_written_once_a_second_that_it_was_read(scene: Scene) -> None:
+async def test_unchanged_list_is_confirmed_in_store_once_a_second(scene: Scene) -> None:
     scene.shelf.stock(*items(2))
     for _ in range(3):
         await scene.refresh()
@@ -330,7 +330,7 @@ async def test_of_a_list_that_has_not_changed_it_is_written_once_a_second_that_i
     assert 2 <= len(set(written)) <= 4, "2.5 seconds have passed"
 
 
-async def test_a_walk_goes_on_until_a_page_brings_nothing_new(scene: Scene) -> None:
+async def test_walk_ends_at_page_without_changes(scene: Scene) -> None:
     scene.shelf.stock(*items(10))
     await scene.refresh()
     scene.shelf.listed.clear()
@@ -340,7 +340,7 @@ async def test_a_walk_goes_on_until_a_page_brings_nothing_new(scene: Scene) -> N
     assert set(await scene.known()) == {item.key for item in scene.shelf.items}
 
 
-async def test_a_walk_goes_on_until_it_has_seen_all_that_can_still_change(scene: Scene) -> None:
+async def test_walk_ends_once_all_unsettled_sessions_were_seen(scene: Scene) -> None:
     scene.shelf.stock(*items(7), Item("open", PENDING), *[Item(f"z{number}", DONE) for number in range(7)])
     await scene.refresh()
     scene.shelf.listed.clear()
@@ -354,7 +354,7 @@ async def test_a_walk_goes_on_until_it_has_seen_all_that_can_still_change(scene:
     assert scene.shelf.listed == [0]
 
 
-async def test_a_known_session_whose_row_has_changed_is_read_in_full_once(scene: Scene) -> None:
+async def test_stored_session_with_changed_row_is_read_in_full_once(scene: Scene) -> None:
     scene.shelf.stock(*items(4, PENDING))
     await scene.refresh()
     scene.shelf.items[2] = replace(scene.shelf.items[2], status=SIGNING)
@@ -364,7 +364,7 @@ async def test_a_known_session_whose_row_has_changed_is_read_in_full_once(scene:
     assert (await scene.known())["s02"] is SIGNING
 
 
-async def test_several_rows_of_one_session_are_one_read(scene: Scene) -> None:
+async def test_rows_of_one_session_share_one_read(scene: Scene) -> None:
     scene.shelf.stock(Item("p1", PENDING, "whole"), Item("p2", PENDING, "whole"), Item("single"))
     await scene.signing.queries.session(SessionRef("shelf-0", "whole"))
     scene.shelf.fetched.clear()
@@ -375,7 +375,7 @@ async def test_several_rows_of_one_session_are_one_read(scene: Scene) -> None:
     assert scene.shelf.fetched == ["whole"]
 
 
-async def test_a_walk_after_one_that_was_cut_off_looks_behind_what_that_one_had_seen(scene: Scene) -> None:
+async def test_walk_after_interrupted_one_reads_to_the_end(scene: Scene) -> None:
     scene.shelf.stock(*items(4))
     await scene.refresh()
     scene.shelf.items[:0] = [Item(f"new{number}", DONE) for number in range(6)]
@@ -388,7 +388,7 @@ async def test_a_walk_after_one_that_was_cut_off_looks_behind_what_that_one_had_
 # what has gone
 
 
-async def test_a_session_that_vanished_is_deleted_and_a_final_one_stays_as_it_was(scene: Scene) -> None:
+async def test_vanished_session_is_deleted_and_final_one_stays(scene: Scene) -> None:
     scene.shelf.stock(Item("open", PENDING), Item("done", DONE), Item("other", PENDING))
     await scene.refresh()
     del scene.shelf.items[:2]
@@ -396,7 +396,7 @@ async def test_a_session_that_vanished_is_deleted_and_a_final_one_stays_as_it_wa
     assert await scene.known() == {"open": DELETED, "done": DONE, "other": PENDING}
 
 
-async def test_a_session_that_only_the_list_has_lost_is_read_by_itself(scene: Scene) -> None:
+async def test_session_missing_from_list_is_read_singly(scene: Scene) -> None:
     scene.shelf.stock(Item("hidden", PENDING), Item("shown", PENDING))
     await scene.refresh()
     hidden = scene.shelf.items.pop(0)
@@ -405,7 +405,7 @@ async def test_a_session_that_only_the_list_has_lost_is_read_by_itself(scene: Sc
     assert (await scene.known())["hidden"] is SIGNING
 
 
-async def test_a_provider_without_a_list_is_asked_for_what_can_still_change(store: Store, tmp_path: Path) -> None:
+async def test_provider_without_list_has_unsettled_sessions_read_singly(store: Store, tmp_path: Path) -> None:
     async with opened(store, tmp_path / "uploads", Unlisted) as scene:
         scene.shelf.stock(Item("open", PENDING), Item("done", DONE), Item("gone", PENDING))
         for item in scene.shelf.items:
@@ -523,7 +523,7 @@ async def _moved(
 
 @pytest.mark.parametrize("numbered", [False, True])
 @pytest.mark.parametrize("gone", [1, 2, 3])
-async def test_a_walk_steps_back_as_far_as_the_rest_of_a_list_has_moved_up(scene: Scene, numbered: bool, gone: int) -> None:
+async def test_walk_steps_back_as_far_as_list_has_shrunk(scene: Scene, numbered: bool, gone: int) -> None:
     scene.shelf.stock(*items(9), numbered=numbered)
     scene.shelf.edits = [Insert(0), Remove((0,) * gone)]
     await scene.refresh()
@@ -534,7 +534,7 @@ async def test_a_walk_steps_back_as_far_as_the_rest_of_a_list_has_moved_up(scene
 @given(
     stock=rows, script=scripts(inserts, removes, finishes), size=st.integers(1, 5), numbered=st.booleans(), walked=st.booleans()
 )
-async def test_nothing_that_is_there_throughout_is_lost_while_others_come_and_go(
+async def test_walk_misses_no_permanent_row_while_list_changes(
     template: Template, stock: list[Item], script: list[Edit], size: int, numbered: bool, walked: bool
 ) -> None:
     throughout, first, _ = await _moved(template, stock, script, walked=walked, size=size, numbered=numbered)
@@ -543,7 +543,7 @@ async def test_nothing_that_is_there_throughout_is_lost_while_others_come_and_go
 
 @moving
 @given(stock=rows, script=scripts(inserts, finishes), size=st.integers(1, 5), numbered=st.booleans())
-async def test_a_list_that_does_not_count_itself_may_grow(
+async def test_walk_through_growing_list_without_total_misses_nothing(
     template: Template, stock: list[Item], script: list[Edit], size: int, numbered: bool
 ) -> None:
     throughout, first, _ = await _moved(template, stock, script, walked=False, size=size, numbered=numbered, counted=False)
@@ -559,7 +559,7 @@ async def test_a_list_that_does_not_count_itself_may_grow(
     size=st.integers(2, 5),
     walked=st.booleans(),
 )
-async def test_one_that_jumps_to_the_front_while_the_list_is_read_is_found_by_the_next_walk(
+async def test_row_that_moves_to_front_during_walk_is_found_by_next_walk(
     template: Template, stock: list[Item], before: list[Edit], jump: Edit, after: list[Edit], size: int, walked: bool
 ) -> None:
     await _moved(template, stock, [*before[:2], jump, *after], walked=walked, size=size)
@@ -568,7 +568,7 @@ async def test_one_that_jumps_to_the_front_while_the_list_is_read_is_found_by_th
 # who waits, and for how long
 
 
-async def test_a_list_is_asked_for_again_only_when_it_is_too_old(scene: Scene) -> None:
+async def test_list_is_refreshed_only_when_older_than_max_age(scene: Scene) -> None:
     scene.shelf.stock(*items(1))
     (first,) = await scene.refresh(None)
     assert first.as_of == scene.clock.now()
@@ -580,7 +580,7 @@ async def test_a_list_is_asked_for_again_only_when_it_is_too_old(scene: Scene) -
     assert scene.shelf.listed == [0, 0]
 
 
-async def test_many_who_ask_at_once_share_one_walk(scene: Scene) -> None:
+async def test_concurrent_refreshes_share_one_walk(scene: Scene) -> None:
     scene.shelf.stock(*items(5))
     await asyncio.gather(*(scene.known() for _ in range(8)))  # none has to wait for a connection
     scene.shelf.go.clear()
@@ -592,7 +592,7 @@ async def test_many_who_ask_at_once_share_one_walk(scene: Scene) -> None:
     assert scene.shelf.listed == [0, 3]
 
 
-async def test_a_list_is_as_old_as_the_beginning_of_its_walk(scene: Scene) -> None:
+async def test_age_of_list_counts_from_begin_of_walk(scene: Scene) -> None:
     scene.shelf.go.clear()
     asking = asyncio.create_task(scene.refresh())
     await until(lambda: bool(scene.shelf.listed))
@@ -603,7 +603,7 @@ async def test_a_list_is_as_old_as_the_beginning_of_its_walk(scene: Scene) -> No
     assert report.as_of == begun
 
 
-async def test_a_slow_provider_is_named_and_its_walk_serves_whoever_asks_next(two: Scene) -> None:
+async def test_walk_of_timed_out_provider_serves_next_refresh(two: Scene) -> None:
     slow, _ = two.shelves
     slow.stock(*items(5))
     slow.go.clear()
@@ -620,7 +620,7 @@ async def test_a_slow_provider_is_named_and_its_walk_serves_whoever_asks_next(tw
     assert set(await two.known()) == {item.key for item in slow.items}
 
 
-async def test_a_walk_goes_on_when_whoever_asked_has_gone(scene: Scene) -> None:
+async def test_walk_continues_after_client_is_cancelled(scene: Scene) -> None:
     scene.shelf.stock(*items(5))
     scene.shelf.go.clear()
     asking = asyncio.create_task(scene.refresh())
@@ -634,7 +634,7 @@ async def test_a_walk_goes_on_when_whoever_asked_has_gone(scene: Scene) -> None:
     assert scene.shelf.listed == [0, 3]
 
 
-async def test_the_deadline_of_whoever_asks_first_is_not_that_of_the_walk(scene: Scene) -> None:
+async def test_walk_has_its_own_deadline(scene: Scene) -> None:
     with deadline(scene.clock, 1.0):
         await scene.refresh()
     (left,) = scene.shelf.left
@@ -655,7 +655,7 @@ async def test_the_deadline_of_whoever_asks_first_is_not_that_of_the_walk(scene:
         (Busy("later", status=429, retry_after=3), SourceOutcome.STALE),
     ],
 )
-async def test_a_failing_provider_is_named_with_its_reason_while_the_others_answer(
+async def test_failing_provider_is_reported_while_others_are_fresh(
     two: Scene, failure: ProviderError | Forbidden, outcome: SourceOutcome
 ) -> None:
     broken, whole = two.shelves
@@ -672,7 +672,7 @@ async def test_a_failing_provider_is_named_with_its_reason_while_the_others_answ
     assert (again.outcome, again.problem) == (SourceOutcome.FRESH, None)
 
 
-async def test_a_session_that_cannot_be_read_makes_the_walk_fail_as_the_provider_said(scene: Scene) -> None:
+async def test_provider_failure_of_single_read_fails_the_walk(scene: Scene) -> None:
     scene.shelf.stock(Item("s", PENDING))
     await scene.refresh()
 
@@ -687,7 +687,7 @@ async def test_a_session_that_cannot_be_read_makes_the_walk_fail_as_the_provider
     assert isinstance(report.problem, SigningError)
 
 
-async def test_unexpected_failure_of_one_provider_is_its_misbehaviour_while_others_answer(
+async def test_unexpected_failure_is_reported_as_misbehaviour_while_others_are_fresh(
     two: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, whole = two.shelves
@@ -707,7 +707,7 @@ async def test_unexpected_failure_of_one_provider_is_its_misbehaviour_while_othe
     assert await two.known() == {"old": PENDING, "here": PENDING}
 
 
-async def test_closing_ends_the_walks(scene: Scene) -> None:
+async def test_close_cancels_walks(scene: Scene) -> None:
     scene.shelf.go.clear()
     asking = asyncio.create_task(scene.refresh())
     await until(lambda: bool(scene.shelf.listed))

@@ -15,7 +15,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records]
 
 
-def test_it_is_said_once_while_it_lasts_and_once_that_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+def test_first_failure_and_recovery_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     outage = OutageLog(LOG, "the log could not be read")
     for _ in range(3):
         with outage.log_and_continue():
@@ -30,7 +30,7 @@ def test_it_is_said_once_while_it_lasts_and_once_that_it_is_over(caplog: pytest.
     assert len(told(caplog)) == 3
 
 
-def test_a_loop_that_is_ended_ends(caplog: pytest.LogCaptureFixture) -> None:
+def test_cancellation_is_not_suppressed(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(KeyboardInterrupt), OutageLog(LOG, "nothing").log_and_continue():
         raise KeyboardInterrupt
     assert told(caplog) == []

@@ -19,7 +19,7 @@ def rows(count: int) -> ListPage:
     return ListPage(found, more=False, whole=True)
 
 
-def test_a_page_is_found_until_the_list_has_changed() -> None:
+def test_page_is_cached_until_list_changes() -> None:
     pages, page = PageCache(), rows(2)
     assert pages.get("first", 1) is None
     pages.put("first", 1, page)
@@ -28,7 +28,7 @@ def test_a_page_is_found_until_the_list_has_changed() -> None:
     assert pages.get("first", 1) is None
 
 
-def test_a_page_that_was_read_before_a_change_is_not_kept_behind_it() -> None:
+def test_page_read_before_change_is_not_cached() -> None:
     pages = PageCache()
     assert pages.get("first", 1) is None
     assert pages.get("second", 2) is None
@@ -37,7 +37,7 @@ def test_a_page_that_was_read_before_a_change_is_not_kept_behind_it() -> None:
 
 
 @given(asked=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=60), most=st.integers(1, 20))
-def test_all_pages_together_have_a_bound(asked: list[tuple[int, int]], most: int) -> None:
+def test_rows_of_all_pages_are_bounded(asked: list[tuple[int, int]], most: int) -> None:
     pages, held = PageCache(most), {number: rows(number % 6) for number in range(10)}
     for key, _ in asked:
         found = pages.get(key, 1)

@@ -27,7 +27,7 @@ async def cache() -> AsyncIterator[SessionCache]:
     cache.clear()
 
 
-async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> None:
+async def test_session_is_cached_until_dropped(cache: SessionCache) -> None:
     mine = session()
     assert cache.get(mine.ref) is None
     cache.put(StoredSession(mine, 1))
@@ -42,7 +42,7 @@ async def test_a_session_is_found_until_it_is_dropped(cache: SessionCache) -> No
 @given(
     moves=st.lists(st.tuples(st.sampled_from(["put", "get", "drop"]), st.integers(0, 6)), max_size=40), most=st.integers(1, 4)
 )
-async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], most: int) -> None:
+async def test_least_recently_used_session_is_evicted(moves: list[tuple[str, int]], most: int) -> None:
     cache, model = SessionCache(FreshnessSettings(), max_entries=most), OrderedDict[int, None]()
     for move, number in moves:
         each = session(str(number))
@@ -63,7 +63,7 @@ async def test_the_least_recently_used_makes_room(moves: list[tuple[str, int]], 
     cache.clear()
 
 
-async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
+async def test_open_session_expires_before_final_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
     cache.put(StoredSession(session("open"), 1))
     cache.put(StoredSession(session("final", DONE), 1))
@@ -73,7 +73,7 @@ async def test_an_open_session_ends_sooner_than_a_final_one() -> None:
     cache.clear()
 
 
-async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() -> None:
+async def test_final_state_outlives_ttl_of_open_one() -> None:
     cache = SessionCache(FreshnessSettings(open=0.02, final=60))
     cache.put(StoredSession(session(), 1))
     cache.put(StoredSession(session(status=DONE), 1))
@@ -82,7 +82,7 @@ async def test_a_session_that_has_become_final_is_not_taken_with_the_open_one() 
     cache.clear()
 
 
-async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() -> None:
+async def test_uncacheable_newer_state_evicts_older_one() -> None:
     cache = SessionCache(FreshnessSettings(open=60, final=0))
     cache.put(StoredSession(session(), 1))
     cache.put(StoredSession(session(status=DONE), 1))
@@ -90,7 +90,7 @@ async def test_a_newer_state_that_is_not_to_be_kept_takes_the_older_with_it() ->
     cache.clear()
 
 
-async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) -> None:
+async def test_older_state_does_not_replace_newer_one(cache: SessionCache) -> None:
     newer, older = session(status=DONE, observed_at=START), session(observed_at=START - timedelta(microseconds=1))
     cache.put(StoredSession(newer, 1))
     cache.put(StoredSession(older, 1))
@@ -100,7 +100,7 @@ async def test_an_older_state_does_not_replace_a_newer_one(cache: SessionCache) 
     assert cache.get(newer.ref) is same
 
 
-async def test_closing_forgets_everything() -> None:
+async def test_clear_evicts_everything() -> None:
     cache = SessionCache(FreshnessSettings())
     cache.put(StoredSession(session(), 1))
     cache.clear()

@@ -44,7 +44,7 @@ async def told(here: SharedFreshness, stored: StoredSession) -> bool:
     return False
 
 
-async def test_another_gateway_hears_when_a_state_was_seen(redis: str) -> None:
+async def test_confirmation_is_shared_with_other_gateway(redis: str) -> None:
     async with confirmations(redis) as mine, confirmations(redis) as theirs:
         assert await mine.confirmed_at(SEEN) is None
         theirs.confirm(SEEN)
@@ -54,7 +54,7 @@ async def test_another_gateway_hears_when_a_state_was_seen(redis: str) -> None:
         assert await told(mine, later)
 
 
-async def test_of_another_state_nothing_was_said(redis: str) -> None:
+async def test_confirmation_is_of_one_version_only(redis: str) -> None:
     async with confirmations(redis) as mine, confirmations(redis) as theirs:
         theirs.confirm(SEEN)
         assert await told(mine, SEEN)
@@ -62,14 +62,14 @@ async def test_of_another_state_nothing_was_said(redis: str) -> None:
         assert await mine.confirmed_at(StoredSession(session("another"), 3)) is None
 
 
-async def test_a_confirmation_ends_with_its_time(redis: str) -> None:
+async def test_confirmation_expires(redis: str) -> None:
     async with confirmations(redis, lasting=0.05) as mine:
         mine.confirm(SEEN)
         await asyncio.sleep(0.3)
         assert await mine.confirmed_at(SEEN) is None
 
 
-async def test_nothing_of_a_person_is_told(redis: str) -> None:
+async def test_confirmation_has_no_personal_data(redis: str) -> None:
     person = signer(SEEN.session.ref, "p1", email="ann@acme.test", signing_url="https://sign.example/secret")
     async with confirmations(redis) as mine:
         mine.confirm(StoredSession(replace(SEEN.session, title="Lease", participants=(person,)), 3))
@@ -79,7 +79,7 @@ async def test_nothing_of_a_person_is_told(redis: str) -> None:
     assert kept == {"countersign:confirmed:acme:s1": f"3 {START.timestamp() * 1e6:.0f}"}
 
 
-async def test_a_redis_that_hangs_delays_nobody_and_is_left_alone_for_a_while(redis_server: Redis) -> None:
+async def test_hanging_redis_delays_nobody_and_is_skipped_for_a_while(redis_server: Redis) -> None:
     async with confirmations(redis_server.url) as mine:
         mine.confirm(SEEN)
         assert await told(mine, SEEN)
@@ -91,7 +91,7 @@ async def test_a_redis_that_hangs_delays_nobody_and_is_left_alone_for_a_while(re
         assert time.monotonic() - began < 1
 
 
-async def test_without_a_redis_there_is_nothing_to_hear() -> None:
+async def test_without_redis_nothing_is_shared() -> None:
     async with confirmations(None) as mine:
         mine.confirm(SEEN)
         assert await mine.confirmed_at(SEEN) is None

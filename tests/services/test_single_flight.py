@@ -44,7 +44,7 @@ async def ask(flight: SingleFlight[str], work: Work, key: str = "key") -> asynci
     return task
 
 
-async def test_however_many_ask_it_is_done_once(flight: SingleFlight[str]) -> None:
+async def test_concurrent_callers_share_one_call(flight: SingleFlight[str]) -> None:
     work = Work()
     askers = [await ask(flight, work) for _ in range(10)]
     work.go.set()
@@ -52,7 +52,7 @@ async def test_however_many_ask_it_is_done_once(flight: SingleFlight[str]) -> No
     assert work.begun == 1
 
 
-async def test_who_is_served_first_is_heard_again_before_the_last_is_served(flight: SingleFlight[str]) -> None:
+async def test_callers_are_released_one_by_one(flight: SingleFlight[str]) -> None:
     work, told = Work(), list[str]()
     near, far = socket.socketpair()
     asyncio.get_running_loop().add_reader(far, lambda: told.append(far.recv(1).decode()))
@@ -73,7 +73,7 @@ async def test_who_is_served_first_is_heard_again_before_the_last_is_served(flig
     assert told.index("!") < told.index("9"), told
 
 
-async def test_who_leaves_at_the_moment_of_their_turn_passes_it_on(flight: SingleFlight[str]) -> None:
+async def test_cancelled_caller_passes_its_turn_on(flight: SingleFlight[str]) -> None:
     work = Work()
 
     async def first() -> None:
@@ -89,7 +89,7 @@ async def test_who_leaves_at_the_moment_of_their_turn_passes_it_on(flight: Singl
     assert second.cancelled()
 
 
-async def test_different_keys_are_different_work(flight: SingleFlight[str]) -> None:
+async def test_different_keys_are_different_calls(flight: SingleFlight[str]) -> None:
     work = Work()
     askers = [await ask(flight, work, key) for key in ("a", "b")]
     work.go.set()
@@ -97,13 +97,13 @@ async def test_different_keys_are_different_work(flight: SingleFlight[str]) -> N
     assert work.begun == 2
 
 
-async def test_whoever_asks_later_gets_new_work(flight: SingleFlight[str]) -> None:
+async def test_later_caller_makes_new_call(flight: SingleFlight[str]) -> None:
     work = Work()
     work.go.set()
     assert [await flight.do("key", work) for _ in range(3)] == ["result 1", "result 2", "result 3"]
 
 
-async def test_one_who_waits_and_leaves_changes_nothing_for_the_others(flight: SingleFlight[str]) -> None:
+async def test_cancelled_waiter_affects_no_other(flight: SingleFlight[str]) -> None:
     work = Work()
     first, second, third = [await ask(flight, work) for _ in range(3)]
     second.cancel()
@@ -114,7 +114,7 @@ async def test_one_who_waits_and_leaves_changes_nothing_for_the_others(flight: S
     assert (work.begun, work.given_up) == (1, 0)
 
 
-async def test_where_the_one_who_does_it_leaves_the_next_one_does_it_for_all(flight: SingleFlight[str]) -> None:
+async def test_next_waiter_makes_call_after_first_is_cancelled(flight: SingleFlight[str]) -> None:
     work = Work()
     first, *others = [await ask(flight, work) for _ in range(10)]
     first.cancel()
@@ -125,7 +125,7 @@ async def test_where_the_one_who_does_it_leaves_the_next_one_does_it_for_all(fli
     assert await asyncio.gather(*others) == ["result 2"] * 9
 
 
-async def test_where_all_leave_nothing_goes_on(flight: SingleFlight[str]) -> None:
+async def test_call_ends_when_all_callers_are_cancelled(flight: SingleFlight[str]) -> None:
     work = Work()
     for asker in [await ask(flight, work) for _ in range(3)]:
         asker.cancel()
@@ -133,7 +133,7 @@ async def test_where_all_leave_nothing_goes_on(flight: SingleFlight[str]) -> Non
     assert (work.begun, work.given_up, work.done) == (1, 1, 0)
 
 
-async def test_whoever_asks_while_it_is_being_given_up_does_it_once_that_has_ended(flight: SingleFlight[str]) -> None:
+async def test_caller_during_cancellation_makes_call_after_it(flight: SingleFlight[str]) -> None:
     work = Work()
     work.slow_end = asyncio.Event()
     leaving = await ask(flight, work)
@@ -147,7 +147,7 @@ async def test_whoever_asks_while_it_is_being_given_up_does_it_once_that_has_end
     assert await coming == "result 2"
 
 
-async def test_one_who_comes_at_the_moment_the_last_one_leaves_is_served(flight: SingleFlight[str]) -> None:
+async def test_caller_at_cancellation_of_last_one_is_served(flight: SingleFlight[str]) -> None:
     work = Work()
     leaving = await ask(flight, work)
     leaving.cancel()
@@ -157,7 +157,7 @@ async def test_one_who_comes_at_the_moment_the_last_one_leaves_is_served(flight:
     assert (await coming).startswith("result")
 
 
-async def test_a_failure_is_told_to_all_and_not_kept(flight: SingleFlight[str]) -> None:
+async def test_failure_is_shared_and_not_cached(flight: SingleFlight[str]) -> None:
     go = asyncio.Event()
     failures = 0
 
@@ -179,7 +179,7 @@ async def test_a_failure_is_told_to_all_and_not_kept(flight: SingleFlight[str]) 
     assert await flight.do("key", work) == "result 1"
 
 
-async def test_a_timeout_of_one_asker_is_not_that_of_another(flight: SingleFlight[str]) -> None:
+async def test_timeout_of_one_caller_is_not_shared(flight: SingleFlight[str]) -> None:
     work = Work()
     patient = await ask(flight, work)
     with pytest.raises(TimeoutError):
@@ -189,7 +189,7 @@ async def test_a_timeout_of_one_asker_is_not_that_of_another(flight: SingleFligh
     assert await patient == "result 1"
 
 
-async def test_nothing_is_remembered_of_what_is_over(flight: SingleFlight[str]) -> None:
+async def test_ended_call_is_not_remembered(flight: SingleFlight[str]) -> None:
     work = Work()
     leaving = await ask(flight, work, "left")
     leaving.cancel()

@@ -58,7 +58,7 @@ def stage_pdf(uploads: Uploads) -> Awaitable[StagedFile]:
 # in
 
 
-async def test_a_file_is_kept_as_it_came_and_hashed_on_the_way(uploads: Uploads, folder: Path) -> None:
+async def test_file_is_staged_unchanged_with_its_hash(uploads: Uploads, folder: Path) -> None:
     parts = [PDF[:1], PDF[1:700], b"", PDF[700:]]
     file = await uploads.stage(chunks(*parts), filename="../Vertrag 1.pdf", media_type="application/pdf")
     assert Path(file.path).parent == folder
@@ -69,7 +69,7 @@ async def test_a_file_is_kept_as_it_came_and_hashed_on_the_way(uploads: Uploads,
     assert await uploads.find(file.id) == file
 
 
-async def test_a_file_of_many_pieces_can_be_read_again_and_again(uploads: Uploads) -> None:
+async def test_chunked_file_can_be_read_repeatedly(uploads: Uploads) -> None:
     data = b"%PDF-" + os.urandom(90_000) + END
     file = await uploads.stage(
         chunks(*(data[at : at + 999] for at in range(0, len(data), 999))), filename=None, media_type=None
@@ -79,20 +79,20 @@ async def test_a_file_of_many_pieces_can_be_read_again_and_again(uploads: Upload
         assert b"".join([chunk async for chunk in order.open()]) == data
 
 
-async def test_the_folder_and_its_files_are_private(uploads: Uploads, folder: Path) -> None:
+async def test_staging_folder_and_files_are_private(uploads: Uploads, folder: Path) -> None:
     file = await stage_pdf(uploads)
     assert mode(folder) == 0o700
     assert mode(Path(file.path)) == 0o600
 
 
-async def test_ids_cannot_be_guessed_from_each_other(uploads: Uploads) -> None:
+async def test_upload_ids_are_unguessable(uploads: Uploads) -> None:
     files = [await stage_pdf(uploads) for _ in range(5)]
     assert len({file.id for file in files}) == 5
     assert all(len(file.id) >= 32 for file in files)
 
 
 @pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
-async def test_a_file_may_be_as_large_as_the_limit(uploads: Uploads, size: int) -> None:
+async def test_file_at_size_limit_is_accepted(uploads: Uploads, size: int) -> None:
     assert (await uploads.stage(chunks(b"x" * size), filename=None, media_type=None)).size_bytes == size
 
 
@@ -102,7 +102,7 @@ async def _endless(read: list[int]) -> AsyncIterator[bytes]:
         yield b"x" * 40_000
 
 
-async def test_a_file_that_is_too_large_is_given_up_on_the_way(uploads: Uploads, folder: Path) -> None:
+async def test_oversized_file_is_refused_while_it_is_received(uploads: Uploads, folder: Path) -> None:
     read: list[int] = []
     with pytest.raises(TooLarge, match=str(LIMIT)):
         await uploads.stage(_endless(read), filename=None, media_type=None)
@@ -111,14 +111,14 @@ async def test_a_file_that_is_too_large_is_given_up_on_the_way(uploads: Uploads,
 
 
 @pytest.mark.parametrize("parts", [(), (b"",), (b"", b"")])
-async def test_an_empty_file_is_refused(uploads: Uploads, folder: Path, parts: tuple[bytes, ...]) -> None:
+async def test_empty_file_is_refused(uploads: Uploads, folder: Path, parts: tuple[bytes, ...]) -> None:
     with pytest.raises(Invalid, match="empty"):
         await uploads.stage(chunks(*parts), filename="a.pdf", media_type="application/pdf")
     assert left(folder) == set()
 
 
 @pytest.mark.parametrize(("filename", "declared"), [("a.pdf", None), ("A.PDF", "text/plain"), (None, "Application/PDF; x=1")])
-async def test_what_is_called_a_pdf_is_one(uploads: Uploads, folder: Path, filename: str | None, declared: str | None) -> None:
+async def test_file_named_pdf_must_be_a_pdf(uploads: Uploads, folder: Path, filename: str | None, declared: str | None) -> None:
     with pytest.raises(Invalid, match="%PDF-"):
         await uploads.stage(chunks(b"<html>"), filename=filename, media_type=declared)
     assert left(folder) == set()
@@ -133,13 +133,13 @@ async def _breaking(error: BaseException) -> AsyncIterator[bytes]:
     raise error
 
 
-async def test_nothing_is_left_of_a_file_that_breaks_off(uploads: Uploads, folder: Path) -> None:
+async def test_truncated_upload_leaves_no_file(uploads: Uploads, folder: Path) -> None:
     with pytest.raises(Broken):
         await uploads.stage(_breaking(Broken()), filename="a.pdf", media_type=None)
     assert left(folder) == set()
 
 
-async def test_nothing_is_left_of_a_file_whose_sender_goes_away(uploads: Uploads, folder: Path) -> None:
+async def test_cancelled_upload_leaves_no_file(uploads: Uploads, folder: Path) -> None:
     arrived = asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:
@@ -166,7 +166,7 @@ class Full(StagedFiles):
         raise Broken
 
 
-async def test_nothing_is_left_of_a_file_that_cannot_be_noted_down(clock: Hands, folder: Path) -> None:
+async def test_upload_that_cannot_be_recorded_leaves_no_file(clock: Hands, folder: Path) -> None:
     with pytest.raises(Broken):
         await stage_pdf(Uploads(UploadSettings(folder=folder), Full(), clock))
     assert left(folder) == set()
@@ -176,13 +176,13 @@ async def test_nothing_is_left_of_a_file_that_cannot_be_noted_down(clock: Hands,
 
 
 @pytest.mark.parametrize("key", ["", "unknown", "../../etc/passwd", "a" * 65, "ключ", "a\x00b", "a/b"])
-async def test_an_unknown_id_says_how_to_get_one(uploads: Uploads, key: str) -> None:
+async def test_unknown_upload_id_is_refused_with_remedy(uploads: Uploads, key: str) -> None:
     with pytest.raises(NotFound, match="PUT /uploads") as caught:
         await uploads.find(key)
     assert caught.value.path == ("upload",)
 
 
-async def test_an_upload_becomes_one_document(uploads: Uploads, folder: Path) -> None:
+async def test_upload_can_be_used_once(uploads: Uploads, folder: Path) -> None:
     file = await stage_pdf(uploads)
     await uploads.use(file)
     assert left(folder) == set()
@@ -191,7 +191,7 @@ async def test_an_upload_becomes_one_document(uploads: Uploads, folder: Path) ->
     await uploads.use(file)
 
 
-async def test_an_upload_ends_with_its_time(uploads: Uploads, clock: Hands) -> None:
+async def test_upload_expires(uploads: Uploads, clock: Hands) -> None:
     file = await stage_pdf(uploads)
     clock.pass_(seconds=KEPT - 0.001)
     assert await uploads.find(file.id) == file
@@ -200,7 +200,7 @@ async def test_an_upload_ends_with_its_time(uploads: Uploads, clock: Hands) -> N
         await uploads.find(file.id)
 
 
-async def test_sweeping_takes_what_is_over_and_leaves_the_rest(uploads: Uploads, clock: Hands, folder: Path) -> None:
+async def test_sweep_removes_used_and_expired_uploads_only(uploads: Uploads, clock: Hands, folder: Path) -> None:
     old = await stage_pdf(uploads)
     clock.pass_(seconds=KEPT / 2)
     new = await stage_pdf(uploads)
@@ -237,7 +237,7 @@ async def test_sweeping_takes_what_is_over_and_leaves_the_rest(uploads: Uploads,
         (b"\x00\x01", None, "text/" + "x" * 300, "application/octet-stream"),
     ],
 )
-def test_the_bytes_say_what_a_file_is(head: bytes, filename: str | None, declared: str | None, is_: str) -> None:
+def test_media_type_is_sniffed_from_bytes(head: bytes, filename: str | None, declared: str | None, is_: str) -> None:
     assert sniff(head, filename, declared) == is_
 
 
@@ -255,7 +255,7 @@ def test_the_bytes_say_what_a_file_is(head: bytes, filename: str | None, declare
         (b"a\x00b", "text/plain"),
     ],
 )
-def test_a_file_that_is_called_what_it_is_not_is_refused(head: bytes, declared: str) -> None:
+def test_file_of_other_type_than_declared_is_refused(head: bytes, declared: str) -> None:
     with pytest.raises(Invalid, match=declared):
         sniff(head, None, declared)
 
@@ -269,13 +269,13 @@ def test_a_file_that_is_called_what_it_is_not_is_refused(head: bytes, declared: 
         (b"%PDF-1.7\n<< /Type /XRef /Encrypt 5 0 R >> stream " + b"x" * 5000 + END, "encrypted"),
     ],
 )
-async def test_a_pdf_that_nobody_can_sign_is_refused(uploads: Uploads, folder: Path, content: bytes, says: str) -> None:
+async def test_truncated_pdf_is_refused(uploads: Uploads, folder: Path, content: bytes, says: str) -> None:
     with pytest.raises(Invalid, match=says):
         await uploads.stage(chunks(content), filename="a.pdf", media_type=None)
     assert left(folder) == set()
 
 
-def test_an_office_document_is_taken_for_one_though_it_is_an_archive_within() -> None:
+def test_office_document_may_be_a_zip_container() -> None:
     declared = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     assert sniff(b"PK\x03\x04", "a.docx", declared) == declared
 
@@ -293,7 +293,7 @@ long_names = st.builds(
 
 
 @given(name=names | long_names)
-def test_a_safe_name_is_safe(name: str) -> None:
+def test_safe_filename_has_no_traversal_or_control_characters(name: str) -> None:
     safe = safe_filename(name)
     if safe is None:
         return
@@ -306,7 +306,7 @@ def test_a_safe_name_is_safe(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", ".", "..", "a/", "/", "\\", " . ", "\u200b", "\u3164", "a\uff0f"])
-def test_a_name_that_says_nothing_is_none(name: str | None) -> None:
+def test_invisible_filename_is_none(name: str | None) -> None:
     assert safe_filename(name) is None
 
 
@@ -328,7 +328,7 @@ def test_a_name_that_says_nothing_is_none(name: str | None) -> None:
         ("x" * 254 + " y.a long suffix that is none", "x" * 254),
     ],
 )
-def test_a_name_keeps_what_it_can(name: str, safe: str) -> None:
+def test_safe_filename_keeps_harmless_parts(name: str, safe: str) -> None:
     assert safe_filename(name) == safe
 
 
@@ -337,7 +337,7 @@ def _drafted(asked: str | None, staged: str | None) -> str:
     return DocumentDraft(filename=asked).order(file).filename
 
 
-def test_the_name_in_a_draft_is_made_safe_too() -> None:
+def test_filename_of_draft_is_made_safe() -> None:
     made: Iterable[Callable[[], str]] = (
         lambda: _drafted("../a.pdf", None),
         lambda: _drafted("..", "x/a.pdf"),

@@ -38,7 +38,7 @@ class Meter:
     per_minute=st.integers(1, 300),
     pauses=st.lists(st.tuples(st.floats(0, 90), st.sampled_from(Priority), st.integers(1, 40)), max_size=20),
 )
-async def test_no_minute_has_more_calls_than_are_allowed(per_minute: int, pauses: list[tuple[float, Priority, int]]) -> None:
+async def test_budget_is_never_exceeded_in_any_minute(per_minute: int, pauses: list[tuple[float, Priority, int]]) -> None:
     meter = Meter(per_minute)
     for pause, priority, calls in pauses:
         meter.clock.at += pause
@@ -47,14 +47,14 @@ async def test_no_minute_has_more_calls_than_are_allowed(per_minute: int, pauses
     assert meter.busiest_minute() <= max(per_minute, 1) + 1
 
 
-async def test_nearly_all_that_is_allowed_is_used_where_it_is_needed() -> None:
+async def test_budget_is_used_up_under_demand() -> None:
     meter = Meter(240)
     while meter.clock.at < 600:
         await meter.call(Priority.FOLLOWED)
     assert 0.7 * 240 * 10 < len(meter.calls) <= 240 * 10
 
 
-async def test_the_more_urgent_come_first_when_calls_are_short() -> None:
+async def test_higher_priority_goes_first_when_calls_are_short() -> None:
     meter = Meter(60)
     for _ in range(5):
         await meter.call(Priority.FOLLOWED)
@@ -63,7 +63,7 @@ async def test_the_more_urgent_come_first_when_calls_are_short() -> None:
     assert waits[0] < waits[1] < waits[2]
 
 
-async def test_what_users_call_counts_but_the_watcher_is_never_silenced() -> None:
+async def test_calls_of_users_count_but_polling_never_stops() -> None:
     meter = Meter(240, patience=120)
     while meter.clock.at < 600:
         meter.others += 10
@@ -74,7 +74,7 @@ async def test_what_users_call_counts_but_the_watcher_is_never_silenced() -> Non
     assert len(meter.calls) == len(Priority) * 5
 
 
-async def test_a_failing_provider_is_asked_ever_more_seldom_and_at_once_after_a_success() -> None:
+async def test_backoff_doubles_after_failures_and_resets_after_success() -> None:
     clock = Leap()
     backoff = Backoff(clock, lambda: UP, jitter=lambda: 1.0)
     waits = []
@@ -90,13 +90,13 @@ async def test_a_failing_provider_is_asked_ever_more_seldom_and_at_once_after_a_
 
 
 @given(jitter=st.floats(0, 1), asked=st.floats(0, 3000))
-def test_a_provider_is_left_alone_for_as_long_as_it_asks(jitter: float, asked: float) -> None:
+def test_backoff_lasts_at_least_as_long_as_retry_after(jitter: float, asked: float) -> None:
     backoff = Backoff(Leap(), lambda: UP, jitter=lambda: jitter)
     backoff.record_failure(Busy("later", retry_after=asked))
     assert backoff.remaining() >= asked
 
 
-def test_refused_credentials_are_tried_rarely_until_there_are_others() -> None:
+def test_backoff_after_refused_credentials_ends_with_other_credentials() -> None:
     clock, now = Leap(), [Credentials(CredentialState.REFUSED)]
     backoff = Backoff(clock, lambda: now[0], jitter=lambda: 0.0)
     backoff.record_failure(AuthorizationRequired("no"))

@@ -14,7 +14,7 @@ from providers.model import SessionRef
 from providers.sandbox.certificate_authority import CertificateAuthority
 
 
-async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_backoff(
+async def test_unknown_followed_sessions_are_retried_with_exponential_backoff(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal") as out:
@@ -34,7 +34,7 @@ async def test_unknown_sessions_that_are_followed_are_tried_with_exponential_bac
             await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def test_a_session_that_comes_into_being_is_followed_soon(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_session_is_registered_soon_after_it_is_created(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal") as out:
         unseen = await out.make("seal", known=False)
         async with aclosing(await out.signing.events.subscribe(EventFilter(sessions=frozenset({unseen.ref})))) as events:

@@ -24,7 +24,7 @@ KINDS = ("seal", *LISTED)
 PLENTY = 100_000
 
 
-async def test_a_followed_session_is_looked_at_more_often_than_others(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_followed_session_is_polled_more_often_than_others(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         followed, other = await out.make("seal"), await out.make("seal")
         poller, before = out.poller("seal"), out.count("seal")
@@ -36,7 +36,7 @@ async def test_a_followed_session_is_looked_at_more_often_than_others(tmp_path: 
         assert 4 <= looks[1] <= 6, "every half minute at the latest"
 
 
-async def test_a_change_that_others_have_told_of_does_not_make_a_followed_session_wait(
+async def test_change_from_elsewhere_does_not_postpone_poll_of_followed_session(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
@@ -49,7 +49,7 @@ async def test_a_change_that_others_have_told_of_does_not_make_a_followed_sessio
         assert out.reads("seal", session, before) >= 1
 
 
-async def test_whom_nobody_follows_any_more_is_looked_at_as_others_are(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_session_without_follower_returns_to_regular_interval(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         session, poller = await out.make("seal"), out.poller("seal")
         await out.follow(session)
@@ -59,7 +59,7 @@ async def test_whom_nobody_follows_any_more_is_looked_at_as_others_are(tmp_path:
         assert 1 <= out.reads("seal", session, before) <= 3
 
 
-async def test_what_is_settled_is_not_looked_at(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_settled_session_is_not_polled(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         session, poller = await out.make("seal"), out.poller("seal")
         await out.happen(session)
@@ -72,7 +72,7 @@ async def test_what_is_settled_is_not_looked_at(tmp_path: Path, authority: Certi
         assert out.calls("seal", before) == []
 
 
-async def test_a_quiet_session_is_looked_at_ever_more_seldom(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_unchanged_session_is_polled_ever_less_often(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         session, poller = await out.make("seal"), out.poller("seal")
         looks = []
@@ -85,7 +85,7 @@ async def test_a_quiet_session_is_looked_at_ever_more_seldom(tmp_path: Path, aut
 
 
 @pytest.mark.parametrize("kind", LISTED)
-async def test_where_there_is_a_list_nobody_is_read_by_themselves_but_who_is_followed(
+async def test_provider_with_list_has_only_followed_sessions_read_singly(
     tmp_path: Path, authority: CertificateAuthority, kind: str
 ) -> None:
     async with lookout(tmp_path, authority, kind, poll_budget=PLENTY) as out:
@@ -107,7 +107,7 @@ async def test_where_there_is_a_list_nobody_is_read_by_themselves_but_who_is_fol
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_happened_while_the_gateway_was_down_is_found(
+async def test_changes_during_downtime_are_found_after_restart(
     tmp_path: Path, authority: CertificateAuthority, kind: str
 ) -> None:
     async with lookout(tmp_path, authority, kind) as out:
@@ -132,7 +132,7 @@ async def _events(out, session):
             yield event
 
 
-async def test_after_a_restart_not_everything_is_looked_at_at_once(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_restart_does_not_poll_everything_at_once(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=60) as out:
         sessions = [await out.make("seal") for _ in range(30)]
         await pass_(out.clock, HOUR)
@@ -147,7 +147,7 @@ async def test_after_a_restart_not_everything_is_looked_at_at_once(tmp_path: Pat
         assert out.calls("seal", before) == [], "after another restart it goes on where it stood"
 
 
-async def test_the_budget_holds_at_the_provider_and_the_followed_go_first(
+async def test_budget_holds_at_provider_and_followed_sessions_go_first(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=60, poll_interval=10, poll_interval_watched=1) as out:
@@ -165,7 +165,7 @@ async def test_the_budget_holds_at_the_provider_and_the_followed_go_first(
         assert max(looks) - min(looks) <= 8, "and they take turns"
 
 
-async def test_all_are_looked_at_in_turn_where_calls_are_short(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_all_sessions_are_polled_in_turn_when_calls_are_short(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=30, poll_interval=1) as out:
         sessions = [await out.make("seal") for _ in range(40)]
         poller, before = out.poller("seal"), out.count("seal")
@@ -175,7 +175,7 @@ async def test_all_are_looked_at_in_turn_where_calls_are_short(tmp_path: Path, a
         assert max(looks) - min(looks) <= 2
 
 
-async def test_a_provider_in_trouble_is_asked_ever_more_seldom_and_nothing_is_missed(
+async def test_failing_provider_is_backed_off_and_no_change_is_missed(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
@@ -195,7 +195,7 @@ async def test_a_provider_in_trouble_is_asked_ever_more_seldom_and_nothing_is_mi
         assert (await out.known(session.ref)).status is SessionStatus.COMPLETED
 
 
-async def test_a_session_that_cannot_be_read_does_not_stand_in_the_way_of_others(
+async def test_unreadable_session_does_not_hold_up_others(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
@@ -208,7 +208,7 @@ async def test_a_session_that_cannot_be_read_does_not_stand_in_the_way_of_others
         assert (await out.known(good.ref)).status is SessionStatus.COMPLETED
 
 
-async def test_a_new_version_of_an_old_record_is_found_by_a_sweep(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_sweep_finds_new_version_of_old_record(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "persist", poll_budget=PLENTY, poll_interval=600) as out:
         old = await out.make("persist")
         for _ in range(110):
@@ -227,7 +227,7 @@ async def test_a_new_version_of_an_old_record_is_found_by_a_sweep(tmp_path: Path
         assert sync.sweep_offset is None
 
 
-async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_interrupted_sweep_resumes_at_its_offset(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "persist", poll_budget=PLENTY) as out:
         for _ in range(250):
             await out.make("persist", known=False)
@@ -248,7 +248,7 @@ async def test_a_sweep_that_was_cut_off_goes_on_where_it_stood(tmp_path: Path, a
         assert sync == replace(sync, complete=True, sweep_offset=None, swept_at=out.clock.now())
 
 
-async def test_what_is_due_is_found_without_looking_at_the_rest(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_due_sessions_are_found_by_index(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal") as out:
         asked: list[tuple[str, object]] = []
         engine = out.store._engine.sync_engine
@@ -271,7 +271,7 @@ async def test_what_is_due_is_found_without_looking_at_the_rest(tmp_path: Path, 
                 assert "SCAN session" not in plan
 
 
-async def test_how_far_the_gateway_is_behind_is_told(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_sync_lag_is_reported(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", "signicat") as out:
         await out.make("seal")
         assert (await out.signing.queries.sync("seal")).last_sync_at is None

@@ -43,7 +43,7 @@ async def moved(gateway: Gateway, former: str | None) -> float:
 
 
 @pytest.mark.parametrize(("how", "within"), [(signal.SIGKILL, LEASE + 1), (signal.SIGTERM, 2)])
-async def test_another_gateway_takes_over(
+async def test_other_gateway_takes_over_lease_of_killed_one(
     tmp_path: Path, authority: CertificateAuthority, ours: Nursery, how: signal.Signals, within: float
 ) -> None:
     seal = Guarded(load_sandbox("seal")(authority=authority))

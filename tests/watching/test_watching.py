@@ -72,7 +72,7 @@ async def told(follower: Lookout, session: Session, happen: Callable[[], Awaitab
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_who_follows_a_session_hears_of_a_change_within_the_interval(
+async def test_follower_hears_of_change_within_interval(
     tmp_path: Path, authority: CertificateAuthority, kind: str
 ) -> None:
     changes = FAST | {"poll_interval": 60}
@@ -83,7 +83,7 @@ async def test_who_follows_a_session_hears_of_a_change_within_the_interval(
         assert took < FAST["poll_interval_watched"] + SLACK
 
 
-async def test_who_follows_at_another_gateway_hears_of_it_as_soon(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_follower_at_other_gateway_hears_of_change_within_interval(tmp_path: Path, authority: CertificateAuthority) -> None:
     changes = FAST | {"poll_interval": 60}
     async with lookout(tmp_path, authority, "seal", clock=Clock(), **changes) as out:
         await watched(out)
@@ -95,7 +95,7 @@ async def test_who_follows_at_another_gateway_hears_of_it_as_soon(tmp_path: Path
             assert took < FAST["poll_interval_watched"] + out.settings.events.poll + SLACK
 
 
-async def test_a_session_that_becomes_known_while_it_is_followed_is_watched_as_closely(
+async def test_session_created_while_followed_is_polled_at_followed_interval(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", clock=Clock(), **(FAST | {"poll_interval": 60})) as out:
@@ -113,7 +113,7 @@ async def test_a_session_that_becomes_known_while_it_is_followed_is_watched_as_c
 
 
 @pytest.mark.parametrize("kind", ["seal", "easyink"])
-async def test_what_nobody_follows_is_found_too(tmp_path: Path, authority: CertificateAuthority, kind: str) -> None:
+async def test_change_of_session_without_follower_is_found(tmp_path: Path, authority: CertificateAuthority, kind: str) -> None:
     async with lookout(tmp_path, authority, kind, clock=Clock(), **FAST) as out:
         await watched(out)
         session = await out.make(kind)
@@ -126,7 +126,7 @@ async def test_what_nobody_follows_is_found_too(tmp_path: Path, authority: Certi
         assert await until(known) < FAST["poll_interval"] + SLACK
 
 
-async def test_a_gateway_that_stops_leaves_its_providers_to_another_at_once(
+async def test_stopping_gateway_releases_its_leases_at_once(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", clock=Clock(), sections={"watch": {"lease": 30}}, **FAST) as out:
@@ -140,7 +140,7 @@ async def test_a_gateway_that_stops_leaves_its_providers_to_another_at_once(
             assert time.monotonic() - begun < 3
 
 
-async def test_who_cannot_reach_the_database_stops_before_the_lease_ends(
+async def test_gateway_without_database_stops_polling_before_lease_ends(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     async with lookout(tmp_path, authority, "seal", clock=Clock(), sections={"watch": {"lease": 2}}, **FAST) as out:
@@ -161,7 +161,7 @@ async def test_who_cannot_reach_the_database_stops_before_the_lease_ends(
         assert out.count("seal") == before
 
 
-async def test_one_provider_in_trouble_delays_no_other(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_failing_provider_delays_no_other(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", "easyink", clock=Clock(), **(FAST | {"timeout": 5})) as out:
         await watched(out)
         stuck, session = await out.make("easyink"), await out.make("seal")
@@ -176,7 +176,7 @@ async def test_one_provider_in_trouble_delays_no_other(tmp_path: Path, authority
         out.sandboxes["easyink"].faults.clear()
 
 
-async def test_where_watching_is_off_nobody_is_asked(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_disabled_polling_calls_no_provider(tmp_path: Path, authority: CertificateAuthority) -> None:
     sections = {"watch": {"enabled": False}}
     async with lookout(tmp_path, authority, "seal", clock=Clock(), sections=sections, **FAST) as out:
         await out.make("seal")
@@ -186,7 +186,7 @@ async def test_where_watching_is_off_nobody_is_asked(tmp_path: Path, authority: 
         assert (await out.signing.queries.sync("seal")).strategy == "NONE"
 
 
-async def test_nothing_is_left_running(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_close_leaves_no_task_running(tmp_path: Path, authority: CertificateAuthority) -> None:
     before = asyncio.all_tasks()
     async with lookout(tmp_path, authority, *KINDS, clock=Clock(), **FAST) as out:
         await watched(out)

@@ -104,7 +104,7 @@ LEASE = {"sagas": {"lease": 1.0}}
 TAKING = {"webhook": {"secrets": [SECRET]}}
 
 
-async def test_two_gateways_take_each_delivery_once_and_share_the_work(tmp_path: Path, front: Front) -> None:
+async def test_two_gateways_process_each_delivery_once_and_share_the_work(tmp_path: Path, front: Front) -> None:
     table = front.table | TAKING
     async with inside(tmp_path, Clock(), [table]) as one, inside(tmp_path, Clock(), [table]) as two:
         sessions = [await make(one) for _ in range(20)]
@@ -117,7 +117,7 @@ async def test_two_gateways_take_each_delivery_once_and_share_the_work(tmp_path:
         assert found == {("PROCESSED", 1, 1): len(bodies), ("IGNORED", 0, 0): len(bodies)}
 
 
-async def test_what_was_answered_before_a_kill_is_processed_after_a_restart(
+async def test_accepted_delivery_is_processed_after_kill_and_restart(
     tmp_path: Path, ours: Nursery, front: Front
 ) -> None:
     async with gateway(tmp_path, ours, [front.table], **LEASE) as one:
@@ -139,7 +139,7 @@ async def test_what_was_answered_before_a_kill_is_processed_after_a_restart(
         assert found["session"]["status"] in {"PROCESSING", "COMPLETED"}
 
 
-async def test_what_a_dead_gateway_had_in_hand_is_done_by_another(tmp_path: Path, ours: Nursery, front: Front) -> None:
+async def test_claims_of_dead_gateway_are_processed_by_another(tmp_path: Path, ours: Nursery, front: Front) -> None:
     async with gateway(tmp_path, ours, [front.table], **LEASE) as one:
         one.kill()
         secrets(one.config)
@@ -159,7 +159,7 @@ async def test_what_a_dead_gateway_had_in_hand_is_done_by_another(tmp_path: Path
             assert (found["outcome"], found["attempts"]) == ("PROCESSED", 2)
 
 
-async def test_one_that_stops_in_good_order_leaves_what_it_had_in_hand_at_once(tmp_path: Path, front: Front) -> None:
+async def test_graceful_stop_releases_claims_at_once(tmp_path: Path, front: Front) -> None:
     clock, table = Ahead(), front.table | TAKING
     async with inside(tmp_path, clock, [table]) as one:
         session = await make(one)

@@ -94,7 +94,7 @@ async def make(receiver: Receiver, people: int = 1, *, text: bool = False) -> li
     return list(session.parts or (session.key,))
 
 
-async def test_every_change_is_told_in_the_nine_fields_of_an_envelope(receiver: tuple[SignicatSandbox, Receiver]) -> None:
+async def test_sandbox_webhook_has_the_nine_fields_of_the_envelope(receiver: tuple[SignicatSandbox, Receiver]) -> None:
     sandbox, called = receiver
     (first,), (second,) = await make(called), await make(called)
     await sandbox.sign(first)
@@ -112,7 +112,7 @@ async def test_every_change_is_told_in_the_nine_fields_of_an_envelope(receiver: 
     assert len({each["id"] for each in called.heard}) == 3
 
 
-async def test_a_package_is_told_of_when_it_is_made_though_nobody_looks(receiver: tuple[SignicatSandbox, Receiver]) -> None:
+async def test_sandbox_sends_webhook_when_package_is_made(receiver: tuple[SignicatSandbox, Receiver]) -> None:
     sandbox, called = receiver
     first, second = await make(called, 2)
     await sandbox.sign(first)
@@ -122,7 +122,7 @@ async def test_a_package_is_told_of_when_it_is_made_though_nobody_looks(receiver
     assert await called.names(3) == ["signing-session.completed"] * 2 + ["package.completed"]
 
 
-async def test_a_text_is_never_packaged(receiver: tuple[SignicatSandbox, Receiver]) -> None:
+async def test_sandbox_never_packages_a_text(receiver: tuple[SignicatSandbox, Receiver]) -> None:
     sandbox, called = receiver
     (key,) = await make(called, text=True)
     await sandbox.sign(key)
@@ -130,7 +130,7 @@ async def test_a_text_is_never_packaged(receiver: tuple[SignicatSandbox, Receive
     assert await called.names(1) == ["signing-session.completed"]
 
 
-async def test_what_is_not_taken_is_sent_again_in_order_and_not_after_it_has_expired(
+async def test_sandbox_retries_in_order_until_delivery_expires(
     receiver: tuple[SignicatSandbox, Receiver],
 ) -> None:
     sandbox, called = receiver
@@ -153,7 +153,7 @@ async def test_what_is_not_taken_is_sent_again_in_order_and_not_after_it_has_exp
     assert (sandbox.webhooks.delivered, len(called.heard)) == (2, 2)
 
 
-async def test_the_gateway_follows_what_the_sandbox_tells_without_being_asked(calling: Scene) -> None:
+async def test_gateway_follows_sandbox_by_webhooks_alone(calling: Scene) -> None:
     session = await calling.create("signicat", people=2)
     for person in session["participants"]:
         await calling.sandboxes["signicat"].sign(person["key"])
@@ -166,12 +166,12 @@ async def test_the_gateway_follows_what_the_sandbox_tells_without_being_asked(ca
     await until("completed", completed)
 
 
-async def test_no_secret_is_shown(receiver: tuple[SignicatSandbox, Receiver]) -> None:
+async def test_webhook_secret_is_never_shown(receiver: tuple[SignicatSandbox, Receiver]) -> None:
     sandbox, _ = receiver
     assert SECRET not in repr(sandbox.callback)
 
 
-async def test_the_sandbox_stops_calling_when_told_so(calling: Scene) -> None:
+async def test_sandbox_stops_sending_when_webhook_is_removed(calling: Scene) -> None:
     session = await calling.create("signicat")
     async with httpx.AsyncClient() as client:
         assert (await client.delete(f"{calling.urls['signicat']}/_sandbox/callback")).status_code == 204

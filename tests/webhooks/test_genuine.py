@@ -39,7 +39,7 @@ def proof(secret: str, body: bytes, scheme: Scheme) -> str:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(secret=letters, body=bodies)
-def test_what_is_signed_with_the_secret_is_genuine_however_it_is_dressed(scheme: Scheme, secret: str, body: bytes) -> None:
+def test_hmac_of_secret_is_authentic_in_every_encoding(scheme: Scheme, secret: str, body: bytes) -> None:
     webhook, value = settings(secret, scheme=scheme), proof(secret, body, scheme)
     assert sign(scheme, SecretStr(secret), body) == value
     prefix = "Bearer " if scheme == "secret" else "sha256="
@@ -52,7 +52,7 @@ def test_what_is_signed_with_the_secret_is_genuine_however_it_is_dressed(scheme:
 
 @pytest.mark.parametrize("scheme", SIGNED)
 @given(secret=letters, body=st.binary(min_size=1, max_size=200), data=st.data())
-def test_any_changed_byte_of_the_body_is_noticed(scheme: Scheme, secret: str, body: bytes, data: st.DataObject) -> None:
+def test_changed_byte_of_body_is_not_authentic(scheme: Scheme, secret: str, body: bytes, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(body) - 1))
     other = body[:place] + bytes([body[place] ^ data.draw(st.integers(1, 255))]) + body[place + 1 :]
     webhook, header = settings(secret, scheme=scheme), [("X-Signature", proof(secret, body, scheme))]
@@ -63,7 +63,7 @@ def test_any_changed_byte_of_the_body_is_noticed(scheme: Scheme, secret: str, bo
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(secret=letters, body=bodies, data=st.data())
-def test_any_changed_letter_of_the_proof_is_noticed(scheme: Scheme, secret: str, body: bytes, data: st.DataObject) -> None:
+def test_changed_character_of_hmac_is_not_authentic(scheme: Scheme, secret: str, body: bytes, data: st.DataObject) -> None:
     webhook, value = settings(secret, scheme=scheme), proof(secret, body, scheme)
     place = data.draw(st.integers(0, len(value) - 1))
     letter = data.draw(
@@ -75,13 +75,13 @@ def test_any_changed_letter_of_the_proof_is_noticed(scheme: Scheme, secret: str,
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("headers", [[], [("X-Signature", "")], [("X-Signature", "Bearer ")], [("X-Signature", "sha256=")]])
-def test_a_proof_that_is_missing_or_empty_proves_nothing(scheme: Scheme, headers: list[tuple[str, str]]) -> None:
+def test_missing_or_empty_hmac_is_not_authentic(scheme: Scheme, headers: list[tuple[str, str]]) -> None:
     assert not settings("some secret", scheme=scheme).is_authentic(headers, b"body")
     assert not settings(scheme=scheme).is_authentic(headers, b"body")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_proof_in_another_header_or_beside_another_one_proves_nothing(scheme: Scheme) -> None:
+def test_hmac_in_other_or_repeated_header_is_not_authentic(scheme: Scheme) -> None:
     webhook, value = settings("some secret", scheme=scheme), proof("some secret", b"body", scheme)
     assert not webhook.is_authentic([("X-Other", value)], b"body")
     assert not webhook.is_authentic([("X-Signature", value), ("X-Signature", "0")], b"body")
@@ -89,7 +89,7 @@ def test_a_proof_in_another_header_or_beside_another_one_proves_nothing(scheme: 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(present=letters, following=letters, other=letters, body=bodies)
-def test_two_secrets_hold_while_they_are_rotated_and_no_third(
+def test_two_secrets_are_valid_during_rotation(
     scheme: Scheme, present: str, following: str, other: str, body: bytes
 ) -> None:
     webhook = settings(present, following, scheme=scheme)
@@ -101,23 +101,23 @@ def test_two_secrets_hold_while_they_are_rotated_and_no_third(
 
 
 @pytest.mark.parametrize("scheme", SIGNED)
-def test_the_secret_itself_is_no_signature(scheme: Scheme) -> None:
+def test_secret_itself_is_not_authentic(scheme: Scheme) -> None:
     assert not settings("some secret", scheme=scheme).is_authentic([("X-Signature", "some secret")], b"body")
 
 
 @given(window=st.integers(1, 86_400), seconds=st.floats(-200_000, 200_000))
-def test_only_what_was_sent_within_the_window_is_fresh_in_both_directions(window: int, seconds: float) -> None:
+def test_replay_window_bounds_past_and_future(window: int, seconds: float) -> None:
     timestamp = NOW + timedelta(seconds=seconds)
     assert settings(window=window).is_within_replay_window(timestamp, NOW) == (
         abs(timestamp - NOW) <= timedelta(seconds=window)
     )
 
 
-def test_what_does_not_say_when_it_was_sent_is_not_fresh() -> None:
+def test_delivery_without_timestamp_is_outside_replay_window() -> None:
     assert not settings().is_within_replay_window(None, NOW)
 
 
-def test_signicat_has_the_header_that_its_users_agree_on_and_shows_no_secret() -> None:
+def test_signicat_uses_its_documented_header_and_shows_no_secret() -> None:
     webhook = SignicatWebhook(secrets="first-secret,second-secret")
     assert webhook.header == "X-Signicat-Signature"
     assert [secret.get_secret_value() for secret in webhook.secrets] == ["first-secret", "second-secret"]

@@ -36,7 +36,7 @@ def key_of(session: dict[str, Any]) -> str:
     return key
 
 
-async def test_a_genuine_delivery_is_kept_and_its_session_read_and_nothing_in_it_believed(scene: Scene) -> None:
+async def test_authentic_delivery_is_stored_and_has_its_session_read(scene: Scene) -> None:
     session = await scene.create("signicat")
     other = await scene.create("signicat")
     await scene.sandboxes["signicat"].sign(key_of(session))
@@ -55,7 +55,7 @@ async def test_a_genuine_delivery_is_kept_and_its_session_read_and_nothing_in_it
 
 
 @pytest.mark.parametrize("member", ["id", "Id"])
-async def test_an_event_of_an_unknown_name_and_with_missing_members_is_a_hint_all_the_same(scene: Scene, member: str) -> None:
+async def test_event_of_unknown_name_with_missing_members_is_a_hint(scene: Scene, member: str) -> None:
     session = await scene.create("signicat")
     body = json.dumps({"timestamp": scene.clock.now().isoformat(), "eventData": {member: key_of(session)}}).encode()
     assert (await post(scene, body)).status_code == 202
@@ -73,7 +73,7 @@ async def test_name_of_event_that_is_a_persons_word_is_not_shown_with_delivery(s
 
 @pytest.mark.parametrize("member", ["id", "eventName", "expiresAt", "sender", "tags"])
 @pytest.mark.parametrize("odd", [4711, 0.5, True, None, [], {"a": 1}, "", 2**70])
-async def test_an_odd_member_of_an_event_leaves_the_rest_a_hint(scene: Scene, member: str, odd: object) -> None:
+async def test_malformed_member_of_event_leaves_the_rest_a_hint(scene: Scene, member: str, odd: object) -> None:
     session = await scene.create("signicat")
     body = envelope(key_of(session), scene.clock.now(), **{member: odd})
     assert (await post(scene, body)).status_code == 202
@@ -81,7 +81,7 @@ async def test_an_odd_member_of_an_event_leaves_the_rest_a_hint(scene: Scene, me
     assert (found["outcome"], found["session"]["id"]) == ("PROCESSED", session["id"])
 
 
-async def test_the_same_event_or_the_same_body_again_is_a_duplicate(scene: Scene) -> None:
+async def test_repeated_event_or_body_is_a_duplicate(scene: Scene) -> None:
     session = await scene.create("signicat")
     body = envelope(key_of(session), scene.clock.now(), id="event-1")
     assert (await post(scene, body)).status_code == 202
@@ -106,7 +106,7 @@ async def test_the_same_event_or_the_same_body_again_is_a_duplicate(scene: Scene
         ("changed", {"append": b" "}),
     ],
 )
-async def test_what_cannot_be_verified_is_noted_without_its_body_and_changes_nothing(
+async def test_unverified_delivery_is_recorded_without_body_and_changes_nothing(
     scene: Scene, case: str, how: dict[str, Any]
 ) -> None:
     session = await scene.create("signicat")
@@ -150,7 +150,7 @@ async def test_what_cannot_be_verified_is_noted_without_its_body_and_changes_not
         (1_777_777_777, "does not say when"),
     ],
 )
-async def test_a_genuine_one_that_was_not_sent_when_it_came_is_taken_and_has_its_session_read_once(
+async def test_delivery_outside_replay_window_has_its_session_read_once(
     scene: Scene, timestamp: object, why: str
 ) -> None:
     session = await scene.create("signicat")
@@ -191,7 +191,7 @@ async def test_a_genuine_one_that_was_not_sent_when_it_came_is_taken_and_has_its
     assert (await post(scene, genuine)).status_code == 202, "what came late does not stand in the way of the genuine one"
 
 
-async def test_a_late_one_about_no_session_is_kept_and_asks_nobody(scene: Scene) -> None:
+async def test_late_delivery_without_session_is_stored_and_calls_no_provider(scene: Scene) -> None:
     before = scene.calls()["signicat"]
     body = envelope(None, scene.clock.now() - timedelta(hours=2))
     assert (await post(scene, body)).status_code == 200
@@ -200,7 +200,7 @@ async def test_a_late_one_about_no_session_is_kept_and_asks_nobody(scene: Scene)
     assert scene.calls()["signicat"] == before
 
 
-async def test_just_within_the_window_is_fresh_enough(scene: Scene) -> None:
+async def test_delivery_at_edge_of_replay_window_is_accepted(scene: Scene) -> None:
     session = await scene.create("signicat")
     scene.clock.still = scene.clock.now()
     for seconds in (-299, 299):
@@ -209,7 +209,7 @@ async def test_just_within_the_window_is_fresh_enough(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"not JSON", b'{"id": 5', b"\xff\xfe", b'{"tags":' + b"[" * 50_000])
-async def test_a_signed_body_that_is_no_event_is_refused_and_kept_to_be_looked_at(scene: Scene, body: bytes) -> None:
+async def test_authentic_body_that_is_no_event_is_refused_and_stored(scene: Scene, body: bytes) -> None:
     reply = await post(scene, body)
     assert (reply.status_code, reply.json()["problem"]["code"]) == (400, "INVALID")
     (found,) = await deliveries(scene)
@@ -221,7 +221,7 @@ async def test_a_signed_body_that_is_no_event_is_refused_and_kept_to_be_looked_a
 @pytest.mark.parametrize(
     "data", [{}, {"id": ""}, {"id": None}, {"id": "k" * 513}, {"id": "a\u0000b"}, {"other": 1}, None, "x", [1]]
 )
-async def test_an_event_that_names_no_session_is_ignored(scene: Scene, data: object) -> None:
+async def test_event_without_session_is_ignored(scene: Scene, data: object) -> None:
     reply = await post(scene, envelope(None, scene.clock.now(), eventData=data))
     assert (reply.status_code, reply.json()) == (202, {"outcome": "IGNORED"})
     (found,) = await deliveries(scene)
@@ -230,7 +230,7 @@ async def test_an_event_that_names_no_session_is_ignored(scene: Scene, data: obj
     assert [each["code"] for each in payload["problems"]] == ["WRONG_STATE"]
 
 
-async def test_a_word_that_no_database_takes_is_no_word(scene: Scene) -> None:
+async def test_word_that_no_database_can_store_is_dropped(scene: Scene) -> None:
     session = await scene.create("signicat")
     for word in ("x" * 100_000, "a\u0000b", "\u202e"):
         body = envelope(key_of(session), scene.clock.now(), name=word, id=word)
@@ -238,7 +238,7 @@ async def test_a_word_that_no_database_takes_is_no_word(scene: Scene) -> None:
     assert {each["eventName"] for each in await processed(scene)} == {None}
 
 
-async def test_only_a_provider_that_sends_webhooks_has_a_door(scene: Scene) -> None:
+async def test_only_provider_with_webhooks_has_an_endpoint(scene: Scene) -> None:
     for provider in ("easyink", "seal", "persist", "nobody", "%00", "%ff", "signicat%2f.."):
         reply = await post(scene, b"{}", signed(b"{}"), provider)
         assert reply.status_code == 404, provider
@@ -247,7 +247,7 @@ async def test_only_a_provider_that_sends_webhooks_has_a_door(scene: Scene) -> N
     assert await deliveries(scene) == []
 
 
-async def test_too_much_is_refused_without_being_read(scene: Scene) -> None:
+async def test_oversized_body_is_refused_without_being_read(scene: Scene) -> None:
     most = scene.settings.inbox.max_bytes
     assert (await post(scene, b" " * most)).status_code == 400
     reply = await post(scene, b" " * (most + 1))
@@ -267,7 +267,7 @@ async def test_too_much_is_refused_without_being_read(scene: Scene) -> None:
     assert len(await deliveries(scene)) == 1
 
 
-async def test_rejected_ones_and_duplicates_are_kept_up_to_a_bound_and_the_genuine_ones_stay(
+async def test_rejected_and_duplicate_deliveries_are_pruned_and_authentic_ones_stay(
     tmp_path: Path, authority: Any
 ) -> None:
     changes = {"inbox": {"keep_rejected": 5}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}
@@ -291,7 +291,7 @@ async def test_rejected_ones_and_duplicates_are_kept_up_to_a_bound_and_the_genui
         assert [each["bodySha256"] for each in rejected] == [sha256(b"%d" % n).hexdigest() for n in (29, 28, 27, 26, 25)]
 
 
-async def test_without_a_secret_nothing_is_taken_and_the_log_says_once_what_to_configure(
+async def test_without_secret_deliveries_are_refused_and_the_missing_key_is_logged_once(
     tmp_path: Path, authority: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with running(tmp_path, authority, {}) as scene:
@@ -307,7 +307,7 @@ async def test_without_a_secret_nothing_is_taken_and_the_log_says_once_what_to_c
     assert "providers[signicat].webhook.secrets" in told[0]
 
 
-async def test_a_session_that_nobody_knew_is_read_and_followed_from_then_on(scene: Scene) -> None:
+async def test_delivery_about_unknown_session_has_it_read_and_polled(scene: Scene) -> None:
     known = await scene.create("signicat")
     rows_before = await scene.list()
     native = scene.sandboxes["signicat"].store
@@ -321,7 +321,7 @@ async def test_a_session_that_nobody_knew_is_read_and_followed_from_then_on(scen
     assert {each["key"] for each in listed["nodes"]} == {known["key"], strange.key}
 
 
-async def test_a_session_that_does_not_exist_is_ignored_and_says_so(scene: Scene) -> None:
+async def test_delivery_about_missing_session_is_ignored(scene: Scene) -> None:
     for key in ("no-such-session", "..", "a/../b", "é" * 50):
         assert (await post(scene, envelope(key, scene.clock.now()))).status_code == 202
     found = await processed(scene)
@@ -332,7 +332,7 @@ async def test_a_session_that_does_not_exist_is_ignored_and_says_so(scene: Scene
     assert (await scene.list(maxAge="PT1H"))["totalCount"] == 0
 
 
-async def test_the_list_pages_newest_first_and_filters(scene: Scene) -> None:
+async def test_delivery_list_is_paged_newest_first_and_filtered(scene: Scene) -> None:
     session = await scene.create("signicat")
     for number in range(7):
         scene.clock.ahead += 1
@@ -363,7 +363,7 @@ async def test_the_list_pages_newest_first_and_filters(scene: Scene) -> None:
         assert answer["errors"][0]["extensions"]["code"] in {"INVALID", "NOT_FOUND"}
 
 
-async def test_a_delivery_is_a_node_and_can_be_processed_again(scene: Scene) -> None:
+async def test_delivery_is_a_node_and_can_be_replayed(scene: Scene) -> None:
     session = await scene.create("signicat")
     await post(scene, envelope(key_of(session), scene.clock.now()))
     (found,) = await processed(scene)
@@ -380,7 +380,7 @@ async def test_a_delivery_is_a_node_and_can_be_processed_again(scene: Scene) -> 
         assert [each["code"] for each in payload["problems"]] == [code]
 
 
-async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None:
+async def test_deliveries_need_scope_and_provider(tmp_path: Path) -> None:
     store, clock, settings = (
         await Store.open(Settings().database.url.__class__(f"sqlite:///{tmp_path / 'x.db'}")),
         Hands(),
@@ -402,7 +402,7 @@ async def test_deliveries_are_for_those_who_may_see_them(tmp_path: Path) -> None
     await store.close()
 
 
-async def test_no_secret_no_signature_and_no_body_shows_in_the_log_or_in_an_answer(
+async def test_log_and_responses_show_no_secret_hmac_or_body(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -71,7 +71,7 @@ def relayed() -> tuple[str, ...]:
     return ("signicat",)
 
 
-async def test_a_reading_that_had_begun_before_is_not_joined_and_takes_nothing_back(scene: Scene) -> None:
+async def test_read_from_before_the_delivery_is_not_joined(scene: Scene) -> None:
     session = await scene.create("signicat")
     key = keys_of(session)[0]
     hold = Hold(scene, reading(key))
@@ -88,7 +88,7 @@ async def test_a_reading_that_had_begun_before_is_not_joined_and_takes_nothing_b
     assert (await scene.read(session["id"], "PT1H"))["status"] == "IN_PROGRESS"
 
 
-async def test_a_reading_that_an_earlier_one_overtakes_is_made_again(scene: Scene) -> None:
+async def test_read_overtaken_by_earlier_one_is_repeated(scene: Scene) -> None:
     session = await scene.create("signicat")
     key = keys_of(session)[0]
     hold = Hold(scene, reading(key))
@@ -104,7 +104,7 @@ async def test_a_reading_that_an_earlier_one_overtakes_is_made_again(scene: Scen
     assert found["session"]["status"] == "IN_PROGRESS", "what the delivery was about is known"
 
 
-async def test_what_comes_while_a_session_is_read_is_read_once_more_for_all_of_it(scene: Scene) -> None:
+async def test_deliveries_during_a_read_share_one_more_read(scene: Scene) -> None:
     session = await scene.create("signicat", people=3)
     keys = keys_of(session)
     hold = Hold(scene, reading(keys[0]))
@@ -121,7 +121,7 @@ async def test_what_comes_while_a_session_is_read_is_read_once_more_for_all_of_i
     assert Counter(reads(scene, before)) == dict.fromkeys(keys, 2)
 
 
-async def test_at_most_eight_sessions_are_read_side_by_side(scene: Scene) -> None:
+async def test_at_most_eight_sessions_are_read_concurrently(scene: Scene) -> None:
     sessions = [await scene.create("signicat", people=1) for _ in range(20)]
     hold = Hold(scene, lambda request: request.method == "GET" and request.url.path.startswith(f"{SESSIONS}/"))
     for session in sessions:
@@ -134,7 +134,7 @@ async def test_at_most_eight_sessions_are_read_side_by_side(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("kind", [{"kind": "status", "status": 500}, {"kind": "reset"}, {"kind": "html"}])
-async def test_what_fails_is_tried_again_until_the_provider_answers(scene: Scene, kind: dict[str, Any]) -> None:
+async def test_failed_delivery_is_retried_until_provider_answers(scene: Scene, kind: dict[str, Any]) -> None:
     session = await scene.create("signicat")
     key = keys_of(session)[0]
     await scene.sandboxes["signicat"].sign(key)
@@ -158,7 +158,7 @@ async def test_what_fails_is_tried_again_until_the_provider_answers(scene: Scene
     assert (found["problem"], found["session"]["status"]) == (None, "IN_PROGRESS")
 
 
-async def test_after_so_many_attempts_it_has_failed_says_why_and_can_be_processed_by_hand(
+async def test_delivery_fails_after_last_attempt_and_can_be_replayed(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     changes = {"inbox": {"attempts": 3}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}
@@ -184,7 +184,7 @@ async def test_after_so_many_attempts_it_has_failed_says_why_and_can_be_processe
 
 
 @pytest.mark.parametrize("answered", [True, False])
-async def test_a_delivery_in_the_midst_of_a_session_being_made_makes_no_other_session_of_its_part(
+async def test_delivery_during_running_saga_creates_no_session_of_a_part(
     scene: Scene, answered: bool
 ) -> None:
     order = await scene.order("signicat", people=2)
@@ -209,7 +209,7 @@ async def test_a_delivery_in_the_midst_of_a_session_being_made_makes_no_other_se
     assert rows(scene, "select key from session") == [(payload["session"]["key"],)], "also where its answer was lost"
 
 
-async def test_what_is_old_is_forgotten_but_not_while_it_could_be_sent_again(
+async def test_old_delivery_is_removed_but_not_within_replay_window(
     tmp_path: Path, authority: CertificateAuthority
 ) -> None:
     changes = {"inbox": {"keep": 1}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}

@@ -29,7 +29,7 @@ def key_of(session: dict[str, Any]) -> str:
     return key
 
 
-async def test_a_delivery_is_answered_and_then_its_session_is_read(
+async def test_delivery_is_answered_before_its_session_is_read(
     scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
     sessions = [await scene.create("signicat", people=1) for _ in range(30)]
@@ -96,7 +96,7 @@ class Storm:
 
 @pytest.mark.soak
 @pytest.mark.timeout(300)
-async def test_a_storm_of_deliveries_changes_what_has_changed_and_nothing_else(
+async def test_storm_of_deliveries_changes_only_changed_sessions(
     scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
     sandbox = scene.sandboxes["signicat"]
@@ -180,7 +180,7 @@ async def test_a_storm_of_deliveries_changes_what_has_changed_and_nothing_else(
     record_property("figure", figure)
 
 
-async def test_deliveries_in_any_order_end_in_the_state_of_the_provider(scene: Scene) -> None:
+async def test_deliveries_in_any_order_converge_to_provider_state(scene: Scene) -> None:
     sandbox = scene.sandboxes["signicat"]
     session = await scene.create("signicat", people=3)
     bodies: list[bytes] = []
