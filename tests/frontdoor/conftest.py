@@ -1,4 +1,4 @@
-"""A gateway in front of one sandbox, with whatever is to be different about its door."""
+"""A gateway in front of one sandbox, with settings of its front door to be varied."""
 
 from __future__ import annotations
 

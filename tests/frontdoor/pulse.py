@@ -1,4 +1,4 @@
-"""Another client, on a connection and in a thread of its own: how much processor time passes until it is answered."""
+"""Another client, on a connection and thread of its own: measures the CPU time until it is answered."""
 
 from __future__ import annotations
 

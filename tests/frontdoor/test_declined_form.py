@@ -1,4 +1,4 @@
-"""Forms of which nothing will come: they are refused before their files are taken."""
+"""Declined forms: an operation that will be refused is refused before its files are received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every input of the schema at its bound and one past it, while another client is answered in time."""
+"""Input bounds: every input of the schema at its bound and one past it, while another client is answered in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much may be asked for: measured in no more time than it takes to read, and said clearly."""
+"""Limits of operations: measured in linear time, and refused with a clear message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no request is answered as such: in JSON, with a status that says so, and without a traceback anywhere."""
+"""Malformed requests: refused as JSON, with a fitting status, and without a traceback."""
 
 from __future__ import annotations
 

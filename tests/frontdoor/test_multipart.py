@@ -1,4 +1,4 @@
-"""Forms have one meaning: a file is where its map says, under the name that its client gave it, or the form is refused."""
+"""Multipart requests have one meaning: a file is where its map says, under its client's name, or the form is refused."""
 
 from __future__ import annotations
 

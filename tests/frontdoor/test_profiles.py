@@ -1,4 +1,4 @@
-"""Three ways to stand at the door: open to whoever develops, as in production, and for trusted documents alone."""
+"""Server profiles: open for development, production, and trusted documents alone."""
 
 from __future__ import annotations
 

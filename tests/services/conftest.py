@@ -1,4 +1,4 @@
-"""Parts of the gateway over a real database file and a real disk; only time is given."""
+"""Parts of the gateway over a real database and a real disk; only the clock is set."""
 
 from __future__ import annotations
 

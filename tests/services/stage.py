@@ -1,4 +1,4 @@
-"""What the tests of the gateway's parts share: a clock to set, a database for every example, and generated sessions."""
+"""Shared fixtures: a clock to set, a database for every example, and generated sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/architecture.md names is there: every path, and every class and function behind one."""
+"""docs/architecture.md: every path, and every class and function behind one, exists."""
 
 from __future__ import annotations
 

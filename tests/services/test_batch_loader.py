@@ -1,4 +1,4 @@
-"""Batches: one load for all that is asked for in the same moment, and never what was loaded before that."""
+"""Batch loader: one load for all keys of a moment, and never a value from before it was asked for."""
 
 from __future__ import annotations
 

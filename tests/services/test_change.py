@@ -1,4 +1,4 @@
-"""What happened to a session, told by the difference between two states of it."""
+"""Changes of a session, computed from two states of it."""
 
 from __future__ import annotations
 

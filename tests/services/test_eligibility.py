@@ -1,4 +1,4 @@
-"""What stands in the way of an order, told by the input it is about, without asking the provider."""
+"""Eligibility: objections to an order by input path, without a call to the provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following the log: every event once and in order, however slow the follower, wherever it begins, whoever appends."""
+"""Fan-out: every event once and in order, for slow followers, any cursor, and several gateways."""
 
 from __future__ import annotations
 
@@ -252,9 +252,7 @@ async def test_ended_followers_leave_no_topics(mine: Desk) -> None:
 
 
 @pytest.mark.parametrize("how", ["redis", "poll"])
-async def test_event_of_other_gateway_evicts_older_cached_state(
-    template: Template, redis: str, how: str
-) -> None:
+async def test_event_of_other_gateway_evicts_older_cached_state(template: Template, redis: str, how: str) -> None:
     """By Redis at once; without one, when the log is looked into."""
     told, poll = (redis, 5.0) if how == "redis" else (None, 0.05)
     async with template.copied() as url, desk(url, told, poll) as mine, desk(url, told, poll) as theirs:

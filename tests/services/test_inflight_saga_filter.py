@@ -1,4 +1,4 @@
-"""Rows that nobody knows are taken, but not while a write is at work that may have made them."""
+"""In-flight saga filter: unknown rows are accepted, but not while a saga may have created them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ async def test_rows_are_accepted_without_running_saga(held: InflightSagaFilter, 
     assert await held.accepted("acme", KEYS) == KEYS
 
 
-async def test_rows_seen_during_saga_are_held_back_until_its_end(
-    held: InflightSagaFilter, store: Store, clock: Hands
-) -> None:
+async def test_rows_seen_during_saga_are_held_back_until_its_end(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
     saga = await begin(store, clock)
     clock.pass_(seconds=1)
     assert await held.accepted("acme", KEYS) == NONE
@@ -49,9 +47,7 @@ async def test_successive_sagas_hold_no_row_back_for_ever(held: InflightSagaFilt
     assert await held.accepted("acme", KEYS | {"p3"}) == KEYS, "they were there before all that is at work now"
 
 
-async def test_endless_saga_holds_no_row_back_for_ever(
-    held: InflightSagaFilter, store: Store, clock: Hands
-) -> None:
+async def test_endless_saga_holds_no_row_back_for_ever(held: InflightSagaFilter, store: Store, clock: Hands) -> None:
     await begin(store, clock)
     assert await held.accepted("acme", KEYS) == NONE
     clock.pass_(seconds=61)

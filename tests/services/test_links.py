@@ -1,4 +1,4 @@
-"""Download links: whoever holds one reads from it until it ends, and nobody makes one."""
+"""Signed download links: valid for their holder until they expire, and not to be forged."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def token(of: Links, key: str = "d1") -> str:
 
 
 @given(kind=st.sampled_from(["document", "signature"]), provider=texts, session=texts, key=texts)
-def test_link_opens_its_target(
-    kind: Literal["document", "signature"], provider: str, session: str, key: str
-) -> None:
+def test_link_opens_its_target(kind: Literal["document", "signature"], provider: str, session: str, key: str) -> None:
     link = links().make(kind, provider, session, key, HOUR)
     target = links().open(link.url.removeprefix("https://sign.example.com/documents/"))
     assert target == Target(kind, provider, session, key, int(link.expires_at.timestamp()))

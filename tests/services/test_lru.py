@@ -1,4 +1,4 @@
-"""LRU cache: what is evicted, and when, against a model of it."""
+"""LRU cache: eviction by entries and by weight, against a model of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door for change: what a state that was seen makes of the state that was known."""
+"""The one door for change: merges an observed state into the stored one."""
 
 from __future__ import annotations
 

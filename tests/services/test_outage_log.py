@@ -1,4 +1,4 @@
-"""A loop that goes on says once that something fails, and once that it works again."""
+"""Outage log: a loop's first failure and its recovery are logged once each."""
 
 from __future__ import annotations
 

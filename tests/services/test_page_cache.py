@@ -1,4 +1,4 @@
-"""Pages at hand: of one state of the list, and within bounds."""
+"""Page cache: pages of one state of the list, within bounds."""
 
 from __future__ import annotations
 

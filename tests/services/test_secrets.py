@@ -1,4 +1,4 @@
-"""Secrets of the operator: what could be guessed is refused by ``check`` and ``serve``, with the way to make a good one."""
+"""Secret strength: a guessable secret is refused by ``check`` and ``serve``, with the way to make a good one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers of one's own: nothing of them is left behind."""
+"""Servers for tests: nothing of them is left behind."""
 
 from __future__ import annotations
 

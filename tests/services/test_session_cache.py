@@ -1,4 +1,4 @@
-"""The cache of sessions: bounded, short-lived, and never older than what it was told before."""
+"""Session cache: bounded, short-lived, and never older than the last event."""
 
 from __future__ import annotations
 

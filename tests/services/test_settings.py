@@ -1,4 +1,4 @@
-"""The configuration: what it takes, what overrides it, and how it says what is wrong without saying a secret."""
+"""Configuration: its values, overrides and error messages, which show no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared cache: what another gateway has computed is read, and what nobody with the secret has written is a miss."""
+"""Shared cache: values of another gateway are read, and forged ones are misses."""
 
 from __future__ import annotations
 

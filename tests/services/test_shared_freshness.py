@@ -1,4 +1,4 @@
-"""What one gateway has found unchanged, the others need not ask for again; a Redis that is away delays nobody."""
+"""Shared freshness: confirmations of one gateway save the others a call; a Redis that is away delays nobody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single flight: one piece of work for all who ask, for as long as anybody does."""
+"""Single flight: concurrent callers share one call, for as long as any of them waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staged files on a real disk: what is kept, what is refused, and that nothing is left lying about."""
+"""Upload staging on a real disk: accepted and refused files, and no leftovers on the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has the folders of what is shared with other tests on the path."""
+"""Adds folders of shared helpers to the path."""
 
 from __future__ import annotations
 

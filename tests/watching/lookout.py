@@ -1,4 +1,4 @@
-"""What watches, in front of sandboxes on real ports: taken turn by turn under a clock of ours, or running by itself."""
+"""Poller and watcher in front of sandboxes on real ports: turn by turn under a set clock, or running by themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many calls a watcher makes, and how long it waits after failures."""
+"""Call budget and backoff of a poller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions that are followed and that the store does not know: tried again, ever more seldom."""
+"""Interest registration: followed sessions that the store does not know are retried with backoff."""
 
 from __future__ import annotations
 

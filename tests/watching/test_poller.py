@@ -1,4 +1,4 @@
-"""What one poller asks its provider, turn by turn, under a clock of ours; the provider is a sandbox on a real port."""
+"""Poller: its calls turn by turn under a set clock; the provider is a sandbox on a real port."""
 
 from __future__ import annotations
 
@@ -147,9 +147,7 @@ async def test_restart_does_not_poll_everything_at_once(tmp_path: Path, authorit
         assert out.calls("seal", before) == [], "after another restart it goes on where it stood"
 
 
-async def test_budget_holds_at_provider_and_followed_sessions_go_first(
-    tmp_path: Path, authority: CertificateAuthority
-) -> None:
+async def test_budget_holds_at_provider_and_followed_sessions_go_first(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=60, poll_interval=10, poll_interval_watched=1) as out:
         followed, others = [await out.make("seal") for _ in range(3)], [await out.make("seal") for _ in range(30)]
         poller, before, begun = out.poller("seal"), out.count("seal"), out.clock.monotonic()
@@ -175,9 +173,7 @@ async def test_all_sessions_are_polled_in_turn_when_calls_are_short(tmp_path: Pa
         assert max(looks) - min(looks) <= 2
 
 
-async def test_failing_provider_is_backed_off_and_no_change_is_missed(
-    tmp_path: Path, authority: CertificateAuthority
-) -> None:
+async def test_failing_provider_is_backed_off_and_no_change_is_missed(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         session, poller = await out.make("seal"), out.poller("seal")
         out.sandboxes["seal"].faults.append(Fault(count=100_000, status=503))
@@ -195,9 +191,7 @@ async def test_failing_provider_is_backed_off_and_no_change_is_missed(
         assert (await out.known(session.ref)).status is SessionStatus.COMPLETED
 
 
-async def test_unreadable_session_does_not_hold_up_others(
-    tmp_path: Path, authority: CertificateAuthority
-) -> None:
+async def test_unreadable_session_does_not_hold_up_others(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", poll_budget=PLENTY) as out:
         bad, good = await out.make("seal"), await out.make("seal")
         out.sandboxes["seal"].faults.append(Fault(kind="html", count=100_000, path=f"/api/BatchStatus/{bad.key}"))

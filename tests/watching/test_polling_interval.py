@@ -1,4 +1,4 @@
-"""How often a session is looked at."""
+"""Polling interval: due times by followers, changes and due dates."""
 
 from __future__ import annotations
 

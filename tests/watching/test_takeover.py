@@ -1,4 +1,4 @@
-"""Gateways in processes of their own: when one is killed, another watches within seconds."""
+"""Lease takeover: a gateway is killed in its process, and another polls within seconds."""
 
 from __future__ import annotations
 

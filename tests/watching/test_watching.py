@@ -1,4 +1,4 @@
-"""From a change at a provider to whoever follows it, with everything running by itself."""
+"""Watcher from end to end: from a change at a provider to its followers, with everything running by itself."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ async def told(follower: Lookout, session: Session, happen: Callable[[], Awaitab
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_follower_hears_of_change_within_interval(
-    tmp_path: Path, authority: CertificateAuthority, kind: str
-) -> None:
+async def test_follower_hears_of_change_within_interval(tmp_path: Path, authority: CertificateAuthority, kind: str) -> None:
     changes = FAST | {"poll_interval": 60}
     async with lookout(tmp_path, authority, kind, clock=Clock(), **changes) as out:
         await watched(out)
@@ -83,7 +81,9 @@ async def test_follower_hears_of_change_within_interval(
         assert took < FAST["poll_interval_watched"] + SLACK
 
 
-async def test_follower_at_other_gateway_hears_of_change_within_interval(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_follower_at_other_gateway_hears_of_change_within_interval(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
     changes = FAST | {"poll_interval": 60}
     async with lookout(tmp_path, authority, "seal", clock=Clock(), **changes) as out:
         await watched(out)
@@ -126,9 +126,7 @@ async def test_change_of_session_without_follower_is_found(tmp_path: Path, autho
         assert await until(known) < FAST["poll_interval"] + SLACK
 
 
-async def test_stopping_gateway_releases_its_leases_at_once(
-    tmp_path: Path, authority: CertificateAuthority
-) -> None:
+async def test_stopping_gateway_releases_its_leases_at_once(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with lookout(tmp_path, authority, "seal", clock=Clock(), sections={"watch": {"lease": 30}}, **FAST) as out:
         await watched(out)
         async with another(out, tmp_path) as other:

@@ -1,4 +1,4 @@
-"""A gateway that takes webhooks, and the sandbox that sends them."""
+"""A gateway that receives webhooks, and the sandbox that sends them."""
 
 from __future__ import annotations
 

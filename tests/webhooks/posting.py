@@ -1,4 +1,4 @@
-"""Deliveries as Signicat sends them, and as others do; and what the gateway says of them."""
+"""Webhook deliveries as Signicat sends them, and malformed ones; and the gateway's record of them."""
 
 from __future__ import annotations
 

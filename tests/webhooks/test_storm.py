@@ -1,4 +1,4 @@
-"""A storm of webhooks, most of them forged, stale or repeated: what has changed is read, and how soon."""
+"""Storm of webhooks, most of them forged, stale or duplicate: changed sessions are read, within a bounded time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked again is not read again, and is answered as if it were."""
+"""Request memo: a repeated request is not parsed again, and answered as if it were."""
 
 from __future__ import annotations
 

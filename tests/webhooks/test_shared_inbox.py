@@ -1,4 +1,4 @@
-"""Gateways that share a database: each delivery is taken once, and what a dead one had in hand is done by another."""
+"""Inbox of several gateways: each delivery is processed once, and claims of a dead gateway are taken over."""
 
 from __future__ import annotations
 
@@ -117,9 +117,7 @@ async def test_two_gateways_process_each_delivery_once_and_share_the_work(tmp_pa
         assert found == {("PROCESSED", 1, 1): len(bodies), ("IGNORED", 0, 0): len(bodies)}
 
 
-async def test_accepted_delivery_is_processed_after_kill_and_restart(
-    tmp_path: Path, ours: Nursery, front: Front
-) -> None:
+async def test_accepted_delivery_is_processed_after_kill_and_restart(tmp_path: Path, ours: Nursery, front: Front) -> None:
     async with gateway(tmp_path, ours, [front.table], **LEASE) as one:
         one.kill()
         secrets(one.config)

@@ -1,4 +1,4 @@
-"""Mistakes in production: what is told of them names nothing of the schema that was not in the request."""
+"""Schema concealment: in production, errors name nothing of the schema that was not in the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cursors: they come back as they went, and what is none is told so."""
+"""Page cursors: a round trip keeps them, and a malformed one is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heads of requests: whom they are for, whose they are, and upgrades that are not made. Sent as bytes, as no client would."""
+"""Request heads: Host, repeated headers, request smuggling and upgrades, sent as raw bytes."""
 
 from __future__ import annotations
 

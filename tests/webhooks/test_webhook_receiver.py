@@ -1,4 +1,4 @@
-"""Whatever is posted gets an answer that fits, is noted, and changes nothing unless it is genuine and new."""
+"""Webhook receiver: every request gets a fitting response, is recorded, and changes nothing unless authentic and new."""
 
 from __future__ import annotations
 
@@ -150,9 +150,7 @@ async def test_unverified_delivery_is_recorded_without_body_and_changes_nothing(
         (1_777_777_777, "does not say when"),
     ],
 )
-async def test_delivery_outside_replay_window_has_its_session_read_once(
-    scene: Scene, timestamp: object, why: str
-) -> None:
+async def test_delivery_outside_replay_window_has_its_session_read_once(scene: Scene, timestamp: object, why: str) -> None:
     session = await scene.create("signicat")
     scene.clock.still = scene.clock.now()
     for person in session["participants"]:
@@ -267,9 +265,7 @@ async def test_oversized_body_is_refused_without_being_read(scene: Scene) -> Non
     assert len(await deliveries(scene)) == 1
 
 
-async def test_rejected_and_duplicate_deliveries_are_pruned_and_authentic_ones_stay(
-    tmp_path: Path, authority: Any
-) -> None:
+async def test_rejected_and_duplicate_deliveries_are_pruned_and_authentic_ones_stay(tmp_path: Path, authority: Any) -> None:
     changes = {"inbox": {"keep_rejected": 5}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}
     async with running(tmp_path, authority, changes) as scene:
         session = await scene.create("signicat")
@@ -402,9 +398,7 @@ async def test_deliveries_need_scope_and_provider(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_log_and_responses_show_no_secret_hmac_or_body(
-    scene: Scene, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_log_and_responses_show_no_secret_hmac_or_body(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     session = await scene.create("signicat")
     canary = "Canaria Piepmatz"

@@ -1,4 +1,4 @@
-"""How answers leave: in as few packets as there can be, each whole and in its turn."""
+"""Response framing: as few packets as possible, pipelined responses whole and in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client sends is not sent back: errors repeat a bounded, printable part of it, wherever it stood."""
+"""Error messages quote a bounded, printable part of a client's input."""
 
 from __future__ import annotations
 

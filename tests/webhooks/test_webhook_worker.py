@@ -1,4 +1,4 @@
-"""What was taken is processed: soon, once for all that is said of a session, again where it failed, and by somebody."""
+"""Webhook worker: deliveries are processed soon, once for each session, with retries."""
 
 from __future__ import annotations
 
@@ -158,9 +158,7 @@ async def test_failed_delivery_is_retried_until_provider_answers(scene: Scene, k
     assert (found["problem"], found["session"]["status"]) == (None, "IN_PROGRESS")
 
 
-async def test_delivery_fails_after_last_attempt_and_can_be_replayed(
-    tmp_path: Path, authority: CertificateAuthority
-) -> None:
+async def test_delivery_fails_after_last_attempt_and_can_be_replayed(tmp_path: Path, authority: CertificateAuthority) -> None:
     changes = {"inbox": {"attempts": 3}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}
     async with running(tmp_path, authority, changes) as scene:
         session = await scene.create("signicat")
@@ -184,9 +182,7 @@ async def test_delivery_fails_after_last_attempt_and_can_be_replayed(
 
 
 @pytest.mark.parametrize("answered", [True, False])
-async def test_delivery_during_running_saga_creates_no_session_of_a_part(
-    scene: Scene, answered: bool
-) -> None:
+async def test_delivery_during_running_saga_creates_no_session_of_a_part(scene: Scene, answered: bool) -> None:
     order = await scene.order("signicat", people=2)
     hold = Hold(scene, lambda request: request.method == "POST" and request.url.path == SESSIONS)
     hold.broken = not answered
@@ -209,9 +205,7 @@ async def test_delivery_during_running_saga_creates_no_session_of_a_part(
     assert rows(scene, "select key from session") == [(payload["session"]["key"],)], "also where its answer was lost"
 
 
-async def test_old_delivery_is_removed_but_not_within_replay_window(
-    tmp_path: Path, authority: CertificateAuthority
-) -> None:
+async def test_old_delivery_is_removed_but_not_within_replay_window(tmp_path: Path, authority: CertificateAuthority) -> None:
     changes = {"inbox": {"keep": 1}, "providers": {"signicat": {"webhook": {"secrets": [SECRET]}}}}
     async with running(tmp_path, authority, changes) as scene:
         session = await scene.create("signicat")

@@ -1,4 +1,4 @@
-"""PDFs on their way in: those that are encrypted, those that only speak of it, and those that are something else as well."""
+"""PDF admission: encrypted files, files that only mention encryption, and polyglots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox calls back as Signicat does: signed, in order, again until it is taken, and about every change."""
+"""Webhook sender of the sandbox: signed, in order, retried until accepted, and for every change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A delivery is believed to be the provider's only if it is: as it was signed, by one of the secrets, and in time."""
+"""Webhook authenticity: HMAC by one of the secrets, over the raw body, within the replay window."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ def test_hmac_in_other_or_repeated_header_is_not_authentic(scheme: Scheme) -> No
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(present=letters, following=letters, other=letters, body=bodies)
-def test_two_secrets_are_valid_during_rotation(
-    scheme: Scheme, present: str, following: str, other: str, body: bytes
-) -> None:
+def test_two_secrets_are_valid_during_rotation(scheme: Scheme, present: str, following: str, other: str, body: bytes) -> None:
     webhook = settings(present, following, scheme=scheme)
     for secret in (present, following):
         assert webhook.is_authentic([("X-Signature", proof(secret, body, scheme))], body)

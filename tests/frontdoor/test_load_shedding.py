@@ -1,4 +1,4 @@
-"""One client that asks for too much: it is refused, and another is answered meanwhile."""
+"""Load shedding: one client that asks too much is refused, while another is answered."""
 
 from __future__ import annotations
 

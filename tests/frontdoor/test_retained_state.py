@@ -1,4 +1,4 @@
-"""What one client makes the gateway keep, or do again: bounded in bytes, and done once."""
+"""State that one client makes the gateway retain, or compute again: bounded in bytes, and computed once."""
 
 from __future__ import annotations
 
