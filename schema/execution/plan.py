@@ -33,7 +33,7 @@ _MAX_INTROSPECTIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class PlanEnvironment:
-    """What the plans of one schema share: the schema, bounds, caches, and how errors are rendered for clients.
+    """Shared by the plans of one schema: bounds of inputs, caches, and how errors are rendered for clients.
 
     ``suggestions`` says that errors may name what was probably meant; ``conceal`` takes names of the schema out of an error
     that has been rendered. ``flagged_fields`` are names of fields: each plan says whether it selects one.

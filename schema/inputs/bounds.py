@@ -142,13 +142,13 @@ class _Table:
 
     def object(self, type_: GraphQLInputObjectType) -> ObjectBound:
         """The bounds of an input object's fields."""
-        found = self._objects.get(type_.name)
-        if found is None:
-            found = self._objects[type_.name] = ObjectBound()
-            found.fields.update(
+        bound = self._objects.get(type_.name)
+        if bound is None:
+            bound = self._objects[type_.name] = ObjectBound()
+            bound.fields.update(
                 (name, self.bound(each.type, f"{type_.name}.{name}", name)) for name, each in type_.fields.items()
             )
-        return found
+        return bound
 
     def _list(self, item: GraphQLInputType, coordinate: str, name: str) -> ListBound:
         inner = item.of_type if is_non_null_type(item) else item
@@ -157,7 +157,7 @@ class _Table:
 
 
 def _declared(table: Mapping[str, int], coordinate: str, name: str) -> int:
-    found = table.get(coordinate, table.get(name))
-    if found is None:
+    bound = table.get(coordinate, table.get(name))
+    if bound is None:
         raise Unbounded(f"{coordinate} has no bound. Declare one in {__name__}.")
-    return found
+    return bound

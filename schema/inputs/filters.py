@@ -22,9 +22,9 @@ _MAX_SESSION_IDS = 1_000
 
 
 @lru_cache(_MAX_CACHED)
-def _session_criteria(*given: tuple[str, Any]) -> SessionCriteria:
+def _session_criteria(*fields: tuple[str, Any]) -> SessionCriteria:
     """The criteria of a filter, cached: a client that polls a list sends the same one each time, and making it costs 4 µs."""
-    return SessionCriteria(**dict(given))
+    return SessionCriteria(**dict(fields))
 
 
 @strawberry.input
@@ -51,9 +51,9 @@ class SessionFilter:
 
     def criteria(self) -> SessionCriteria:
         """The criteria of the store."""
-        given = vars(self).items()
+        fields = vars(self).items()
         return _session_criteria(
-            *[(name, tuple(value) if type(value) is list else value) for name, value in given if value is not None]
+            *[(name, tuple(value) if type(value) is list else value) for name, value in fields if value is not None]
         )
 
 

@@ -32,7 +32,7 @@ P = ParamSpec("P")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MutationResult:
-    """The result of any mutation: each payload type shows its part of it. Without problems, what was asked for is there."""
+    """The result of any mutation: each payload type shows its part of it. It has what was requested, or problems."""
 
     problems: list[Problem] = dataclasses.field(default_factory=list)
     session: model.Session | None = None

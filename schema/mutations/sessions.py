@@ -34,7 +34,7 @@ _SESSION = ("input", "session")
 
 @expected_failures_as_problems
 async def _create_session(info: Info, input: CreateSessionInput) -> MutationResult:
-    # Texts that are not taken are told together with everything else that is wrong.
+    # Invalid texts are reported together with all other problems of the order.
     signing = info.context.signing
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
     return MutationResult(

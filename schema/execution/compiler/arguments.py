@@ -1,7 +1,7 @@
 """Argument coercion (CoerceArgumentValues): done once per plan for literals, and from coerced variables for the rest.
 
-graphql-core is asked where a rule is not plain. What it returns is converted into Strawberry's input objects, under the names
-of the resolver's parameters.
+graphql-core coerces what is neither a literal nor a whole variable. Its values are converted into Strawberry's input
+objects, under the names of the resolver's parameters.
 """
 
 from __future__ import annotations
@@ -106,14 +106,14 @@ def _direct_coercion(definition: GraphQLField, node: FieldNode, coerce_by_core: 
     from_variables: list[_VariableArgument] = []
     try:
         for name, argument in definition.args.items():
-            given = arguments.get(name)
-            if given is None or not isinstance(given.value, VariableNode):
-                literals |= _literal(name, argument, given)
+            argument_node = arguments.get(name)
+            if argument_node is None or not isinstance(argument_node.value, VariableNode):
+                literals |= _literal(name, argument, argument_node)
                 continue
             required = is_required_argument(argument)
             if not required:
                 literals |= _literal(name, argument, None)  # the default, where the variable is left out
-            variable = given.value.name.value
+            variable = argument_node.value.name.value
             from_variables.append(
                 _VariableArgument(argument.out_name or name, variable, required, is_non_null_type(argument.type))
             )
