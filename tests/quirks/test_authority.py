@@ -1,4 +1,4 @@
-"""The sandboxes' signatures are real: each verifies against the root, and no longer after one byte has changed."""
+"""Certificate authority of the sandboxes: its signatures verify against the root, and not after one byte is changed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def changed(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
 
 
-async def test_a_signed_pdf_verifies_against_the_root(own_authority: CertificateAuthority) -> None:
+async def test_signed_pdf_verifies_against_the_root(own_authority: CertificateAuthority) -> None:
     signed = await own_authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"], "I agree")
     (signature,) = PdfFileReader(BytesIO(signed)).embedded_signatures
     status = await async_validate_pdf_signature(signature, trust(own_authority))
@@ -70,7 +70,7 @@ async def test_every_signer_adds_an_update_and_all_signatures_stay_valid(own_aut
     assert names == ["Ada Lovelace", "Alan Turing", "Ada Lovelace"]
 
 
-async def test_a_changed_byte_breaks_a_signed_pdf(own_authority: CertificateAuthority) -> None:
+async def test_changed_byte_breaks_a_signed_pdf(own_authority: CertificateAuthority) -> None:
     signed = await own_authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
     position = signed.index(b"(Contract)") + 1
     (signature,) = PdfFileReader(BytesIO(changed(signed, position))).embedded_signatures
@@ -79,7 +79,7 @@ async def test_a_changed_byte_breaks_a_signed_pdf(own_authority: CertificateAuth
     assert not status.bottom_line
 
 
-async def test_another_authority_does_not_vouch_for_it(own_authority: CertificateAuthority) -> None:
+async def test_signature_of_another_authority_is_not_trusted(own_authority: CertificateAuthority) -> None:
     signed = await own_authority.sign_pdf(sample_pdf("Contract"), ["Ada Lovelace"])
     (signature,) = PdfFileReader(BytesIO(signed)).embedded_signatures
     status = await async_validate_pdf_signature(signature, trust(CertificateAuthority()))
@@ -99,7 +99,7 @@ def signed_data(der: bytes) -> cms.SignedData:
     return info["content"]
 
 
-async def test_an_attached_cms_verifies_and_is_cades(own_authority: CertificateAuthority) -> None:
+async def test_attached_cms_verifies_and_is_cades(own_authority: CertificateAuthority) -> None:
     der = await own_authority.sign_cms(b"what was agreed", "Ada Lovelace")
     data = signed_data(der)
     assert data["encap_content_info"]["content"].native == b"what was agreed"
@@ -110,7 +110,7 @@ async def test_an_attached_cms_verifies_and_is_cades(own_authority: CertificateA
     assert {"signing_certificate_v2", "signing_time", "message_digest"} <= attributes
 
 
-async def test_a_detached_cms_verifies_with_its_content_only(own_authority: CertificateAuthority) -> None:
+async def test_detached_cms_verifies_with_its_content_only(own_authority: CertificateAuthority) -> None:
     der = await own_authority.sign_cms(b"what was agreed", "Ada Lovelace", detached=True)
     data = signed_data(der)
     assert data["encap_content_info"]["content"].native is None
@@ -121,7 +121,7 @@ async def test_a_detached_cms_verifies_with_its_content_only(own_authority: Cert
     assert not bad.intact
 
 
-async def test_a_changed_byte_breaks_an_attached_cms(own_authority: CertificateAuthority) -> None:
+async def test_changed_byte_breaks_an_attached_cms(own_authority: CertificateAuthority) -> None:
     der = await own_authority.sign_cms(b"what was agreed", "Ada Lovelace")
     broken = changed(der, der.index(b"what was agreed"))
     status = await async_validate_cms_signature(signed_data(broken), validation_context=trust(own_authority))
@@ -145,13 +145,13 @@ async def test_signed_xml_verifies_against_the_root(
     )
 
 
-async def test_a_changed_byte_breaks_signed_xml(own_authority: CertificateAuthority, root_file: str) -> None:
+async def test_changed_byte_breaks_signed_xml(own_authority: CertificateAuthority, root_file: str) -> None:
     signed = await own_authority.sign_xml(b"<order><line>1</line></order>", "Ada Lovelace")
     with pytest.raises(InvalidDigest):
         XAdESVerifier().verify(signed.replace(b"<line>1</line>", b"<line>2</line>"), ca_pem_file=root_file)
 
 
-async def test_a_timestamp_holds_the_hash_and_is_signed_by_the_authority(own_authority: CertificateAuthority) -> None:
+async def test_timestamp_holds_the_hash_and_is_signed_by_the_authority(own_authority: CertificateAuthority) -> None:
     digest = hashlib.sha256(b"what was agreed").digest()
     request = tsp.TimeStampReq(
         {
@@ -174,7 +174,7 @@ async def test_what_is_no_timestamp_request_is_refused(own_authority: Certificat
         await own_authority.timestamp(b"no request")
 
 
-async def test_a_name_keeps_its_certificate_and_each_name_has_its_own(own_authority: CertificateAuthority) -> None:
+async def test_name_keeps_its_certificate_and_each_name_has_its_own(own_authority: CertificateAuthority) -> None:
     names = ["Ada Lovelace", "Alan Turing", "Ada Lovelace"]
     signed = await asyncio.gather(*(own_authority.sign_cms(b"content", name) for name in names))
     serials = [signed_data(der)["signer_infos"][0]["sid"].native["serial_number"] for der in signed]
@@ -189,7 +189,7 @@ async def test_any_name_can_sign(own_authority: CertificateAuthority, name: str)
     assert status.valid
 
 
-def test_the_root_is_one_certificate_and_no_key(own_authority: CertificateAuthority) -> None:
+def test_root_is_one_certificate_and_no_key(own_authority: CertificateAuthority) -> None:
     first, second = own_authority.certificate, own_authority.certificate
     assert first == second
     assert b"PRIVATE" not in first
@@ -198,7 +198,7 @@ def test_the_root_is_one_certificate_and_no_key(own_authority: CertificateAuthor
     assert root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
 
 
-def test_a_sample_has_its_pages_and_title() -> None:
+def test_sample_has_its_pages_and_title() -> None:
     reader = PdfFileReader(BytesIO(sample_pdf("Lease (2026) äöü", pages=4)))
     assert reader.root["/Pages"]["/Count"] == 4
     assert reader.trailer["/Info"]["/Title"] == "Lease (2026) äöü"

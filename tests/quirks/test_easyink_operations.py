@@ -1,4 +1,4 @@
-"""Every operation of EasyInk's table through the adapter's verbs, over real HTTP, and what becomes of calls that fail."""
+"""Operations of EasyInk over real HTTP, with lost answers, saga recovery and the OAuth flow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
-from easyink_desk import ADA, BOB, DRAFTS, SESSIONS, Desk, Wiretap, document, only, opened, order, read, scripted
+from easyink_world import ADA, BOB, DRAFTS, SESSIONS, RecordingTransport, World, document, only, opened, order, read, scripted
 from pydantic import SecretStr
 from withheld import withheld
 
@@ -55,63 +55,63 @@ PLACED = FieldOrder(document=0, participant=0, type="Signature", page=1, x=10, y
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with opened() as desk:
-        yield desk
+async def world() -> AsyncIterator[World]:
+    async with opened() as world:
+        yield world
 
 
-async def drafted(desk: Desk, **changes: object) -> Session:
+async def drafted(world: World, **changes: object) -> Session:
     """A draft with a processed document, an attachment, two people and a field of the first."""
     files = (document(), document(role=DocumentRole.ATTACHMENT, filename="rules.pdf"))
     asked = {"documents": files, "participants": (ADA, BOB), "fields": (PLACED,), "start": False}
-    return await desk.create(order(**(asked | changes)))
+    return await world.create(order(**(asked | changes)))
 
 
-async def begun(desk: Desk, **changes: object) -> Session:
-    return await drafted(desk, **({"start": True} | changes))
+async def begun(world: World, **changes: object) -> Session:
+    return await drafted(world, **({"start": True} | changes))
 
 
-async def stranger(desk: Desk, session: Session) -> dict[str, object]:
-    """The draft as EasyInk shows it to anybody."""
-    return await desk.ask("GET", f"{DRAFTS}/{session.key}", 200)
+async def stranger(world: World, session: Session) -> dict[str, object]:
+    """The draft as EasyInk answers it, without the adapter."""
+    return await world.ask("GET", f"{DRAFTS}/{session.key}", 200)
 
 
-async def lost(desk: Desk, path: str, method: str = "*", count: int = 1) -> None:
-    desk.sandbox.faults.append(Fault(path=path, method=method, kind="lost", count=count))
+async def lost(world: World, path: str, method: str = "*", count: int = 1) -> None:
+    world.sandbox.faults.append(Fault(path=path, method=method, kind="lost", count=count))
 
 
 # When
 
 
-async def _ready(desk: Desk) -> Session:
-    session = await drafted(desk)
-    await desk.ask("POST", f"{DRAFTS}/{session.key}/converted", 204)
-    return await desk.adapter.fetch_session(session.key, session)
+async def _ready(world: World) -> Session:
+    session = await drafted(world)
+    await world.ask("POST", f"{DRAFTS}/{session.key}/converted", 204)
+    return await world.adapter.fetch_session(session.key, session)
 
 
-async def _in_progress(desk: Desk) -> Session:
-    return await _after(desk, desk.sandbox.view)
+async def _in_progress(world: World) -> Session:
+    return await _after(world, world.sandbox.view)
 
 
-async def _after(desk: Desk, act: Callable[[str], Awaitable[None]]) -> Session:
-    session = await begun(desk)
+async def _after(world: World, act: Callable[[str], Awaitable[None]]) -> Session:
+    session = await begun(world)
     await act(session.key)
-    return await desk.adapter.fetch_session(session.key, session)
+    return await world.adapter.fetch_session(session.key, session)
 
 
-async def _canceled(desk: Desk) -> Session:
-    return await desk.adapter.cancel_session(await begun(desk), "x")
+async def _canceled(world: World) -> Session:
+    return await world.adapter.cancel_session(await begun(world), "x")
 
 
-STATES: dict[SessionStatus, Callable[[Desk], Awaitable[Session]]] = {
+STATES: dict[SessionStatus, Callable[[World], Awaitable[Session]]] = {
     SessionStatus.DRAFT: drafted,
     SessionStatus.READY: _ready,
     SessionStatus.PENDING: begun,
     SessionStatus.IN_PROGRESS: _in_progress,
-    SessionStatus.COMPLETED: lambda desk: _after(desk, desk.sandbox.sign),
-    SessionStatus.DECLINED: lambda desk: _after(desk, desk.sandbox.decline),
+    SessionStatus.COMPLETED: lambda world: _after(world, world.sandbox.sign),
+    SessionStatus.DECLINED: lambda world: _after(world, world.sandbox.decline),
     SessionStatus.CANCELED: _canceled,
-    SessionStatus.EXPIRED: lambda desk: _after(desk, desk.sandbox.expire),
+    SessionStatus.EXPIRED: lambda world: _after(world, world.sandbox.expire),
 }
 ANOTHER = FieldPlacement(document="", participant=None, type="Date", page=1, x=0, y=0, width=10, height=10)
 ACTS: dict[Operation, Callable[[EasyInkAdapter, Session], Awaitable[object]]] = {
@@ -139,7 +139,7 @@ ACTS: dict[Operation, Callable[[EasyInkAdapter, Session], Awaitable[object]]] = 
 WITHOUT_SESSION = {Operation.CREATE_SESSION, Operation.LIST_SESSIONS, Operation.STATISTICS}
 
 
-def test_every_operation_on_a_session_says_when_it_can_be_done() -> None:
+def test_every_operation_declares_its_statuses() -> None:
     can = EasyInkAdapter.capabilities
     supported = {each for each in Operation if can.support(each) is not Support.UNSUPPORTED}
     assert {each for each in supported if can.operations[each].when is not None} == supported - WITHOUT_SESSION == set(ACTS)
@@ -147,19 +147,17 @@ def test_every_operation_on_a_session_says_when_it_can_be_done() -> None:
 
 
 @pytest.mark.parametrize("operation", ACTS, ids=str.lower)
-async def test_an_operation_succeeds_when_it_is_said_to_and_is_in_the_wrong_state_otherwise(
-    desk: Desk, operation: Operation
-) -> None:
+async def test_operation_succeeds_exactly_in_its_declared_statuses(world: World, operation: Operation) -> None:
     for status, make in STATES.items():
-        session = await make(desk)
+        session = await make(world)
         assert session.status is status
         if EasyInkAdapter.capabilities.allows(operation, status):
-            await ACTS[operation](desk.adapter, session)
+            await ACTS[operation](world.adapter, session)
         elif (operation, status) == (Operation.CANCEL_SESSION, SessionStatus.CANCELED):
-            assert await desk.adapter.cancel_session(session, "again") is not None
+            assert await world.adapter.cancel_session(session, "again") is not None
         else:
             with pytest.raises(WrongState):
-                await ACTS[operation](desk.adapter, session)
+                await ACTS[operation](world.adapter, session)
 
 
 @pytest.mark.parametrize(
@@ -167,73 +165,73 @@ async def test_an_operation_succeeds_when_it_is_said_to_and_is_in_the_wrong_stat
     [each for each in ACTS if EasyInkAdapter.capabilities.operations[each].when == {SessionStatus.DRAFT}],
     ids=str.lower,
 )
-async def test_a_draft_that_was_converted_in_the_meantime_is_the_wrong_state(desk: Desk, operation: Operation) -> None:
-    session = await drafted(desk)
-    await desk.ask("POST", f"{DRAFTS}/{session.key}/converted", 204)
+async def test_draft_that_was_converted_in_the_meantime_is_the_wrong_state(world: World, operation: Operation) -> None:
+    session = await drafted(world)
+    await world.ask("POST", f"{DRAFTS}/{session.key}/converted", 204)
     with pytest.raises(
         WrongState, match="the draft is locked, as it was converted", check=withheld("draft is locked and cannot be")
     ):
-        await ACTS[operation](desk.adapter, session)
+        await ACTS[operation](world.adapter, session)
 
 
 @pytest.mark.parametrize("operation", [Operation.DUPLICATE_SESSION, Operation.RECREATE_SESSION], ids=str.lower)
-async def test_a_session_that_expired_in_the_meantime_is_not_copied(desk: Desk, operation: Operation) -> None:
-    session = await begun(desk)
-    await desk.sandbox.expire(session.key)
+async def test_session_that_expired_in_the_meantime_is_not_copied(world: World, operation: Operation) -> None:
+    session = await begun(world)
+    await world.sandbox.expire(session.key)
     with pytest.raises(WrongState, match="Expired") as caught:
-        await ACTS[operation](desk.adapter, session)
+        await ACTS[operation](world.adapter, session)
     assert caught.value.path == ("input", "session")
 
 
 # Sessions
 
 
-async def test_a_draft_gets_another_title_and_other_reminders(desk: Desk) -> None:
-    session = await drafted(desk, reference="crm-17")
-    changed = await desk.adapter.update_session(session, SessionChange(title="Flat 5"))
-    changed = await desk.adapter.update_session(changed, SessionChange(reminder_frequency=ReminderFrequency.DAILY))
+async def test_draft_gets_another_title_and_other_reminders(world: World) -> None:
+    session = await drafted(world, reference="crm-17")
+    changed = await world.adapter.update_session(session, SessionChange(title="Flat 5"))
+    changed = await world.adapter.update_session(changed, SessionChange(reminder_frequency=ReminderFrequency.DAILY))
     assert (changed.title, changed.reminder_frequency, changed.reference) == ("Flat 5", ReminderFrequency.DAILY, "crm-17")
-    assert desk.sent(f"PATCH {DRAFTS}/{session.key}") == [{"subject": "Flat 5"}, {"reminderFrequency": "Daily"}]
-    shown = await stranger(desk, session)
+    assert world.sent(f"PATCH {DRAFTS}/{session.key}") == [{"subject": "Flat 5"}, {"reminderFrequency": "Daily"}]
+    shown = await stranger(world, session)
     assert (shown["subject"], shown["reminderFrequency"]) == ("Flat 5", "Daily")
 
 
-async def test_nothing_to_change_is_no_call_but_a_read(desk: Desk) -> None:
-    session = await drafted(desk)
-    desk.sandbox.calls.clear()
-    assert (await desk.adapter.update_session(session, SessionChange())).title == session.title
-    assert desk.asked() == [f"GET {DRAFTS}/{session.key}"]
+async def test_empty_change_makes_no_write(world: World) -> None:
+    session = await drafted(world)
+    world.sandbox.calls.clear()
+    assert (await world.adapter.update_session(session, SessionChange())).title == session.title
+    assert world.asked() == [f"GET {DRAFTS}/{session.key}"]
 
 
-async def test_a_change_whose_answer_is_lost_is_made_again(desk: Desk) -> None:
-    session = await drafted(desk)
-    await lost(desk, f"{DRAFTS}/*", "PATCH")
-    assert (await desk.adapter.update_session(session, SessionChange(title="Flat 5"))).title == "Flat 5"
+async def test_update_is_retried_when_answer_is_lost(world: World) -> None:
+    session = await drafted(world)
+    await lost(world, f"{DRAFTS}/*", "PATCH")
+    assert (await world.adapter.update_session(session, SessionChange(title="Flat 5"))).title == "Flat 5"
 
 
-async def test_a_title_that_is_too_long_is_said_before_it_is_asked(desk: Desk) -> None:
-    draft, session, title = await drafted(desk), await begun(desk), "x" * 501
-    desk.sandbox.calls.clear()
+async def test_title_that_is_too_long_is_refused_before_any_call(world: World) -> None:
+    draft, session, title = await drafted(world), await begun(world), "x" * 501
+    world.sandbox.calls.clear()
     for act in (
-        desk.adapter.update_session(draft, SessionChange(title=title)),
-        desk.adapter.duplicate_session(draft, title, MARKER, Steps()),
-        desk.adapter.recreate_session(session, title, "why", MARKER, Steps()),
+        world.adapter.update_session(draft, SessionChange(title=title)),
+        world.adapter.duplicate_session(draft, title, MARKER, Steps()),
+        world.adapter.recreate_session(session, title, "why", MARKER, Steps()),
     ):
         with pytest.raises(Invalid, match="500") as caught:
             await act
         assert caught.value.path == ("input", "title")
-    assert desk.asked() == []
+    assert world.asked() == []
 
 
-async def test_statistics_are_what_a_search_would_count(desk: Desk) -> None:
+async def test_statistics_are_what_a_search_would_count(world: World) -> None:
     for status in (SessionStatus.DRAFT, SessionStatus.READY, SessionStatus.READY, SessionStatus.COMPLETED):
-        await STATES[status](desk)
+        await STATES[status](world)
     for _ in range(3):
-        await begun(desk)
-    mine = await desk.adapter.add_self(await drafted(desk))
-    await desk.adapter.start_session(mine)
-    counted = await desk.adapter.fetch_statistics()
-    rows = (await desk.adapter.list_sessions(0, 100)).sessions
+        await begun(world)
+    mine = await world.adapter.add_self(await drafted(world))
+    await world.adapter.start_session(mine)
+    counted = await world.adapter.fetch_statistics()
+    rows = (await world.adapter.list_sessions(0, 100)).sessions
     words = [row.status for row in rows]
     assert counted.by_status == {
         SessionStatus.DRAFT: words.count(SessionStatus.DRAFT),
@@ -254,9 +252,9 @@ async def test_statistics_leave_out_what_is_not_counted() -> None:
 # Copies
 
 
-async def test_a_duplicate_is_a_new_draft_and_the_original_stays(desk: Desk) -> None:
-    session, steps = await begun(desk, signing_order=SigningOrder.SEQUENTIAL), Steps()
-    copy = await desk.adapter.duplicate_session(session, "Flat 6", MARKER, steps)
+async def test_duplicate_is_a_new_draft_and_the_original_stays(world: World) -> None:
+    session, steps = await begun(world, signing_order=SigningOrder.SEQUENTIAL), Steps()
+    copy = await world.adapter.duplicate_session(session, "Flat 6", MARKER, steps)
     assert steps.entries == [Step("draft", copy.key)]
     assert (copy.status, copy.title, copy.signing_order) == (SessionStatus.DRAFT, "Flat 6", SigningOrder.SEQUENTIAL)
     assert [each.last_name for each in copy.participants] == [each.last_name for each in session.participants]
@@ -265,108 +263,108 @@ async def test_a_duplicate_is_a_new_draft_and_the_original_stays(desk: Desk) -> 
     (placed,) = copy.fields
     assert (placed.document, placed.participant) == (copy.documents[0].key, copy.participants[0].key)
     assert copy.created_at is not None
-    assert (await desk.adapter.fetch_session(session.key)).status is SessionStatus.PENDING
-    (body,) = desk.sent(f"POST {SESSIONS}/{session.key}/duplicated")
+    assert (await world.adapter.fetch_session(session.key)).status is SessionStatus.PENDING
+    (body,) = world.sent(f"POST {SESSIONS}/{session.key}/duplicated")
     assert body == {"subject": f"Flat 6 [{MARKER}]"}
-    assert desk.sent(f"PATCH {DRAFTS}/{copy.key}") == [{"subject": "Flat 6"}]
-    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
+    assert world.sent(f"PATCH {DRAFTS}/{copy.key}") == [{"subject": "Flat 6"}]
+    assert await world.adapter.find_by_marker(MARKER, world.time.now()) == ()
 
 
 @pytest.mark.parametrize("viewed", [True, False])
-async def test_a_draft_is_duplicated_whether_or_not_it_has_a_view(desk: Desk, *, viewed: bool) -> None:
-    desk.sandbox.account.drafts_have_views = viewed
-    session = await drafted(desk)
-    copy = await desk.adapter.duplicate_session(session, None, MARKER, Steps())
+async def test_draft_is_duplicated_whether_or_not_it_has_a_view(world: World, *, viewed: bool) -> None:
+    world.sandbox.account.drafts_have_views = viewed
+    session = await drafted(world)
+    copy = await world.adapter.duplicate_session(session, None, MARKER, Steps())
     assert (copy.title, copy.status) == (session.title, SessionStatus.DRAFT)
     assert copy.key != session.key
 
 
-async def test_a_copy_of_what_has_no_title_has_none(desk: Desk) -> None:
-    key = await desk.ask("POST", DRAFTS, 200, json={})
-    session = await desk.adapter.fetch_session(key)
-    copy = await desk.adapter.duplicate_session(session, None, MARKER, Steps())
+async def test_copy_of_what_has_no_title_has_none(world: World) -> None:
+    key = await world.ask("POST", DRAFTS, 200, json={})
+    session = await world.adapter.fetch_session(key)
+    copy = await world.adapter.duplicate_session(session, None, MARKER, Steps())
     assert (session.title, copy.title) == (None, None)
 
 
-async def test_recreating_voids_the_original_and_gives_the_new_draft(desk: Desk) -> None:
-    session, steps = await begun(desk), Steps()
-    copy = await desk.adapter.recreate_session(session, None, "typo", MARKER, steps)
+async def test_recreating_voids_the_original_and_gives_the_new_draft(world: World) -> None:
+    session, steps = await begun(world), Steps()
+    copy = await world.adapter.recreate_session(session, None, "typo", MARKER, steps)
     assert (steps.entries, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
     assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
-    old = await desk.adapter.fetch_session(session.key, session)
-    assert (old.status, desk.stored(session).reason) == (SessionStatus.CANCELED, "typo")
-    (body,) = desk.sent(f"POST {SESSIONS}/{session.key}/recreated")
+    old = await world.adapter.fetch_session(session.key, session)
+    assert (old.status, world.stored(session).reason) == (SessionStatus.CANCELED, "typo")
+    (body,) = world.sent(f"POST {SESSIONS}/{session.key}/recreated")
     assert body == {"subject": f"Flat 4 [replacement {MARKER}]", "voidReason": "typo"}
-    assert f"POST {SESSIONS}/{session.key}/voided" not in desk.asked()
+    assert f"POST {SESSIONS}/{session.key}/voided" not in world.asked()
 
 
-async def test_the_policy_of_an_organisation_is_a_refusal_to_recreate(desk: Desk) -> None:
-    session = await begun(desk)
-    desk.sandbox.account.voiding_disabled = True
+async def test_recreation_disabled_by_policy_raises_refused(world: World) -> None:
+    session = await begun(world)
+    world.sandbox.account.voiding_disabled = True
     with pytest.raises(
         Refused, match="a policy of the organization at EasyInk", check=withheld("Voiding of signing sessions is disabled")
     ):
-        await desk.adapter.recreate_session(session, None, "please", MARKER, Steps())
-    assert len(desk.sandbox.account.sessions) == 1
+        await world.adapter.recreate_session(session, None, "please", MARKER, Steps())
+    assert len(world.sandbox.account.sessions) == 1
 
 
-async def test_recreating_needs_a_reason(desk: Desk) -> None:
-    session = await begun(desk)
+async def test_recreating_needs_a_reason(world: World) -> None:
+    session = await begun(world)
     for reason in ("", "x" * 1001):
         with pytest.raises(Invalid) as caught:
-            await desk.adapter.recreate_session(session, None, reason, MARKER, Steps())
+            await world.adapter.recreate_session(session, None, reason, MARKER, Steps())
         assert caught.value.path == ("input", "reason")
-    assert desk.stored(session).status == "Pending"
+    assert world.stored(session).status == "Pending"
 
 
 # The order
 
 
-async def test_people_sign_one_by_one_in_the_order_that_is_said(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_participants_sign_one_by_one_in_the_given_order(world: World) -> None:
+    session = await drafted(world)
     ada, bob = (each.key for each in session.participants)
-    changed = await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, (bob, ada))
-    assert desk.sent(f"PUT {DRAFTS}/{session.key}/signingOrder/oneByOne") == [{"participantsOrder": [bob, ada]}]
+    changed = await world.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, (bob, ada))
+    assert world.sent(f"PUT {DRAFTS}/{session.key}/signingOrder/oneByOne") == [{"participantsOrder": [bob, ada]}]
     assert changed.signing_order is SigningOrder.SEQUENTIAL
     assert [(each.key, each.order) for each in changed.participants] == [(bob, 1), (ada, 2)]
-    same = await desk.adapter.set_signing_order(changed, SigningOrder.SEQUENTIAL, ())
+    same = await world.adapter.set_signing_order(changed, SigningOrder.SEQUENTIAL, ())
     assert [each.key for each in same.participants] == [bob, ada]
-    started = await desk.adapter.start_session(same)
+    started = await world.adapter.start_session(same)
     assert [each.status for each in started.participants] == [ParticipantStatus.INVITED, ParticipantStatus.WAITING]
 
 
 @pytest.mark.parametrize("named", [True, False])
-async def test_people_sign_side_by_side_again(desk: Desk, *, named: bool) -> None:
-    session = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
+async def test_signing_order_can_be_reset_to_parallel(world: World, *, named: bool) -> None:
+    session = await drafted(world, signing_order=SigningOrder.SEQUENTIAL)
     keys = tuple(each.key for each in session.participants) if named else ()
-    changed = await desk.adapter.set_signing_order(session, SigningOrder.PARALLEL, keys)
+    changed = await world.adapter.set_signing_order(session, SigningOrder.PARALLEL, keys)
     assert (changed.signing_order, [each.order for each in changed.participants]) == (SigningOrder.PARALLEL, [None, None])
-    assert desk.sent(f"PUT {DRAFTS}/{session.key}/signingOrder/allAtOnce") == [None]
+    assert world.sent(f"PUT {DRAFTS}/{session.key}/signingOrder/allAtOnce") == [None]
 
 
-async def test_an_order_names_everyone_once(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_signing_order_has_to_name_every_participant_once(world: World) -> None:
+    session = await drafted(world)
     ada, bob = (each.key for each in session.participants)
-    desk.sandbox.calls.clear()
+    world.sandbox.calls.clear()
     for wrong in ((ada,), (ada, ada), (ada, bob, "nobody"), (ada, bob, ada)):
         with pytest.raises(Invalid, match="each once") as caught:
-            await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, wrong)
+            await world.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, wrong)
         assert caught.value.path == ("input", "participants")
-    assert desk.asked() == []
+    assert world.asked() == []
 
 
-async def test_an_order_of_nobody_is_invalid(desk: Desk) -> None:
-    session = await drafted(desk, participants=(), fields=())
+async def test_signing_order_without_participants_is_invalid(world: World) -> None:
+    session = await drafted(world, participants=(), fields=())
     with pytest.raises(Invalid, match="add participants") as caught:
-        await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, ())
+        await world.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, ())
     assert caught.value.path == ("input", "order")
 
 
-async def test_somebody_who_joined_in_the_meantime_is_a_conflict(desk: Desk) -> None:
-    session = await drafted(desk)
-    await desk.adapter.add_participant(session, BOB)
+async def test_participant_added_meanwhile_raises_conflict(world: World) -> None:
+    session = await drafted(world)
+    await world.adapter.add_participant(session, BOB)
     with pytest.raises(Conflict, match="order all of its participants", check=withheld("Missing participants")):
-        await desk.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, ())
+        await world.adapter.set_signing_order(session, SigningOrder.SEQUENTIAL, ())
 
 
 # Documents
@@ -375,25 +373,25 @@ async def test_somebody_who_joined_in_the_meantime_is_a_conflict(desk: Desk) -> 
 @pytest.mark.parametrize(
     ("role", "place"), [(DocumentRole.TO_SIGN, "documents"), (DocumentRole.ATTACHMENT, "attachments")], ids=str.lower
 )
-async def test_a_document_is_removed_with_its_fields_from_where_it_is(desk: Desk, role: DocumentRole, place: str) -> None:
-    session = await drafted(desk)
+async def test_document_is_removed_with_its_fields_from_where_it_is(world: World, role: DocumentRole, place: str) -> None:
+    session = await drafted(world)
     gone = only(session, role)
-    changed = await desk.adapter.remove_document(session, gone)
-    assert f"DELETE {DRAFTS}/{session.key}/{place}/{gone.key}" in desk.asked()
+    changed = await world.adapter.remove_document(session, gone)
+    assert f"DELETE {DRAFTS}/{session.key}/{place}/{gone.key}" in world.asked()
     assert [each.key for each in changed.documents] == [each.key for each in session.documents if each is not gone]
     assert len(changed.fields) == (0 if role is DocumentRole.TO_SIGN else 1)
 
 
 @pytest.mark.parametrize("operation", [Operation.REMOVE_DOCUMENT, Operation.REMOVE_PARTICIPANT, Operation.REMOVE_FIELD])
-async def test_what_was_removed_by_a_call_whose_answer_is_lost_is_removed(desk: Desk, operation: Operation) -> None:
-    session = await drafted(desk)
-    await lost(desk, "*", "DELETE")
-    changed = await ACTS[operation](desk.adapter, session)
+async def test_removal_is_idempotent_when_answer_is_lost(world: World, operation: Operation) -> None:
+    session = await drafted(world)
+    await lost(world, "*", "DELETE")
+    changed = await ACTS[operation](world.adapter, session)
     assert isinstance(changed, Session)
     before = len(session.documents) + len(session.participants) + len(session.fields)
     after = len(changed.documents) + len(changed.participants) + len(changed.fields)
     assert after < before
-    assert [call.status for call in desk.sandbox.calls if call.method == "DELETE"] == [0, 400]
+    assert [call.status for call in world.sandbox.calls if call.method == "DELETE"] == [0, 400]
 
 
 @pytest.mark.parametrize(
@@ -404,11 +402,11 @@ async def test_what_was_removed_by_a_call_whose_answer_is_lost_is_removed(desk: 
         (Operation.REMOVE_FIELD, "remove_field", "field"),
     ],
 )
-async def test_a_part_that_is_not_found_and_still_there_is_not_called_removed(
-    desk: Desk, operation: Operation, path: str, name: str
+async def test_removal_raises_not_found_when_the_part_still_exists(
+    world: World, operation: Operation, path: str, name: str
 ) -> None:
-    session = await drafted(desk)
-    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"paths": {path: "/api/elsewhere"}}
+    session = await drafted(world)
+    table = world.sandbox.settings(world.adapter.settings.base_url) | {"paths": {path: "/api/elsewhere"}}
     async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
         with pytest.raises(NotFound) as caught:
             await ACTS[operation](adapter, session)
@@ -418,14 +416,14 @@ async def test_a_part_that_is_not_found_and_still_there_is_not_called_removed(
 # People
 
 
-async def test_somebody_is_added_last(desk: Desk) -> None:
-    session = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
+async def test_somebody_is_added_last(world: World) -> None:
+    session = await drafted(world, signing_order=SigningOrder.SEQUENTIAL)
     person = replace(ADA, first_name="Cy", email="cy@example.com", language="ES")
-    changed = await desk.adapter.add_participant(session, person)
+    changed = await world.adapter.add_participant(session, person)
     added = changed.participants[-1]
     assert (added.first_name, added.email, added.language, added.order) == ("Cy", "cy@example.com", "es", 3)
     assert (added.delivery_methods, added.role) == ((DeliveryMethod.EMAIL,), ParticipantRole.SIGNER)
-    assert desk.sent(f"POST {DRAFTS}/{session.key}/participants")[-1] == {
+    assert world.sent(f"POST {DRAFTS}/{session.key}/participants")[-1] == {
         "firstName": "Cy",
         "lastName": "Lovelace",
         "email": "cy@example.com",
@@ -434,23 +432,23 @@ async def test_somebody_is_added_last(desk: Desk) -> None:
     }
 
 
-async def test_the_person_of_the_token_is_added_once_and_without_an_invitation(desk: Desk) -> None:
-    session = await drafted(desk)
-    changed = await desk.adapter.add_self(session)
+async def test_person_of_the_token_is_added_once_and_without_an_invitation(world: World) -> None:
+    session = await drafted(world)
+    changed = await world.adapter.add_self(session)
     me = changed.participants[-1]
     assert (me.role, me.delivery_methods, me.first_name) == (ParticipantRole.INITIATOR, (), "Sandra")
-    assert desk.sent(f"POST {DRAFTS}/{session.key}/participants/self") == [None]
+    assert world.sent(f"POST {DRAFTS}/{session.key}/participants/self") == [None]
     with pytest.raises(Conflict, match="in the session already", check=withheld("already exists")):
-        await desk.adapter.add_self(changed)
-    assert (await desk.adapter.start_session(changed)).status is SessionStatus.PENDING
+        await world.adapter.add_self(changed)
+    assert (await world.adapter.start_session(changed)).status is SessionStatus.PENDING
 
 
-async def test_a_change_of_a_person_is_sent_as_the_whole_person(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_change_of_a_person_is_sent_as_the_whole_person(world: World) -> None:
+    session = await drafted(world)
     bob = session.participants[1]
     change = ParticipantChange(last_name="Bit", language="en")
-    changed = await desk.adapter.update_participant(session, bob, change)
-    assert desk.sent(f"PUT {DRAFTS}/{session.key}/participants/{bob.key}") == [
+    changed = await world.adapter.update_participant(session, bob, change)
+    assert world.sent(f"PUT {DRAFTS}/{session.key}/participants/{bob.key}") == [
         {
             "firstName": "Bob",
             "middleName": "J",
@@ -464,17 +462,17 @@ async def test_a_change_of_a_person_is_sent_as_the_whole_person(desk: Desk) -> N
     assert changed.participants[1] == replace(bob, last_name="Bit", language="en", display_name="Bob J Bit")
 
 
-async def test_what_somebody_else_changed_of_a_person_is_not_undone(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_update_of_participant_keeps_concurrent_changes(world: World) -> None:
+    session = await drafted(world)
     bob = session.participants[1]
     theirs = {"firstName": "Rob", "lastName": "Byte", "phone": "5559999999", "deliveryMethods": ["Sms"], "language": "Spanish"}
-    await desk.ask("PUT", f"{DRAFTS}/{session.key}/participants/{bob.key}", 204, json=theirs)
-    changed = await desk.adapter.update_participant(session, bob, ParticipantChange(last_name="Bit"))
+    await world.ask("PUT", f"{DRAFTS}/{session.key}/participants/{bob.key}", 204, json=theirs)
+    changed = await world.adapter.update_participant(session, bob, ParticipantChange(last_name="Bit"))
     now = changed.participants[1]
     assert (now.first_name, now.last_name, now.phone, now.middle_name) == ("Rob", "Bit", "5559999999", None)
 
 
-async def test_words_for_people_that_are_new_to_us_are_sent_back_as_they_came() -> None:
+async def test_unmapped_words_of_participant_are_sent_back_unchanged() -> None:
     told = {
         "id": "p",
         "firstName": "A",
@@ -483,20 +481,20 @@ async def test_words_for_people_that_are_new_to_us_are_sent_back_as_they_came() 
         "language": "Basque",
         "deliveryMethods": ["Owl"],
     }
-    wiretap = Wiretap()
+    recorder = RecordingTransport()
     answers = {f"GET {DRAFTS}/s": (200, {"participants": [told]}), f"PUT {DRAFTS}/s/participants/p": (200, b"")}
-    async with scripted(answers, wiretap) as adapter:
+    async with scripted(answers, recorder) as adapter:
         session = await adapter.fetch_session("s")
         await adapter.update_participant(session, session.participants[0], ParticipantChange(first_name="Ann"))
-    (body,) = [body for call, body in wiretap.sent if call.startswith("PUT")]
+    (body,) = [body for call, body in recorder.sent if call.startswith("PUT")]
     assert isinstance(body, dict)
     assert (body["firstName"], body["language"], body["deliveryMethods"]) == ("Ann", "Basque", ["Owl"])
 
 
-async def test_the_person_of_the_token_stays_without_an_invitation_when_changed(desk: Desk) -> None:
-    session = await desk.adapter.add_self(await drafted(desk))
+async def test_person_of_the_token_stays_without_an_invitation_when_changed(world: World) -> None:
+    session = await world.adapter.add_self(await drafted(world))
     me = session.participants[-1]
-    changed = await desk.adapter.update_participant(session, me, ParticipantChange(first_name="Sandy"))
+    changed = await world.adapter.update_participant(session, me, ParticipantChange(first_name="Sandy"))
     assert (changed.participants[-1].first_name, changed.participants[-1].delivery_methods) == ("Sandy", ())
 
 
@@ -512,90 +510,90 @@ async def test_the_person_of_the_token_stays_without_an_invitation_when_changed(
         (ParticipantChange(email="x" * 257), "email", "256"),
     ],
 )
-async def test_a_change_of_a_person_that_would_be_refused_is_said_before(
-    desk: Desk, change: ParticipantChange, name: str, says: str
+async def test_change_of_participant_that_would_be_refused_is_refused_before_any_call(
+    world: World, change: ParticipantChange, name: str, says: str
 ) -> None:
-    session = await drafted(desk)
+    session = await drafted(world)
     with pytest.raises(Invalid, match=says) as caught:
-        await desk.adapter.update_participant(session, session.participants[1], change)
+        await world.adapter.update_participant(session, session.participants[1], change)
     assert caught.value.path == ("input", name)
-    assert not any(call.startswith("PUT") for call in desk.asked())
+    assert not any(call.startswith("PUT") for call in world.asked())
 
 
-async def test_somebody_who_was_removed_in_the_meantime_is_not_found(desk: Desk) -> None:
-    session = await drafted(desk)
-    await desk.adapter.remove_participant(session, session.participants[1])
+async def test_somebody_who_was_removed_in_the_meantime_is_not_found(world: World) -> None:
+    session = await drafted(world)
+    await world.adapter.remove_participant(session, session.participants[1])
     with pytest.raises(NotFound) as caught:
-        await desk.adapter.update_participant(session, session.participants[1], ParticipantChange(first_name="x"))
+        await world.adapter.update_participant(session, session.participants[1], ParticipantChange(first_name="x"))
     assert caught.value.path == ("input", "participant")
 
 
-async def test_another_delivery_after_the_start_is_another_invitation(desk: Desk) -> None:
-    session = await begun(desk)
+async def test_another_delivery_after_the_start_is_another_invitation(world: World) -> None:
+    session = await begun(world)
     ada = session.participants[0]
     both = (DeliveryMethod.EMAIL, DeliveryMethod.SMS)
-    changed = await desk.adapter.update_participant(session, ada, ParticipantChange(phone="5550000001", delivery_methods=both))
-    assert desk.sent(f"PUT {SESSIONS}/{session.key}/participants/{ada.key}/deliveryMethods") == [
+    changed = await world.adapter.update_participant(session, ada, ParticipantChange(phone="5550000001", delivery_methods=both))
+    assert world.sent(f"PUT {SESSIONS}/{session.key}/participants/{ada.key}/deliveryMethods") == [
         {"email": "ada@example.com", "phone": "5550000001", "deliveryMethods": ["Email", "Sms"]}
     ]
     now = changed.participant(ada.key)
     assert now is not None
     assert (now.phone, now.delivery_methods, now.email) == ("5550000001", both, "ada@example.com")
-    assert desk.stored(session).people[ada.key].invitations == 2
-    again = await desk.adapter.fetch_session(session.key, changed)
+    assert world.stored(session).people[ada.key].invitations == 2
+    again = await world.adapter.fetch_session(session.key, changed)
     assert again.participants == changed.participants
 
 
-async def test_who_a_person_is_cannot_be_changed_after_the_start(desk: Desk) -> None:
-    session = await begun(desk)
+async def test_name_of_participant_cannot_be_changed_after_the_start(world: World) -> None:
+    session = await begun(world)
     ada = session.participants[0]
     for change, name in (
         (ParticipantChange(first_name="Bea", email="bea@example.com"), "firstName"),
         (ParticipantChange(language="es"), "language"),
     ):
         with pytest.raises(WrongState) as caught:
-            await desk.adapter.update_participant(session, ada, change)
+            await world.adapter.update_participant(session, ada, change)
         assert caught.value.path == ("input", name)
     same = ParticipantChange(first_name="Ada", email="new@example.com")
-    changed = await desk.adapter.update_participant(session, ada, same)
+    changed = await world.adapter.update_participant(session, ada, same)
     assert changed.participants[0].email == "new@example.com"
 
 
-async def test_somebody_who_has_used_the_link_is_invited_in_no_other_way(desk: Desk) -> None:
-    session = await begun(desk)
-    await desk.sandbox.view(session.key, 0)
+async def test_somebody_who_has_used_the_link_is_invited_in_no_other_way(world: World) -> None:
+    session = await begun(world)
+    await world.sandbox.view(session.key, 0)
     with pytest.raises(WrongState, match="used the link") as caught:
-        await desk.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
+        await world.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
     assert caught.value.path == ("input", "participant")
-    changed = await desk.adapter.update_participant(session, session.participants[1], ParticipantChange(phone="5550000001"))
+    changed = await world.adapter.update_participant(session, session.participants[1], ParticipantChange(phone="5550000001"))
     assert changed.status is SessionStatus.IN_PROGRESS
 
 
-async def test_a_session_that_ended_while_somebody_was_invited_anew_is_the_wrong_state(desk: Desk) -> None:
-    session = await begun(desk)
-    await desk.sandbox.expire(session.key)
+async def test_session_that_ended_while_somebody_was_invited_anew_is_the_wrong_state(world: World) -> None:
+    session = await begun(world)
+    await world.sandbox.expire(session.key)
     with pytest.raises(WrongState, match="Expired"):
-        await desk.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
+        await world.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
 
 
-async def test_how_a_stranger_was_invited_has_to_be_said(desk: Desk) -> None:
-    session = await desk.adapter.fetch_session((await begun(desk)).key)
+async def test_delivery_methods_of_unknown_participant_have_to_be_given(world: World) -> None:
+    session = await world.adapter.fetch_session((await begun(world)).key)
     with pytest.raises(Invalid) as caught:
-        await desk.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
+        await world.adapter.update_participant(session, session.participants[0], ParticipantChange(email="b@example.com"))
     assert caught.value.path == ("input", "deliveryMethods")
     change = ParticipantChange(email="b@example.com", delivery_methods=(DeliveryMethod.EMAIL,))
-    assert (await desk.adapter.update_participant(session, session.participants[0], change)).participants[0].email is not None
+    assert (await world.adapter.update_participant(session, session.participants[0], change)).participants[0].email is not None
 
 
-async def test_nothing_to_change_of_a_person_invites_nobody(desk: Desk) -> None:
-    session = await begun(desk)
-    await desk.adapter.update_participant(session, session.participants[0], ParticipantChange())
-    assert [each.invitations for each in desk.stored(session).people.values()] == [1, 1]
+async def test_nothing_to_change_of_a_person_invites_nobody(world: World) -> None:
+    session = await begun(world)
+    await world.adapter.update_participant(session, session.participants[0], ParticipantChange())
+    assert [each.invitations for each in world.stored(session).people.values()] == [1, 1]
 
 
-async def test_somebody_is_removed_with_their_fields_and_their_turn(desk: Desk) -> None:
-    session = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
-    changed = await desk.adapter.remove_participant(session, session.participants[0])
+async def test_somebody_is_removed_with_their_fields_and_their_turn(world: World) -> None:
+    session = await drafted(world, signing_order=SigningOrder.SEQUENTIAL)
+    changed = await world.adapter.remove_participant(session, session.participants[0])
     assert [(each.first_name, each.order) for each in changed.participants] == [("Bob", 1)]
     assert changed.fields == ()
 
@@ -603,63 +601,63 @@ async def test_somebody_is_removed_with_their_fields_and_their_turn(desk: Desk) 
 # Fields
 
 
-async def test_a_field_is_placed(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_field_is_placed(world: World) -> None:
+    session = await drafted(world)
     item, owner = only(session, DocumentRole.TO_SIGN).key, session.participants[1].key
     asked = FieldPlacement(document=item, participant=owner, type="Date", page=2, x=1, y=2, width=3, height=4, required=False)
-    changed = await desk.adapter.add_field(session, asked)
+    changed = await world.adapter.add_field(session, asked)
     added = next(each for each in changed.fields if session.field(each.key) is None)
     assert (added.document, added.participant, added.type, added.required) == (item, owner, "Date", False)
     assert (added.page, added.x, added.y, added.width, added.height) == (2, 1, 2, 3, 4)
     placement = {"page": 2, "positionX": 1, "positionY": 2, "sizeX": 3, "sizeY": 4}
     field = {"type": "Date", "placement": placement, "options": {"isRequired": False, "forType": "Date"}}
     body = {"documentId": item, "participantId": owner, "field": field}
-    assert desk.sent(f"POST {DRAFTS}/{session.key}/signatureFields")[-1] == body
+    assert world.sent(f"POST {DRAFTS}/{session.key}/signatureFields")[-1] == body
 
 
-async def test_a_field_waits_for_its_document_and_no_other(desk: Desk) -> None:
-    session = await drafted(desk)
-    desk.sandbox.account.processing_reads = 5
-    session = await desk.adapter.add_document(session, document(title="Annex"), Steps())
-    broken = await desk.adapter.add_document(session, document(b"%PDF-broken", title="Broken"), Steps())
+async def test_field_waits_for_its_document_and_no_other(world: World) -> None:
+    session = await drafted(world)
+    world.sandbox.account.processing_reads = 5
+    session = await world.adapter.add_document(session, document(title="Annex"), Steps())
+    broken = await world.adapter.add_document(session, document(b"%PDF-broken", title="Broken"), Steps())
     annex = next(each for each in broken.documents if each.title == "Annex")
     assert annex.status is DocumentStatus.PROCESSING
-    changed = await desk.adapter.add_field(broken, replace(ANOTHER, document=annex.key))
+    changed = await world.adapter.add_field(broken, replace(ANOTHER, document=annex.key))
     assert {each.document for each in changed.fields} == {annex.key, session.documents[0].key}
     failed = next(each for each in changed.documents if each.title == "Broken")
     with pytest.raises(Refused, match="could not process"):
-        await desk.adapter.add_field(changed, replace(ANOTHER, document=failed.key))
+        await world.adapter.add_field(changed, replace(ANOTHER, document=failed.key))
 
 
-async def test_a_field_on_a_document_that_is_never_ready_is_busy(desk: Desk) -> None:
-    session = await drafted(desk)
-    desk.sandbox.account.processing_reads = 10_000
-    session = await desk.adapter.add_document(session, document(title="Annex"), Steps())
+async def test_field_on_a_document_that_is_never_ready_is_busy(world: World) -> None:
+    session = await drafted(world)
+    world.sandbox.account.processing_reads = 10_000
+    session = await world.adapter.add_document(session, document(title="Annex"), Steps())
     annex = next(each for each in session.documents if each.title == "Annex")
     with pytest.raises(Busy):
-        await desk.adapter.add_field(session, replace(ANOTHER, document=annex.key))
+        await world.adapter.add_field(session, replace(ANOTHER, document=annex.key))
 
 
 @pytest.mark.parametrize(
     ("change", "name"),
     [({"x": -1}, "x"), ({"y": -0.5}, "y"), ({"page": 0}, "page"), ({"width": 0.05}, "width"), ({"height": 0}, "height")],
 )
-async def test_a_place_that_would_be_refused_is_said_before(desk: Desk, change: dict[str, float], name: str) -> None:
-    session = await drafted(desk)
-    desk.sandbox.calls.clear()
+async def test_invalid_placement_is_refused_before_any_call(world: World, change: dict[str, float], name: str) -> None:
+    session = await drafted(world)
+    world.sandbox.calls.clear()
     asked = replace(ANOTHER, document=session.documents[0].key, **change)
     for act in (
-        desk.adapter.add_field(session, asked),
-        desk.adapter.update_field(session, session.fields[0], FieldChange(**change)),
+        world.adapter.add_field(session, asked),
+        world.adapter.update_field(session, session.fields[0], FieldChange(**change)),
     ):
         with pytest.raises(Invalid) as caught:
             await act
         assert caught.value.path == ("input", name)
-    assert desk.asked() == []
+    assert world.asked() == []
 
 
-async def test_a_field_names_a_document_to_sign_and_a_person_of_the_session(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_field_names_a_document_to_sign_and_a_person_of_the_session(world: World) -> None:
+    session = await drafted(world)
     attachment = only(session, DocumentRole.ATTACHMENT).key
     for asked, kind, name in (
         (replace(ANOTHER, document=attachment), Invalid, "document"),
@@ -667,232 +665,232 @@ async def test_a_field_names_a_document_to_sign_and_a_person_of_the_session(desk
         (replace(ANOTHER, document=session.documents[0].key, participant="gone"), NotFound, "participant"),
     ):
         with pytest.raises(kind) as caught:
-            await desk.adapter.add_field(session, asked)
+            await world.adapter.add_field(session, asked)
         assert caught.value.path == ("input", name)
 
 
-async def test_a_field_is_moved_and_what_is_not_said_stays(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_field_is_moved_and_what_is_not_said_stays(world: World) -> None:
+    session = await drafted(world)
     (before,) = session.fields
-    changed = await desk.adapter.update_field(session, before, FieldChange(page=2, y=0.5))
+    changed = await world.adapter.update_field(session, before, FieldChange(page=2, y=0.5))
     assert changed.fields == (replace(before, page=2, y=0.5),)
     place = f"PUT {DRAFTS}/{session.key}/signatureFields/{before.key}"
     moved = {"page": 2, "positionX": 10, "positionY": 0.5, "sizeX": 100, "sizeY": 30}
-    assert (desk.sent(f"{place}/placement"), desk.sent(f"{place}/options")) == ([moved], [])
-    changed = await desk.adapter.update_field(changed, changed.fields[0], FieldChange(required=False))
+    assert (world.sent(f"{place}/placement"), world.sent(f"{place}/options")) == ([moved], [])
+    changed = await world.adapter.update_field(changed, changed.fields[0], FieldChange(required=False))
     assert changed.fields == (replace(before, page=2, y=0.5, required=False),)
-    assert len(desk.sent(f"{place}/placement")) == 1
-    assert desk.sent(f"{place}/options") == [{"isRequired": False, "forType": "Signature"}]
+    assert len(world.sent(f"{place}/placement")) == 1
+    assert world.sent(f"{place}/options") == [{"isRequired": False, "forType": "Signature"}]
 
 
-async def test_a_change_of_a_field_is_made_as_a_whole_or_not_at_all(desk: Desk) -> None:
-    session = await drafted(desk)
-    desk.sandbox.faults.append(Fault(path="*/options", status=400))
+async def test_failed_change_of_field_is_compensated(world: World) -> None:
+    session = await drafted(world)
+    world.sandbox.faults.append(Fault(path="*/options", status=400))
     with pytest.raises(Refused):
-        await desk.adapter.update_field(session, session.fields[0], FieldChange(x=99, required=False))
-    assert (await desk.adapter.fetch_session(session.key, session)).fields == session.fields
+        await world.adapter.update_field(session, session.fields[0], FieldChange(x=99, required=False))
+    assert (await world.adapter.fetch_session(session.key, session)).fields == session.fields
 
 
-async def test_a_field_that_is_gone_is_not_found(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_field_that_is_gone_is_not_found(world: World) -> None:
+    session = await drafted(world)
     (gone,) = session.fields
-    await desk.adapter.remove_field(session, gone)
+    await world.adapter.remove_field(session, gone)
     for change in (FieldChange(x=1), FieldChange(required=False)):
         with pytest.raises(NotFound) as caught:
-            await desk.adapter.update_field(session, gone, change)
+            await world.adapter.update_field(session, gone, change)
         assert caught.value.path == ("input", "field")
-    assert (await desk.adapter.remove_field(session, gone)).fields == ()
+    assert (await world.adapter.remove_field(session, gone)).fields == ()
 
 
-async def test_a_field_is_removed_with_all_that_depend_on_it(desk: Desk) -> None:
-    session = await drafted(desk)
+async def test_field_is_removed_with_all_that_depend_on_it(world: World) -> None:
+    session = await drafted(world)
     (first,) = session.fields
-    body = desk.sent(f"POST {DRAFTS}/{session.key}/signatureFields")[0]
+    body = world.sent(f"POST {DRAFTS}/{session.key}/signatureFields")[0]
     assert isinstance(body, dict)
     path = f"{DRAFTS}/{session.key}/signatureFields"
-    second = await desk.ask("POST", path, 200, json=body | {"dependsOn": first.key})
-    await desk.ask("POST", path, 200, json=body | {"dependsOn": second})
-    stays = await desk.ask("POST", path, 200, json=body)
-    session = await desk.adapter.fetch_session(session.key, session)
+    second = await world.ask("POST", path, 200, json=body | {"dependsOn": first.key})
+    await world.ask("POST", path, 200, json=body | {"dependsOn": second})
+    stays = await world.ask("POST", path, 200, json=body)
+    session = await world.adapter.fetch_session(session.key, session)
     assert len(session.fields) == 4
-    changed = await desk.adapter.remove_field(session, first)
+    changed = await world.adapter.remove_field(session, first)
     assert [each.key for each in changed.fields] == [stays]
 
 
 @pytest.mark.parametrize("status", [404, 405])
-async def test_several_fields_are_placed_at_once_or_one_by_one_where_that_is_not_known(desk: Desk, status: int) -> None:
+async def test_fields_are_placed_in_one_call_or_one_by_one_without_it(world: World, status: int) -> None:
     asked = {"fields": (PLACED, replace(PLACED, participant=1, x=200))}
-    at_once = await drafted(desk, **asked)
-    desk.sandbox.faults.append(Fault(path="*/bulk", status=status))
-    one_by_one = await drafted(desk, **asked)
+    at_once = await drafted(world, **asked)
+    world.sandbox.faults.append(Fault(path="*/bulk", status=status))
+    one_by_one = await drafted(world, **asked)
     for session, singles in ((at_once, 0), (one_by_one, 2)):
         assert [each.x for each in session.fields] == [10, 200]
         assert [each.participant for each in session.fields] == [each.key for each in session.participants]
         place = f"POST {DRAFTS}/{session.key}/signatureFields"
-        assert (len(desk.sent(place)), len(desk.sent(f"{place}/bulk"))) == (singles, 1)
+        assert (len(world.sent(place)), len(world.sent(f"{place}/bulk"))) == (singles, 1)
 
 
-async def test_fields_that_are_refused_at_once_are_not_tried_one_by_one(desk: Desk) -> None:
-    desk.sandbox.faults.append(Fault(path="*/bulk", status=400))
+async def test_fields_that_are_refused_at_once_are_not_tried_one_by_one(world: World) -> None:
+    world.sandbox.faults.append(Fault(path="*/bulk", status=400))
     with pytest.raises(Refused):
-        await drafted(desk, fields=(PLACED, PLACED))
-    assert not any(call.endswith("/signatureFields") for call in desk.asked())
+        await drafted(world, fields=(PLACED, PLACED))
+    assert not any(call.endswith("/signatureFields") for call in world.asked())
 
 
 # Unanswered calls
 
 
-async def test_a_marker_is_in_the_subject_until_the_draft_is_complete(desk: Desk) -> None:
-    session = await desk.create(order(marker=MARKER, reminder_frequency=ReminderFrequency.WEEKLY))
-    assert desk.sent(f"POST {DRAFTS}") == [{"subject": f"Flat 4 [{MARKER}]"}]
-    assert desk.sent(f"PATCH {DRAFTS}/{session.key}") == [{"subject": "Flat 4", "reminderFrequency": "Weekly"}]
-    asked = desk.asked()
+async def test_marker_is_in_the_subject_until_the_draft_is_complete(world: World) -> None:
+    session = await world.create(order(marker=MARKER, reminder_frequency=ReminderFrequency.WEEKLY))
+    assert world.sent(f"POST {DRAFTS}") == [{"subject": f"Flat 4 [{MARKER}]"}]
+    assert world.sent(f"PATCH {DRAFTS}/{session.key}") == [{"subject": "Flat 4", "reminderFrequency": "Weekly"}]
+    asked = world.asked()
     assert asked.index(f"PATCH {DRAFTS}/{session.key}") < asked.index(f"POST {DRAFTS}/{session.key}/converted")
-    assert (session.title, desk.stored(session).subject) == ("Flat 4", "Flat 4")
+    assert (session.title, world.stored(session).subject) == ("Flat 4", "Flat 4")
 
 
-async def test_a_draft_that_is_not_started_has_its_plain_title(desk: Desk) -> None:
-    assert (await desk.create(order(marker=MARKER, start=False))).title == "Flat 4"
+async def test_draft_that_is_not_started_has_its_plain_title(world: World) -> None:
+    assert (await world.create(order(marker=MARKER, start=False))).title == "Flat 4"
 
 
-async def test_the_longest_title_has_room_for_a_marker(desk: Desk) -> None:
+async def test_longest_title_has_room_for_a_marker(world: World) -> None:
     title = "x" * 500
-    session = await desk.create(order(marker=MARKER, title=title))
+    session = await world.create(order(marker=MARKER, title=title))
     assert session.title == title
-    copy = await desk.adapter.recreate_session(session, None, "why", MARKER, Steps())
+    copy = await world.adapter.recreate_session(session, None, "why", MARKER, Steps())
     assert copy.title == title
 
 
-async def test_a_draft_whose_making_was_not_answered_is_found_and_removed(desk: Desk) -> None:
-    await desk.create(order(start=False))
-    await lost(desk, DRAFTS, "POST")
-    steps, begun_at = Steps(), desk.time.now()
+async def test_unanswered_draft_is_found_by_marker_and_removed(world: World) -> None:
+    await world.create(order(start=False))
+    await lost(world, DRAFTS, "POST")
+    steps, begun_at = Steps(), world.time.now()
     with pytest.raises(InDoubt):
-        await desk.adapter.create_session(order(marker=MARKER), steps)
+        await world.adapter.create_session(order(marker=MARKER), steps)
     assert steps.entries == []
-    (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
-    assert (step.name, desk.sandbox.account.sessions[step.key].subject) == ("draft", f"Flat 4 [{MARKER}]")
-    assert f"HEAD {DRAFTS}/{step.key}" in desk.asked()
-    await desk.adapter.compensate(step)
-    assert step.key not in desk.sandbox.account.sessions
-    assert len(desk.sandbox.account.sessions) == 1
-    assert await desk.adapter.find_by_marker(MARKER, begun_at) == ()
-    await desk.adapter.compensate(step)
+    (step,) = await world.adapter.find_by_marker(MARKER, begun_at)
+    assert (step.name, world.sandbox.account.sessions[step.key].subject) == ("draft", f"Flat 4 [{MARKER}]")
+    assert f"HEAD {DRAFTS}/{step.key}" in world.asked()
+    await world.adapter.compensate(step)
+    assert step.key not in world.sandbox.account.sessions
+    assert len(world.sandbox.account.sessions) == 1
+    assert await world.adapter.find_by_marker(MARKER, begun_at) == ()
+    await world.adapter.compensate(step)
 
 
-async def test_a_duplicate_whose_making_was_not_answered_is_found_and_removed(desk: Desk) -> None:
-    session, begun_at = await begun(desk), desk.time.now()
-    await lost(desk, "*/duplicated")
+async def test_unanswered_duplicate_is_found_by_marker_and_removed(world: World) -> None:
+    session, begun_at = await begun(world), world.time.now()
+    await lost(world, "*/duplicated")
     with pytest.raises(InDoubt):
-        await desk.adapter.duplicate_session(session, None, MARKER, Steps())
-    (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
-    await desk.adapter.compensate(step)
-    assert list(desk.sandbox.account.sessions) == [session.key]
+        await world.adapter.duplicate_session(session, None, MARKER, Steps())
+    (step,) = await world.adapter.find_by_marker(MARKER, begun_at)
+    await world.adapter.compensate(step)
+    assert list(world.sandbox.account.sessions) == [session.key]
 
 
-async def test_a_duplicate_that_fails_afterwards_is_a_step_to_undo(desk: Desk) -> None:
-    session, steps = await begun(desk), Steps()
-    desk.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="PATCH", status=400))
+async def test_duplicate_that_fails_afterwards_is_a_recorded_step(world: World) -> None:
+    session, steps = await begun(world), Steps()
+    world.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="PATCH", status=400))
     with pytest.raises(Refused):
-        await desk.adapter.duplicate_session(session, None, MARKER, steps)
+        await world.adapter.duplicate_session(session, None, MARKER, steps)
     for step in steps.entries:
-        await desk.adapter.compensate(step)
-    assert list(desk.sandbox.account.sessions) == [session.key]
+        await world.adapter.compensate(step)
+    assert list(world.sandbox.account.sessions) == [session.key]
 
 
-async def test_recreating_goes_on_where_its_answer_is_lost(desk: Desk) -> None:
-    session, steps = await begun(desk), Steps()
-    await lost(desk, "*/recreated")
-    copy = await desk.adapter.recreate_session(session, None, "typo", MARKER, steps)
+async def test_recreation_is_rolled_forward_when_answer_is_lost(world: World) -> None:
+    session, steps = await begun(world), Steps()
+    await lost(world, "*/recreated")
+    copy = await world.adapter.recreate_session(session, None, "typo", MARKER, steps)
     assert (copy.status, copy.title) == (SessionStatus.DRAFT, "Flat 4")
     assert (steps.entries, steps.result and steps.result.key) == ([Step("mark", copy.key)], copy.key)
-    assert sorted(desk.sandbox.account.sessions) == sorted([session.key, copy.key])
+    assert sorted(world.sandbox.account.sessions) == sorted([session.key, copy.key])
 
 
-async def test_recreating_that_never_arrived_stays_in_doubt_and_left_nothing(desk: Desk) -> None:
-    session = await begun(desk)
-    desk.sandbox.faults.append(Fault(path="*/recreated", kind="reset"))
+async def test_recreation_that_never_arrived_is_in_doubt_and_leaves_nothing(world: World) -> None:
+    session = await begun(world)
+    world.sandbox.faults.append(Fault(path="*/recreated", kind="reset"))
     with pytest.raises(InDoubt):
-        await desk.adapter.recreate_session(session, None, "typo", MARKER, Steps())
-    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
-    assert desk.stored(session).status == "Pending"
+        await world.adapter.recreate_session(session, None, "typo", MARKER, Steps())
+    assert await world.adapter.find_by_marker(MARKER, world.time.now()) == ()
+    assert world.stored(session).status == "Pending"
 
 
-async def test_recreating_whose_effect_cannot_be_looked_for_stays_in_doubt(desk: Desk) -> None:
-    session, begun_at = await begun(desk), desk.time.now()
-    await lost(desk, "*/recreated")
-    desk.sandbox.faults.append(Fault(path=SESSIONS, status=500, count=3))
+async def test_recreation_is_in_doubt_when_search_by_marker_fails(world: World) -> None:
+    session, begun_at = await begun(world), world.time.now()
+    await lost(world, "*/recreated")
+    world.sandbox.faults.append(Fault(path=SESSIONS, status=500, count=3))
     with pytest.raises(InDoubt, match="recreated"):
-        await desk.adapter.recreate_session(session, None, "typo", MARKER, Steps())
-    (step,) = await desk.adapter.find_by_marker(MARKER, begun_at)
+        await world.adapter.recreate_session(session, None, "typo", MARKER, Steps())
+    (step,) = await world.adapter.find_by_marker(MARKER, begun_at)
     assert step.name == "replacement"
 
 
-async def test_recreating_is_finished_where_it_fails_afterwards(desk: Desk) -> None:
-    session, steps = await begun(desk), Steps()
-    desk.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="PATCH", status=400))
+async def test_recreation_is_rolled_forward_when_it_fails_afterwards(world: World) -> None:
+    session, steps = await begun(world), Steps()
+    world.sandbox.faults.append(Fault(path=f"{DRAFTS}/*", method="PATCH", status=400))
     with pytest.raises(Refused):
-        await desk.adapter.recreate_session(session, "Flat 6", "typo", MARKER, steps)
+        await world.adapter.recreate_session(session, "Flat 6", "typo", MARKER, steps)
     assert steps.result is not None
     assert (steps.result.title, steps.result.status, steps.result.partial) == ("Flat 6", SessionStatus.DRAFT, True)
     for step in (*steps.entries, *steps.entries):
-        await desk.adapter.compensate(step)
-    assert desk.sandbox.account.sessions[steps.result.key].subject == "Flat 6"
-    assert (await desk.adapter.fetch_session(steps.result.key, steps.result)).partial is False
+        await world.adapter.compensate(step)
+    assert world.sandbox.account.sessions[steps.result.key].subject == "Flat 6"
+    assert (await world.adapter.fetch_session(steps.result.key, steps.result)).partial is False
 
 
-async def test_what_took_the_place_of_a_voided_session_is_never_deleted(desk: Desk) -> None:
-    session, began_at = await begun(desk), desk.time.now()
+async def test_replacement_of_voided_session_is_never_deleted(world: World) -> None:
+    session, began_at = await begun(world), world.time.now()
     subject = {"subject": f"Flat 6 [replacement {MARKER}]", "voidReason": "a gateway that was killed"}
-    key = await desk.ask("POST", f"{SESSIONS}/{session.key}/recreated", 200, json=subject)
-    (step,) = await desk.adapter.find_by_marker(MARKER, began_at)
+    key = await world.ask("POST", f"{SESSIONS}/{session.key}/recreated", 200, json=subject)
+    (step,) = await world.adapter.find_by_marker(MARKER, began_at)
     assert step == Step("replacement", key)
     for _ in range(2):
         with pytest.raises(Unsupported, match=key):
-            await desk.adapter.compensate(step)
-    assert desk.sandbox.account.sessions[key].subject == "Flat 6"
-    assert await desk.adapter.find_by_marker(MARKER, began_at) == ()
-    desk.sandbox.account.sessions[key].subject = "Flat 6 [replacement x]"
-    await desk.ask("GET", f"{DRAFTS}/{key}", 200)
-    await desk.ask("POST", f"{DRAFTS}/{key}/converted", 204)
+            await world.adapter.compensate(step)
+    assert world.sandbox.account.sessions[key].subject == "Flat 6"
+    assert await world.adapter.find_by_marker(MARKER, began_at) == ()
+    world.sandbox.account.sessions[key].subject = "Flat 6 [replacement x]"
+    await world.ask("GET", f"{DRAFTS}/{key}", 200)
+    await world.ask("POST", f"{DRAFTS}/{key}/converted", 204)
     with pytest.raises(Unsupported, match=key):
-        await desk.adapter.compensate(step)
-    del desk.sandbox.account.sessions[key]
-    await desk.adapter.compensate(step)
+        await world.adapter.compensate(step)
+    del world.sandbox.account.sessions[key]
+    await world.adapter.compensate(step)
 
 
-async def test_a_trace_ends_where_everything_is_older(desk: Desk) -> None:
+async def test_search_by_marker_ends_at_older_sessions(world: World) -> None:
     for number in range(101):
-        await desk.ask("POST", DRAFTS, 200, json={"subject": f"Old {number}"})
-    desk.time.moved += 3600
-    since = desk.time.now()
-    await desk.ask("POST", DRAFTS, 200, json={"subject": f"Flat 4 [{MARKER}]"})
+        await world.ask("POST", DRAFTS, 200, json={"subject": f"Old {number}"})
+    world.time.moved += 3600
+    since = world.time.now()
+    await world.ask("POST", DRAFTS, 200, json={"subject": f"Flat 4 [{MARKER}]"})
     for number in range(99):
-        await desk.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
-    desk.sandbox.calls.clear()
-    assert len(await desk.adapter.find_by_marker(MARKER, since)) == 1
-    searches = [call for call in desk.asked() if call == f"GET {SESSIONS}"]
+        await world.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
+    world.sandbox.calls.clear()
+    assert len(await world.adapter.find_by_marker(MARKER, since)) == 1
+    searches = [call for call in world.asked() if call == f"GET {SESSIONS}"]
     assert len(searches) == 2
 
 
-async def test_a_trace_allows_for_clocks_that_are_apart(desk: Desk) -> None:
-    await desk.ask("POST", DRAFTS, 200, json={"subject": f"Flat 4 [{MARKER}]"})
+async def test_search_by_marker_allows_for_clock_skew(world: World) -> None:
+    await world.ask("POST", DRAFTS, 200, json={"subject": f"Flat 4 [{MARKER}]"})
     for number in range(100):
-        await desk.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
-    assert len(await desk.adapter.find_by_marker(MARKER, desk.time.now() + timedelta(minutes=4))) == 1
+        await world.ask("POST", DRAFTS, 200, json={"subject": f"New {number}"})
+    assert len(await world.adapter.find_by_marker(MARKER, world.time.now() + timedelta(minutes=4))) == 1
 
 
-async def test_a_trace_finds_only_its_own_and_what_can_still_be_undone(desk: Desk) -> None:
-    other = await desk.ask("POST", DRAFTS, 200, json={"subject": "Flat 4 [other]"})
-    voided = await begun(desk)
-    await desk.adapter.cancel_session(voided, "x")
-    desk.stored(voided).subject = f"Flat 4 [{MARKER}]"
-    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
-    (step,) = await desk.adapter.find_by_marker("other", desk.time.now())
+async def test_search_by_marker_finds_drafts_with_its_marker_only(world: World) -> None:
+    other = await world.ask("POST", DRAFTS, 200, json={"subject": "Flat 4 [other]"})
+    voided = await begun(world)
+    await world.adapter.cancel_session(voided, "x")
+    world.stored(voided).subject = f"Flat 4 [{MARKER}]"
+    assert await world.adapter.find_by_marker(MARKER, world.time.now()) == ()
+    (step,) = await world.adapter.find_by_marker("other", world.time.now())
     assert step.key == other
 
 
-async def test_a_trace_believes_the_draft_and_not_the_search() -> None:
+async def test_search_by_marker_checks_each_draft_by_its_key() -> None:
     rows = {"items": [{"id": key, "subject": f"x [{MARKER}]", "status": "Draft"} for key in ("gone", "moved")]}
     answers = {f"GET {SESSIONS}": (200, rows), f"HEAD {SESSIONS}/moved": (200, b"")}
     async with scripted(answers) as adapter:
@@ -900,55 +898,55 @@ async def test_a_trace_believes_the_draft_and_not_the_search() -> None:
     assert [step.key for step in steps] == ["moved"]
 
 
-async def test_a_conversion_whose_answer_is_lost_is_followed_by_the_start(desk: Desk) -> None:
-    session = await drafted(desk)
-    await lost(desk, "*/converted")
-    assert (await desk.adapter.start_session(session)).status is SessionStatus.PENDING
-    assert [call for call in desk.asked() if call.endswith("/converted")] == [f"POST {DRAFTS}/{session.key}/converted"]
+async def test_conversion_whose_answer_is_lost_is_followed_by_the_start(world: World) -> None:
+    session = await drafted(world)
+    await lost(world, "*/converted")
+    assert (await world.adapter.start_session(session)).status is SessionStatus.PENDING
+    assert [call for call in world.asked() if call.endswith("/converted")] == [f"POST {DRAFTS}/{session.key}/converted"]
 
 
-async def test_a_conversion_that_never_arrived_stays_in_doubt(desk: Desk) -> None:
-    session = await drafted(desk)
-    desk.sandbox.faults.append(Fault(path="*/converted", kind="reset"))
+async def test_conversion_that_never_arrived_stays_in_doubt(world: World) -> None:
+    session = await drafted(world)
+    world.sandbox.faults.append(Fault(path="*/converted", kind="reset"))
     with pytest.raises(InDoubt):
-        await desk.adapter.start_session(session)
-    assert desk.stored(session).status == "Draft"
+        await world.adapter.start_session(session)
+    assert world.stored(session).status == "Draft"
 
 
-async def test_a_conversion_that_cannot_be_read_back_stays_in_doubt(desk: Desk) -> None:
-    session = await drafted(desk)
-    await lost(desk, "*/converted")
+async def test_conversion_that_cannot_be_read_back_stays_in_doubt(world: World) -> None:
+    session = await drafted(world)
+    await lost(world, "*/converted")
     # The first read is the one before the conversion.
     look = Fault(path=f"{DRAFTS}/*", method="GET", delay_ms=1)
-    desk.sandbox.faults += [look, Fault(path=f"{DRAFTS}/*", method="GET", status=500, count=3)]
+    world.sandbox.faults += [look, Fault(path=f"{DRAFTS}/*", method="GET", status=500, count=3)]
     with pytest.raises(InDoubt, match="converted"):
-        await desk.adapter.start_session(session)
+        await world.adapter.start_session(session)
 
 
-async def test_a_start_whose_answer_is_lost_is_voided_when_undone(desk: Desk) -> None:
-    await lost(desk, "*/started")
+async def test_compensation_voids_a_session_whose_start_was_not_answered(world: World) -> None:
+    await lost(world, "*/started")
     steps = Steps()
     with pytest.raises(InDoubt):
-        await desk.adapter.create_session(order(marker=MARKER), steps)
+        await world.adapter.create_session(order(marker=MARKER), steps)
     (step,) = steps.entries
-    assert desk.sandbox.account.sessions[step.key].status == "Pending"
-    await desk.adapter.compensate(step)
-    assert desk.sandbox.account.sessions[step.key].status == "Voided"
-    assert await desk.adapter.find_by_marker(MARKER, desk.time.now()) == ()
+    assert world.sandbox.account.sessions[step.key].status == "Pending"
+    await world.adapter.compensate(step)
+    assert world.sandbox.account.sessions[step.key].status == "Voided"
+    assert await world.adapter.find_by_marker(MARKER, world.time.now()) == ()
 
 
-async def test_a_draft_whose_deletion_was_not_answered_is_asked_for(desk: Desk) -> None:
-    session = await drafted(desk)
-    await lost(desk, f"{DRAFTS}/*", "DELETE")
-    await desk.adapter.delete_session(session)
-    assert desk.asked()[-3:] == [
+async def test_unanswered_deletion_of_draft_is_read_back(world: World) -> None:
+    session = await drafted(world)
+    await lost(world, f"{DRAFTS}/*", "DELETE")
+    await world.adapter.delete_session(session)
+    assert world.asked()[-3:] == [
         f"DELETE {DRAFTS}/{session.key}",
         f"DELETE {DRAFTS}/{session.key}",
         f"HEAD {SESSIONS}/{session.key}",
     ]
 
 
-async def test_a_draft_that_is_gone_because_it_was_converted_is_not_deleted() -> None:
+async def test_draft_that_is_gone_because_it_was_converted_is_not_deleted() -> None:
     draft = Session(provider="easyink", key="s", kind=PROVIDER.capabilities.session_kind, status=SessionStatus.DRAFT)
     async with scripted({f"HEAD {SESSIONS}/s": (200, b"")}) as adapter:
         with pytest.raises(WrongState, match="cancel it"):
@@ -965,19 +963,19 @@ def proof(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-async def consented(desk: Desk, verifier: str = "verifier") -> str:
-    """The code that a person brings back after going where the gateway sends them."""
-    url = await desk.adapter.begin_authorization("st&te", proof(verifier))
-    response = await desk.client.get(url)
+async def consented(world: World, verifier: str = "verifier") -> str:
+    """Follows the authorization URL, and returns the code of the redirect."""
+    url = await world.adapter.begin_authorization("st&te", proof(verifier))
+    response = await world.client.get(url)
     assert response.status_code == 302, response.text
     back = parse_qs(urlsplit(response.headers["location"]).query)
     assert back["state"] == ["st&te"]
     return back["code"][0]
 
 
-async def test_a_person_is_sent_where_the_documentation_says(desk: Desk) -> None:
-    url = urlsplit(await desk.adapter.begin_authorization("st&te", "ch-allenge"))
-    settings = desk.adapter.settings
+async def test_authorization_url_is_as_documented(world: World) -> None:
+    url = urlsplit(await world.adapter.begin_authorization("st&te", "ch-allenge"))
+    settings = world.adapter.settings
     assert f"{url.scheme}://{url.netloc}{url.path}" == f"{settings.identity_url}/connect/authorize"
     assert dict(parse_qsl(url.query)) == {
         "response_type": "code",
@@ -988,19 +986,19 @@ async def test_a_person_is_sent_where_the_documentation_says(desk: Desk) -> None
         "code_challenge": "ch-allenge",
         "code_challenge_method": "S256",
     }
-    assert desk.asked() == []
+    assert world.asked() == []
 
 
-async def test_a_code_becomes_the_token_that_is_used(desk: Desk) -> None:
-    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": None}
-    code = await consented(desk)
-    async with PROVIDER.adapter(PROVIDER.settings(**table), transport=desk.wiretap, clock=desk.patience) as adapter:
+async def test_code_becomes_the_token_that_is_used(world: World) -> None:
+    table = world.sandbox.settings(world.adapter.settings.base_url) | {"access_token": None}
+    code = await consented(world)
+    async with PROVIDER.adapter(PROVIDER.settings(**table), transport=world.recorder, clock=world.adapter_clock) as adapter:
         assert adapter.credentials.state is CredentialState.AUTHORIZATION_REQUIRED
         with pytest.raises(AuthorizationRequired):
             await adapter.list_sessions(0, 1)
         token = await adapter.complete_authorization(code, "verifier")
         assert token.expires_in == 3600
-        assert desk.sent("POST /identity/connect/token") == [
+        assert world.sent("POST /identity/connect/token") == [
             {
                 "grant_type": "authorization_code",
                 "client_id": table["client_id"],
@@ -1014,26 +1012,26 @@ async def test_a_code_becomes_the_token_that_is_used(desk: Desk) -> None:
         credentials = adapter.credentials
         assert credentials.state is CredentialState.CONNECTED
         assert credentials.expires_at is not None
-        assert abs((credentials.expires_at - desk.time.now()).total_seconds() - 3600) < 5
-        desk.time.moved += 3601
+        assert abs((credentials.expires_at - world.time.now()).total_seconds() - 3600) < 5
+        world.time.moved += 3601
         assert adapter.credentials.state is CredentialState.EXPIRED
 
 
-async def test_a_code_is_good_once_and_with_its_verifier(desk: Desk) -> None:
-    used, other = await consented(desk), await consented(desk)
-    await desk.adapter.complete_authorization(used, "verifier")
+async def test_code_is_good_once_and_with_its_verifier(world: World) -> None:
+    used, other = await consented(world), await consented(world)
+    await world.adapter.complete_authorization(used, "verifier")
     for code, verifier in ((used, "verifier"), (other, "another"), ("guessed", "verifier")):
         with pytest.raises(Invalid, match="begin again") as caught:
-            await desk.adapter.complete_authorization(code, verifier)
+            await world.adapter.complete_authorization(code, verifier)
         assert (caught.value.path, caught.value.provider_code) == (("code",), "invalid_grant")
         assert code not in str(caught.value)
 
 
-async def test_a_refused_code_leaves_the_connection_as_it_is(desk: Desk) -> None:
+async def test_refused_code_leaves_the_connection_as_it_is(world: World) -> None:
     with pytest.raises(Invalid):
-        await desk.adapter.complete_authorization("guessed", "verifier")
-    assert desk.adapter.credentials.state is CredentialState.CONNECTED
-    await desk.adapter.list_sessions(0, 1)
+        await world.adapter.complete_authorization("guessed", "verifier")
+    assert world.adapter.credentials.state is CredentialState.CONNECTED
+    await world.adapter.list_sessions(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -1044,17 +1042,17 @@ async def test_a_refused_code_leaves_the_connection_as_it_is(desk: Desk) -> None
         ({"paths": {"token": "/elsewhere"}}, "identity_url"),
     ],
 )
-async def test_a_client_that_is_refused_says_what_to_check(desk: Desk, changes: dict[str, object], says: str) -> None:
-    code = await consented(desk)
-    table = desk.sandbox.settings(desk.adapter.settings.base_url) | changes
+async def test_client_that_is_refused_says_what_to_check(world: World, changes: dict[str, object], says: str) -> None:
+    code = await consented(world)
+    table = world.sandbox.settings(world.adapter.settings.base_url) | changes
     async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
         with pytest.raises(AuthorizationRequired, match=says):
             await adapter.complete_authorization(code, "verifier")
 
 
-async def test_a_site_that_is_not_the_one_of_the_code_is_told_apart_from_a_missing_session(desk: Desk) -> None:
-    code = await consented(desk)
-    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"redirect_uri": "https://easyink.io"}
+async def test_wrong_redirect_uri_is_never_not_found(world: World) -> None:
+    code = await consented(world)
+    table = world.sandbox.settings(world.adapter.settings.base_url) | {"redirect_uri": "https://easyink.io"}
     async with PROVIDER.adapter(PROVIDER.settings(**table)) as adapter:
         with pytest.raises(Invalid):
             await adapter.complete_authorization(code, "verifier")
@@ -1075,9 +1073,7 @@ async def test_a_site_that_is_not_the_one_of_the_code_is_told_apart_from_a_missi
         ((200, {"access_token": 7}), Misbehaved),
     ],
 )
-async def test_a_token_that_does_not_come_is_explained_without_the_code(
-    answer: tuple[int, object], kind: type[SigningError]
-) -> None:
+async def test_failed_exchange_is_explained_without_the_code(answer: tuple[int, object], kind: type[SigningError]) -> None:
     async with scripted({"POST /identity/connect/token": answer}) as adapter:
         with pytest.raises(SigningError) as caught:
             await adapter.complete_authorization("c0de", "v3rifier")
@@ -1086,16 +1082,16 @@ async def test_a_token_that_does_not_come_is_explained_without_the_code(
         assert hidden not in f"{caught.value} {caught.value!r} {caught.value.detail}"
 
 
-async def test_a_code_whose_answer_was_lost_has_to_be_asked_for_again(desk: Desk) -> None:
-    code = await consented(desk)
-    await lost(desk, "/identity/connect/token")
+async def test_exchange_without_an_answer_needs_a_new_code(world: World) -> None:
+    code = await consented(world)
+    await lost(world, "/identity/connect/token")
     with pytest.raises(AuthorizationRequired, match="begin the authorization again"):
-        await desk.adapter.complete_authorization(code, "verifier")
-    assert len(desk.sent("POST /identity/connect/token")) == 1
+        await world.adapter.complete_authorization(code, "verifier")
+    assert len(world.sent("POST /identity/connect/token")) == 1
 
 
 @pytest.mark.parametrize("stated", [True, False])
-async def test_how_long_a_token_lives_is_said_or_read_from_itself(*, stated: bool) -> None:
+async def test_lifetime_of_token_is_stated_or_read_from_its_claim(*, stated: bool) -> None:
     sandbox = SANDBOX()
     jwt = sandbox.identity.mint(timedelta(minutes=30))
     given = {"access_token": jwt, "token_type": "Bearer"} | ({"expires_in": 1800} if stated else {})
@@ -1108,10 +1104,10 @@ async def test_how_long_a_token_lives_is_said_or_read_from_itself(*, stated: boo
         assert adapter.credentials.expires_at is None
 
 
-async def test_a_token_that_was_given_earlier_is_used_at_once(desk: Desk) -> None:
-    table = desk.sandbox.settings(desk.adapter.settings.base_url) | {"access_token": "stale"}
-    good = desk.sandbox.identity.mint(timedelta(hours=2))
-    async with PROVIDER.adapter(PROVIDER.settings(**table), clock=desk.patience) as adapter:
+async def test_stored_token_is_used_at_once(world: World) -> None:
+    table = world.sandbox.settings(world.adapter.settings.base_url) | {"access_token": "stale"}
+    good = world.sandbox.identity.mint(timedelta(hours=2))
+    async with PROVIDER.adapter(PROVIDER.settings(**table), clock=world.adapter_clock) as adapter:
         with pytest.raises(AuthorizationRequired):
             await adapter.list_sessions(0, 1)
         assert adapter.credentials.state is CredentialState.REFUSED
@@ -1122,30 +1118,30 @@ async def test_a_token_that_was_given_earlier_is_used_at_once(desk: Desk) -> Non
         adapter.use_token(Token(SecretStr("opaque"), 60))
         ends = adapter.credentials.expires_at
         assert ends is not None
-        assert abs((ends - desk.time.now()).total_seconds() - 60) < 5
+        assert abs((ends - world.time.now()).total_seconds() - 60) < 5
 
 
-async def test_a_token_that_is_accepted_again_is_connected_again(desk: Desk) -> None:
-    desk.sandbox.faults.append(Fault(kind="empty", status=401))
+async def test_token_that_is_accepted_again_is_connected_again(world: World) -> None:
+    world.sandbox.faults.append(Fault(kind="empty", status=401))
     with pytest.raises(AuthorizationRequired):
-        await desk.adapter.list_sessions(0, 1)
-    assert desk.adapter.credentials.state is CredentialState.REFUSED
-    await desk.adapter.list_sessions(0, 1)
-    assert desk.adapter.credentials.state is CredentialState.CONNECTED
+        await world.adapter.list_sessions(0, 1)
+    assert world.adapter.credentials.state is CredentialState.REFUSED
+    await world.adapter.list_sessions(0, 1)
+    assert world.adapter.credentials.state is CredentialState.CONNECTED
 
 
-async def test_a_given_token_is_in_no_message_and_no_repr(desk: Desk) -> None:
-    token = await desk.adapter.complete_authorization(await consented(desk), "verifier")
+async def test_given_token_is_in_no_message_and_no_repr(world: World) -> None:
+    token = await world.adapter.complete_authorization(await consented(world), "verifier")
     secret = token.value.get_secret_value()
-    desk.sandbox.faults.append(Fault(status=400))
+    world.sandbox.faults.append(Fault(status=400))
     with pytest.raises(Refused) as caught:
-        await desk.adapter.list_sessions(0, 1)
+        await world.adapter.list_sessions(0, 1)
     shown = [
         repr(token),
-        repr(desk.adapter.credentials),
+        repr(world.adapter.credentials),
         str(caught.value),
         repr(caught.value),
-        repr(vars(desk.adapter._token)),
+        repr(vars(world.adapter._token)),
     ]
     assert not any(secret in text for text in shown)
     echo = {"error": {"code": "ValidationError", "message": f"no {secret}"}}
@@ -1199,12 +1195,12 @@ ROWS = {
 }
 
 
-async def test_every_row_of_the_vendors_table_is_reached_by_a_verb(desk: Desk) -> None:
-    at = desk.adapter
-    draft = await drafted(desk, signing_order=SigningOrder.SEQUENTIAL)
+async def test_every_operation_of_the_vendors_table_is_called(world: World) -> None:
+    at = world.adapter
+    draft = await drafted(world, signing_order=SigningOrder.SEQUENTIAL)
     for item in draft.documents:
         await read(at, draft, item)
-    await begun(desk, fields=(PLACED, PLACED))
+    await begun(world, fields=(PLACED, PLACED))
     draft = await at.add_self(draft)
     draft = await at.set_signing_order(draft, SigningOrder.PARALLEL, ())
     draft = await at.update_participant(draft, draft.participants[0], ParticipantChange(first_name="Ada"))
@@ -1215,23 +1211,23 @@ async def test_every_row_of_the_vendors_table_is_reached_by_a_verb(desk: Desk) -
     for item in copy.documents:
         copy = await at.remove_document(copy, item)
     copy = await at.remove_participant(copy, copy.participants[0])
-    await lost(desk, f"{DRAFTS}/*", "DELETE")
+    await lost(world, f"{DRAFTS}/*", "DELETE")
     await at.delete_session(copy)
     session = await at.start_session(await at.remove_participant(draft, draft.participants[2]))
     session = await at.update_participant(session, session.participants[0], ParticipantChange(email="new@example.com"))
-    await desk.sandbox.sign(session.key)
+    await world.sandbox.sign(session.key)
     end = await at.fetch_session(session.key, session)
     for item in end.documents:
         assert await read(at, end, item)
-    voided = await at.recreate_session(await begun(desk), None, "typo", MARKER, Steps())
+    voided = await at.recreate_session(await begun(world), None, "typo", MARKER, Steps())
     await at.cancel_session(await at.start_session(voided), "done")
     await at.fetch_statistics()
-    await lost(desk, DRAFTS, "POST")
+    await lost(world, DRAFTS, "POST")
     with pytest.raises(InDoubt):
         await at.create_session(order(marker=MARKER), Steps())
-    for step in await at.find_by_marker(MARKER, desk.time.now()):
+    for step in await at.find_by_marker(MARKER, world.time.now()):
         await at.compensate(step)
-    asked = {f"{call.method} {_shape(call.path)}" for call in desk.sandbox.calls}
+    asked = {f"{call.method} {_shape(call.path)}" for call in world.sandbox.calls}
     assert [number for number, row in ROWS.items() if row not in asked] == []
     assert list(ROWS) == list(range(1, 37))
 

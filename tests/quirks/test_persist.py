@@ -1,4 +1,4 @@
-"""Signatures Persist: its adapter over real HTTP, and the simulator's faithfulness to the server's source and runs."""
+"""Quirks of Signatures Persist over real HTTP, and the simulator's fidelity to the server's source and runs."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ KEYS = [
 ]
 
 
-class Dial(Clock):
-    """A clock that moves when told to, and for which nobody has to wait."""
+class ManualClock(Clock):
+    """Manual clock: moves by ``tick``, and sleeps for no time."""
 
     def __init__(self) -> None:
         self.at = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -63,10 +63,10 @@ class Dial(Clock):
 
 
 class Store:
-    """A sandbox on a port, an adapter that talks to it, and a client that talks to it without one."""
+    """A served sandbox, an adapter for it, and an HTTP client for calls without the adapter."""
 
-    def __init__(self, sandbox: PersistSandbox, adapter: PersistAdapter, client: httpx.AsyncClient, dial: Dial) -> None:
-        self.sandbox, self.adapter, self.client, self.dial = sandbox, adapter, client, dial
+    def __init__(self, sandbox: PersistSandbox, adapter: PersistAdapter, client: httpx.AsyncClient, clock: ManualClock) -> None:
+        self.sandbox, self.adapter, self.client, self.clock = sandbox, adapter, client, clock
 
     async def save(self, content: str | None = None, *, document: str = "contract-7", thread: str = "main", **more: object):
         order = SignatureOrder(document=document, thread=thread, content=content or await cms(), **more)  # type: ignore[arg-type]
@@ -82,25 +82,25 @@ class Store:
 
 
 def adapter(table: dict[str, object]) -> PersistAdapter:
-    made = PROVIDER.adapter(PROVIDER.settings(**table), clock=Dial())  # type: ignore[arg-type]
+    made = PROVIDER.adapter(PROVIDER.settings(**table), clock=ManualClock())  # type: ignore[arg-type]
     assert isinstance(made, PersistAdapter)
     return made
 
 
 @asynccontextmanager
-async def open_store(sandbox: PersistSandbox, dial: Dial) -> AsyncIterator[Store]:
+async def open_store(sandbox: PersistSandbox, clock: ManualClock) -> AsyncIterator[Store]:
     async with (
         sandbox.serving() as url,
         adapter(sandbox.settings(url)) as made,
         httpx.AsyncClient(base_url=url) as client,
     ):
-        yield Store(sandbox, made, client, dial)
+        yield Store(sandbox, made, client, clock)
 
 
 @pytest.fixture
 async def store() -> AsyncIterator[Store]:
-    dial = Dial()
-    async with open_store(SANDBOX(clock=dial, authority=AUTHORITY), dial) as opened:
+    clock = ManualClock()
+    async with open_store(SANDBOX(clock=clock, authority=AUTHORITY), clock) as opened:
         yield opened
 
 
@@ -111,7 +111,7 @@ async def cms(content: bytes = b"agreed", signer: str = "Ada Lovelace", *, detac
 # ------------------------------------------------------------------ the adapter
 
 
-def test_declares_exactly_the_operations_it_carries_out() -> None:
+def test_declared_operations_are_the_overridden_methods() -> None:
     supported = {each for each in Operation if PROVIDER.capabilities.support(each) is not Support.UNSUPPORTED}
     assert supported == {
         Operation.LIST_SESSIONS,
@@ -134,7 +134,7 @@ def test_takes_no_options_and_only_its_three_languages() -> None:
         PROVIDER.settings(name="p", base_url="http://x", locale="de")
 
 
-async def test_a_record_is_a_completed_session_with_the_signers_read_from_the_signature(store: Store) -> None:
+async def test_record_is_a_completed_session_with_the_signers_read_from_the_signature(store: Store) -> None:
     content = await cms(signer="Ada Lovelace")
     saved = await store.save(content, comment="first", created_by="clerk", tags=("b", "a"))
     found = await store.adapter.fetch_session(saved.key)
@@ -145,7 +145,7 @@ async def test_a_record_is_a_completed_session_with_the_signers_read_from_the_si
         "contract-7/main",
         "contract-7",
     )
-    assert found.created_at == store.dial.at
+    assert found.created_at == store.clock.at
     (document,), (signature,), (person,) = found.documents, found.signatures, found.participants
     der = b64decode(content)
     assert (document.role, document.status, document.media_type) == (
@@ -156,7 +156,7 @@ async def test_a_record_is_a_completed_session_with_the_signers_read_from_the_si
     assert (document.size_bytes, document.sha256) == (len(der), sha256(der).hexdigest())
     assert (signature.key, signature.format, signature.version) == (found.key, SignatureFormat.CADES, 1)
     assert (signature.comment, signature.created_by, signature.tags) == ("first", "clerk", ("b", "a"))
-    assert (signature.created_at, signature.updated_at) == (store.dial.at, store.dial.at)
+    assert (signature.created_at, signature.updated_at) == (store.clock.at, store.clock.at)
     assert (person.display_name, person.role, person.status) == (
         "Ada Lovelace",
         ParticipantRole.SIGNER,
@@ -177,7 +177,7 @@ async def test_signed_xml_is_kept_as_xml(store: Store) -> None:
     assert saved.participants[0].display_name == "Grace Hopper"
 
 
-async def test_a_stored_text_that_is_no_signature_is_a_record_of_unknown_format(store: Store) -> None:
+async def test_stored_text_that_is_no_signature_is_a_record_of_unknown_format(store: Store) -> None:
     await store.post(cms="not a signature")
     found = await store.adapter.fetch_session("d/t")
     assert found.signatures[0].format is SignatureFormat.UNKNOWN
@@ -187,7 +187,7 @@ async def test_a_stored_text_that_is_no_signature_is_a_record_of_unknown_format(
 @pytest.mark.parametrize(
     ("document", "thread"), [("a/b", "c"), ("a", "b/c"), ("50% off", "ä ö"), ("x?y=z&q", "#1"), ("%2F", "+")]
 )
-async def test_a_key_leads_back_to_its_pair_whatever_characters_it_holds(store: Store, document: str, thread: str) -> None:
+async def test_key_round_trips_with_any_characters(store: Store, document: str, thread: str) -> None:
     saved = await store.save(document=document, thread=thread)
     assert saved.key.count("/") == 1
     found = await store.adapter.fetch_session(saved.key)
@@ -195,18 +195,18 @@ async def test_a_key_leads_back_to_its_pair_whatever_characters_it_holds(store: 
 
 
 @pytest.mark.parametrize("key", ["", "contract", "a/b/c", "/main", "%ff/main"])
-async def test_a_key_of_another_shape_is_not_found_and_asks_nobody(store: Store, key: str) -> None:
+async def test_malformed_key_is_not_found_without_a_call(store: Store, key: str) -> None:
     with pytest.raises(NotFound, match="percent-encoded"):
         await store.adapter.fetch_session(key)
     assert not store.sandbox.calls
 
 
-async def test_a_missing_signature_is_not_found(store: Store) -> None:
+async def test_missing_signature_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.adapter.fetch_session("nobody/none")
 
 
-async def test_the_bytes_come_decoded_and_whole(store: Store) -> None:
+async def test_download_is_decoded_and_complete(store: Store) -> None:
     content = await cms(b"x" * 200_000)
     saved = await store.save(content)
     for opened in (
@@ -219,7 +219,7 @@ async def test_the_bytes_come_decoded_and_whole(store: Store) -> None:
         assert (found.size_bytes, found.media_type) == (len(body), "application/pkcs7-signature")
 
 
-async def test_deleting_removes_the_record_and_deleting_again_is_no_failure(store: Store) -> None:
+async def test_deletion_is_idempotent(store: Store) -> None:
     saved = await store.save()
     await store.adapter.delete_signature(saved, saved.signatures[0])
     with pytest.raises(NotFound):
@@ -227,7 +227,7 @@ async def test_deleting_removes_the_record_and_deleting_again_is_no_failure(stor
     await store.adapter.delete_session(saved)
 
 
-async def test_an_update_keeps_what_it_does_not_name(store: Store) -> None:
+async def test_update_keeps_tags_comment_and_author_that_it_does_not_name(store: Store) -> None:
     await store.save(tags=("green", "blue"), comment="draft", created_by="clerk")
     content = await cms(b"again")
     saved = await store.save(content, version=1)
@@ -241,13 +241,13 @@ async def test_an_update_keeps_what_it_does_not_name(store: Store) -> None:
     assert (await store.get("contract-7", "main"))["cms"] == content
 
 
-async def test_an_update_that_names_no_tags_clears_them_and_can_change_the_rest(store: Store) -> None:
+async def test_update_that_names_no_tags_clears_them_and_can_change_the_rest(store: Store) -> None:
     await store.save(tags=("green",), comment="draft", created_by="clerk")
     (signature,) = (await store.save(version=1, tags=(), comment="final", created_by="boss")).signatures
     assert (signature.tags, signature.comment, signature.created_by) == ((), "final", "boss")
 
 
-async def test_a_wrong_version_is_a_conflict_that_names_the_present_one(store: Store) -> None:
+async def test_wrong_version_is_a_conflict_that_names_the_present_one(store: Store) -> None:
     await store.save()
     await store.save(version=1)
     with pytest.raises(Conflict, match="version 2 is stored now"):
@@ -258,8 +258,8 @@ async def test_a_wrong_version_is_a_conflict_that_names_the_present_one(store: S
         await store.save(version=1, thread="other")
 
 
-class Rival(PersistSandbox):
-    """Lets somebody else write between a check and its write."""
+class RivalSandbox(PersistSandbox):
+    """Sandbox with a concurrent writer between the check of a version and the write."""
 
     rival: dict[str, object] | None = None
 
@@ -274,8 +274,8 @@ class Rival(PersistSandbox):
             assert answer.status_code == 201
 
 
-class Overwriting(PersistSandbox):
-    """Lets somebody else write right after each write has been answered, before it is read back."""
+class OverwritingSandbox(PersistSandbox):
+    """Sandbox with a concurrent writer after each write, before it is read back."""
 
     rival: str | None = None
 
@@ -286,30 +286,30 @@ class Overwriting(PersistSandbox):
         await super().__call__(scope, receive, send)
 
 
-async def test_a_lost_update_is_a_conflict_although_the_server_said_created() -> None:
-    dial, theirs = Dial(), await cms(b"theirs")
-    sandbox = Overwriting(clock=dial, authority=AUTHORITY)
-    async with open_store(sandbox, dial) as store:
+async def test_lost_update_is_a_conflict_although_the_server_said_created() -> None:
+    clock, theirs = ManualClock(), await cms(b"theirs")
+    sandbox = OverwritingSandbox(clock=clock, authority=AUTHORITY)
+    async with open_store(sandbox, clock) as store:
         sandbox.rival = theirs
         with pytest.raises(Conflict, match="version 2 is stored now"):
             await store.save()
         assert [call.status for call in sandbox.calls] == [201, 200]
 
 
-async def test_a_first_write_that_lost_the_race_is_a_conflict_and_not_an_outage() -> None:
-    dial, theirs = Dial(), await cms(b"theirs")
-    sandbox = Rival(clock=dial, authority=AUTHORITY)
-    async with open_store(sandbox, dial) as store:
+async def test_first_write_that_lost_the_race_is_a_conflict_and_not_an_outage() -> None:
+    clock, theirs = ManualClock(), await cms(b"theirs")
+    sandbox = RivalSandbox(clock=clock, authority=AUTHORITY)
+    async with open_store(sandbox, clock) as store:
         sandbox.rival = {"document": "contract-7", "thread": "main", "cms": theirs}
         with pytest.raises(Conflict, match="version 1 is stored now"):
             await store.save()
         assert [call.status for call in sandbox.calls if call.method == "POST"] == [201, 500]
 
 
-async def test_the_writer_who_comes_last_wins_and_is_told_whom_it_overwrote() -> None:
-    dial, theirs, ours = Dial(), await cms(b"theirs"), await cms(b"ours")
-    sandbox = Rival(clock=dial, authority=AUTHORITY)
-    async with open_store(sandbox, dial) as store:
+async def test_overwriting_writer_raises_conflict() -> None:
+    clock, theirs, ours = ManualClock(), await cms(b"theirs"), await cms(b"ours")
+    sandbox = RivalSandbox(clock=clock, authority=AUTHORITY)
+    async with open_store(sandbox, clock) as store:
         await store.save()
         sandbox.rival = {"document": "contract-7", "thread": "main", "cms": theirs, "version": 1}
         with pytest.raises(Conflict, match=r"was stored, but over that of somebody else.*version 3 is stored now"):
@@ -317,7 +317,7 @@ async def test_the_writer_who_comes_last_wins_and_is_told_whom_it_overwrote() ->
         assert (await store.get("contract-7", "main"))["cms"] == ours
 
 
-async def test_of_many_simultaneous_writers_each_is_told_the_truth(store: Store) -> None:
+async def test_concurrent_writers_each_get_a_correct_result(store: Store) -> None:
     contents = [await cms(b"%d" % number) for number in range(6)]
     outcomes = await asyncio.gather(*(store.save(content) for content in contents), return_exceptions=True)
     won = [content for content, outcome in zip(contents, outcomes, strict=True) if not isinstance(outcome, BaseException)]
@@ -325,14 +325,14 @@ async def test_of_many_simultaneous_writers_each_is_told_the_truth(store: Store)
     assert {type(outcome) for outcome in outcomes if isinstance(outcome, BaseException)} == {Conflict}
 
 
-async def test_a_write_whose_answer_was_lost_is_read_back_and_found(store: Store) -> None:
+async def test_write_whose_answer_was_lost_is_read_back_and_found(store: Store) -> None:
     store.sandbox.faults.append(Fault(method="POST", kind="lost"))
     assert (await store.save()).signatures[0].version == 1
     assert [call.method for call in store.sandbox.calls] == ["POST", "GET"]
 
 
 @pytest.mark.parametrize("kind", ["html", "truncate"])
-async def test_a_write_whose_answer_is_unreadable_is_settled_by_reading_back(store: Store, kind: str) -> None:
+async def test_write_with_unreadable_answer_is_read_back(store: Store, kind: str) -> None:
     store.sandbox.faults.append(Fault(method="POST", kind=kind, status=200))  # type: ignore[arg-type]
     if kind == "truncate":
         assert (await store.save()).signatures[0].version == 1
@@ -341,7 +341,7 @@ async def test_a_write_whose_answer_is_unreadable_is_settled_by_reading_back(sto
             await store.save()
 
 
-async def test_an_empty_500_after_which_nothing_is_there_is_an_outage(store: Store) -> None:
+async def test_empty_500_without_a_stored_record_is_unavailable(store: Store) -> None:
     store.sandbox.faults.append(Fault(method="POST", kind="empty", status=500))
     with pytest.raises(Unavailable) as caught:
         await store.save()
@@ -352,13 +352,13 @@ async def test_an_empty_500_after_which_nothing_is_there_is_an_outage(store: Sto
         await store.save(version=1)
 
 
-async def test_a_write_that_was_never_answered_and_is_not_there_stays_in_doubt(store: Store) -> None:
+async def test_unanswered_write_without_a_stored_record_is_in_doubt(store: Store) -> None:
     store.sandbox.faults.append(Fault(method="POST", kind="reset"))
     with pytest.raises(InDoubt):
         await store.save()
 
 
-async def test_a_write_that_cannot_be_read_back_is_in_doubt(store: Store) -> None:
+async def test_write_that_cannot_be_read_back_is_in_doubt(store: Store) -> None:
     store.sandbox.faults += [Fault(method="GET", kind="empty", status=500, count=3)]
     with pytest.raises(InDoubt, match="cannot be asked"):
         await store.save()
@@ -383,7 +383,7 @@ async def test_a_write_that_cannot_be_read_back_is_in_doubt(store: Store) -> Non
         ({"content": "<unsigned/>"}, ("input", "content")),
     ],
 )
-async def test_what_the_server_would_break_on_is_refused_before_it_is_asked(
+async def test_input_on_which_the_server_fails_is_refused_before_any_call(
     store: Store, wrong: dict[str, object], path: tuple[str, ...]
 ) -> None:
     content = str(wrong.pop("content", await cms()))
@@ -401,15 +401,15 @@ async def test_names_at_the_limit_are_taken_and_stored_trimmed(store: Store) -> 
     assert saved.signatures[0].tags == ("a",)
 
 
-async def test_a_detached_signature_still_tells_who_signed(store: Store) -> None:
+async def test_detached_signature_has_its_signers(store: Store) -> None:
     saved = await store.save(await cms(detached=True))
     assert saved.participants[0].display_name == "Ada Lovelace"
 
 
-async def test_a_list_shows_a_signature_once_and_goes_on_by_the_servers_rows(store: Store) -> None:
+async def test_list_has_each_record_once_and_pages_by_joined_rows(store: Store) -> None:
     for number, tags in enumerate([("a", "b", "c"), ("a",), (), ("b", "c")]):
         await store.save(document=f"doc-{number}", tags=tags)
-        store.dial.tick()
+        store.clock.tick()
     first = await store.adapter.list_sessions(0, 3)
     assert [session.title for session in first.sessions] == ["doc-3", "doc-1"]
     assert (first.total, first.next_offset) == (6, 3)
@@ -419,32 +419,32 @@ async def test_a_list_shows_a_signature_once_and_goes_on_by_the_servers_rows(sto
     assert first.sessions[0] == await store.adapter.fetch_session("doc-3/main")
 
 
-async def test_an_empty_list_is_a_page_without_sessions(store: Store) -> None:
+async def test_empty_list_is_a_page_without_sessions(store: Store) -> None:
     page = await store.adapter.list_sessions(0, 10)
     assert (page.sessions, page.total, page.next_offset) == ((), 0, None)
 
 
-async def test_the_signatures_of_a_record_are_read_anew(store: Store) -> None:
+async def test_signatures_of_a_record_are_read_anew(store: Store) -> None:
     saved = await store.save()
     await store.save(version=1)
     (signature,) = await store.adapter.list_signatures(saved)
     assert signature.version == 2
 
 
-async def test_a_plain_text_404_means_a_wrong_address_and_no_missing_signature(store: Store) -> None:
+async def test_plain_text_404_raises_misbehaved(store: Store) -> None:
     table = store.sandbox.settings(str(store.client.base_url)) | {"paths": {"fetch_signature": "/api/signature"}}
     async with adapter(table) as lost:
         with pytest.raises(Misbehaved, match="check base_url"):
             await lost.fetch_session("d/t")
 
 
-async def test_an_empty_500_to_a_read_is_tried_again(store: Store) -> None:
+async def test_empty_500_to_a_read_is_tried_again(store: Store) -> None:
     saved = await store.save()
     store.sandbox.faults.append(Fault(method="GET", kind="empty", status=500, count=2))
     assert await store.adapter.fetch_session(saved.key) == saved
 
 
-async def test_the_configured_language_is_asked_for(store: Store) -> None:
+async def test_configured_language_is_asked_for(store: Store) -> None:
     table = store.sandbox.settings(str(store.client.base_url)) | {"locale": "kz"}
     async with adapter(table) as kazakh:
         with pytest.raises(NotFound, match="persist has no such thing", check=withheld("Signature was not found")):
@@ -456,7 +456,7 @@ async def test_the_configured_language_is_asked_for(store: Store) -> None:
 
 @asynccontextmanager
 async def answering(payload: object, status: int = 200) -> AsyncIterator[PersistAdapter]:
-    """A server that always says the same."""
+    """A server with one answer to every call."""
 
     async def answer(request: Request) -> Response:
         return Response(msgspec.json.encode(payload), status, media_type="text/html; charset=UTF-8")
@@ -466,7 +466,7 @@ async def answering(payload: object, status: int = 200) -> AsyncIterator[Persist
         yield made
 
 
-async def test_the_older_field_names_are_read() -> None:
+async def test_older_field_names_are_read() -> None:
     content = await cms()
     row = {"id": 3, "document": "d", "chain": "c", "stage": 1, "parent": {"id": 2}, "signature": content, "tags": [1, "x"]}
     async with answering({"status": True, "message": None, "content": {"signature": row}}) as old:
@@ -477,7 +477,7 @@ async def test_the_older_field_names_are_read() -> None:
 
 
 @pytest.mark.parametrize(("version", "ours"), [(3, 3), ("4", 4), (2.0, 2), (None, None), ("latest", None)])
-async def test_a_version_is_read_however_it_is_written(version: object, ours: int | None) -> None:
+async def test_version_is_read_however_it_is_written(version: object, ours: int | None) -> None:
     row = {"document": "d", "thread": "t", "cms": "", "version": version, "created_at": "yesterday", "version_comment": 7}
     async with answering({"content": {"signature": row}}) as odd:
         (signature,) = (await odd.fetch_session("d/t")).signatures
@@ -485,33 +485,33 @@ async def test_a_version_is_read_however_it_is_written(version: object, ours: in
 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"signature": None}])
-async def test_a_success_without_content_is_misbehaviour_for_one_and_an_empty_list_for_many(content: object) -> None:
+async def test_success_without_content_is_misbehaviour_for_one_and_an_empty_list_for_many(content: object) -> None:
     async with answering({"status": True, "content": content}) as bare:
         with pytest.raises(Misbehaved):
             await bare.fetch_session("d/t")
         assert (await bare.list_sessions(0, 5)).sessions == ()
 
 
-async def test_a_success_that_says_it_is_none_is_a_refusal() -> None:
+async def test_success_with_status_false_raises_refused() -> None:
     async with answering({"status": False, "message": "Signature is not valid"}) as odd:
         with pytest.raises(Refused, check=withheld("not valid")):
             await odd.fetch_session("d/t")
 
 
-async def test_an_older_server_says_400_for_not_found() -> None:
+async def test_status_400_of_older_server_is_not_found() -> None:
     async with answering({"status": False, "message": "Signature was not found"}, 400) as old:
         with pytest.raises(NotFound, match="old has no such thing", check=withheld("Signature was not found")):
             await old.fetch_session("d/t")
 
 
-async def test_a_row_that_is_no_signature_is_misbehaviour_that_shows_nothing_of_it() -> None:
+async def test_unreadable_row_raises_misbehaved_without_its_content() -> None:
     async with answering({"content": {"signature": {"thread": "secret-thread"}}}) as odd:
         with pytest.raises(Misbehaved) as caught:
             await odd.fetch_session("d/t")
     assert "secret-thread" not in str(caught.value)
 
 
-async def test_names_from_certificates_stay_out_of_what_is_printed(store: Store) -> None:
+async def test_names_from_certificates_are_in_no_repr(store: Store) -> None:
     saved = await store.save(await cms(signer="Ada Lovelace"))
     assert "Ada" not in repr(saved)
 
@@ -553,12 +553,12 @@ async def test_query_and_json_body_are_merged_and_the_body_wins(store: Store) ->
 
 
 @pytest.mark.parametrize("body", [b"document=d&thread=t&cms=A", b"{", b"7", b'["document"]', b""])
-async def test_a_body_that_is_no_json_object_counts_for_nothing(store: Store, body: bytes) -> None:
+async def test_body_that_is_no_json_object_is_ignored(store: Store, body: bytes) -> None:
     answer = await store.client.post("/signature", content=body)
     assert (answer.status_code, answer.json()["message"]) == (400, '"document" parameter must be set')
 
 
-async def test_a_new_pair_ignores_the_version_and_an_old_one_demands_it(store: Store) -> None:
+async def test_new_pair_ignores_the_version_and_an_old_one_demands_it(store: Store) -> None:
     assert (await store.post(version=-1)).json()["content"]["signature"]["version"] == 1
     for version in (None, 0, "abc", ""):
         assert (await store.post(version=version)).json()["message"] == "Version must be set"
@@ -570,16 +570,16 @@ async def test_a_new_pair_ignores_the_version_and_an_old_one_demands_it(store: S
         assert (answer.status_code, answer.json()["content"]["signature"]["version"]) == (201, expected)
 
 
-async def test_an_update_forgets_what_is_not_sent_again(store: Store) -> None:
+async def test_update_forgets_what_is_not_sent_again(store: Store) -> None:
     await store.post(tags=["a"], version_comment="c", version_created_by="b")
-    store.dial.tick()
+    store.clock.tick()
     await store.post(version=1)
     row = await store.get()
     assert (row["tags"], row["version_comment"], row["version_created_by"]) == ([], None, None)
     assert row["created_at"] != row["updated_at"] == row["version_created_at"]
 
 
-async def test_a_deleted_pair_starts_again_under_a_new_id(store: Store) -> None:
+async def test_deleted_pair_starts_again_under_a_new_id(store: Store) -> None:
     before = (await store.post()).json()["content"]["signature"]["id"]
     await store.post(version=1)
     where = {"document": "d", "thread": "t"}
@@ -625,16 +625,16 @@ async def test_tags_are_cast_echoed_as_sent_and_stored_once(store: Store) -> Non
     assert (await store.get())["tags"] == []
 
 
-async def test_tags_come_in_the_order_in_which_the_server_first_heard_them(store: Store) -> None:
+async def test_tags_are_in_order_of_their_first_use(store: Store) -> None:
     await store.post(tags=["old"])
     await store.post(document="e", tags=["new", "old"])
     assert (await store.get("e"))["tags"] == ["old", "new"]
 
 
-async def test_the_list_has_the_defects_of_its_join(store: Store) -> None:
+async def test_list_has_the_defects_of_its_join(store: Store) -> None:
     for document, tags in (("one", ["a", "b"]), ("bare", []), ("two", ["b"])):
         await store.post(document=document, tags=tags)
-        store.dial.tick()
+        store.clock.tick()
     await store.post(document="one", tags=["a", "b"], version=1)
 
     async def listed(**query: object) -> tuple[list[str], object]:
@@ -657,7 +657,7 @@ async def test_the_list_has_the_defects_of_its_join(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["chain", "stage"])
-async def test_the_list_breaks_on_the_parameters_of_its_own_documentation(store: Store, name: str) -> None:
+async def test_list_breaks_on_the_parameters_of_its_own_documentation(store: Store, name: str) -> None:
     answer = await store.client.get("/signatures", params={name: "x"})
     assert (answer.status_code, answer.content) == (500, b"")
 
@@ -675,7 +675,7 @@ async def test_the_list_breaks_on_the_parameters_of_its_own_documentation(store:
         ("GET", "/SIGNATURE"),
     ],
 )
-async def test_anything_else_is_a_404_in_plain_words(store: Store, method: str, path: str) -> None:
+async def test_unknown_path_is_a_plain_text_404(store: Store, method: str, path: str) -> None:
     answer = await store.client.request(method, path)
     assert answer.status_code == 404
     assert answer.text == ("" if method == "HEAD" else "Page not found")
@@ -701,7 +701,7 @@ async def test_more_than_30_mb_never_reach_the_application(store: Store) -> None
         await store.adapter.http.request("POST", "/signature", body=b" " * (30 * 2**20 + 1))
 
 
-async def test_an_unknown_language_shows_raw_keys(store: Store) -> None:
+async def test_unknown_language_shows_raw_keys(store: Store) -> None:
     where = {"document": "d", "thread": "t"}
     answer = await store.client.get("/signature", params=where, headers={"api-locale": "de"})
     assert answer.json()["message"] == "error.signature_not_found"
@@ -717,7 +717,7 @@ async def test_of_simultaneous_first_writes_exactly_one_is_created(store: Store)
 
 async def test_simultaneous_updates_can_be_lost_and_versions_run_ahead() -> None:
     ahead, statuses = 0, set()
-    async with open_store(SANDBOX(authority=AUTHORITY), Dial()) as store:
+    async with open_store(SANDBOX(authority=AUTHORITY), ManualClock()) as store:
         for number in range(20):
             thread = f"t{number}"
             await store.post(thread=thread)
@@ -730,7 +730,7 @@ async def test_simultaneous_updates_can_be_lost_and_versions_run_ahead() -> None
     assert statuses <= {201, 400, 500}
 
 
-async def test_the_check_of_a_signature_answers_200_either_way(store: Store) -> None:
+async def test_check_of_a_signature_answers_200_either_way(store: Store) -> None:
     good = await store.client.post("/validate", json={"cms": await cms()})
     bad = await store.client.post("/validate", json={"cms": "AAAA"})
     assert (good.status_code, good.json()["status"], bad.status_code, bad.json()["status"]) == (200, True, 200, False)
@@ -738,7 +738,7 @@ async def test_the_check_of_a_signature_answers_200_either_way(store: Store) -> 
     assert (origin.status_code, origin.json()["status"]) == (500, False)
 
 
-async def test_people_have_nothing_to_do_here(store: Store) -> None:
+async def test_sandbox_refuses_to_sign_decline_and_expire(store: Store) -> None:
     saved = await store.save()
     (session,) = store.sandbox.sessions()
     assert (session.key, session.status, tuple(session.waiting)) == (saved.key, "stored", ())

@@ -1,4 +1,4 @@
-"""A signature store under pressure: of all who write at once, nobody is told what is not so."""
+"""Concurrent writers of a signature store: no lost update without a conflict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
-from test_persist import AUTHORITY, Dial, Store, adapter, cms, open_store
+from test_persist import AUTHORITY, ManualClock, Store, adapter, cms, open_store
 
 from providers.capability import Operation
 from providers.clock import Clock
@@ -23,8 +23,8 @@ from providers.sandbox.fault_injection import Fault
 WRITERS = 32
 
 
-class Diary(PersistSandbox):
-    """Writes down every version that was ever stored, as version and content."""
+class RecordingSandbox(PersistSandbox):
+    """Sandbox that records every stored version, as version and content."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock=clock, authority=AUTHORITY)
@@ -37,8 +37,8 @@ class Diary(PersistSandbox):
 
 
 @asynccontextmanager
-async def gateways(sandbox: Diary) -> AsyncIterator[list[PersistAdapter]]:
-    """As many gateways as writers, who know nothing of each other."""
+async def gateways(sandbox: RecordingSandbox) -> AsyncIterator[list[PersistAdapter]]:
+    """As many gateways as writers, without a common lock."""
     async with sandbox.serving() as url, AsyncExitStack() as stack:
         yield [await stack.enter_async_context(adapter(sandbox.settings(url))) for _ in range(WRITERS)]
 
@@ -50,7 +50,7 @@ def order(content: str, version: int | None = None) -> SignatureOrder:
 async def outcomes_of(
     adapters: list[PersistAdapter], contents: list[str], version: int | None
 ) -> tuple[list[str], list[Session], list[BaseException]]:
-    """The contents of those who succeeded, what they were told, and the errors of the others."""
+    """The contents and sessions of the successful writers, and the errors of the others."""
     asked = (made.save_signature(order(content, version)) for made, content in zip(adapters, contents, strict=True))
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     won = [content for content, outcome in zip(contents, outcomes, strict=True) if isinstance(outcome, Session)]
@@ -58,10 +58,10 @@ async def outcomes_of(
     return won, told, [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
 
 
-@pytest.mark.parametrize("clock", [Dial, Clock])
+@pytest.mark.parametrize("clock", [ManualClock, Clock])
 @pytest.mark.parametrize("first", [True, False])
-async def test_of_32_gateways_none_loses_a_version_without_anybody_being_told(clock: type[Clock], first: bool) -> None:
-    sandbox, contents = Diary(clock()), [await cms(b"%d" % number) for number in range(WRITERS)]
+async def test_no_version_of_32_gateways_is_lost_silently(clock: type[Clock], first: bool) -> None:
+    sandbox, contents = RecordingSandbox(clock()), [await cms(b"%d" % number) for number in range(WRITERS)]
     async with gateways(sandbox) as adapters:
         if not first:
             await adapters[0].save_signature(order(await cms()))
@@ -79,8 +79,8 @@ async def test_of_32_gateways_none_loses_a_version_without_anybody_being_told(cl
 
 
 async def test_of_32_writers_at_one_gateway_one_writes_and_nothing_is_overwritten() -> None:
-    sandbox, contents = Diary(Clock()), [await cms(b"%d" % number) for number in range(WRITERS)]
-    async with open_store(sandbox, Dial()) as store:
+    sandbox, contents = RecordingSandbox(Clock()), [await cms(b"%d" % number) for number in range(WRITERS)]
+    async with open_store(sandbox, ManualClock()) as store:
         for version in (None, 1, 2):
             won, _, errors = await outcomes_of([store.adapter] * WRITERS, contents, version)
             assert (len(won), {type(error) for error in errors}) == (1, {Conflict})
@@ -89,8 +89,8 @@ async def test_of_32_writers_at_one_gateway_one_writes_and_nothing_is_overwritte
     assert not [call for call in sandbox.calls if call.status == 500]
 
 
-async def test_writers_who_read_and_decide_again_all_get_their_turn() -> None:
-    sandbox = Diary(Clock())
+async def test_writers_that_retry_after_conflict_all_succeed() -> None:
+    sandbox = RecordingSandbox(Clock())
     async with gateways(sandbox) as adapters:
         await adapters[0].save_signature(order(await cms()))
 
@@ -107,9 +107,9 @@ async def test_writers_who_read_and_decide_again_all_get_their_turn() -> None:
 
 
 async def test_writers_of_different_records_do_not_wait_for_each_other() -> None:
-    clock = Slow()
-    sandbox = Diary(clock)
-    async with open_store(sandbox, Dial()) as store:
+    clock = GatedClock()
+    sandbox = RecordingSandbox(clock)
+    async with open_store(sandbox, ManualClock()) as store:
         sandbox.faults.append(Fault(method="POST", delay_ms=60_000))
         slow = asyncio.create_task(store.save(thread="slow"))
         await clock.asleep.wait()
@@ -119,8 +119,8 @@ async def test_writers_of_different_records_do_not_wait_for_each_other() -> None
         await slow
 
 
-class Slow(Clock):
-    """Sleeps until it is told to go on where that would take long."""
+class GatedClock(Clock):
+    """Clock whose long sleeps end when the test says so."""
 
     def __init__(self) -> None:
         self.asleep, self.go_on = asyncio.Event(), asyncio.Event()
@@ -133,14 +133,14 @@ class Slow(Clock):
         await self.go_on.wait()
 
 
-def test_what_is_done_to_a_record_is_done_while_it_is_stored() -> None:
+def test_operations_on_records_declare_completed_status() -> None:
     stated = {name: item.when for name, item in PROVIDER.capabilities.operations.items() if item.when is not None}
     assert stated == {key: {SessionStatus.COMPLETED} for key in (Operation.DELETE_SESSION, Operation.DELETE_SIGNATURE)}
 
 
-async def test_a_stored_record_can_be_deleted_by_itself_and_by_its_signature() -> None:
-    dial = Dial()
-    async with open_store(PersistSandbox(clock=dial, authority=AUTHORITY), dial) as store:
+async def test_stored_record_can_be_deleted_by_itself_and_by_its_signature() -> None:
+    clock = ManualClock()
+    async with open_store(PersistSandbox(clock=clock, authority=AUTHORITY), clock) as store:
         for delete in (by_itself, by_its_signature):
             session = await store.save()
             assert PROVIDER.capabilities.allows(Operation.DELETE_SESSION, session.status)

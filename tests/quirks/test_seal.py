@@ -1,4 +1,4 @@
-"""SEAL over real HTTP: what its page documents, what it leaves open, and what an adapter has to survive."""
+"""Quirks of SEAL over real HTTP: documented methods, undocumented answers, and unsafe ZIP archives."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ KEY = {"API-KEY": API_KEY}
 PDF = sample_pdf("Contract")
 
 
-class MovableClock(Clock):
-    """Stands still until it is moved."""
+class ManualClock(Clock):
+    """Manual clock."""
 
     def __init__(self) -> None:
         self.at = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -76,7 +76,7 @@ class MovableClock(Clock):
 
 
 class GatedClock(Clock):
-    """Lets a wait of ``seconds`` end only when told."""
+    """Clock whose sleeps of ``seconds`` end when the test says so."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -90,15 +90,15 @@ class GatedClock(Clock):
         await self.gate.wait()
 
 
-class PatientClock(Clock):
-    """Waiting for a retry takes no time."""
+class FastForwardClock(Clock):
+    """Clock whose sleeps take no time."""
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
 
-class Place:
-    """A sandbox on a real port, and an adapter that reaches it."""
+class World:
+    """A served sandbox, and an adapter for it."""
 
     def __init__(self, sandbox: SealSandbox, url: str, adapter: Adapter) -> None:
         self.sandbox = sandbox
@@ -119,22 +119,22 @@ class Place:
 
 
 @asynccontextmanager
-async def place(sandbox: SealSandbox | None = None, **settings: object) -> AsyncIterator[Place]:
-    sandbox = sandbox or SANDBOX(clock=MovableClock())
+async def place(sandbox: SealSandbox | None = None, **settings: object) -> AsyncIterator[World]:
+    sandbox = sandbox or SANDBOX(clock=ManualClock())
     async with sandbox.serving() as url:
         given = {key: value for key, value in {**sandbox.settings(url), **settings}.items() if value is not None}
-        async with PROVIDER.adapter(PROVIDER.settings(**given), clock=PatientClock()) as adapter:
-            yield Place(sandbox, url, adapter)
+        async with PROVIDER.adapter(PROVIDER.settings(**given), clock=FastForwardClock()) as adapter:
+            yield World(sandbox, url, adapter)
 
 
 @pytest.fixture
-async def seal() -> AsyncIterator[Place]:
+async def seal() -> AsyncIterator[World]:
     async with place() as here:
         yield here
 
 
 @pytest.fixture
-async def api(seal: Place) -> AsyncIterator[httpx.AsyncClient]:
+async def api(seal: World) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=seal.url, headers=KEY) as client:
         yield client
 
@@ -173,7 +173,7 @@ def zipped(*names: str, compression: int = ZIP_STORED, content: bytes = PDF) -> 
 # Creating
 
 
-async def test_an_order_becomes_one_batch_with_one_upload_and_its_acceptance(seal: Place) -> None:
+async def test_order_becomes_one_batch_with_one_upload_and_its_acceptance(seal: World) -> None:
     session = await seal.create("a.pdf", "b.pdf", reference="R-1")
     assert (session.kind, session.status, session.provider_status) == (SessionKind.SEALING, SessionStatus.PENDING, "ACCEPTED")
     assert seal.calls() == [
@@ -187,7 +187,7 @@ async def test_an_order_becomes_one_batch_with_one_upload_and_its_acceptance(sea
     assert (session.title, session.reference, session.participants) == ("Q4 contracts", "R-1", ())
 
 
-async def test_the_upload_says_its_exact_length_and_is_not_chunked() -> None:
+async def test_upload_says_its_exact_length_and_is_not_chunked() -> None:
     sandbox, seen = SANDBOX(), {}
 
     async def app(scope: dict, receive: Callable, send: Callable) -> None:
@@ -210,7 +210,7 @@ async def test_the_upload_says_its_exact_length_and_is_not_chunked() -> None:
     assert "transfer-encoding" not in seen
 
 
-async def test_packing_keeps_pieces_in_memory_and_never_the_whole() -> None:
+async def test_packing_never_holds_a_whole_document_in_memory() -> None:
     piece = bytes(64 * 1024)
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -230,7 +230,7 @@ async def test_packing_keeps_pieces_in_memory_and_never_the_whole() -> None:
         tracemalloc.stop()
 
 
-async def test_a_bundle_can_be_sent_again_from_its_beginning() -> None:
+async def test_packed_archive_can_be_read_again() -> None:
     async with pack([ordered("a.pdf")]) as bundle:
         first = b"".join([chunk async for chunk in bundle.chunks()])
         second = b"".join([chunk async for chunk in bundle.chunks()])
@@ -259,7 +259,7 @@ def test_names_in_the_zip_fit_any_file_system(name: str) -> None:
     assert 0 < len(made.encode()) <= 200
 
 
-async def test_documents_of_one_name_stay_apart_and_keep_their_own_facts(seal: Place) -> None:
+async def test_documents_of_one_name_are_distinct(seal: World) -> None:
     first, second = ordered("a.pdf", PDF, "First"), ordered("a.pdf", sample_pdf("Another"), "Second")
     session = await seal.adapter.create_session(Order(title="x", documents=(first, second)), Steps())
     facts = {document.filename: (document.title, document.sha256, document.size_bytes) for document in session.documents}
@@ -269,7 +269,7 @@ async def test_documents_of_one_name_stay_apart_and_keep_their_own_facts(seal: P
     }
 
 
-async def test_a_draft_waits_until_it_is_started(seal: Place) -> None:
+async def test_draft_waits_until_it_is_started(seal: World) -> None:
     draft = await seal.create("a.pdf", start=False)
     assert (draft.status, draft.started_at) == (SessionStatus.DRAFT, None)
     started = await seal.adapter.start_session(draft)
@@ -277,7 +277,7 @@ async def test_a_draft_waits_until_it_is_started(seal: Place) -> None:
     assert started.started_at is not None
 
 
-async def test_documents_that_seal_does_not_tell_yet_are_those_of_the_order(seal: Place) -> None:
+async def test_draft_has_the_documents_of_its_order(seal: World) -> None:
     draft = await seal.create("a.pdf", start=False)
     assert msgspec.json.decode(draft.native)["documents"] is None
     (document,) = draft.documents
@@ -289,7 +289,7 @@ async def test_documents_that_seal_does_not_tell_yet_are_those_of_the_order(seal
     assert told == document
 
 
-async def test_an_old_server_says_uploaded_and_that_is_still_a_draft(seal: Place) -> None:
+async def test_old_server_says_uploaded_and_that_is_still_a_draft(seal: World) -> None:
     seal.sandbox.generation = "old"
     draft = await seal.create("a.pdf", start=False)
     assert (draft.status, draft.provider_status) == (SessionStatus.DRAFT, "UPLOADED")
@@ -298,12 +298,12 @@ async def test_an_old_server_says_uploaded_and_that_is_still_a_draft(seal: Place
     assert started.status is SessionStatus.PENDING
 
 
-async def test_an_upload_answered_with_nothing_is_fine(seal: Place) -> None:
+async def test_upload_accepts_an_empty_answer(seal: World) -> None:
     seal.sandbox.silent = True
     assert (await seal.create("a.pdf")).status is SessionStatus.PENDING
 
 
-async def test_a_batch_is_started_once(seal: Place) -> None:
+async def test_batch_is_started_once(seal: World) -> None:
     session = await seal.create("a.pdf")
     with pytest.raises(WrongState, match="ACCEPTED"):
         await seal.adapter.start_session(session)
@@ -317,32 +317,32 @@ async def test_accept_batch_takes_its_batch_as_a_query_where_so_configured() -> 
         assert "POST /api/AcceptBatch" in here.calls()
 
 
-async def test_a_wrong_form_of_accept_batch_is_told_with_its_remedy() -> None:
+async def test_wrong_path_of_accept_batch_is_refused_with_advice() -> None:
     async with place(paths={"accept_batch": "/api/AcceptBatch/of/{batch}"}) as here:
         with pytest.raises(Refused, match="batchId="):
             await here.create("a.pdf")
 
 
-async def test_options_choose_the_process(seal: Place) -> None:
+async def test_options_choose_the_process(seal: World) -> None:
     session = await seal.create("a.pdf", options={"processId": 2})
     assert seal.sandbox.batches[int(session.key)].process == 2
 
 
-async def test_an_unknown_process_is_refused_with_its_remedy(seal: Place) -> None:
+async def test_unknown_process_is_refused_with_advice(seal: World) -> None:
     with pytest.raises(Refused, match="no process 99: correct process_id") as caught:
         await seal.create("a.pdf", options={"processId": 99})
     assert caught.value.status == 404
     assert seal.sandbox.batches == {}
 
 
-async def test_a_refusal_for_another_reason_is_not_blamed_on_the_process(seal: Place) -> None:
+async def test_refusal_for_another_reason_is_not_blamed_on_the_process(seal: World) -> None:
     seal.sandbox.faults.append(Fault(path="/api/CreateBatch/*", status=403))
     with pytest.raises(Refused) as caught:
         await seal.create("a.pdf")
     assert "process" not in caught.value.message
 
 
-async def test_a_failed_upload_leaves_a_step_that_can_be_undone(seal: Place) -> None:
+async def test_failed_upload_leaves_a_step_to_compensate(seal: World) -> None:
     seal.sandbox.faults.append(Fault(path="/api/upload/*", status=400))
     steps = Steps()
     with pytest.raises(Refused):
@@ -353,11 +353,11 @@ async def test_a_failed_upload_leaves_a_step_that_can_be_undone(seal: Place) -> 
     assert seal.sandbox.batches[int(step.key)].status == "DELETED"
 
 
-async def test_what_is_gone_counts_as_undone(seal: Place) -> None:
+async def test_compensation_is_idempotent(seal: World) -> None:
     await seal.adapter.compensate(Step("batch", "1"))
 
 
-async def test_a_document_that_cannot_be_read_is_noticed_before_there_is_a_batch(seal: Place) -> None:
+async def test_document_that_cannot_be_read_is_noticed_before_there_is_a_batch(seal: World) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"%PDF"
         raise OSError("the upload is gone")
@@ -367,20 +367,20 @@ async def test_a_document_that_cannot_be_read_is_noticed_before_there_is_a_batch
     assert seal.calls() == []
 
 
-async def test_an_unreadable_answer_to_create_batch_is_in_doubt(seal: Place) -> None:
+async def test_unreadable_answer_to_create_batch_is_in_doubt(seal: World) -> None:
     seal.sandbox.faults.append(Fault(path="/api/CreateBatch/*", kind="html"))
     with pytest.raises(InDoubt):
         await seal.create("a.pdf")
 
 
-async def test_an_acceptance_whose_answer_was_lost_is_found_out(seal: Place) -> None:
+async def test_acceptance_is_read_back_when_answer_is_lost(seal: World) -> None:
     seal.sandbox.faults.append(Fault(path="/api/AcceptBatch/*", kind="lost"))
     session = await seal.create("a.pdf")
     assert session.status is SessionStatus.PENDING
     assert session.started_at is not None
 
 
-async def test_an_acceptance_that_never_arrived_stays_in_doubt_and_is_not_repeated(seal: Place) -> None:
+async def test_acceptance_that_never_arrived_stays_in_doubt_and_is_not_repeated(seal: World) -> None:
     draft = await seal.create("a.pdf", start=False)
     seal.sandbox.faults.append(Fault(path="/api/AcceptBatch/*", kind="reset"))
     with pytest.raises(InDoubt):
@@ -389,7 +389,7 @@ async def test_an_acceptance_that_never_arrived_stays_in_doubt_and_is_not_repeat
     assert sum("AcceptBatch" in call for call in seal.calls()) == 1
 
 
-async def test_a_batch_that_somebody_else_accepts_first_is_in_the_wrong_state() -> None:
+async def test_batch_that_somebody_else_accepts_first_is_in_the_wrong_state() -> None:
     clock = GatedClock(0.321)
     async with place(SANDBOX(clock=clock)) as here:
         draft = await here.create("a.pdf", start=False)
@@ -403,21 +403,21 @@ async def test_a_batch_that_somebody_else_accepts_first_is_in_the_wrong_state() 
             await ours
 
 
-async def test_an_accepted_batch_is_ours_even_if_its_status_cannot_be_read(seal: Place) -> None:
+async def test_accepted_batch_is_partial_when_its_status_cannot_be_read(seal: World) -> None:
     seal.sandbox.faults.append(Fault(path="/api/BatchStatus/*", status=500, count=3))
     session = await seal.create("a.pdf")
     assert (session.status, session.partial) == (SessionStatus.PENDING, True)
     assert session.documents[0].sha256 == hashlib.sha256(PDF).hexdigest()
 
 
-async def test_an_empty_batch_cannot_be_started(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_empty_batch_cannot_be_started(seal: World, api: httpx.AsyncClient) -> None:
     key = (await api.post("/api/CreateBatch/1")).json()["id"]
     with pytest.raises(Refused) as caught:
         await seal.adapter.start_session(known(SessionStatus.DRAFT, key))
     assert caught.value.status == 400
 
 
-def test_an_order_that_seal_would_refuse_is_told_before_any_call() -> None:
+def test_order_that_seal_would_refuse_is_refused_before_any_call() -> None:
     settings = PROVIDER.settings(**SANDBOX().settings("http://127.0.0.1:9"))
     adapter = PROVIDER.adapter(settings)
     assert [problem.path for problem in adapter.validate_order(Order(title="x"))] == [("input", "documents")]
@@ -446,9 +446,7 @@ def test_an_order_that_seal_would_refuse_is_told_before_any_call() -> None:
         ("5", SessionStatus.UNKNOWN),
     ],
 )
-async def test_only_the_name_of_a_status_decides_and_the_word_is_kept(
-    seal: Place, word: str | int, status: SessionStatus
-) -> None:
+async def test_status_is_mapped_by_name_and_its_word_is_kept(seal: World, word: str | int, status: SessionStatus) -> None:
     session = await seal.create("a.pdf")
     seal.sandbox.batches[int(session.key)].status = word
     now = await seal.adapter.fetch_session(session.key, session)
@@ -464,8 +462,8 @@ async def test_only_the_name_of_a_status_decides_and_the_word_is_kept(
         (["fail 1.pdf", "fail 2.pdf"], SessionStatus.FAILED),
     ],
 )
-async def test_a_closed_batch_is_as_good_as_its_documents(
-    seal: Place, generation: str, names: list[str], status: SessionStatus
+async def test_status_of_closed_batch_follows_from_its_documents(
+    seal: World, generation: str, names: list[str], status: SessionStatus
 ) -> None:
     seal.sandbox.generation = generation
     session = await seal.seal(*names)
@@ -477,7 +475,7 @@ async def test_a_closed_batch_is_as_good_as_its_documents(
     assert session.progress.failed == len(names) - len(good)
 
 
-async def test_each_sealed_document_comes_a_second_time_with_its_signature(seal: Place) -> None:
+async def test_each_sealed_document_is_a_second_document_with_a_signature(seal: World) -> None:
     session = await seal.seal("a.pdf", "fail.pdf")
     original = session.documents[0]
     (sealed,) = [document for document in session.documents if document.role is DocumentRole.SIGNED]
@@ -487,7 +485,7 @@ async def test_each_sealed_document_comes_a_second_time_with_its_signature(seal:
     assert await seal.adapter.list_signatures(session) == session.signatures
 
 
-async def test_every_step_of_the_machine_is_seen(seal: Place) -> None:
+async def test_every_status_of_sealing_is_read(seal: World) -> None:
     session = await seal.create("a.pdf")
     seen = []
     while not session.final:
@@ -498,14 +496,14 @@ async def test_every_step_of_the_machine_is_seen(seal: Place) -> None:
     assert seen == [pending, pending, progress, processing]
 
 
-async def test_documents_that_are_not_sealed_yet_have_not_failed(seal: Place) -> None:
+async def test_documents_that_are_not_sealed_yet_have_not_failed(seal: World) -> None:
     session = await seal.create("a.pdf")
     await seal.sandbox.advance(session.key)
     now = await seal.adapter.fetch_session(session.key, session)
     assert [document.status for document in now.documents] == [DocumentStatus.READY]
 
 
-async def test_a_batch_stuck_in_ready_stays_pending(seal: Place) -> None:
+async def test_batch_stuck_in_ready_stays_pending(seal: World) -> None:
     seal.sandbox.stuck = True
     session = await seal.create("a.pdf")
     await seal.sandbox.sign(session.key)
@@ -514,7 +512,7 @@ async def test_a_batch_stuck_in_ready_stays_pending(seal: Place) -> None:
     assert (now.status, now.provider_status, now.final) == (SessionStatus.PENDING, "READY", False)
 
 
-async def test_a_batch_of_somebody_else_shows_what_seal_knows(seal: Place) -> None:
+async def test_foreign_batch_has_what_seal_returns(seal: World) -> None:
     session = await seal.seal("a.pdf")
     foreign = await seal.adapter.fetch_session(session.key)
     assert (foreign.title, foreign.status) == (None, SessionStatus.COMPLETED)
@@ -522,19 +520,19 @@ async def test_a_batch_of_somebody_else_shows_what_seal_knows(seal: Place) -> No
     assert foreign.created_at == datetime(2026, 11, 22, 8, 30, 1, tzinfo=UTC)
 
 
-async def test_the_first_of_two_times_for_one_instant_stays(seal: Place) -> None:
+async def test_first_of_two_times_for_one_instant_stays(seal: World) -> None:
     session = await seal.create("a.pdf")
     told = parse_instant(msgspec.json.decode(session.native)["creationDate"])
     assert session.created_at == seal.sandbox.clock.now() != told
     assert (await seal.adapter.fetch_session(session.key, session)).created_at == session.created_at
 
 
-async def test_native_is_the_payload_unchanged(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_native_is_the_payload_unchanged(seal: World, api: httpx.AsyncClient) -> None:
     session = await seal.seal("a.pdf")
     assert session.native == (await api.get(f"/api/BatchStatus/{session.key}")).content
 
 
-async def test_an_unknown_batch_is_not_found(seal: Place) -> None:
+async def test_unknown_batch_is_not_found(seal: World) -> None:
     with pytest.raises(NotFound):
         await seal.adapter.fetch_session("777")
     with pytest.raises(NotFound):
@@ -542,13 +540,13 @@ async def test_an_unknown_batch_is_not_found(seal: Place) -> None:
 
 
 @pytest.mark.parametrize("status", [SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.DELETED])
-async def test_a_batch_that_is_gone_after_it_was_closed_is_deleted(seal: Place, status: SessionStatus) -> None:
+async def test_batch_that_is_gone_after_it_was_closed_is_deleted(seal: World, status: SessionStatus) -> None:
     before = known(status, title="Kept")
     assert await seal.adapter.fetch_session("777", before) == replace(before, status=SessionStatus.DELETED)
 
 
 @pytest.mark.parametrize("forgets", [True, False])
-async def test_a_deleted_batch_keeps_what_is_known_of_it(seal: Place, forgets: bool) -> None:
+async def test_deleted_batch_keeps_its_known_fields(seal: World, forgets: bool) -> None:
     seal.sandbox.forgets = forgets
     session = await seal.seal("a.pdf", "fail.pdf")
     await seal.adapter.delete_session(session)
@@ -562,14 +560,14 @@ async def test_a_deleted_batch_keeps_what_is_known_of_it(seal: Place, forgets: b
     assert statuses == {}
 
 
-async def test_a_batch_is_deleted_even_if_the_answer_is_lost(seal: Place) -> None:
+async def test_batch_is_deleted_even_if_the_answer_is_lost(seal: World) -> None:
     session = await seal.seal("a.pdf")
     seal.sandbox.faults.append(Fault(path="/api/BatchDeleteCache/*", kind="lost"))
     await seal.adapter.delete_session(session)
     assert seal.sandbox.batches[int(session.key)].status == "DELETED"
 
 
-async def test_deleting_an_unknown_batch_is_not_found(seal: Place) -> None:
+async def test_deleting_an_unknown_batch_is_not_found(seal: World) -> None:
     with pytest.raises(NotFound):
         await seal.adapter.delete_session(known(SessionStatus.DRAFT))
 
@@ -586,7 +584,7 @@ async def test_deleting_an_unknown_batch_is_not_found(seal: Place) -> None:
         ("{}", False, []),
     ],
 )
-def test_types_may_flip_and_fields_may_be_missing(printed: str, closed: bool, sealed: list[bool]) -> None:
+def test_values_of_either_type_and_missing_fields_are_decoded(printed: str, closed: bool, sealed: list[bool]) -> None:
     batch = msgspec.json.decode(printed, type=Batch)
     assert batch.closed is closed
     assert [document.sealed for document in batch.documents or ()] == sealed
@@ -597,11 +595,11 @@ def test_ids_are_read_as_strings_or_numbers(printed: str) -> None:
     assert str(msgspec.json.decode(printed, type=CreatedBatch).id) == "2123"
 
 
-def test_a_closed_batch_without_documents_is_no_success() -> None:
+def test_closed_batch_without_documents_is_no_success() -> None:
     assert msgspec.json.decode('{"status":"CLOSED","documents":[]}', type=Batch).state is SessionStatus.UNKNOWN
 
 
-def test_booleans_are_read_however_they_are_printed() -> None:
+def test_booleans_are_parsed_in_every_spelling() -> None:
     assert [truth(value) for value in (True, "true", "True", " TRUE ")] == [True] * 4
     assert [truth(value) for value in (False, "false", "False")] == [False] * 3
     assert [truth(value) for value in (None, "", "1", 1, "yes")] == [None] * 5
@@ -614,7 +612,7 @@ def test_times_without_a_zone_are_utc() -> None:
 
 
 @pytest.mark.parametrize("kind", ["html", "empty", "truncate"])
-async def test_a_status_that_cannot_be_read_is_an_error_of_the_provider(seal: Place, kind: str) -> None:
+async def test_status_that_cannot_be_read_is_an_error_of_the_provider(seal: World, kind: str) -> None:
     session = await seal.create("a.pdf")
     seal.sandbox.faults.append(Fault(path="/api/BatchStatus/*", kind=kind, count=3))
     with pytest.raises((Misbehaved, Unavailable)):
@@ -624,7 +622,7 @@ async def test_a_status_that_cannot_be_read_is_an_error_of_the_provider(seal: Pl
 # Downloading
 
 
-async def validated(seal: Place, pdf: bytes) -> str:
+async def validated(seal: World, pdf: bytes) -> str:
     _, _, der = pem.unarmor(seal.sandbox.authority.certificate)
     trust = ValidationContext(trust_roots=[asn1_x509.Certificate.load(der)], allow_fetching=False)
     (signature,) = PdfFileReader(BytesIO(pdf)).embedded_signatures
@@ -633,7 +631,7 @@ async def validated(seal: Place, pdf: bytes) -> str:
     return status.signing_cert.subject.native["common_name"]
 
 
-async def test_each_sealed_document_is_taken_out_of_the_zip_by_its_name(seal: Place) -> None:
+async def test_each_sealed_document_is_taken_out_of_the_zip_by_its_name(seal: World) -> None:
     session = await seal.seal("a.pdf", "Umowa dzierżawy.pdf", "a.pdf")
     sealed = [document for document in session.documents if document.role is DocumentRole.SIGNED]
     results = seal.sandbox.batches[int(session.key)].results()
@@ -646,19 +644,19 @@ async def test_each_sealed_document_is_taken_out_of_the_zip_by_its_name(seal: Pl
     assert len(sealed) == 3
 
 
-async def test_a_signature_is_downloaded_as_the_document_that_carries_it(seal: Place) -> None:
+async def test_signature_is_downloaded_as_the_document_that_carries_it(seal: World) -> None:
     session = await seal.seal("a.pdf")
     async with seal.adapter.download_signature(session, session.signatures[0]) as content:
         assert await validated(seal, await read(content)) == "SIGNIUS SEAL"
 
 
-async def test_a_signature_without_its_document_is_not_found(seal: Place) -> None:
+async def test_signature_without_its_document_is_not_found(seal: World) -> None:
     session = await seal.seal("a.pdf")
     with pytest.raises(NotFound):
         seal.adapter.download_signature(replace(session, documents=()), session.signatures[0])
 
 
-async def test_an_original_cannot_be_downloaded(seal: Place) -> None:
+async def test_original_cannot_be_downloaded(seal: World) -> None:
     session = await seal.seal("a.pdf")
     with pytest.raises(Unsupported, match="SIGNED"):
         async with seal.adapter.download_document(session, session.documents[0]):
@@ -672,7 +670,7 @@ def sealed_document(session: Session) -> Document:
 
 
 @pytest.mark.parametrize("unready", [200, 202, 204, 400, 404, 409, 423])
-async def test_a_batch_that_is_not_ready_is_busy_whatever_it_answers(seal: Place, unready: int) -> None:
+async def test_batch_that_is_not_ready_is_busy_whatever_it_answers(seal: World, unready: int) -> None:
     seal.sandbox.unready = unready
     session = await seal.create("a.pdf")
     with pytest.raises(Busy, match="ACCEPTED") as caught:
@@ -683,7 +681,7 @@ async def test_a_batch_that_is_not_ready_is_busy_whatever_it_answers(seal: Place
 
 
 @pytest.mark.parametrize("forgets", [True, False])
-async def test_results_are_gone_once_the_batch_is_deleted(seal: Place, forgets: bool) -> None:
+async def test_results_are_gone_once_the_batch_is_deleted(seal: World, forgets: bool) -> None:
     seal.sandbox.forgets = forgets
     session = await seal.seal("a.pdf")
     await seal.adapter.delete_session(session)
@@ -692,7 +690,7 @@ async def test_results_are_gone_once_the_batch_is_deleted(seal: Place, forgets: 
             pass
 
 
-async def test_a_closed_batch_whose_zip_is_none_misbehaves(seal: Place) -> None:
+async def test_closed_batch_whose_zip_is_none_misbehaves(seal: World) -> None:
     session = await seal.seal("a.pdf")
     seal.sandbox.faults.append(Fault(path="/api/batchfile/*", kind="html"))
     with pytest.raises(Misbehaved, match="no ZIP"):
@@ -700,7 +698,7 @@ async def test_a_closed_batch_whose_zip_is_none_misbehaves(seal: Place) -> None:
             pass
 
 
-async def test_a_document_that_is_not_in_the_zip_is_not_replaced_by_another(seal: Place) -> None:
+async def test_document_that_is_not_in_the_zip_is_not_replaced_by_another(seal: World) -> None:
     session = await seal.seal("a.pdf")
     for name in ("b.pdf", "A.PDF", "../a.pdf", "/a.pdf"):
         with pytest.raises(Misbehaved, match="0 documents"):
@@ -708,7 +706,7 @@ async def test_a_document_that_is_not_in_the_zip_is_not_replaced_by_another(seal
                 pass
 
 
-async def test_a_zip_larger_than_the_bound_is_not_taken() -> None:
+async def test_zip_larger_than_the_bound_is_not_taken() -> None:
     async with place(max_batch_bytes=2048) as here:
         session = await here.seal("a.pdf")
         with pytest.raises(Misbehaved, match="longer than 2048"):
@@ -716,7 +714,7 @@ async def test_a_zip_larger_than_the_bound_is_not_taken() -> None:
                 pass
 
 
-async def test_a_download_that_breaks_off_is_an_error(seal: Place) -> None:
+async def test_download_that_breaks_off_is_an_error(seal: World) -> None:
     session = await seal.seal("a.pdf")
     seal.sandbox.faults.append(Fault(path="/api/batchfile/*", kind="truncate"))
     with pytest.raises(Unavailable):
@@ -724,7 +722,7 @@ async def test_a_download_that_breaks_off_is_an_error(seal: Place) -> None:
             pass
 
 
-async def test_a_slow_reader_holds_no_call_to_seal() -> None:
+async def test_slow_reader_holds_no_call_to_seal() -> None:
     async with place(max_concurrency=1) as here:
         session = await here.seal("a.pdf")
         async with here.adapter.download_document(session, session.documents[-1]) as content:
@@ -737,7 +735,7 @@ async def extract(archive: bytes, name: str, limit: int = 10_000) -> bytes:
         return b"".join([chunk async for chunk in member.chunks])
 
 
-async def test_no_other_member_passes_for_the_one_that_was_asked_for() -> None:
+async def test_only_the_member_of_the_exact_name_is_opened() -> None:
     archive = zipped("b.pdf", "a.pdf.exe", "a", content=b"another")
     with pytest.raises(BadArchive, match="0 documents"):
         await extract(archive, "a.pdf")
@@ -745,7 +743,7 @@ async def test_no_other_member_passes_for_the_one_that_was_asked_for() -> None:
         await extract(zipped("a.pdf_exe", content=b"another").replace(b"a.pdf_", b"a.pdf\0"), "a.pdf")
 
 
-async def test_a_member_that_unpacks_beyond_the_bound_is_refused() -> None:
+async def test_member_that_unpacks_beyond_the_bound_is_refused() -> None:
     bomb = zipped("a.pdf", compression=ZIP_DEFLATED, content=bytes(50_000))
     assert len(bomb) < 1000
     with pytest.raises(BadArchive, match="more than 10000"):
@@ -753,7 +751,7 @@ async def test_a_member_that_unpacks_beyond_the_bound_is_refused() -> None:
     assert await extract(bomb, "a.pdf", limit=50_000) == bytes(50_000)
 
 
-async def test_a_member_that_lies_about_its_size_is_refused() -> None:
+async def test_member_with_false_size_is_refused() -> None:
     bomb = zipped("a.pdf", compression=ZIP_DEFLATED, content=bytes(50_000))
     assert bomb.count((50_000).to_bytes(4, "little")) == 2
     lying = bomb.replace((50_000).to_bytes(4, "little"), (500).to_bytes(4, "little"))
@@ -761,7 +759,7 @@ async def test_a_member_that_lies_about_its_size_is_refused() -> None:
         await extract(lying, "a.pdf")
 
 
-async def test_a_member_packed_in_an_unbounded_way_is_refused() -> None:
+async def test_member_packed_in_an_unbounded_way_is_refused() -> None:
     with pytest.raises(BadArchive, match="unusual"):
         await extract(zipped("a.pdf", compression=ZIP_LZMA), "a.pdf")
 
@@ -773,14 +771,14 @@ async def test_two_members_of_one_name_are_refused() -> None:
             await extract(zipped(*names), "a.pdf")
 
 
-async def test_a_broken_member_is_noticed_while_it_is_read() -> None:
+async def test_broken_member_is_noticed_while_it_is_read() -> None:
     archive = zipped("a.pdf")
     position = archive.index(b"Contract")
     with pytest.raises(BadArchive, match="no ZIP"):
         await extract(archive[:position] + b"X" + archive[position + 1 :], "a.pdf")
 
 
-async def test_an_encrypted_member_is_refused() -> None:
+async def test_encrypted_member_is_refused() -> None:
     archive = bytearray(zipped("a.pdf"))
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         archive[archive.index(signature) + flags] |= 1
@@ -789,12 +787,12 @@ async def test_an_encrypted_member_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["../b.pdf", "/b.pdf", "folder/b.pdf", "folder/", "..\\b.pdf", "C:b.pdf", ".."])
-async def test_a_zip_that_is_not_flat_is_refused(name: str) -> None:
+async def test_zip_that_is_not_flat_is_refused(name: str) -> None:
     with pytest.raises(BadArchive, match="folders"):
         await extract(zipped("a.pdf", name), "a.pdf")
 
 
-async def test_a_link_is_no_document() -> None:
+async def test_link_is_no_document() -> None:
     made = BytesIO()
     with ZipFile(made, "w") as archive:
         link = ZipInfo("a.pdf")
@@ -812,7 +810,7 @@ async def test_members_that_share_their_bytes_are_refused() -> None:
         await extract(bytes(archive), "a.pdf")
 
 
-async def test_a_member_that_unpacks_to_a_thousand_times_its_size_is_a_bomb() -> None:
+async def test_member_that_unpacks_to_a_thousand_times_its_size_is_a_bomb() -> None:
     bomb = zipped("a.pdf", compression=ZIP_DEFLATED, content=bytes(11 * 2**20))
     assert len(bomb) < 20_000
     with pytest.raises(BadArchive, match="far more"):
@@ -820,7 +818,7 @@ async def test_a_member_that_unpacks_to_a_thousand_times_its_size_is_a_bomb() ->
 
 
 @pytest.mark.parametrize("count", [1_001, 65_536])
-async def test_a_zip_of_too_many_members_is_refused(count: int) -> None:
+async def test_zip_of_too_many_members_is_refused(count: int) -> None:
     with pytest.raises(BadArchive, match="more than 1000 documents"):
         await extract(zipped(*(f"{number}.pdf" for number in range(count)), content=b""), "1.pdf")
 
@@ -836,7 +834,7 @@ async def test_names_in_utf8_are_found_also_where_the_zip_does_not_say_so() -> N
 # Credentials
 
 
-async def test_basic_is_the_other_way_in() -> None:
+async def test_basic_authentication_is_accepted() -> None:
     async with place(api_key=None, username=USERNAME, password=PASSWORD) as here:
         assert (await here.create("a.pdf")).status is SessionStatus.PENDING
 
@@ -845,7 +843,7 @@ async def test_basic_is_the_other_way_in() -> None:
     "settings",
     [{"api_key": "another-key"}, {"api_key": None}, {"api_key": None, "username": "eve", "password": "wrong-password"}],
 )
-async def test_credentials_that_are_not_accepted_are_told_and_never_shown(settings: dict[str, object]) -> None:
+async def test_refused_credentials_raise_authorization_required_and_are_not_shown(settings: dict[str, object]) -> None:
     async with place(**settings) as here:
         with pytest.raises(AuthorizationRequired) as caught:
             await here.create("a.pdf")
@@ -865,7 +863,7 @@ async def test_credentials_that_are_not_accepted_are_told_and_never_shown(settin
         ({"paths": {"accept": "/x"}}, "accept_batch"),
     ],
 )
-def test_a_mistake_in_the_settings_names_its_remedy_and_no_secret(keys: dict[str, object], remedy: str) -> None:
+def test_invalid_settings_are_explained_without_secrets(keys: dict[str, object], remedy: str) -> None:
     table = {**SANDBOX().settings("http://127.0.0.1:9"), **keys}
     with pytest.raises(ValidationError, match=remedy) as caught:
         SealSettings(**{key: value for key, value in table.items() if value is not None})
@@ -886,7 +884,7 @@ def test_options_take_a_process_and_nothing_else() -> None:
         PROVIDER.participant_options(anything=1)
 
 
-async def test_the_words_of_an_error_are_never_shown(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_messages_of_seal_are_never_shown(seal: World, api: httpx.AsyncClient) -> None:
     key = (await api.post("/api/CreateBatch/1")).json()["id"]
     body = (await api.post(f"/api/AcceptBatch/{key}")).text
     with pytest.raises(Refused) as caught:
@@ -898,14 +896,14 @@ async def test_the_words_of_an_error_are_never_shown(seal: Place, api: httpx.Asy
 @pytest.mark.parametrize(
     ("status", "error"), [(401, AuthorizationRequired), (403, Refused), (429, Busy), (500, Unavailable), (503, Unavailable)]
 )
-async def test_other_failures_mean_what_their_status_says(seal: Place, status: int, error: type[Exception]) -> None:
+async def test_other_failures_mean_what_their_status_says(seal: World, status: int, error: type[Exception]) -> None:
     session = await seal.create("a.pdf")
     seal.sandbox.faults.append(Fault(path="/api/BatchStatus/*", status=status, count=3))
     with pytest.raises(error):
         await seal.adapter.fetch_session(session.key, session)
 
 
-def test_the_capabilities_are_the_verbs_that_are_there() -> None:
+def test_declared_operations_are_the_overridden_methods() -> None:
     capabilities = PROVIDER.capabilities
     for operation in Operation:
         verb = getattr(Adapter, operation.lower(), None)
@@ -923,7 +921,7 @@ def test_the_capabilities_are_the_verbs_that_are_there() -> None:
         lambda adapter, session: adapter.add_document(session, ordered("b.pdf"), Steps()),
     ],
 )
-async def test_what_seal_cannot_do_is_unsupported(seal: Place, call: Callable[..., Awaitable[object]]) -> None:
+async def test_what_seal_cannot_do_is_unsupported(seal: World, call: Callable[..., Awaitable[object]]) -> None:
     with pytest.raises(Unsupported):
         await call(seal.adapter, known(SessionStatus.DRAFT))
     assert seal.calls() == []
@@ -937,7 +935,7 @@ async def batch(api: httpx.AsyncClient) -> str:
     return (await api.post("/api/CreateBatch/1")).json()["id"]
 
 
-async def test_the_sandbox_prints_each_method_with_its_own_types(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_sandbox_answers_each_method_in_its_own_types(seal: World, api: httpx.AsyncClient) -> None:
     created = await api.post("/api/CreateBatch/2")
     key = created.json()["id"]
     assert created.status_code == 201
@@ -955,7 +953,7 @@ async def test_the_sandbox_prints_each_method_with_its_own_types(seal: Place, ap
     assert (document["fileName"], document["signed"], document["signingResult_Success"]) == ("file_name.pdf", "false", "false")
 
 
-async def test_an_old_sandbox_prints_numbers_by_its_own_table(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_old_sandbox_answers_statuses_as_numbers(seal: World, api: httpx.AsyncClient) -> None:
     seal.sandbox.generation = "old"
     created = (await api.post("/api/CreateBatch/1")).json()
     assert (type(created["id"]), created["status"]) == (int, 0)
@@ -966,7 +964,7 @@ async def test_an_old_sandbox_prints_numbers_by_its_own_table(seal: Place, api: 
     assert (await api.post("/api/AcceptBatch", params={"batchId": key})).json()["status"] == 2
 
 
-async def test_accepting_twice_changes_nothing(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_accepting_twice_changes_nothing(seal: World, api: httpx.AsyncClient) -> None:
     session = await seal.create("a.pdf")
     await seal.sandbox.advance(session.key)
     answers = [await api.post("/api/AcceptBatch", params={"batchId": session.key}) for _ in range(2)]
@@ -977,14 +975,14 @@ async def test_accepting_twice_changes_nothing(seal: Place, api: httpx.AsyncClie
 @pytest.mark.parametrize(
     "body", [b"", b"no zip", PDF, zipped(), zipped("folder/a.pdf"), zipped("a.pdf", "folder/"), zipped("a.pdf")[:-30]]
 )
-async def test_the_sandbox_takes_flat_zips_only(seal: Place, api: httpx.AsyncClient, batch: str, body: bytes) -> None:
+async def test_sandbox_takes_flat_zips_only(seal: World, api: httpx.AsyncClient, batch: str, body: bytes) -> None:
     answer = await api.post(f"/api/upload/{batch}", content=body)
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("text/plain")
     assert seal.sandbox.batches[int(batch)].documents == []
 
 
-async def test_the_sandbox_refuses_what_its_page_says_it_refuses(api: httpx.AsyncClient, batch: str) -> None:
+async def test_sandbox_refuses_what_its_page_says_it_refuses(api: httpx.AsyncClient, batch: str) -> None:
     statuses = {
         "/api/CreateBatch/x": 400,
         "/api/CreateBatch/99": 404,
@@ -1005,12 +1003,12 @@ async def test_the_sandbox_refuses_what_its_page_says_it_refuses(api: httpx.Asyn
     assert (await api.get(f"/api/batchfile/{batch}")).status_code == 400
 
 
-async def test_no_files_are_added_to_an_accepted_batch(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_no_files_are_added_to_an_accepted_batch(seal: World, api: httpx.AsyncClient) -> None:
     session = await seal.create("a.pdf")
     assert (await api.post(f"/api/upload/{session.key}", content=zipped("b.pdf"))).status_code == 400
 
 
-async def test_the_result_is_a_zip_of_what_was_sealed(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_result_is_a_zip_of_what_was_sealed(seal: World, api: httpx.AsyncClient) -> None:
     session = await seal.seal("a.pdf", "fail.pdf")
     answer = await api.get(f"/api/batchfile/{session.key}")
     assert answer.headers["content-type"] == "application/octet-stream"
@@ -1019,7 +1017,7 @@ async def test_the_result_is_a_zip_of_what_was_sealed(seal: Place, api: httpx.As
     assert await validated(seal, archive.read("a.pdf")) == "SIGNIUS SEAL"
 
 
-async def test_deleting_answers_with_the_deleted_batch(seal: Place, api: httpx.AsyncClient) -> None:
+async def test_deleting_answers_with_the_deleted_batch(seal: World, api: httpx.AsyncClient) -> None:
     session = await seal.seal("a.pdf")
     deleted = (await api.delete(f"/api/BatchDeleteCache/{session.key}")).json()
     assert (deleted["id"], deleted["status"]) == (int(session.key), "DELETED")
@@ -1028,7 +1026,7 @@ async def test_deleting_answers_with_the_deleted_batch(seal: Place, api: httpx.A
     assert (await api.post(f"/api/AcceptBatch/{session.key}")).status_code == 400
 
 
-async def test_what_is_no_pdf_fails_alone(seal: Place) -> None:
+async def test_document_that_is_no_pdf_fails_alone(seal: World) -> None:
     order = Order(title="x", documents=(ordered("a.pdf"), ordered("b.pdf", b"no PDF")))
     session = await seal.adapter.create_session(order, Steps())
     await seal.sandbox.sign(session.key)
@@ -1045,7 +1043,7 @@ def credentials() -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(("who", "status"), [("key", 200), ("basic", 200), ("wrong", 401), ("none", 401)])
-async def test_a_hash_is_stamped_by_rfc_3161(seal: Place, credentials: dict, who: str, status: int) -> None:
+async def test_hash_is_stamped_by_rfc_3161(seal: World, credentials: dict, who: str, status: int) -> None:
     async with httpx.AsyncClient(base_url=seal.url, headers=credentials[who]) as client:
         answer = await client.post("/tsa/stamp/rfc3161/1", content=DIGEST)
     assert answer.status_code == status
@@ -1055,7 +1053,7 @@ async def test_a_hash_is_stamped_by_rfc_3161(seal: Place, credentials: dict, who
 
 
 @pytest.mark.parametrize(("who", "status"), [("key", 200), ("basic", 401), ("none", 401)])
-async def test_the_json_stamp_takes_the_key_only(seal: Place, credentials: dict, who: str, status: int) -> None:
+async def test_json_stamp_takes_the_key_only(seal: World, credentials: dict, who: str, status: int) -> None:
     async with httpx.AsyncClient(base_url=seal.url, headers=credentials[who]) as client:
         answer = await client.post("/tsa/stamp/2", json={"hash": base64.b64encode(DIGEST).decode()})
     assert answer.status_code == status
@@ -1063,7 +1061,7 @@ async def test_the_json_stamp_takes_the_key_only(seal: Place, credentials: dict,
         assert tsp.TimeStampResp.load(answer.content)["status"]["status"].native == "granted"
 
 
-async def test_a_stamp_takes_a_whole_request_a_null_hash_and_no_nonsense(api: httpx.AsyncClient) -> None:
+async def test_stamp_takes_a_whole_request_a_null_hash_and_no_nonsense(api: httpx.AsyncClient) -> None:
     reply = await api.post("/tsa/stamp/rfc3161/1", content=DIGEST)
     info = tsp.TimeStampResp.load(reply.content)["time_stamp_token"]["content"]["encap_content_info"]["content"].parsed
     request = tsp.TimeStampReq({"version": 1, "message_imprint": info["message_imprint"], "nonce": 7})
@@ -1077,7 +1075,7 @@ async def test_a_stamp_takes_a_whole_request_a_null_hash_and_no_nonsense(api: ht
     assert (await api.post("/tsa/stamp/1", content=b"not json")).status_code == 400
 
 
-async def test_the_machine_waits_for_accepted_batches_only(seal: Place) -> None:
+async def test_sandbox_seals_accepted_batches_only(seal: World) -> None:
     draft = await seal.create("a.pdf", start=False)
     session = await seal.create("a.pdf")
     assert [(each.key, each.waiting) for each in seal.sandbox.sessions()] == [(draft.key, ()), (session.key, (0,))]
@@ -1092,12 +1090,12 @@ async def test_the_machine_waits_for_accepted_batches_only(seal: Place) -> None:
 
 
 @pytest.mark.parametrize("key", ["1", "x", "", "²"])
-async def test_nobody_seals_a_batch_that_is_not_there(seal: Place, key: str) -> None:
+async def test_nobody_seals_a_batch_that_is_not_there(seal: World, key: str) -> None:
     with pytest.raises(KeyError):
         await seal.sandbox.sign(key)
 
 
-async def test_nobody_declines_and_nothing_expires(seal: Place) -> None:
+async def test_nobody_declines_and_nothing_expires(seal: World) -> None:
     session = await seal.create("a.pdf")
     with pytest.raises(ValueError, match="declines"):
         await seal.sandbox.decline(session.key)
@@ -1105,7 +1103,7 @@ async def test_nobody_declines_and_nothing_expires(seal: Place) -> None:
         await seal.sandbox.expire(session.key)
 
 
-async def test_two_who_start_the_machine_at_once_seal_once(seal: Place) -> None:
+async def test_concurrent_sealing_seals_once(seal: World) -> None:
     session = await seal.create("a.pdf")
     await asyncio.gather(seal.sandbox.sign(session.key), seal.sandbox.sign(session.key), return_exceptions=True)
     now = await seal.adapter.fetch_session(session.key, session)

@@ -1,4 +1,4 @@
-"""What SEAL can do beyond sealing: timestamps, by both of its methods; and what an unanswered call leaves behind."""
+"""Time stamps of SEAL by both methods, and saga steps of unanswered calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from test_seal import PDF, Place, ordered, place
+from test_seal import PDF, World, ordered, place
 
 from providers.capability import Operation
 from providers.errors import AuthorizationRequired, InDoubt, Misbehaved, NotFound, Refused, Unsupported, WrongState
@@ -35,7 +35,7 @@ JSON, RAW = "POST /tsa/stamp/2", "POST /tsa/stamp/rfc3161/2"
 
 
 @pytest.fixture
-async def seal() -> AsyncIterator[Place]:
+async def seal() -> AsyncIterator[World]:
     async with place() as here:
         yield here
 
@@ -44,7 +44,7 @@ def timestamp_of(session: Session, filename: str = "a.pdf") -> Document:
     return next(item for item in session.documents if item.filename == f"{filename}.tsr")
 
 
-async def download(here: Place, session: Session, document: Document) -> bytes:
+async def download(here: World, session: Session, document: Document) -> bytes:
     async with here.adapter.download_document(session, document) as content:
         body = b"".join([chunk async for chunk in content.chunks])
         assert (content.media_type, content.filename) == ("application/timestamp-reply", document.filename)
@@ -53,7 +53,7 @@ async def download(here: Place, session: Session, document: Document) -> bytes:
 
 
 def told(reply: bytes) -> tuple[bytes, datetime]:
-    """The hash that a timestamp is of, and the time that it tells."""
+    """The hash and the time in a time stamp."""
     response = tsp.TimeStampResp.load(reply)
     assert response["status"]["status"].native == "granted"
     info = response["time_stamp_token"]["content"]["encap_content_info"]["content"].parsed
@@ -82,7 +82,7 @@ async def test_each_document_gets_a_timestamp_of_its_own_hash(settings: dict[str
         assert here.calls()[-1] == call
 
 
-async def test_a_timestamp_is_a_document_of_the_batch_from_beginning_to_end(seal: Place) -> None:
+async def test_timestamp_is_a_document_of_the_batch_from_beginning_to_end(seal: World) -> None:
     draft = await seal.create("a.pdf", start=False, options=STAMPED)
     stamp = timestamp_of(draft)
     assert (stamp.role, stamp.status, stamp.title) == (
@@ -103,7 +103,7 @@ async def test_a_timestamp_is_a_document_of_the_batch_from_beginning_to_end(seal
     assert len(done.signatures) == 1
 
 
-async def test_each_download_tells_the_time_of_that_download(seal: Place) -> None:
+async def test_each_download_tells_the_time_of_that_download(seal: World) -> None:
     session = await seal.create("a.pdf", options=STAMPED)
     before = datetime.now(UTC).replace(microsecond=0)
     times = [told(await download(seal, session, timestamp_of(session)))[1] for _ in range(2)]
@@ -112,20 +112,20 @@ async def test_each_download_tells_the_time_of_that_download(seal: Place) -> Non
     assert seal.calls().count(JSON) == 2
 
 
-async def test_a_batch_that_nobody_asked_timestamps_of_has_none(seal: Place) -> None:
+async def test_batch_that_nobody_asked_timestamps_of_has_none(seal: World) -> None:
     session = await seal.seal("a.pdf")
     assert {item.role for item in session.documents} == {DocumentRole.TO_SIGN, DocumentRole.SIGNED}
     assert not [call for call in seal.calls() if "/tsa/" in call]
 
 
-async def test_a_process_that_makes_no_timestamps_is_named(seal: Place) -> None:
+async def test_process_that_makes_no_timestamps_is_named(seal: World) -> None:
     session = await seal.create("a.pdf", options={"timestampProcessId": 7})
     with pytest.raises(Refused, match="process 7") as caught:
         await download(seal, session, timestamp_of(session))
     assert caught.value.status == 404
 
 
-async def test_a_timestamp_of_what_nobody_knows_is_not_found(seal: Place) -> None:
+async def test_timestamp_of_unknown_document_is_not_found(seal: World) -> None:
     session = await seal.create("a.pdf", options=STAMPED)
     unhashed = tuple(replace(item, sha256=None) for item in session.documents)
     for documents in (unhashed, (timestamp_of(session),)):
@@ -135,7 +135,7 @@ async def test_a_timestamp_of_what_nobody_knows_is_not_found(seal: Place) -> Non
 
 
 @pytest.mark.parametrize("kind", ["empty", "html"])
-async def test_an_answer_without_the_hash_is_no_timestamp(seal: Place, kind: Any) -> None:
+async def test_answer_without_the_hash_is_no_timestamp(seal: World, kind: Any) -> None:
     session = await seal.create("a.pdf", options=STAMPED)
     seal.sandbox.faults.append(Fault(path="/tsa/*", kind=kind))
     with pytest.raises(Misbehaved, match="no timestamp"):
@@ -143,7 +143,7 @@ async def test_an_answer_without_the_hash_is_no_timestamp(seal: Place, kind: Any
 
 
 @pytest.mark.parametrize(("tsa", "call"), [("json", JSON), ("rfc3161", RAW)])
-async def test_a_timestamp_that_got_lost_is_asked_for_again(tsa: str, call: str) -> None:
+async def test_timestamp_is_retried_when_answer_is_lost(tsa: str, call: str) -> None:
     async with place(tsa=tsa) as here:
         session = await here.create("a.pdf", options=STAMPED)
         here.sandbox.faults.append(Fault(path="/tsa/*", kind="lost"))
@@ -164,7 +164,7 @@ async def test_both_methods_are_asked_as_they_are_documented() -> None:
         for tsa in ("json", "rfc3161"):
             settings = PROVIDER.settings(**{**here.sandbox.settings(url), "tsa": tsa})
             async with PROVIDER.adapter(settings) as adapter:
-                other = Place(here.sandbox, url, adapter)
+                other = World(here.sandbox, url, adapter)
                 assert await download(other, session, timestamp_of(session)) == b"token of " + DIGEST
     (json_path, json_type, body), raw = asked
     assert (json_path, json_type) == ("/tsa/stamp/2", "application/json")
@@ -172,14 +172,14 @@ async def test_both_methods_are_asked_as_they_are_documented() -> None:
     assert raw == ("/tsa/stamp/rfc3161/2", "application/octet-stream", DIGEST)
 
 
-async def test_a_wrong_key_gets_no_timestamp() -> None:
+async def test_wrong_key_gets_no_timestamp() -> None:
     async with place() as here, place(here.sandbox, api_key="wrong-wrong") as other:
         session = await here.create("a.pdf", options=STAMPED)
         with pytest.raises(AuthorizationRequired):
             await download(other, session, timestamp_of(session))
 
 
-def test_the_json_method_is_not_configured_with_basic() -> None:
+def test_json_method_is_not_configured_with_basic() -> None:
     table = {"name": "seal", "base_url": "http://x", "process_id": 1, "username": "u", "password": "p4ssw0rd"}
     with pytest.raises(ValidationError, match="tsa: json takes an api_key only") as caught:
         PROVIDER.settings(**table, tsa="json")
@@ -192,7 +192,7 @@ def test_the_json_method_is_not_configured_with_basic() -> None:
 # What an unanswered call leaves
 
 
-async def test_a_batch_whose_creation_was_not_answered_is_empty_and_named_as_left(seal: Place) -> None:
+async def test_unanswered_creation_of_batch_is_named_as_leftover(seal: World) -> None:
     since, steps = seal.sandbox.clock.now(), Steps()
     seal.sandbox.faults.append(Fault(path="/api/CreateBatch/*", kind="lost"))
     with pytest.raises(InDoubt):
@@ -207,7 +207,7 @@ async def test_a_batch_whose_creation_was_not_answered_is_empty_and_named_as_lef
 
 
 @pytest.mark.parametrize("lost", ["upload", "AcceptBatch"])
-async def test_the_steps_undo_everything_after_that(seal: Place, lost: str) -> None:
+async def test_steps_compensate_everything_after_creation(seal: World, lost: str) -> None:
     steps = Steps()
     seal.sandbox.faults += [
         Fault(path=f"/api/{lost}/*", kind="lost"),
@@ -223,7 +223,7 @@ async def test_the_steps_undo_everything_after_that(seal: Place, lost: str) -> N
 # Statuses
 
 
-async def in_status(here: Place, status: SessionStatus) -> Session:
+async def in_status(here: World, status: SessionStatus) -> Session:
     """A batch in a status."""
     if status is SessionStatus.DRAFT:
         return await here.create("a.pdf", start=False)
@@ -242,14 +242,14 @@ async def in_status(here: Place, status: SessionStatus) -> Session:
     return now
 
 
-CHANGES: dict[Operation, Callable[[Place, Session], Coroutine[Any, Any, object]]] = {
+CHANGES: dict[Operation, Callable[[World, Session], Coroutine[Any, Any, object]]] = {
     Operation.START_SESSION: lambda here, session: here.adapter.start_session(session),
     Operation.DELETE_SESSION: lambda here, session: here.adapter.delete_session(session),
 }
 STATUSES = ("DRAFT", "PENDING", "IN_PROGRESS", "PROCESSING", "COMPLETED", "PARTIALLY_COMPLETED", "FAILED", "UNKNOWN", "DELETED")
 
 
-def test_every_operation_on_a_batch_says_when_it_can_be_done() -> None:
+def test_every_operation_declares_its_statuses() -> None:
     stated = {operation: item.when for operation, item in PROVIDER.capabilities.operations.items() if item.when is not None}
     assert set(stated) == set(CHANGES)
     assert stated[Operation.DELETE_SESSION] == {SessionStatus(status) for status in STATUSES if status != "DELETED"}
@@ -257,7 +257,7 @@ def test_every_operation_on_a_batch_says_when_it_can_be_done() -> None:
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("operation", CHANGES)
-async def test_what_can_be_done_in_a_status_is_done_and_nothing_else(seal: Place, operation: Operation, status: str) -> None:
+async def test_operation_succeeds_exactly_in_its_declared_statuses(seal: World, operation: Operation, status: str) -> None:
     session = await in_status(seal, SessionStatus(status))
     if PROVIDER.capabilities.allows(operation, session.status):
         await CHANGES[operation](seal, session)

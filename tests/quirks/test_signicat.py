@@ -1,4 +1,4 @@
-"""What Signicat does that a naive client would trip over, over real HTTP; and that its sandbox does the same."""
+"""Quirks of Signicat over real HTTP: the adapter copes with them, and the sandbox reproduces them."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ AUTHORITY = CertificateAuthority()
 PDF = sample_pdf("Lease")
 
 
-class Watch(Clock):
-    """A clock that tests can put forward."""
+class AdvanceableClock(Clock):
+    """Clock of the sandbox, which tests advance."""
 
     ahead = timedelta()
 
@@ -75,10 +75,10 @@ class Watch(Clock):
         return super().monotonic() + self.ahead.total_seconds()
 
 
-class Impatient(Watch):
-    """The same for an adapter, which does not wait between attempts."""
+class FastForwardClock(AdvanceableClock):
+    """Clock of the adapter: a sleep takes no time."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: AdvanceableClock) -> None:
         self.watch = watch
 
     def now(self) -> datetime:
@@ -92,10 +92,10 @@ class Impatient(Watch):
 
 
 @dataclass
-class House:
+class World:
     sandbox: SignicatSandbox
     adapter: SignicatAdapter
-    watch: Watch
+    watch: AdvanceableClock
     client: httpx.AsyncClient
     url: str
 
@@ -122,7 +122,7 @@ class House:
 
     def another(self, **settings: Any) -> SignicatAdapter:
         table = self.sandbox.settings(self.url) | settings
-        return SignicatAdapter(PROVIDER.settings(**table), clock=Impatient(self.watch))
+        return SignicatAdapter(PROVIDER.settings(**table), clock=FastForwardClock(self.watch))
 
     async def upload(self, content: bytes = PDF, media_type: str = "application/pdf") -> str:
         reply = await self.client.post("/documents", content=content, headers={"content-type": media_type})
@@ -139,7 +139,7 @@ class House:
         return await self.client.post("/signing-sessions", json=[payload(collection, *documents, **session)])
 
     async def foreign(self, **session: Any) -> str:
-        """A native session that the gateway knows nothing of."""
+        """Creates a native session without the gateway."""
         document = await self.upload()
         reply = await self.open(await self.collect(document), document, **session)
         assert reply.status_code == 201, reply.text
@@ -171,26 +171,26 @@ ANNA = ParticipantOrder(first_name="Anna", email="anna@example.org", language="s
 
 
 @asynccontextmanager
-async def open_house(kind: type[SignicatSandbox] = SignicatSandbox) -> AsyncIterator[House]:
-    watch = Watch()
+async def open_house(kind: type[SignicatSandbox] = SignicatSandbox) -> AsyncIterator[World]:
+    watch = AdvanceableClock()
     sandbox = kind(clock=watch, authority=AUTHORITY)
     async with sandbox.serving() as url:
-        adapter = SignicatAdapter(PROVIDER.settings(**sandbox.settings(url)), clock=Impatient(watch))
+        adapter = SignicatAdapter(PROVIDER.settings(**sandbox.settings(url)), clock=FastForwardClock(watch))
         async with adapter, httpx.AsyncClient(base_url=f"{url}/sign") as client:
-            house = House(sandbox, adapter, watch, client, url)
-            await house.log_in()
-            yield house
+            world = World(sandbox, adapter, watch, client, url)
+            await world.log_in()
+            yield world
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def world() -> AsyncIterator[World]:
     async with open_house() as opened:
         yield opened
 
 
 @asynccontextmanager
 async def answering(answers: dict[str, Any], asked: list[Request] | None = None) -> AsyncIterator[SignicatAdapter]:
-    """An adapter whose provider has these answers, by method and path; a Response is sent as it is."""
+    """An adapter of a provider with scripted answers, by method and path; a Response is sent as it is."""
 
     async def answer(request: Request) -> Response:
         await request.body()
@@ -206,7 +206,7 @@ async def answering(answers: dict[str, Any], asked: list[Request] | None = None)
     async with serving(Starlette(routes=[Route("/{path:path}", answer, methods=methods)])) as url:
         table = {"name": "signicat", "client_id": "me", "client_secret": "s3cr3t-s3cr3t", "token_url": f"{url}/token"}
         settings = PROVIDER.settings(base_url=f"{url}/sign", account_id="a-1", **table)
-        async with SignicatAdapter(settings, clock=Impatient(Watch())) as adapter:
+        async with SignicatAdapter(settings, clock=FastForwardClock(AdvanceableClock())) as adapter:
             yield adapter
 
 
@@ -218,71 +218,71 @@ def native(state: str | None = "READY", **members: Any) -> dict[str, Any]:
 # Creating
 
 
-async def test_one_participant_is_one_native_session_under_its_own_key(house: House) -> None:
-    session = await house.create(KARI, reference="case 7")
+async def test_one_participant_is_one_native_session_under_its_own_key(world: World) -> None:
+    session = await world.create(KARI, reference="case 7")
     assert (session.key, session.parts) == (session.participants[0].key, ())
-    assert list(house.sandbox.store.sessions) == [session.key]
-    assert house.stored(session.key).order.external_reference == session.reference == "case 7"
+    assert list(world.sandbox.store.sessions) == [session.key]
+    assert world.stored(session.key).order.external_reference == session.reference == "case 7"
     assert session.status is SessionStatus.PENDING
-    assert session.due_at == house.stored(session.key).due_at.replace(microsecond=0)
+    assert session.due_at == world.stored(session.key).due_at.replace(microsecond=0)
 
 
-async def test_several_participants_are_one_session_under_the_key_of_their_collection(house: House) -> None:
-    session = await house.create(KARI, OLA, ANNA)
-    assert list(house.sandbox.store.collections) == [session.key]
+async def test_several_participants_are_one_session_under_the_key_of_their_collection(world: World) -> None:
+    session = await world.create(KARI, OLA, ANNA)
+    assert list(world.sandbox.store.collections) == [session.key]
     assert session.parts == tuple(person.key for person in session.participants)
-    assert set(session.parts) == set(house.sandbox.store.sessions)
-    assert house.calls("POST", "/signing-sessions") == 1
+    assert set(session.parts) == set(world.sandbox.store.sessions)
+    assert world.calls("POST", "/signing-sessions") == 1
 
 
 @pytest.mark.parametrize("people", [1, 2])
-async def test_what_has_not_changed_is_known_already(house: House, people: int) -> None:
-    known = await house.create(*[ParticipantOrder()] * people)
+async def test_unchanged_answer_returns_the_known_session(world: World, people: int) -> None:
+    known = await world.create(*[ParticipantOrder()] * people)
     for _ in range(2):
-        known = await house.adapter.fetch_session(known.key, known)
-    assert await house.adapter.fetch_session(known.key, known) is known
+        known = await world.adapter.fetch_session(known.key, known)
+    assert await world.adapter.fetch_session(known.key, known) is known
 
 
-async def test_participants_keep_their_own_sessions_when_the_reply_comes_in_another_order(house: House) -> None:
-    house.sandbox.shuffle_replies = True
-    session = await house.create(KARI, OLA, ANNA)
-    assert [house.stored(key).order.ui.language for key in session.parts] == ["nb", "nn", "sv"]
+async def test_participants_keep_their_own_sessions_when_the_reply_comes_in_another_order(world: World) -> None:
+    world.sandbox.shuffle_replies = True
+    session = await world.create(KARI, OLA, ANNA)
+    assert [world.stored(key).order.ui.language for key in session.parts] == ["nb", "nn", "sv"]
     for person in session.participants:
-        assert house.stored(person.key).link in str(person.signing_url)
+        assert world.stored(person.key).link in str(person.signing_url)
     assert [person.first_name for person in session.participants] == ["Kari", "Ola", "Anna"]
 
 
-async def test_sequential_participants_are_chained_one_behind_the_other(house: House) -> None:
-    session = await house.create(KARI, OLA, ANNA, signing_order=SigningOrder.SEQUENTIAL)
-    before = [house.stored(key).order.subsequent_to for key in session.parts]
+async def test_sequential_participants_are_chained_one_behind_the_other(world: World) -> None:
+    session = await world.create(KARI, OLA, ANNA, signing_order=SigningOrder.SEQUENTIAL)
+    before = [world.stored(key).order.subsequent_to for key in session.parts]
     assert before == [None, [session.parts[0]], [session.parts[1]]]
-    assert house.calls("POST", "/signing-sessions") == 3
+    assert world.calls("POST", "/signing-sessions") == 3
     assert [person.status for person in session.participants] == [ParticipantStatus.INVITED, *[ParticipantStatus.WAITING] * 2]
-    await house.sandbox.sign(session.parts[0])
-    later = await house.adapter.fetch_session(session.key, session)
+    await world.sandbox.sign(session.parts[0])
+    later = await world.adapter.fetch_session(session.key, session)
     assert [person.status.value for person in later.participants] == ["SIGNED", "INVITED", "WAITING"]
     assert (later.status, later.provider_status) == (SessionStatus.IN_PROGRESS, "SIGNED, READY, BLOCKED")
     assert [person.order for person in later.participants] == [1, 2, 3]
 
 
-async def test_a_reference_of_the_longest_kind_fits_for_every_participant(house: House) -> None:
+async def test_longest_reference_fits_with_marker_for_every_participant(world: World) -> None:
     longest = PROVIDER.capabilities.limits.reference or 0
     people = PROVIDER.capabilities.limits.participants or 0
     order = {"reference": "r" * longest, "marker": "f" * 32, "documents": (text(),)}
-    session = await house.create(*[ParticipantOrder()] * people, **order)
-    assert max(len(house.stored(key).order.external_reference) for key in session.parts) == 1024
+    session = await world.create(*[ParticipantOrder()] * people, **order)
+    assert max(len(world.stored(key).order.external_reference) for key in session.parts) == 1024
     assert session.reference == "r" * longest
 
 
-async def test_the_reference_is_found_again_by_someone_who_knows_only_the_parts(house: House) -> None:
-    named, unnamed = await house.create(KARI, OLA, reference="a#1 b"), await house.create(KARI, OLA)
+async def test_reference_is_read_back_without_its_marker(world: World) -> None:
+    named, unnamed = await world.create(KARI, OLA, reference="a#1 b"), await world.create(KARI, OLA)
     for session in (named, unnamed):
         known = replace(session, reference=None)
-        assert (await house.adapter.fetch_session(session.key, known)).reference == session.reference
+        assert (await world.adapter.fetch_session(session.key, known)).reference == session.reference
     assert (named.reference, unnamed.reference) == ("a#1 b", None)
 
 
-async def test_sessions_that_cannot_be_told_apart_are_not_given_to_the_wrong_people() -> None:
+async def test_creation_misbehaves_when_answered_sessions_cannot_be_matched_to_participants() -> None:
     document = {"documentId": "d1", "createdAt": "2026-09-01T10:00:00Z"}
     answers = {"POST /sign/documents": document, "PATCH /sign/documents/d1/metadata": document}
     answers["POST /sign/document-collections"] = {"id": "c1"}
@@ -299,46 +299,46 @@ async def test_sessions_that_cannot_be_told_apart_are_not_given_to_the_wrong_peo
         assert session.parts == ("n1", "n2"), "without references the order asked for is what clients go by"
 
 
-async def test_every_step_is_recorded_and_undone_in_reverse(house: House) -> None:
+async def test_every_step_is_recorded_and_compensated_in_reverse(world: World) -> None:
     steps = Steps()
     order = Order(title="Lease", documents=(document(), text()), participants=(KARI, OLA))
-    await house.adapter.create_session(order, steps)
+    await world.adapter.create_session(order, steps)
     names = [step.name for step in steps.entries]
     assert names == ["document", "document", "document_collection", "signing_session", "signing_session"]
     for step in reversed(steps.entries):
-        await house.adapter.compensate(step)
-        await house.adapter.compensate(step)
-    store = house.sandbox.store
+        await world.adapter.compensate(step)
+        await world.adapter.compensate(step)
+    store = world.sandbox.store
     assert (store.sessions, store.collections, store.documents) == ({}, {}, {})
 
 
-async def test_what_was_made_before_a_refusal_is_known(house: House) -> None:
-    house.sandbox.faults.append(Fault(path="/sign/signing-sessions", kind="status", status=400))
+async def test_steps_before_a_refusal_are_recorded(world: World) -> None:
+    world.sandbox.faults.append(Fault(path="/sign/signing-sessions", kind="status", status=400))
     steps = Steps()
     with pytest.raises(Refused):
-        await house.adapter.create_session(Order(title="t", documents=(document(),), participants=(KARI,)), steps)
+        await world.adapter.create_session(Order(title="t", documents=(document(),), participants=(KARI,)), steps)
     assert [step.name for step in steps.entries] == ["document", "document_collection"]
-    assert house.sandbox.store.sessions == {}
+    assert world.sandbox.store.sessions == {}
 
 
-async def test_opening_sessions_without_an_answer_is_in_doubt_and_not_repeated(house: House) -> None:
-    house.sandbox.faults.append(Fault(path="/sign/signing-sessions", method="POST", kind="lost"))
+async def test_creation_of_sessions_is_in_doubt_and_not_repeated_when_answer_is_lost(world: World) -> None:
+    world.sandbox.faults.append(Fault(path="/sign/signing-sessions", method="POST", kind="lost"))
     with pytest.raises(InDoubt):
-        await house.create(KARI)
-    assert len(house.sandbox.store.sessions) == 1
+        await world.create(KARI)
+    assert len(world.sandbox.store.sessions) == 1
 
 
-async def test_an_upload_without_an_answer_is_sent_again_as_the_first_one_disappears(house: House) -> None:
-    house.sandbox.faults.append(Fault(path="/sign/documents", method="POST", kind="lost"))
-    session = await house.create(KARI)
-    orphan = next(key for key in house.sandbox.store.documents if session.document(key) is None)
-    house.watch.ahead += timedelta(minutes=31)
+async def test_upload_is_retried_when_answer_is_lost(world: World) -> None:
+    world.sandbox.faults.append(Fault(path="/sign/documents", method="POST", kind="lost"))
+    session = await world.create(KARI)
+    orphan = next(key for key in world.sandbox.store.documents if session.document(key) is None)
+    world.watch.ahead += timedelta(minutes=31)
     with pytest.raises(KeyError):
-        house.sandbox.store.document(orphan)
+        world.sandbox.store.document(orphan)
 
 
-async def test_the_order_arrives_in_their_words(house: House) -> None:
-    due_at = house.watch.now() + timedelta(days=44)
+async def test_order_is_translated_into_signicats_request_bodies(world: World) -> None:
+    due_at = world.watch.now() + timedelta(days=44)
     wishes = {"nationalIdentificationNumber": "01017000027", "restrictUse": [{"parameter": "NIN", "restriction": "NO_USE"}]}
     options = PROVIDER.options.model_validate(
         {
@@ -354,7 +354,7 @@ async def test_the_order_arrives_in_their_words(house: House) -> None:
             "additionalParameters": {"sbid_flow": "QR"},
         }
     ).model_dump(mode="json", by_alias=True, exclude_none=True)
-    session = await house.create(
+    session = await world.create(
         ParticipantOrder(options=wishes | {"additionalParameters": {"sbid_end_user_ip": "192.0.2.1"}}),
         message="Please.",
         due_at=due_at,
@@ -362,7 +362,7 @@ async def test_the_order_arrives_in_their_words(house: House) -> None:
         options=options,
         documents=(document(title="The lease", description="of a flat"), document(role=DocumentRole.ATTACHMENT)),
     )
-    sent = house.stored(session.key).order.model_dump(mode="json", by_alias=True, exclude_none=True)
+    sent = world.stored(session.key).order.model_dump(mode="json", by_alias=True, exclude_none=True)
     assert sent["signText"] == "Please."
     assert [use["action"] for use in sent["documents"]] == ["SIGN", "VIEW"]
     assert sent["signer"] == wishes
@@ -376,7 +376,7 @@ async def test_the_order_arrives_in_their_words(house: House) -> None:
     assert session.due_at == due_at.replace(microsecond=0)
     assert session.archive is not None
     assert session.archive.retention_period == "P1Y"
-    names = house.sandbox.store.documents[session.documents[0].key].names
+    names = world.sandbox.store.documents[session.documents[0].key].names
     assert names == {"title": "The lease", "filename": "lease.pdf", "description": "of a flat"}
     assert [item.role for item in session.documents] == [DocumentRole.TO_SIGN, DocumentRole.ATTACHMENT]
 
@@ -398,16 +398,16 @@ def _orders() -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
 
 
 @pytest.mark.parametrize(("what", "change", "path"), [pytest.param(*order, id=order[0]) for order in _orders()])
-async def test_an_order_that_signicat_would_refuse_is_refused_before_any_call(
-    house: House, what: str, change: dict[str, Any], path: tuple[str, ...]
+async def test_order_that_signicat_would_refuse_is_refused_before_any_call(
+    world: World, what: str, change: dict[str, Any], path: tuple[str, ...]
 ) -> None:
     good = Order(title="t", documents=(document(),), participants=(KARI,))
-    assert list(house.adapter.validate_order(good)) == []
-    assert [problem.path for problem in house.adapter.validate_order(replace(good, **change))] == [("input", *path)]
-    assert house.sandbox.calls[-1].path.endswith("/token")
+    assert list(world.adapter.validate_order(good)) == []
+    assert [problem.path for problem in world.adapter.validate_order(replace(good, **change))] == [("input", *path)]
+    assert world.sandbox.calls[-1].path.endswith("/token")
 
 
-async def test_unknown_options_are_refused_and_say_nothing_of_their_values() -> None:
+async def test_unknown_options_are_refused_without_their_values() -> None:
     with pytest.raises(ValidationError) as caught:
         PROVIDER.participant_options.model_validate({"nationalIdentificationNumber": 1017000027, "nin": "01017000027"})
     assert "1017000027" not in str(caught.value)
@@ -418,25 +418,25 @@ async def test_unknown_options_are_refused_and_say_nothing_of_their_values() -> 
 # Reading
 
 
-async def test_signed_is_not_complete_until_the_package_is_there(house: House) -> None:
-    session = await house.sign_all(await house.create(KARI, OLA))
+async def test_signed_session_is_processing_until_its_package_is_made(world: World) -> None:
+    session = await world.sign_all(await world.create(KARI, OLA))
     assert session.status is SessionStatus.PROCESSING
     assert session.progress.signed == session.progress.required == 2
-    house.watch.ahead += timedelta(seconds=house.sandbox.packaging_delay)
-    session = await house.adapter.fetch_session(session.key, session)
+    world.watch.ahead += timedelta(seconds=world.sandbox.packaging_delay)
+    session = await world.adapter.fetch_session(session.key, session)
     assert session.status is SessionStatus.COMPLETED
     assert session.documents[0].status is DocumentStatus.SIGNED
     packages = [item for item in session.documents if item.role is DocumentRole.SIGNED]
     assert session.completed_at == packages[0].created_at
 
 
-async def test_the_package_carries_a_valid_signature_of_every_signer(house: House) -> None:
-    session = await house.sign_all(await house.create(KARI, OLA))
-    house.watch.ahead += timedelta(seconds=1)
-    session = await house.adapter.fetch_session(session.key, session)
+async def test_package_carries_a_valid_signature_of_every_signer(world: World) -> None:
+    session = await world.sign_all(await world.create(KARI, OLA))
+    world.watch.ahead += timedelta(seconds=1)
+    session = await world.adapter.fetch_session(session.key, session)
     [package] = [item for item in session.documents if item.role is DocumentRole.SIGNED]
     [signature] = [item for item in session.signatures if item.format is SignatureFormat.PADES]
-    async with house.adapter.download_signature(session, signature) as content:
+    async with world.adapter.download_signature(session, signature) as content:
         pdf = b"".join([chunk async for chunk in content.chunks])
     assert (content.media_type, hashlib.sha256(pdf).hexdigest()) == ("application/pdf", package.sha256)
     trusted = ValidationContext(trust_roots=list(load_certs_from_pemder_data(AUTHORITY.certificate)), allow_fetching=False)
@@ -446,34 +446,34 @@ async def test_the_package_carries_a_valid_signature_of_every_signer(house: Hous
         assert (await async_validate_pdf_signature(item, trusted)).bottom_line
 
 
-async def test_every_signer_leaves_an_xml_signature_of_every_document(house: House) -> None:
-    session = await house.sign_all(await house.create(KARI, OLA, documents=(document(), text())))
+async def test_every_signer_leaves_an_xml_signature_of_every_document(world: World) -> None:
+    session = await world.sign_all(await world.create(KARI, OLA, documents=(document(), text())))
     assert session.status is SessionStatus.COMPLETED, "text is not packaged unless asked"
     evidence = [item for item in session.documents if item.role is DocumentRole.EVIDENCE]
     assert len(evidence) == len(session.signatures) == 4
     assert {item.participant for item in session.signatures} == set(session.parts)
     assert {item.format for item in session.signatures} == {SignatureFormat.XADES}
-    assert await house.adapter.list_signatures(session) == session.signatures
-    async with house.adapter.download_document(session, evidence[0]) as content:
+    assert await world.adapter.list_signatures(session) == session.signatures
+    async with world.adapter.download_document(session, evidence[0]) as content:
         xml = b"".join([chunk async for chunk in content.chunks])
     assert evidence[0].media_type == content.media_type == "application/xml"
     assert etree.fromstring(xml).tag.endswith("Signature")
 
 
-async def test_an_eid_that_signs_by_itself_leaves_a_pdf_and_no_package(house: House) -> None:
+async def test_eid_that_signs_by_itself_leaves_a_pdf_and_no_package(world: World) -> None:
     options = {"signingFlow": "PKISIGNING", "vendor": "NBID"}
-    session = await house.sign_all(await house.create(KARI, options=options))
+    session = await world.sign_all(await world.create(KARI, options=options))
     assert session.status is SessionStatus.COMPLETED
     assert [item.role.value for item in session.documents] == ["TO_SIGN", "SIGNED"]
     assert session.signatures[0].format is SignatureFormat.PADES
-    [row] = (await house.adapter.list_sessions(0, 10)).sessions
+    [row] = (await world.adapter.list_sessions(0, 10)).sessions
     assert row.status is SessionStatus.COMPLETED
 
 
-async def test_what_signicat_says_once_or_never_is_kept(house: House) -> None:
-    session = await house.create(KARI, OLA, reference="r", documents=(document(title="The lease"),))
-    assert "signatureUrl" not in (await house.client.get(f"/signing-sessions/{session.parts[0]}")).json()
-    again = await house.adapter.fetch_session(session.key, session)
+async def test_fields_that_signicat_does_not_repeat_are_carried_over(world: World) -> None:
+    session = await world.create(KARI, OLA, reference="r", documents=(document(title="The lease"),))
+    assert "signatureUrl" not in (await world.client.get(f"/signing-sessions/{session.parts[0]}")).json()
+    again = await world.adapter.fetch_session(session.key, session)
     for name in ("first_name", "last_name", "email", "display_name", "signing_url", "signing_url_expires_at"):
         assert [getattr(person, name) for person in again.participants] == [
             getattr(person, name) for person in session.participants
@@ -483,15 +483,15 @@ async def test_what_signicat_says_once_or_never_is_kept(house: House) -> None:
     assert (again.created_at, again.reference, again.signing_order) == (session.created_at, "r", session.signing_order)
 
 
-async def test_the_link_names_another_session_than_the_key(house: House) -> None:
-    session = await house.create(KARI)
+async def test_signing_link_has_another_id_than_the_session_key(world: World) -> None:
+    session = await world.create(KARI)
     query = httpx.URL(str(session.participants[0].signing_url)).params
     assert query["sessionId"] != session.key
-    assert (await house.client.get(f"/signing-sessions/{query['sessionId']}")).status_code == 404
+    assert (await world.client.get(f"/signing-sessions/{query['sessionId']}")).status_code == 404
 
 
-async def test_links_are_in_no_payload_and_no_repr(house: House) -> None:
-    for session in (await house.create(KARI), await house.create(KARI, OLA)):
+async def test_signing_links_are_in_no_payload_and_no_repr(world: World) -> None:
+    for session in (await world.create(KARI), await world.create(KARI, OLA)):
         links = [str(person.signing_url) for person in session.participants]
         shown = session.native.decode() + repr(session)
         assert not any(link in shown or link.rpartition("=")[2] in shown for link in links)
@@ -499,78 +499,78 @@ async def test_links_are_in_no_payload_and_no_repr(house: House) -> None:
     assert json.loads(session.native)["documentCollection"]["id"] == session.key
 
 
-async def test_the_native_payload_is_what_signicat_sent(house: House) -> None:
-    session = await house.create(KARI)
-    read = await house.adapter.fetch_session(session.key, session)
-    assert read.native == (await house.client.get(f"/signing-sessions/{session.key}")).content
+async def test_native_payload_is_what_signicat_sent(world: World) -> None:
+    session = await world.create(KARI)
+    read = await world.adapter.fetch_session(session.key, session)
+    assert read.native == (await world.client.get(f"/signing-sessions/{session.key}")).content
 
 
-async def test_a_foreign_session_has_one_participant_and_dates_from_its_first_document(house: House) -> None:
-    first = await house.upload()
-    await house.client.patch(f"/documents/{first}/metadata", json={"title": "Foreign lease", "filename": "f.pdf"})
-    house.watch.ahead += timedelta(minutes=5)
-    second = await house.upload(b"plain", "text/plain")
-    reply = await house.open(
-        await house.collect(first, second), second, first, externalReference="theirs", ui={"language": "fi"}
+async def test_foreign_session_has_one_participant_and_dates_from_its_first_document(world: World) -> None:
+    first = await world.upload()
+    await world.client.patch(f"/documents/{first}/metadata", json={"title": "Foreign lease", "filename": "f.pdf"})
+    world.watch.ahead += timedelta(minutes=5)
+    second = await world.upload(b"plain", "text/plain")
+    reply = await world.open(
+        await world.collect(first, second), second, first, externalReference="theirs", ui={"language": "fi"}
     )
     key = reply.json()[0]["id"]
-    session = await house.adapter.fetch_session(key)
+    session = await world.adapter.fetch_session(key)
     assert [person.key for person in session.participants] == [key]
     assert (session.participants[0].language, session.reference, session.title) == ("fi", "theirs", "Foreign")
-    assert session.created_at == house.sandbox.store.documents[first].created_at
+    assert session.created_at == world.sandbox.store.documents[first].created_at
     item = session.document(first)
     assert item is not None
     assert (item.title, item.filename, item.media_type) == ("Foreign lease", "f.pdf", "application/pdf")
     assert item.sha256 == hashlib.sha256(PDF).hexdigest()
-    await house.adapter.fetch_session(key, session)
-    assert sum(call.path.endswith("/metadata") and call.method == "GET" for call in house.sandbox.calls) == 2
+    await world.adapter.fetch_session(key, session)
+    assert sum(call.path.endswith("/metadata") and call.method == "GET" for call in world.sandbox.calls) == 2
 
 
-async def test_a_rejection_ends_the_session_and_those_behind_it_stay_blocked(house: House) -> None:
-    session = await house.create(KARI, OLA, signing_order=SigningOrder.SEQUENTIAL)
-    await house.sandbox.decline(session.parts[0])
-    session = await house.adapter.fetch_session(session.key, session)
+async def test_rejection_ends_the_session_and_those_behind_it_stay_blocked(world: World) -> None:
+    session = await world.create(KARI, OLA, signing_order=SigningOrder.SEQUENTIAL)
+    await world.sandbox.decline(session.parts[0])
+    session = await world.adapter.fetch_session(session.key, session)
     assert (session.status, session.provider_status) == (SessionStatus.DECLINED, "REJECTED, BLOCKED")
     assert [person.status.value for person in session.participants] == ["DECLINED", "WAITING"]
     with pytest.raises(ValueError, match="BLOCKED"):
-        await house.sandbox.sign(session.parts[1])
+        await world.sandbox.sign(session.parts[1])
 
 
-async def test_an_open_session_past_its_due_date_is_expired_though_signicat_says_ready(house: House) -> None:
-    session = await house.create(KARI, OLA)
-    await house.sandbox.sign(session.parts[0])
-    house.watch.ahead += timedelta(days=31)
-    late = await house.adapter.fetch_session(session.key, session)
+async def test_open_session_past_its_due_date_is_expired_though_signicat_says_ready(world: World) -> None:
+    session = await world.create(KARI, OLA)
+    await world.sandbox.sign(session.parts[0])
+    world.watch.ahead += timedelta(days=31)
+    late = await world.adapter.fetch_session(session.key, session)
     assert (late.status, late.provider_status) == (SessionStatus.EXPIRED, "SIGNED, READY")
     assert [person.status.value for person in late.participants] == ["SIGNED", "EXPIRED"]
     with pytest.raises(NotFound):
-        async with house.adapter.download_document(late, late.documents[0]):
+        async with world.adapter.download_document(late, late.documents[0]):
             pass
 
 
-async def test_an_open_session_that_is_gone_after_its_due_date_has_expired(house: House) -> None:
-    session = await house.create(KARI)
-    del house.sandbox.store.sessions[session.key]
+async def test_open_session_that_is_gone_after_its_due_date_has_expired(world: World) -> None:
+    session = await world.create(KARI)
+    del world.sandbox.store.sessions[session.key]
     with pytest.raises(NotFound):
-        await house.adapter.fetch_session(session.key, session)
-    house.watch.ahead += timedelta(days=31)
-    late = await house.adapter.fetch_session(session.key, session)
+        await world.adapter.fetch_session(session.key, session)
+    world.watch.ahead += timedelta(days=31)
+    late = await world.adapter.fetch_session(session.key, session)
     assert (late.status, late.participants[0].status) == (SessionStatus.EXPIRED, ParticipantStatus.EXPIRED)
     with pytest.raises(NotFound):
-        await house.adapter.fetch_session(session.key, late)
+        await world.adapter.fetch_session(session.key, late)
 
 
-async def test_a_part_deleted_by_others_cancels_the_rest_but_no_signature(house: House) -> None:
-    session = await house.create(KARI, OLA)
-    await house.sandbox.sign(session.parts[0])
-    session = await house.adapter.fetch_session(session.key, session)
+async def test_native_session_deleted_by_others_cancels_the_rest_but_keeps_signatures(world: World) -> None:
+    session = await world.create(KARI, OLA)
+    await world.sandbox.sign(session.parts[0])
+    session = await world.adapter.fetch_session(session.key, session)
     for key in session.parts[:1]:
-        await house.client.delete(f"/signing-sessions/{key}")
-    kept = await house.adapter.fetch_session(session.key, session)
+        await world.client.delete(f"/signing-sessions/{key}")
+    kept = await world.adapter.fetch_session(session.key, session)
     assert (kept.status, kept.participants[0].status) == (SessionStatus.IN_PROGRESS, ParticipantStatus.SIGNED)
-    other = await house.create(KARI, OLA)
-    await house.client.delete(f"/signing-sessions/{other.parts[1]}")
-    other = await house.adapter.fetch_session(other.key, other)
+    other = await world.create(KARI, OLA)
+    await world.client.delete(f"/signing-sessions/{other.parts[1]}")
+    other = await world.adapter.fetch_session(other.key, other)
     assert (other.status, other.participants[1].status) == (SessionStatus.CANCELED, ParticipantStatus.FAILED)
     assert other.status_reason
 
@@ -588,7 +588,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("word", "status", "participant"), WORDS)
-async def test_each_state_word_has_its_meaning_and_a_strange_one_is_kept(
+async def test_every_state_is_mapped_and_an_unmapped_word_is_kept(
     word: str | None, status: SessionStatus, participant: ParticipantStatus
 ) -> None:
     async with answering({"GET /sign/signing-sessions/n1": native(word)}) as adapter:
@@ -601,7 +601,7 @@ PACKAGE = {"packageId": "p", "packageType": "pades_container", "resultDocumentId
 
 
 @pytest.mark.parametrize("output", [None, {}, {"packages": None}, {"signatures": None, "packages": []}])
-async def test_an_output_that_is_null_or_empty_is_survived_and_keeps_the_session_processing(output: Any) -> None:
+async def test_null_or_empty_output_keeps_the_session_processing(output: Any) -> None:
     session = native("SIGNED", output=output, documents=[{"documentId": "d1", "documentCollectionId": "c1", "action": "SIGN"}])
     collection = {"id": "c1", "packageTo": ["PADES_CONTAINER"], "output": output}
     answers = {"GET /sign/signing-sessions/n1": session, "GET /sign/document-collections/c1": collection}
@@ -618,7 +618,7 @@ async def test_an_output_that_is_null_or_empty_is_survived_and_keeps_the_session
     assert {item.status for item in read.documents} == {DocumentStatus.DELETED}, "none of them has metadata any more"
 
 
-async def test_a_package_that_was_asked_of_one_session_is_waited_for_too() -> None:
+async def test_session_is_processing_until_its_own_package_is_made() -> None:
     answers = {"GET /sign/signing-sessions/n1": native("SIGNED", packageTo=["PADES_CONTAINER"], output={"signatures": []})}
     async with answering(answers) as adapter:
         read = await adapter.fetch_session("n1")
@@ -630,13 +630,13 @@ async def test_a_package_that_was_asked_of_one_session_is_waited_for_too() -> No
         assert (await adapter.fetch_session("n1", read)).status is SessionStatus.COMPLETED
 
 
-async def test_text_is_complete_without_the_package_that_never_comes(house: House) -> None:
-    item = await house.upload(b"plain words", "text/plain")
-    reply = await house.open(await house.collect(item, packageTo=["PADES_CONTAINER"]), item)
+async def test_text_is_completed_without_a_package(world: World) -> None:
+    item = await world.upload(b"plain words", "text/plain")
+    reply = await world.open(await world.collect(item, packageTo=["PADES_CONTAINER"]), item)
     key = reply.json()[0]["id"]
-    await house.sandbox.sign(key)
-    house.watch.ahead += timedelta(minutes=1)
-    assert (await house.adapter.fetch_session(key)).status is SessionStatus.COMPLETED
+    await world.sandbox.sign(key)
+    world.watch.ahead += timedelta(minutes=1)
+    assert (await world.adapter.fetch_session(key)).status is SessionStatus.COMPLETED
 
 
 async def test_times_with_seven_digits_and_hashes_in_base64_are_read() -> None:
@@ -659,124 +659,124 @@ async def test_times_with_seven_digits_and_hashes_in_base64_are_read() -> None:
 
 
 @pytest.mark.parametrize("body", [HTMLResponse("<html>"), JSONResponse([]), JSONResponse({"title": "no id"})])
-async def test_an_unreadable_session_is_the_providers_fault(body: Response) -> None:
+async def test_unreadable_session_raises_misbehaved(body: Response) -> None:
     async with answering({"GET /sign/signing-sessions/n1": body}) as adapter:
         with pytest.raises(Misbehaved, match="cannot be read"):
             await adapter.fetch_session("n1")
 
 
-async def test_one_failure_among_parallel_reads_comes_as_itself(house: House) -> None:
-    session = await house.create(KARI, OLA)
-    house.sandbox.faults.append(Fault(path=f"/sign/signing-sessions/{session.parts[1]}", status=502, count=9))
+async def test_failure_of_one_parallel_read_is_raised_unchanged(world: World) -> None:
+    session = await world.create(KARI, OLA)
+    world.sandbox.faults.append(Fault(path=f"/sign/signing-sessions/{session.parts[1]}", status=502, count=9))
     with pytest.raises(Unavailable):
-        await house.adapter.fetch_session(session.key, session)
+        await world.adapter.fetch_session(session.key, session)
 
 
 # Listing
 
 
-async def test_lists_are_paged_newest_first_and_end(house: House) -> None:
-    keys = [await house.foreign(title=f"Number {number}") for number in range(3)]
-    first = await house.adapter.list_sessions(0, 2)
-    rest = await house.adapter.list_sessions(first.next_offset or 0, 2)
+async def test_lists_are_paged_newest_first_and_end(world: World) -> None:
+    keys = [await world.foreign(title=f"Number {number}") for number in range(3)]
+    first = await world.adapter.list_sessions(0, 2)
+    rest = await world.adapter.list_sessions(first.next_offset or 0, 2)
     assert [row.key for row in (*first.sessions, *rest.sessions)] == keys[::-1]
     assert (first.total, first.next_offset, rest.next_offset) == (3, 2, None)
     row = first.sessions[0]
     assert (row.partial, row.parts, row.created_at) == (True, (), None)
     assert json.loads(row.native)["id"] == row.key
-    assert (await house.adapter.list_sessions(0, 5000)).total == 3, "their longest page is 1000"
-    assert (await house.adapter.list_sessions(50, 2)).next_offset is None
+    assert (await world.adapter.list_sessions(0, 5000)).total == 3, "their longest page is 1000"
+    assert (await world.adapter.list_sessions(50, 2)).next_offset is None
 
 
-async def test_a_page_is_made_once_for_as_long_as_it_is_answered_so(house: House) -> None:
-    session = await house.create(KARI)
-    first = await house.adapter.list_sessions(0, 10)
-    assert await house.adapter.list_sessions(0, 10) is first
-    await house.sandbox.sign(session.key)
-    [signed] = (await house.adapter.list_sessions(0, 10)).rows
+async def test_page_is_decoded_once_while_its_answer_is_unchanged(world: World) -> None:
+    session = await world.create(KARI)
+    first = await world.adapter.list_sessions(0, 10)
+    assert await world.adapter.list_sessions(0, 10) is first
+    await world.sandbox.sign(session.key)
+    [signed] = (await world.adapter.list_sessions(0, 10)).rows
     assert signed.native != first.rows[0].native
 
 
-async def test_a_signed_row_waits_for_a_full_read_before_it_is_complete(house: House) -> None:
-    session = await house.create(KARI)
-    await house.sandbox.sign(session.key)
-    [row] = (await house.adapter.list_sessions(0, 10)).sessions
+async def test_signed_row_waits_for_a_full_read_before_it_is_complete(world: World) -> None:
+    session = await world.create(KARI)
+    await world.sandbox.sign(session.key)
+    [row] = (await world.adapter.list_sessions(0, 10)).sessions
     assert row.status is SessionStatus.PROCESSING
-    house.watch.ahead += timedelta(seconds=1)
-    assert (await house.adapter.fetch_session(row.key, row)).status is SessionStatus.COMPLETED
+    world.watch.ahead += timedelta(seconds=1)
+    assert (await world.adapter.fetch_session(row.key, row)).status is SessionStatus.COMPLETED
 
 
 # Ending
 
 
-async def test_canceling_deletes_everything_and_keeps_the_reason(house: House) -> None:
-    session = await house.create(KARI, OLA, signing_order=SigningOrder.SEQUENTIAL)
-    canceled = await house.adapter.cancel_session(session, "changed our minds")
+async def test_canceling_deletes_everything_and_keeps_the_reason(world: World) -> None:
+    session = await world.create(KARI, OLA, signing_order=SigningOrder.SEQUENTIAL)
+    canceled = await world.adapter.cancel_session(session, "changed our minds")
     assert (canceled.status, canceled.status_reason) == (SessionStatus.CANCELED, "changed our minds")
     assert [person.email for person in canceled.participants] == ["kari@example.org", "ola@example.org"]
     assert {person.signing_url for person in canceled.participants} == {None}
-    assert (house.sandbox.store.sessions, house.sandbox.store.collections) == ({}, {})
-    deleted = [call.path.rpartition("/")[2] for call in house.sandbox.calls if call.method == "DELETE"]
+    assert (world.sandbox.store.sessions, world.sandbox.store.collections) == ({}, {})
+    deleted = [call.path.rpartition("/")[2] for call in world.sandbox.calls if call.method == "DELETE"]
     assert deleted == [*reversed(session.parts), session.key]
 
 
 @pytest.mark.parametrize("people", [(KARI,), (KARI, OLA)])
 async def test_canceling_a_session_that_was_signed_meanwhile_destroys_nothing(
-    house: House, people: tuple[ParticipantOrder, ...]
+    world: World, people: tuple[ParticipantOrder, ...]
 ) -> None:
-    before = await house.create(*people)
-    signed = await house.sign_all(before)
+    before = await world.create(*people)
+    signed = await world.sign_all(before)
     assert signed.status is SessionStatus.PROCESSING
     with pytest.raises(WrongState, match="PROCESSING"):
-        await house.adapter.cancel_session(before, "too late")
-    house.watch.ahead += timedelta(seconds=1)
+        await world.adapter.cancel_session(before, "too late")
+    world.watch.ahead += timedelta(seconds=1)
     with pytest.raises(WrongState, match="COMPLETED"):
-        await house.adapter.cancel_session(before, "too late")
-    assert house.calls("DELETE", "/") == 0
+        await world.adapter.cancel_session(before, "too late")
+    assert world.calls("DELETE", "/") == 0
 
 
-async def test_deleting_removes_what_is_left_and_is_not_found_where_nothing_is(house: House) -> None:
+async def test_deletion_removes_remaining_pieces_and_is_not_found_without_any(world: World) -> None:
     for people in ((KARI,), (KARI, OLA)):
-        session = await house.create(*people)
+        session = await world.create(*people)
         if session.parts:
-            await house.client.delete(f"/signing-sessions/{session.parts[0]}")
-        await house.adapter.delete_session(session)
-        assert (house.sandbox.store.sessions, house.sandbox.store.collections) == ({}, {})
+            await world.client.delete(f"/signing-sessions/{session.parts[0]}")
+        await world.adapter.delete_session(session)
+        assert (world.sandbox.store.sessions, world.sandbox.store.collections) == ({}, {})
         with pytest.raises(NotFound):
-            await house.adapter.delete_session(session)
+            await world.adapter.delete_session(session)
 
 
-async def test_a_deletion_whose_answer_got_lost_is_done(house: House) -> None:
-    first, second = await house.upload(), await house.upload()
-    reply = await house.open(await house.collect(first, second), first)
+async def test_deletion_is_idempotent_when_answer_is_lost(world: World) -> None:
+    first, second = await world.upload(), await world.upload()
+    reply = await world.open(await world.collect(first, second), first)
     key = reply.json()[0]["id"]
-    session = await house.adapter.fetch_session(key)
-    house.sandbox.faults.append(Fault(path=f"/sign/signing-sessions/{key}", method="DELETE", kind="lost"))
-    await house.adapter.delete_session(session)
-    assert key not in house.sandbox.store.sessions
+    session = await world.adapter.fetch_session(key)
+    world.sandbox.faults.append(Fault(path=f"/sign/signing-sessions/{key}", method="DELETE", kind="lost"))
+    await world.adapter.delete_session(session)
+    assert key not in world.sandbox.store.sessions
 
 
-async def test_deleting_a_foreign_session_leaves_a_collection_that_others_use(house: House) -> None:
-    mine, theirs = await house.upload(), await house.upload()
-    collection = await house.collect(mine, theirs)
-    keys = [(await house.open(collection, item)).json()[0]["id"] for item in (mine, theirs)]
-    await house.adapter.delete_session(await house.adapter.fetch_session(keys[0]))
-    assert list(house.sandbox.store.collections) == [collection]
-    assert (await house.adapter.fetch_session(keys[1])).status is SessionStatus.PENDING
+async def test_deleting_a_foreign_session_leaves_a_collection_that_others_use(world: World) -> None:
+    mine, theirs = await world.upload(), await world.upload()
+    collection = await world.collect(mine, theirs)
+    keys = [(await world.open(collection, item)).json()[0]["id"] for item in (mine, theirs)]
+    await world.adapter.delete_session(await world.adapter.fetch_session(keys[0]))
+    assert list(world.sandbox.store.collections) == [collection]
+    assert (await world.adapter.fetch_session(keys[1])).status is SessionStatus.PENDING
 
 
 # Credentials and refusals
 
 
-async def test_the_connection_is_known_only_once_it_was_tried(house: House) -> None:
-    async with house.another() as adapter:
+async def test_credentials_are_unknown_before_the_first_token(world: World) -> None:
+    async with world.another() as adapter:
         assert adapter.credentials.state is CredentialState.UNKNOWN
         await adapter.list_sessions(0, 1)
         assert adapter.credentials.state is CredentialState.CONNECTED
 
 
-async def test_wrong_credentials_name_their_keys_and_show_no_secret(house: House) -> None:
-    async with house.another(client_secret="wr0ng-wr0ng") as adapter:
+async def test_wrong_credentials_name_their_keys_and_show_no_secret(world: World) -> None:
+    async with world.another(client_secret="wr0ng-wr0ng") as adapter:
         with pytest.raises(AuthorizationRequired, match="client_id and client_secret") as caught:
             await adapter.list_sessions(0, 1)
         assert adapter.credentials.state is CredentialState.REFUSED
@@ -788,19 +788,19 @@ async def test_wrong_credentials_name_their_keys_and_show_no_secret(house: House
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-async def test_a_refused_token_is_never_mistaken_for_a_missing_session(status: int) -> None:
+async def test_refused_token_request_is_never_not_found(status: int) -> None:
     async with answering({"POST /token": JSONResponse({"error": "invalid_client"}, status)}) as adapter:
         with pytest.raises(AuthorizationRequired):
             await adapter.fetch_session("n1")
 
 
-async def test_a_token_endpoint_that_answers_with_a_page_misbehaves() -> None:
+async def test_token_endpoint_that_answers_with_a_page_misbehaves() -> None:
     async with answering({"POST /token": HTMLResponse("<html>sign in</html>")}) as adapter:
         with pytest.raises(Misbehaved, match="token_url"):
             await adapter.fetch_session("n1")
 
 
-async def test_a_token_endpoint_that_is_down_is_unavailable() -> None:
+async def test_token_endpoint_that_is_down_is_unavailable() -> None:
     async with answering({"POST /token": JSONResponse({}, 500)}) as adapter:
         with pytest.raises(Unavailable):
             await adapter.fetch_session("n1")
@@ -808,36 +808,36 @@ async def test_a_token_endpoint_that_is_down_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize("life", [None, 600])
-async def test_a_token_is_used_until_shortly_before_it_ends(house: House, life: float | None) -> None:
-    house.sandbox.tokens.lifetime = life
-    async with house.another() as adapter:
+async def test_token_is_used_until_shortly_before_it_ends(world: World, life: float | None) -> None:
+    world.sandbox.tokens.lifetime = life
+    async with world.another() as adapter:
         for _ in range(2):
             await adapter.list_sessions(0, 1)
-        before = len(house.sandbox.calls)
-        house.watch.ahead += timedelta(seconds=(life or 300) - 9)
+        before = len(world.sandbox.calls)
+        world.watch.ahead += timedelta(seconds=(life or 300) - 9)
         await adapter.list_sessions(0, 1)
-    assert [call.path.rpartition("/")[2] for call in list(house.sandbox.calls)[before:]] == ["token", "signing-sessions"]
+    assert [call.path.rpartition("/")[2] for call in list(world.sandbox.calls)[before:]] == ["token", "signing-sessions"]
 
 
-async def test_a_token_that_is_refused_midway_is_replaced_once(house: House) -> None:
-    session = await house.create(KARI, OLA)
-    house.sandbox.tokens.revoke_all()
-    before = len(house.sandbox.calls)
-    assert (await house.adapter.fetch_session(session.key, session)).status is SessionStatus.PENDING
-    since = [call.path for call in list(house.sandbox.calls)[before:]]
+async def test_token_that_is_refused_midway_is_replaced_once(world: World) -> None:
+    session = await world.create(KARI, OLA)
+    world.sandbox.tokens.revoke_all()
+    before = len(world.sandbox.calls)
+    assert (await world.adapter.fetch_session(session.key, session)).status is SessionStatus.PENDING
+    since = [call.path for call in list(world.sandbox.calls)[before:]]
     assert sum(path.endswith("/token") for path in since) == 1
 
 
-async def test_a_missing_permission_is_not_tried_again_and_says_what_to_do(house: House) -> None:
-    house.sandbox.permitted = False
-    before = len(house.sandbox.calls)
+async def test_missing_permission_is_not_tried_again_and_says_what_to_do(world: World) -> None:
+    world.sandbox.permitted = False
+    before = len(world.sandbox.calls)
     with pytest.raises(Refused, match="Signature API") as caught:
-        await house.create(KARI)
+        await world.create(KARI)
     assert caught.value.provider_code == "missing_permission"
-    assert [call.status for call in list(house.sandbox.calls)[before:] if call.path.startswith("/sign")] == [403]
+    assert [call.status for call in list(world.sandbox.calls)[before:] if call.path.startswith("/sign")] == [403]
 
 
-async def test_the_account_goes_along_with_every_call_where_it_is_named() -> None:
+async def test_account_goes_along_with_every_call_where_it_is_named() -> None:
     asked: list[Request] = []
     answers = {"GET /sign/signing-sessions/n1": native(), "GET /sign/signing-sessions": {"data": None}}
     async with answering(answers, asked) as adapter:
@@ -848,20 +848,20 @@ async def test_the_account_goes_along_with_every_call_where_it_is_named() -> Non
     assert {request.headers["authorization"] for request in calls} == {"Bearer t0ken-t0ken"}
 
 
-async def test_a_refusal_names_the_inputs_it_is_about(house: House) -> None:
+async def test_refusal_names_the_inputs_it_is_about(world: World) -> None:
     with pytest.raises(Refused) as caught:
-        await house.create(KARI, due_at=house.watch.now() + timedelta(days=46))
+        await world.create(KARI, due_at=world.watch.now() + timedelta(days=46))
     assert "dueDate (must be within the next 45 days)" in (caught.value.detail or "")
     assert "dueDate" not in caught.value.message, "their words are not shown"
     assert (caught.value.provider_code, caught.value.status) == ("bad_request", 400)
 
 
-async def test_an_error_of_nothing_but_braces_is_still_an_error(house: House) -> None:
-    house.sandbox.terse = True
+async def test_empty_error_body_is_still_an_error(world: World) -> None:
+    world.sandbox.terse = True
     with pytest.raises(NotFound, match="404"):
-        await house.adapter.fetch_session("nobody")
+        await world.adapter.fetch_session("nobody")
     with pytest.raises(Refused, match="400"):
-        await house.create(KARI, due_at=house.watch.now() - timedelta(days=1))
+        await world.create(KARI, due_at=world.watch.now() - timedelta(days=1))
 
 
 FAULTS = [
@@ -876,9 +876,9 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("body", "expected"), FAULTS)
-async def test_errors_of_every_shape_are_read(house: House, body: Any, expected: tuple[str | None, str | None]) -> None:
+async def test_every_form_of_error_body_is_decoded(world: World, body: Any, expected: tuple[str | None, str | None]) -> None:
     raw = b"" if body == "" else json.dumps(body).encode()
-    fault = house.adapter.parse_error(ProviderResponse(400, {}, raw))
+    fault = world.adapter.parse_error(ProviderResponse(400, {}, raw))
     assert (fault.code, fault.detail) == expected
 
 
@@ -888,7 +888,7 @@ def test_credentials_are_in_no_repr() -> None:
     assert settings.base_url == "https://api.signicat.com/sign"
 
 
-def test_what_is_composed_says_so() -> None:
+def test_composed_operations_are_declared_with_notes() -> None:
     support = PROVIDER.capabilities.support
     composed = {operation for operation in Operation if support(operation) is Support.COMPOSED}
     verbs = ("CREATE", "CANCEL", "DELETE", "DUPLICATE", "RECREATE")
@@ -896,76 +896,76 @@ def test_what_is_composed_says_so() -> None:
     assert support(Operation.START_SESSION) is Support.UNSUPPORTED
 
 
-async def test_an_archived_session_says_so(house: House) -> None:
-    session = await house.sign_all(await house.create(KARI, archive_for="P400D"))
+async def test_archived_session_has_its_archive_id(world: World) -> None:
+    session = await world.sign_all(await world.create(KARI, archive_for="P400D"))
     assert session.archive is not None
     assert (session.archive.requested, session.archive.retention_period) == (True, "P400D")
-    assert session.archive.archive_id == house.stored(session.key).archive_id
-    house.sandbox.archive_enabled = False
+    assert session.archive.archive_id == world.stored(session.key).archive_id
+    world.sandbox.archive_enabled = False
     with pytest.raises(Refused, check=withheld("Archiving")):
-        await house.create(KARI, archive_for="P400D")
+        await world.create(KARI, archive_for="P400D")
 
 
-async def test_undoing_what_is_gone_is_fine(house: House) -> None:
+async def test_compensation_is_idempotent(world: World) -> None:
     for name in ("document", "document_collection", "signing_session"):
-        await house.adapter.compensate(Step(name, "gone"))
+        await world.adapter.compensate(Step(name, "gone"))
 
 
 # The sandbox itself
 
 
-async def test_the_token_endpoint_takes_both_kinds_of_credentials_and_errs_like_oauth(house: House) -> None:
-    url, form = f"{house.url}/auth/open/connect/token", {"grant_type": "client_credentials", "scope": "signicat-api"}
+async def test_token_endpoint_takes_both_kinds_of_credentials_and_errs_like_oauth(world: World) -> None:
+    url, form = f"{world.url}/auth/open/connect/token", {"grant_type": "client_credentials", "scope": "signicat-api"}
     own = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    assert (await house.client.post(url, data=form | own)).json()["expires_in"] == 600
+    assert (await world.client.post(url, data=form | own)).json()["expires_in"] == 600
     for data, status, code in [
         (form | own | {"client_secret": "x"}, 400, "invalid_client"),
         (form | own | {"scope": "openid"}, 400, "invalid_scope"),
         (form | own | {"grant_type": "password"}, 400, "unsupported_grant_type"),
     ]:
-        reply = await httpx.AsyncClient.post(house.client, url, data=data, headers={"authorization": ""})
+        reply = await httpx.AsyncClient.post(world.client, url, data=data, headers={"authorization": ""})
         assert (reply.status_code, reply.json()["error"]) == (status, code)
-    assert (await house.client.post(url, data=form, auth=("a", "b"))).status_code == 401
+    assert (await world.client.post(url, data=form, auth=("a", "b"))).status_code == 401
 
 
-async def test_documents_are_raw_bytes_with_their_own_kind_of_key(house: House) -> None:
-    reply = await house.client.post("/documents", content=PDF, headers={"content-type": "application/pdf"})
+async def test_documents_are_raw_bytes_with_their_own_kind_of_key(world: World) -> None:
+    reply = await world.client.post("/documents", content=PDF, headers={"content-type": "application/pdf"})
     metadata = reply.json()
     assert set(metadata) == {"documentId", "mimeType", "createdAt", "documentHash"}
     assert metadata["documentHash"] == {"hash": hashlib.sha256(PDF).hexdigest(), "hashAlgorithm": "SHA256"}
     path = f"/documents/{metadata['documentId']}"
-    assert (await house.client.get(path)).content == PDF
-    named = await house.client.patch(f"{path}/metadata", json={"filename": "a.pdf", "description": "d"})
+    assert (await world.client.get(path)).content == PDF
+    named = await world.client.patch(f"{path}/metadata", json={"filename": "a.pdf", "description": "d"})
     assert named.json() == metadata | {"filename": "a.pdf", "description": "d"}
-    assert (await house.client.patch(f"{path}/metadata", json={"title": "t" * 256})).status_code == 400
-    assert (await house.client.delete(path)).status_code == 204
-    assert [(await house.client.get(path + end)).status_code for end in ("", "/metadata")] == [404, 404]
+    assert (await world.client.patch(f"{path}/metadata", json={"title": "t" * 256})).status_code == 400
+    assert (await world.client.delete(path)).status_code == 204
+    assert [(await world.client.get(path + end)).status_code for end in ("", "/metadata")] == [404, 404]
     for content, media_type in [(PDF, "multipart/form-data"), (b"", "text/plain"), (b"no pdf", "application/pdf")]:
-        reply = await house.client.post("/documents", content=content, headers={"content-type": media_type})
+        reply = await world.client.post("/documents", content=content, headers={"content-type": media_type})
         assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
         assert reply.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_document_that_no_session_uses_is_gone_after_30_minutes(house: House) -> None:
-    loose, collected, used = [await house.upload() for _ in range(3)]
-    collection = await house.collect(collected, used)
-    assert (await house.open(collection, used)).status_code == 201
-    house.watch.ahead += timedelta(minutes=29)
-    await house.log_in()
+async def test_document_that_no_session_uses_is_gone_after_30_minutes(world: World) -> None:
+    loose, collected, used = [await world.upload() for _ in range(3)]
+    collection = await world.collect(collected, used)
+    assert (await world.open(collection, used)).status_code == 201
+    world.watch.ahead += timedelta(minutes=29)
+    await world.log_in()
     statuses = []
     for minutes in (0, 2):
-        house.watch.ahead += timedelta(minutes=minutes)
-        statuses.append([(await house.client.get(f"/documents/{key}")).status_code for key in (loose, collected, used)])
+        world.watch.ahead += timedelta(minutes=minutes)
+        statuses.append([(await world.client.get(f"/documents/{key}")).status_code for key in (loose, collected, used)])
     assert statuses == [[200, 200, 200], [404, 404, 200]]
-    reply = await house.open(collection, collected)
+    reply = await world.open(collection, collected)
     assert reply.json()["invalidParams"] == [{"name": "documents[0].documentId", "reason": "does not exist"}]
 
 
-async def test_sessions_are_posted_as_an_array_of_up_to_100(house: House) -> None:
-    item = await house.upload()
-    one = payload(await house.collect(item), item)
-    assert (await house.client.post("/signing-sessions", json=one)).status_code == 400
-    assert [(await house.client.post("/signing-sessions", json=[one] * n)).status_code for n in (0, 100, 101)] == [
+async def test_sessions_are_posted_as_an_array_of_up_to_100(world: World) -> None:
+    item = await world.upload()
+    one = payload(await world.collect(item), item)
+    assert (await world.client.post("/signing-sessions", json=one)).status_code == 400
+    assert [(await world.client.post("/signing-sessions", json=[one] * n)).status_code for n in (0, 100, 101)] == [
         400,
         201,
         400,
@@ -996,65 +996,65 @@ BAD_SESSIONS = [
 
 
 @pytest.mark.parametrize(("change", "name"), BAD_SESSIONS)
-async def test_a_session_that_breaks_a_documented_rule_is_refused_by_name(
-    house: House, change: dict[str, Any], name: str
+async def test_session_that_breaks_a_documented_rule_is_refused_by_name(
+    world: World, change: dict[str, Any], name: str
 ) -> None:
-    item = await house.upload()
-    reply = await house.open(await house.collect(item), item, **change)
+    item = await world.upload()
+    reply = await world.open(await world.collect(item), item, **change)
     assert reply.status_code == 400
     assert reply.json()["invalidParams"][0]["name"] == name
-    assert house.sandbox.store.sessions == {}
+    assert world.sandbox.store.sessions == {}
 
 
-async def test_documents_are_used_from_their_own_collection_only(house: House) -> None:
-    mine, other = await house.upload(), await house.upload()
-    collection = await house.collect(mine)
-    assert (await house.open(collection, other)).status_code == 400
-    assert (await house.open("nowhere", mine)).status_code == 400
-    reply = await house.client.post("/document-collections", json={"documents": [{"documentId": "nobody"}]})
+async def test_documents_are_used_from_their_own_collection_only(world: World) -> None:
+    mine, other = await world.upload(), await world.upload()
+    collection = await world.collect(mine)
+    assert (await world.open(collection, other)).status_code == 400
+    assert (await world.open("nowhere", mine)).status_code == 400
+    reply = await world.client.post("/document-collections", json={"documents": [{"documentId": "nobody"}]})
     assert reply.json()["invalidParams"][0]["name"] == "documents[0].documentId"
-    assert (await house.client.post("/document-collections", json={"documents": []})).status_code == 400
+    assert (await world.client.post("/document-collections", json={"documents": []})).status_code == 400
 
 
-async def test_pki_and_authentication_do_not_mix_in_one_collection(house: House) -> None:
-    item = await house.upload()
-    collection = await house.collect(item)
-    assert (await house.open(collection, item)).status_code == 201
-    reply = await house.open(collection, item, signingSetup=[{"signingFlow": "PKISIGNING", "vendor": "NBID"}])
+async def test_pki_and_authentication_do_not_mix_in_one_collection(world: World) -> None:
+    item = await world.upload()
+    collection = await world.collect(item)
+    assert (await world.open(collection, item)).status_code == 201
+    reply = await world.open(collection, item, signingSetup=[{"signingFlow": "PKISIGNING", "vendor": "NBID"}])
     assert "mixed" in reply.json()["detail"]
 
 
-async def test_a_signed_pdf_is_not_signed_again_by_authentication(house: House) -> None:
-    item = await house.upload(await AUTHORITY.sign_pdf(PDF, ["Somebody"]))
-    assert (await house.open(await house.collect(item), item)).status_code == 400
+async def test_signed_pdf_is_not_signed_again_by_authentication(world: World) -> None:
+    item = await world.upload(await AUTHORITY.sign_pdf(PDF, ["Somebody"]))
+    assert (await world.open(await world.collect(item), item)).status_code == 400
     pki = [{"signingFlow": "PKISIGNING"}]
-    assert (await house.open(await house.collect(item), item, signingSetup=pki)).status_code == 201
+    assert (await world.open(await world.collect(item), item, signingSetup=pki)).status_code == 201
 
 
-async def test_a_collection_takes_sessions_until_it_is_packaged(house: House) -> None:
-    item = await house.upload()
-    collection = await house.collect(item, packageTo=["PADES_CONTAINER"])
+async def test_collection_takes_sessions_until_it_is_packaged(world: World) -> None:
+    item = await world.upload()
+    collection = await world.collect(item, packageTo=["PADES_CONTAINER"])
     keys = []
     for _ in range(2):
-        keys.append((await house.open(collection, item)).json()[0]["id"])
-        await house.sandbox.sign(keys[-1])
-    assert (await house.client.get(f"/document-collections/{collection}")).json()["output"] == {"packages": []}
-    house.watch.ahead += timedelta(seconds=1)
-    output = (await house.client.get(f"/document-collections/{collection}")).json()["output"]
+        keys.append((await world.open(collection, item)).json()[0]["id"])
+        await world.sandbox.sign(keys[-1])
+    assert (await world.client.get(f"/document-collections/{collection}")).json()["output"] == {"packages": []}
+    world.watch.ahead += timedelta(seconds=1)
+    output = (await world.client.get(f"/document-collections/{collection}")).json()["output"]
     assert [package["packageType"] for package in output["packages"]] == ["PADES_CONTAINER"]
-    assert "packaged already" in (await house.open(collection, item)).json()["detail"]
-    assert (await house.client.get(f"/signing-sessions/{keys[0]}")).json()["output"]["packages"] == []
+    assert "packaged already" in (await world.open(collection, item)).json()["detail"]
+    assert (await world.client.get(f"/signing-sessions/{keys[0]}")).json()["output"]["packages"] == []
 
 
-async def test_lists_filter_and_sort_as_documented(house: House) -> None:
-    now = house.watch.now()
-    early = await house.foreign(title="First Lease", dueDate=(now + timedelta(days=9)).isoformat())
-    house.watch.ahead += timedelta(minutes=1)
-    late = await house.foreign(title="second", dueDate=(now + timedelta(days=3)).isoformat())
-    await house.sandbox.sign(late)
+async def test_lists_filter_and_sort_as_documented(world: World) -> None:
+    now = world.watch.now()
+    early = await world.foreign(title="First Lease", dueDate=(now + timedelta(days=9)).isoformat())
+    world.watch.ahead += timedelta(minutes=1)
+    late = await world.foreign(title="second", dueDate=(now + timedelta(days=3)).isoformat())
+    await world.sandbox.sign(late)
 
     async def listed(query: str) -> Any:
-        reply = await house.client.get(f"/signing-sessions?{query}")
+        reply = await world.client.get(f"/signing-sessions?{query}")
         return [row["id"] for row in reply.json()["data"]] if reply.is_success else reply.status_code
 
     between = f"{now + timedelta(seconds=30):%Y-%m-%dT%H:%M:%SZ}"
@@ -1070,80 +1070,80 @@ async def test_lists_filter_and_sort_as_documented(house: House) -> None:
     assert (await listed(f"dueDateFrom={soon}"), await listed(f"dueDateTo={soon}")) == ([early], [late])
     for wrong in ("limit=0", "limit=1001", "offset=100001", "state=EXPIRED", "dueDateTo=soon"):
         assert await listed(wrong) == 400
-    page = (await house.client.get("/signing-sessions?limit=1&offset=1")).json()
+    page = (await world.client.get("/signing-sessions?limit=1&offset=1")).json()
     assert {name: value for name, value in page.items() if name != "data"} == {"limit": 1, "offset": 1, "count": 1, "total": 2}
     assert "createdAt" not in page["data"][0]
 
 
-async def test_what_only_the_vendors_kit_knows_is_not_there(house: House) -> None:
-    key = await house.foreign()
-    collection = house.stored(key).order.documents[0].document_collection_id
+async def test_undocumented_operations_are_not_simulated(world: World) -> None:
+    key = await world.foreign()
+    collection = world.stored(key).order.documents[0].document_collection_id
     for path in (f"/signing-sessions/{key}/package", f"/document-collections/{collection}/package"):
-        assert (await house.client.post(path)).status_code == 404
-    assert (await house.client.get("/archive-documents/a")).status_code == 404
+        assert (await world.client.post(path)).status_code == 404
+    assert (await world.client.get("/archive-documents/a")).status_code == 404
 
 
-async def test_a_session_can_be_changed_while_it_is_open(house: House) -> None:
-    key = await house.foreign()
+async def test_session_can_be_changed_while_it_is_open(world: World) -> None:
+    key = await world.foreign()
     redirects = {"success": "https://a.example/1", "cancel": "https://a.example/2", "error": "https://a.example/3"}
-    assert (await house.client.get(f"/signing-sessions/{key}")).json()["redirectSettings"] == {}
-    reply = await house.client.patch(f"/signing-sessions/{key}", json={"redirectSettings": redirects})
+    assert (await world.client.get(f"/signing-sessions/{key}")).json()["redirectSettings"] == {}
+    reply = await world.client.patch(f"/signing-sessions/{key}", json={"redirectSettings": redirects})
     assert (reply.status_code, reply.json()["redirectSettings"]) == (200, redirects)
-    assert (await house.client.patch(f"/signing-sessions/{key}", json={"title": ""})).status_code == 400
-    await house.sandbox.sign(key)
-    assert (await house.client.patch(f"/signing-sessions/{key}", json={"title": "t"})).status_code == 400
+    assert (await world.client.patch(f"/signing-sessions/{key}", json={"title": ""})).status_code == 400
+    await world.sandbox.sign(key)
+    assert (await world.client.patch(f"/signing-sessions/{key}", json={"title": "t"})).status_code == 400
 
 
-async def test_deleting_a_session_deletes_its_documents(house: House) -> None:
-    key = await house.foreign()
-    item = house.stored(key).order.documents[0].document_id
-    assert (await house.client.delete(f"/signing-sessions/{key}")).status_code == 204
+async def test_deleting_a_session_deletes_its_documents(world: World) -> None:
+    key = await world.foreign()
+    item = world.stored(key).order.documents[0].document_id
+    assert (await world.client.delete(f"/signing-sessions/{key}")).status_code == 204
     for path in (f"/signing-sessions/{key}", f"/documents/{item}"):
-        assert (await house.client.get(path)).status_code == 404
+        assert (await world.client.get(path)).status_code == 404
 
 
-async def test_the_people_see_who_can_sign_and_cannot_sign_twice(house: House) -> None:
-    session = await house.create(KARI, OLA, signing_order=SigningOrder.SEQUENTIAL)
-    assert [(item.key, item.status, tuple(item.waiting)) for item in house.sandbox.sessions()] == [
+async def test_sandbox_lists_who_can_sign_and_refuses_a_second_signature(world: World) -> None:
+    session = await world.create(KARI, OLA, signing_order=SigningOrder.SEQUENTIAL)
+    assert [(item.key, item.status, tuple(item.waiting)) for item in world.sandbox.sessions()] == [
         (session.parts[0], "READY", (0,)),
         (session.parts[1], "BLOCKED", ()),
     ]
-    await house.sandbox.sign(session.parts[0], 0)
+    await world.sandbox.sign(session.parts[0], 0)
     for key, participant in [(session.parts[0], 0), (session.parts[1], 1)]:
         with pytest.raises(ValueError, match="session"):
-            await house.sandbox.sign(key, participant)
+            await world.sandbox.sign(key, participant)
     with pytest.raises(KeyError):
-        await house.sandbox.sign("nobody")
-    await house.sandbox.expire(session.parts[1])
+        await world.sandbox.sign("nobody")
+    await world.sandbox.expire(session.parts[1])
     with pytest.raises(ValueError, match="READY and due at"):
-        await house.sandbox.sign(session.parts[1])
+        await world.sandbox.sign(session.parts[1])
     with pytest.raises(ValueError, match="SIGNED"):
-        await house.sandbox.expire(session.parts[0])
-    assert (await house.adapter.fetch_session(session.key, session)).status is SessionStatus.EXPIRED
+        await world.sandbox.expire(session.parts[0])
+    assert (await world.adapter.fetch_session(session.key, session)).status is SessionStatus.EXPIRED
 
 
-async def test_calls_without_a_good_token_are_unauthorized(house: House) -> None:
+async def test_calls_without_a_valid_token_are_unauthorized(world: World) -> None:
     for header in ("", "Bearer nonsense", "Basic abc"):
-        reply = await house.client.get("/signing-sessions", headers={"authorization": header})
+        reply = await world.client.get("/signing-sessions", headers={"authorization": header})
         assert (reply.status_code, reply.json()["code"]) == (401, "unauthorized")
-    house.watch.ahead += timedelta(minutes=11)
-    assert (await house.client.get("/signing-sessions")).status_code == 401
+    world.watch.ahead += timedelta(minutes=11)
+    assert (await world.client.get("/signing-sessions")).status_code == 401
 
 
-async def test_a_broken_gateway_in_front_answers_with_braces(house: House) -> None:
-    house.sandbox.faults.append(Fault(status=503, count=1))
-    reply = await house.client.get("/signing-sessions")
+async def test_proxy_errors_have_an_empty_object_as_body(world: World) -> None:
+    world.sandbox.faults.append(Fault(status=503, count=1))
+    reply = await world.client.get("/signing-sessions")
     assert (reply.status_code, reply.json()) == (503, {})
-    house.sandbox.faults.append(Fault(status=500, count=1))
-    assert (await house.client.get("/signing-sessions")).json()["code"] == "internal_server_error"
+    world.sandbox.faults.append(Fault(status=500, count=1))
+    assert (await world.client.get("/signing-sessions")).json()["code"] == "internal_server_error"
 
 
-async def test_an_upload_that_fails_leaves_no_sibling_unrecorded(house: House) -> None:
+async def test_uploads_beside_a_failed_one_are_recorded(world: World) -> None:
     # The first is refused at once, while the others are still on their way and arrive.
-    house.sandbox.faults += [Fault(path="/sign/documents", status=403), Fault(path="/sign/documents", count=2, delay_ms=100)]
+    world.sandbox.faults += [Fault(path="/sign/documents", status=403), Fault(path="/sign/documents", count=2, delay_ms=100)]
     steps = Steps()
     order = Order(title="Lease", documents=(document(), document(), document()), participants=(ParticipantOrder(),))
     with pytest.raises(Refused):
-        await house.adapter.create_session(order, steps)
-    assert {step.key for step in steps.entries} == set(house.sandbox.store.documents)
+        await world.adapter.create_session(order, steps)
+    assert {step.key for step in steps.entries} == set(world.sandbox.store.documents)
     assert len(steps.entries) == 2

@@ -1,4 +1,4 @@
-"""Signatures are read and checked without anybody's help, and hostile ones do no harm."""
+"""Verification of signatures in PDF, CMS and XML, and its robustness against damaged and hostile files."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def edited(content: bytes, edit: Callable[[cms.SignedData], None]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_an_intact_signature_of_a_trusted_signer_is_valid(kind: str) -> None:
+def test_intact_signature_of_a_trusted_signer_is_valid(kind: str) -> None:
     report = one(ALL[kind])
     found = report.verification
     assert (found.status, found.reason, found.trusted) == (VALID, None, True)
@@ -91,7 +91,7 @@ def test_an_intact_signature_of_a_trusted_signer_is_valid(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_an_intact_signature_of_a_stranger_is_indeterminate(kind: str) -> None:
+def test_intact_signature_of_untrusted_signer_is_indeterminate(kind: str) -> None:
     status, reason, trusted = verdict(ALL[kind], [STRANGER.certificate])
     assert (status, trusted) == (INDETERMINATE, False)
     assert "not in the trust roots" in reason
@@ -103,7 +103,7 @@ def test_without_roots_an_intact_signature_is_valid_but_not_trusted(kind: str) -
 
 
 @pytest.mark.parametrize(("kind", "what"), [("CADES", b"agreed"), ("PADES", b"/Creator"), ("XADES", b"<sum>")])
-def test_a_change_to_what_was_signed_is_found(kind: str, what: bytes) -> None:
+def test_changed_content_is_invalid(kind: str, what: bytes) -> None:
     content = ALL[kind]
     status, reason, trusted = verdict(
         content.replace(b"<sum>1", b"<sum>9") if kind == "XADES" else changed(content, content.index(what) + 4)
@@ -112,14 +112,14 @@ def test_a_change_to_what_was_signed_is_found(kind: str, what: bytes) -> None:
     assert "changed after it was signed" in reason
 
 
-def test_a_change_to_the_signature_value_is_found() -> None:
+def test_changed_signature_value_is_invalid() -> None:
     assert verdict(changed(CMS, len(CMS) - 1))[0] is INVALID
     assert verdict(changed(DETACHED, len(DETACHED) - 1))[0] is INVALID
     value = XML.index(b"SignatureValue>") + 30
     assert verdict(XML[:value] + (b"A" if XML[value : value + 1] != b"A" else b"B") + XML[value + 1 :])[0] is INVALID
 
 
-def test_another_certificate_of_the_same_name_is_found_out() -> None:
+def test_substituted_certificate_of_same_name_is_invalid() -> None:
     other = cms.ContentInfo.load(made(lambda: STRANGER.sign_cms(b"agreed", "Ada Lovelace")))["content"]["certificates"]
 
     def swap(data: cms.SignedData) -> None:
@@ -132,7 +132,7 @@ def test_another_certificate_of_the_same_name_is_found_out() -> None:
     assert verdict(edited(CMS, swap), [STRANGER.certificate])[0] is INVALID
 
 
-def test_a_certificate_that_has_expired_proves_nothing_any_more() -> None:
+def test_certificate_that_has_expired_proves_nothing_any_more() -> None:
     later = NOW + timedelta(days=20_000)
     status, reason, _ = verdict(CMS, now=later)
     assert status is INDETERMINATE
@@ -141,7 +141,7 @@ def test_a_certificate_that_has_expired_proves_nothing_any_more() -> None:
     assert verdict(CMS, [], later)[0] is VALID
 
 
-def test_a_certificate_that_is_not_valid_yet_proves_nothing() -> None:
+def test_certificate_that_is_not_valid_yet_proves_nothing() -> None:
     assert "not valid yet" in verdict(CMS, now=NOW - timedelta(days=20_000))[1]
 
 
@@ -182,7 +182,7 @@ def test_xml_may_come_with_a_byte_order_mark_or_white_space_around_it() -> None:
         cms.ContentInfo({"content_type": "data", "content": b"x"}).dump(),
     ],
 )
-def test_what_is_no_signature_gives_no_report(content: bytes) -> None:
+def test_content_without_signature_has_no_report(content: bytes) -> None:
     assert inspect(content, now=NOW) == ()
 
 
@@ -193,12 +193,12 @@ def test_roots_may_come_in_der_or_several_in_one() -> None:
 
 
 @pytest.mark.parametrize("root", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
-def test_a_root_that_is_no_certificate_is_the_operators_mistake(root: bytes) -> None:
+def test_root_that_is_no_certificate_raises_value_error(root: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (the words are the library's)
         inspect(CMS, roots=[root], now=NOW)
 
 
-async def test_it_refuses_to_hold_up_an_event_loop() -> None:
+async def test_inspect_raises_in_an_event_loop() -> None:
     with pytest.raises(RuntimeError, match="to_thread"):
         inspect(CMS, now=NOW)
     assert await asyncio.to_thread(inspect, CMS, now=NOW)
@@ -207,7 +207,7 @@ async def test_it_refuses_to_hold_up_an_event_loop() -> None:
 # ------------------------------------------------------------------ CMS
 
 
-def test_a_detached_signature_tells_who_but_not_what() -> None:
+def test_detached_signature_is_indeterminate_with_its_signer() -> None:
     report = one(DETACHED)
     assert report.verification.status is INDETERMINATE
     assert "content is not here" in (report.verification.reason or "")
@@ -216,7 +216,7 @@ def test_a_detached_signature_tells_who_but_not_what() -> None:
     assert report.certificate.common_name == "Ada Lovelace"
 
 
-def test_a_detached_signature_without_signed_attributes_is_not_checked() -> None:
+def test_detached_signature_without_signed_attributes_is_not_checked() -> None:
     def strip(data: cms.SignedData) -> None:
         info = data["signer_infos"][0]
         bare = {name: info[name] for name in ("version", "sid", "digest_algorithm", "signature_algorithm", "signature")}
@@ -238,7 +238,7 @@ def test_every_signer_of_a_container_is_reported() -> None:
     assert {report.verification.status for report in reports} == {VALID}
 
 
-def test_a_signature_without_its_certificate_is_indeterminate() -> None:
+def test_signature_without_its_certificate_is_indeterminate() -> None:
     def strip(data: cms.SignedData) -> None:
         data["certificates"] = cms.CertificateSet([])
 
@@ -246,7 +246,7 @@ def test_a_signature_without_its_certificate_is_indeterminate() -> None:
     assert (report.certificate, report.verification.status) == (None, INDETERMINATE)
 
 
-def test_an_algorithm_that_nobody_here_knows_is_indeterminate_and_the_signer_still_named() -> None:
+def test_unknown_algorithm_is_indeterminate_with_its_signer() -> None:
     report = one(CMS.replace(SHA256, UNKNOWN_DIGEST))
     assert report.verification.status is INDETERMINATE
     assert "2.16.840.1.101.3.4.2.99" in (report.verification.reason or "")
@@ -254,7 +254,7 @@ def test_an_algorithm_that_nobody_here_knows_is_indeterminate_and_the_signer_sti
     assert report.certificate.common_name == "Ada Lovelace"
 
 
-def test_a_weak_digest_proves_nothing() -> None:
+def test_weak_digest_proves_nothing() -> None:
     def weaken(data: cms.SignedData) -> None:
         data["signer_infos"][0]["digest_algorithm"] = {"algorithm": "sha1"}
 
@@ -264,7 +264,7 @@ def test_a_weak_digest_proves_nothing() -> None:
 
 
 def stamped(content: bytes, about: bytes | None = None) -> bytes:
-    """A signature with a timestamp of its value, or of other bytes."""
+    """A signature with a time stamp of its value, or of other bytes."""
 
     def stamp(data: cms.SignedData) -> None:
         info = data["signer_infos"][0]
@@ -283,14 +283,14 @@ def timestamp(about: bytes) -> cms.ContentInfo:
     return cms.ContentInfo.load(reply["time_stamp_token"].dump())
 
 
-def test_a_timestamp_is_read_with_its_authority() -> None:
+def test_timestamp_is_read_with_its_authority() -> None:
     stamp = one(stamped(CMS)).timestamp
     assert stamp
     assert NOW - timedelta(seconds=1) <= stamp.at <= datetime.now(UTC)
     assert stamp.authority == "Countersign Sandbox Timestamps"
 
 
-def test_a_timestamp_of_something_else_is_none() -> None:
+def test_timestamp_of_something_else_is_none() -> None:
     report = one(stamped(CMS, b"other bytes"))
     assert report.timestamp is None
     assert report.verification.status is VALID
@@ -307,7 +307,7 @@ def test_each_signature_of_a_pdf_is_reported_in_order_and_only_the_last_covers_i
     assert "signature allows" in (reports[0].verification.reason or "")
 
 
-def test_a_change_appended_to_a_signed_pdf_is_found() -> None:
+def test_change_appended_to_signed_pdf_is_invalid() -> None:
     writer = IncrementalPdfFileWriter(BytesIO(PDF), strict=False)
     page = writer.root["/Pages"]["/Kids"][0]
     page["/Contents"] = writer.add_object(generic.StreamObject(stream_data=b"BT ET"))
@@ -319,7 +319,7 @@ def test_a_change_appended_to_a_signed_pdf_is_found() -> None:
     assert "does not allow" in reason
 
 
-def test_bytes_appended_to_a_signed_pdf_take_its_wholeness() -> None:
+def test_bytes_appended_to_signed_pdf_are_not_covered() -> None:
     report = one(PDF + b"\n% appended\n")
     assert (report.verification.status, report.verification.covers_whole_document) != (VALID, True)
 
@@ -353,7 +353,7 @@ def certificate(key: ec.EllipticCurvePrivateKey, *names: x509.NameAttribute, ema
     return builder.sign(key, hashes.SHA256())
 
 
-def test_a_plain_enveloped_signature_is_checked() -> None:
+def test_plain_enveloped_signature_is_checked() -> None:
     root = etree.fromstring(b"<deed><sum>10</sum></deed>")
     signed = etree.tostring(plain(SignatureConstructionMethod.enveloped, root))
     report = one(signed, [])
@@ -375,12 +375,12 @@ def test_each_signature_of_an_xml_document_is_checked_by_itself() -> None:
     assert [report.verification.status for report in reports] == [VALID, INVALID]
 
 
-def test_a_reference_to_the_outside_is_never_followed() -> None:
+def test_reference_to_the_outside_is_never_followed() -> None:
     status, reason, _ = verdict(XML.replace(b'URI="#object"', b'URI="http://127.0.0.1:1/x"'), [])
     assert (status, reason) == (INDETERMINATE, "The signed content is not here.")
 
 
-def test_a_signature_of_nothing_but_itself_is_invalid() -> None:
+def test_signature_of_nothing_but_itself_is_invalid() -> None:
     root = etree.fromstring(XML)
     info = root.find(f"{DS}SignedInfo")
     assert info is not None
@@ -390,7 +390,7 @@ def test_a_signature_of_nothing_but_itself_is_invalid() -> None:
     assert verdict(etree.tostring(root))[0] is INVALID
 
 
-def test_what_was_added_beside_the_signed_properties_is_not_believed() -> None:
+def test_unsigned_properties_are_ignored() -> None:
     root = etree.fromstring(XML)
     properties = root.find(f".//{XADES}QualifyingProperties")
     assert properties is not None
@@ -409,12 +409,12 @@ def test_what_was_added_beside_the_signed_properties_is_not_believed() -> None:
     assert report.verification.covers_whole_document is False
 
 
-def test_a_document_type_is_never_read() -> None:
+def test_document_type_is_never_read() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>' + XML
     assert inspect(bomb, now=NOW) == ()
 
 
-def test_a_weak_algorithm_in_xml_proves_nothing() -> None:
+def test_weak_algorithm_in_xml_proves_nothing() -> None:
     weak = XML.replace(
         b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1"
     )
@@ -423,7 +423,7 @@ def test_a_weak_algorithm_in_xml_proves_nothing() -> None:
     assert "ecdsa-sha1" in reason
 
 
-def test_an_algorithm_of_another_country_leaves_the_signer_readable() -> None:
+def test_algorithm_of_another_country_leaves_the_signer_readable() -> None:
     gost = XML.replace(
         b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
         b"urn:ietf:params:xml:ns:pkigovkz:xmlsec:algorithms:gostr34102015-gostr34112015-512",
@@ -434,7 +434,7 @@ def test_an_algorithm_of_another_country_leaves_the_signer_readable() -> None:
     assert report.certificate.common_name == "Ada Lovelace"
 
 
-def test_a_timestamp_in_xml_is_read() -> None:
+def test_timestamp_in_xml_is_read() -> None:
     root = etree.fromstring(XML)
     value, qualifying = root.find(f"{DS}SignatureValue"), root.find(f".//{XADES}QualifyingProperties")
     assert value is not None
@@ -459,7 +459,7 @@ def test_a_timestamp_in_xml_is_read() -> None:
 # ------------------------------------------------------------------ certificates
 
 
-def test_a_certificate_reads_as_another_library_reads_it() -> None:
+def test_certificate_reads_as_another_library_reads_it() -> None:
     found = one(CMS).certificate
     assert found
     other = x509.load_pem_x509_certificate(found.pem.encode())
@@ -476,13 +476,13 @@ def test_a_certificate_reads_as_another_library_reads_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["Ada, Countess", "#1", ' "x" + y ', "a\\b<c>;d", " ", "Жанна"])
-def test_a_name_is_written_as_rfc_4514_says(name: str) -> None:
+def test_name_is_written_as_rfc_4514_says(name: str) -> None:
     made_for = certificate(ec.generate_private_key(ec.SECP256R1()), x509.NameAttribute(NameOID.COMMON_NAME, name))
     found = read_certificate(asn1_x509.Certificate.load(made_for.public_bytes(Encoding.DER)))
     assert (found.common_name, found.subject) == (name, made_for.subject.rfc4514_string())
 
 
-def test_an_address_is_read_from_either_of_its_places() -> None:
+def test_address_is_read_from_either_of_its_places() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     named = x509.NameAttribute(NameOID.EMAIL_ADDRESS, "in.subject@example.com")
     for built, expected in (
@@ -493,7 +493,7 @@ def test_an_address_is_read_from_either_of_its_places() -> None:
         assert read_certificate(asn1_x509.Certificate.load(built.public_bytes(Encoding.DER))).email == expected
 
 
-def test_personal_data_stays_out_of_what_is_printed() -> None:
+def test_personal_data_is_in_no_repr() -> None:
     assert "Ada" not in repr(one(CMS))
 
 
@@ -502,7 +502,7 @@ def test_personal_data_stays_out_of_what_is_printed() -> None:
 
 @st.composite
 def mutations(draw: st.DrawFn, content: bytes) -> bytes:
-    """A real signature with a few bytes changed, dropped, repeated or put in, or its end cut off."""
+    """A mutation of a real signature: bytes changed, dropped, repeated, inserted or cut off."""
     body = bytearray(content)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, max(0, len(body) - 1)))
@@ -535,25 +535,25 @@ def harmless(content: bytes) -> None:
 
 @FUZZ
 @given(mutations(CMS))
-def test_a_mutated_cms_neither_raises_nor_becomes_somebody_elses(content: bytes) -> None:
+def test_mutated_cms_neither_raises_nor_becomes_somebody_elses(content: bytes) -> None:
     harmless(content)
 
 
 @FUZZ
 @given(mutations(DETACHED))
-def test_a_mutated_detached_signature_never_becomes_valid(content: bytes) -> None:
+def test_mutated_detached_signature_never_becomes_valid(content: bytes) -> None:
     assert VALID not in {report.verification.status for report in inspect(content, roots=ROOTS, now=NOW)}
 
 
 @FUZZ
 @given(mutations(XML))
-def test_a_mutated_xml_neither_raises_nor_becomes_somebody_elses(content: bytes) -> None:
+def test_mutated_xml_neither_raises_nor_becomes_somebody_elses(content: bytes) -> None:
     harmless(content)
 
 
 @settings(FUZZ, max_examples=50)
 @given(mutations(PDF))
-def test_a_mutated_pdf_neither_raises_nor_becomes_somebody_elses(content: bytes) -> None:
+def test_mutated_pdf_neither_raises_nor_becomes_somebody_elses(content: bytes) -> None:
     harmless(content)
 
 
@@ -566,10 +566,10 @@ def test_arbitrary_bytes_give_no_report_and_no_error(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("deep", [b"\x30\x80" * 50_000, b"<a>" * 50_000, b"(" * 100_000, b"%PDF-1.7\n" + b"[" * 50_000])
-def test_nesting_without_end_ends(deep: bytes) -> None:
+def test_endless_nesting_raises_nothing(deep: bytes) -> None:
     assert inspect(deep, now=NOW) == ()
 
 
-def test_only_so_many_signatures_are_looked_at() -> None:
+def test_number_of_verified_signatures_is_bounded() -> None:
     many = b"<r>" + XML * 200 + b"</r>"
     assert len(inspect(many, now=NOW)) == 64

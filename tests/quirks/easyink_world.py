@@ -1,4 +1,4 @@
-"""A desk at EasyInk: its sandbox over real HTTP, an adapter for it, and orders to put on it."""
+"""Fixtures for EasyInk: its sandbox over real HTTP, an adapter for it, and sample orders."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ DRAFTS, SESSIONS = "/api/signingSessionDrafts", "/api/signingSessions"
 AUTHORITY = CertificateAuthority()
 
 
-class Time(Clock):
-    """Real time, moved by hand; waiting is real."""
+class SandboxClock(Clock):
+    """Clock of the sandbox: real time plus what a test has added; sleeps for real."""
 
     def __init__(self) -> None:
         self.moved = 0.0
@@ -47,10 +47,10 @@ class Time(Clock):
         return super().monotonic() + self.moved
 
 
-class Patience(Clock):
-    """The adapter's view of such a time: whoever waits moves it, and nothing is waited for."""
+class FastForwardClock(Clock):
+    """Clock of the adapter: a sleep takes no time, and advances the sandbox's clock."""
 
-    def __init__(self, time: Time) -> None:
+    def __init__(self, time: SandboxClock) -> None:
         self.time = time
         self.slept: list[float] = []
 
@@ -66,8 +66,8 @@ class Patience(Clock):
         await asyncio.sleep(0)
 
 
-class Wiretap(Http1Transport):
-    """A socket like any other, which also notes what is sent through it: a body where it is JSON or a form."""
+class RecordingTransport(Http1Transport):
+    """Transport that records every call, with its body where that is JSON or a form."""
 
     def __init__(self) -> None:
         super().__init__(connect_timeout=5, write_timeout=5)
@@ -87,22 +87,22 @@ class Wiretap(Http1Transport):
 
 
 @dataclass
-class Desk:
-    """A sandbox that is served, an adapter for it, and a client for what the adapter does not use."""
+class World:
+    """A served sandbox, an adapter for it, and an HTTP client for calls that the adapter does not make."""
 
     sandbox: EasyInkSandbox
     adapter: EasyInkAdapter
     client: httpx.AsyncClient
-    time: Time
-    patience: Patience
-    wiretap: Wiretap
+    time: SandboxClock
+    adapter_clock: FastForwardClock
+    recorder: RecordingTransport
 
     async def create(self, order: Order) -> Session:
         return await self.adapter.create_session(order, Steps())
 
     def sent(self, call: str) -> list[object]:
         """The bodies that the adapter sent with this call, oldest first."""
-        return [body for name, body in self.wiretap.sent if name == call]
+        return [body for name, body in self.recorder.sent if name == call]
 
     def asked(self) -> list[str]:
         return [f"{call.method} {call.path}" for call in self.sandbox.calls]
@@ -111,39 +111,39 @@ class Desk:
         return self.sandbox.account.sessions[session.key]
 
     async def ask(self, method: str, path: str, status: int, **kwargs):
-        """The JSON of an answer with this status; None where it has no body."""
+        """Asserts the status of an answer, and decodes its JSON; None without a body."""
         response = await self.client.request(method, path, **kwargs)
         assert response.status_code == status, response.text
         return response.json() if response.content else None
 
     async def refused(self, method: str, path: str, status: int = 400, **kwargs) -> str:
-        """The message of a refusal with this status and the code that goes with it."""
+        """Asserts the status and the code of a refusal, and returns its messages."""
         error = (await self.ask(method, path, status, **kwargs))["error"]
         assert error["code"] == {400: "ValidationError", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}[status]
         return " ".join([error["message"], *(each["message"] for each in error.get("innerErrors", ()))])
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Desk]:
-    time = Time()
-    patience = Patience(time)
+async def opened() -> AsyncIterator[World]:
+    time = SandboxClock()
+    adapter_clock = FastForwardClock(time)
     sandbox = SANDBOX(clock=time, authority=AUTHORITY)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(sandbox.serving())
         settings = sandbox.settings(url)
-        wiretap = Wiretap()
-        record = PROVIDER.adapter(PROVIDER.settings(**settings), transport=wiretap, clock=patience)
+        recorder = RecordingTransport()
+        record = PROVIDER.adapter(PROVIDER.settings(**settings), transport=recorder, clock=adapter_clock)
         adapter = await stack.enter_async_context(record)
         headers = {"authorization": f"Bearer {settings['access_token']}"}
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers))
-        yield Desk(sandbox, adapter, client, time, patience, wiretap)
+        yield World(sandbox, adapter, client, time, adapter_clock, recorder)
 
 
 @asynccontextmanager
 async def scripted(
-    answers: dict[str, tuple[int, object]], wiretap: Wiretap | None = None, **settings: object
+    answers: dict[str, tuple[int, object]], recorder: RecordingTransport | None = None, **settings: object
 ) -> AsyncIterator[EasyInkAdapter]:
-    """An adapter for a server that knows only these answers, by method and path."""
+    """An adapter of a server with scripted answers, by method and path."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
@@ -161,7 +161,9 @@ async def scripted(
 
     async with serving(lives) as url:
         table = SANDBOX().settings(url) | settings
-        async with PROVIDER.adapter(PROVIDER.settings(**table), transport=wiretap, clock=Patience(Time())) as adapter:
+        async with PROVIDER.adapter(
+            PROVIDER.settings(**table), transport=recorder, clock=FastForwardClock(SandboxClock())
+        ) as adapter:
             yield adapter
 
 
