@@ -61,15 +61,13 @@ class ListSync:
 
         Without a ``max_age``, what the poller has seen lately is fresh.
         """
-        asked = [(provider, self._cached_report(provider, max_age)) for provider in providers]
+        asked: list[tuple[ConnectedProvider, SourceReport | None]] = []
+        for provider in providers:
+            checkpoint = self._checkpoints.get(provider.name)
+            asked.append((provider, None if checkpoint is None else self._fresh_report(provider, checkpoint, max_age)))
         stale = [self._report(provider, max_age) for provider, cached in asked if cached is None]
         reports = iter([await each for each in stale] if len(stale) < 2 else await asyncio.gather(*stale))
         return [next(reports) if cached is None else cached for _, cached in asked]
-
-    def _cached_report(self, provider: ConnectedProvider, max_age: timedelta | None) -> SourceReport | None:
-        """The report of a list that is fresh by its cached checkpoint."""
-        checkpoint = self._checkpoints.get(provider.name)
-        return None if checkpoint is None else self._fresh_report(provider, checkpoint, max_age)
 
     def _fresh_report(
         self, provider: ConnectedProvider, checkpoint: ListCheckpoint, max_age: timedelta | None

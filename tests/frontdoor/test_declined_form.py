@@ -52,21 +52,21 @@ async def answer(address: str, body: bytes, length: int = 200_000_000, key: str 
 
 
 @pytest.mark.parametrize("changes", [WITHOUT_SCOPES])
-async def test_a_form_is_refused_for_its_scope_before_its_files_have_arrived(wide: Scene) -> None:
+async def test_form_without_scope_is_refused_before_its_files(wide: Scene) -> None:
     status, told = await answer(wide.address, beginning(UPLOAD))
     assert (status, told["data"]["uploadFile"]["problems"]) == (200, [{"code": "FORBIDDEN", "path": None}])
 
 
-async def test_a_form_whose_operation_is_invalid_is_refused_before_its_files_have_arrived(scene: Scene) -> None:
+async def test_form_with_invalid_operation_is_refused_before_its_files(scene: Scene) -> None:
     status, told = await answer(scene.address, beginning(INVALID))
     assert (status, told["errors"][0]["extensions"]["code"]) == (200, "GRAPHQL_VALIDATION_FAILED")
 
 
-async def test_a_form_is_refused_whose_files_come_before_its_operation(scene: Scene) -> None:
+async def test_form_with_files_before_operation_is_refused(scene: Scene) -> None:
     file = b'--x\r\ncontent-disposition: form-data; name="0"; filename="a.pdf"\r\n\r\n%PDF-1.7\r\n'
     assert (await answer(scene.address, file))[0] == 400
 
 
 @pytest.mark.parametrize("changes", [{"authentication": WITHOUT_SCOPES["authentication"]}])
-async def test_a_form_of_nobody_is_refused_before_its_operation_has_arrived(wide: Scene) -> None:
+async def test_unauthenticated_form_is_refused_before_its_operation(wide: Scene) -> None:
     assert (await answer(wide.address, b"--x\r\n", key="csk_" + "n" * 43))[0] == 401

@@ -66,7 +66,7 @@ ECHOES: dict[str, Said] = {
 
 
 @pytest.mark.parametrize("where", ECHOES)
-async def test_an_error_repeats_a_short_part_of_a_long_input(scene: Scene, where: str) -> None:
+async def test_error_quotes_a_bounded_part_of_long_input(scene: Scene, where: str) -> None:
     told = ECHOES[where]("q" * (LONG // 60 if "list" in where else LONG))
     reply = await scene.client.post("/graphql", json=told)
     assert len(reply.content) < MOST, f"{len(reply.content):,} bytes"
@@ -79,19 +79,19 @@ async def test_an_error_repeats_a_short_part_of_a_long_input(scene: Scene, where
 @pytest.mark.parametrize(
     "where", ["text for an enum", "operation name", "enum in a variable", "option", "provider of an order"]
 )
-async def test_an_error_shows_no_character_that_cannot_be_seen(scene: Scene, where: str, odd: str) -> None:
+async def test_error_shows_no_invisible_character(scene: Scene, where: str, odd: str) -> None:
     reply = await scene.client.post("/graphql", json=ECHOES[where](f"a{odd}b"))
     assert odd not in json.dumps(reply.json(), ensure_ascii=False)
     assert "INTERNAL" not in reply.text
 
 
-async def test_what_stands_behind_a_long_name_is_still_said(scene: Scene) -> None:
+async def test_error_keeps_its_end_behind_a_long_name(scene: Scene) -> None:
     reply = await scene.client.post("/graphql", json={"query": "{ viewer { %s } }" % ("q" * 250)})
     [error] = reply.json()["errors"]
     assert error["message"].startswith("Cannot query field 'qqq")
     assert error["message"].endswith("on type 'Viewer'.")
 
 
-async def test_a_name_of_usual_length_is_taken(scene: Scene) -> None:
+async def test_name_of_usual_length_is_accepted(scene: Scene) -> None:
     alias = "q" * 255
     assert (await scene.client.post("/graphql", json={"query": f"{{ {alias}: viewer {{ id }} }}"})).json()["data"][alias]

@@ -166,7 +166,7 @@ def every_input() -> Iterator[tuple[Field, str, GraphQLArgument]]:
             yield field, name, argument
 
 
-def test_every_argument_of_the_schema_is_reached() -> None:
+def test_every_argument_of_the_schema_is_covered() -> None:
     there = {
         f"{type_.name}.{name}({each}:)"
         for type_ in CORE.type_map.values()
@@ -177,7 +177,7 @@ def test_every_argument_of_the_schema_is_reached() -> None:
     assert {f"{field.coordinate}({name}:)" for field, name, _ in every_input()} == there
 
 
-def test_every_root_field_has_the_use_case_whose_scope_it_needs() -> None:
+def test_every_root_field_names_its_use_case_and_scope() -> None:
     roots = (CORE.query_type, CORE.mutation_type, CORE.subscription_type)
     assert {f"{root.name}.{name}" for root in roots if root for name in root.fields} == set(USE_CASES)
 
@@ -186,13 +186,13 @@ def test_every_root_field_has_the_use_case_whose_scope_it_needs() -> None:
     "input_",
     ["song: String", "song: [String!]", "title: [String!]", "input: Wish", "count: Odd"],
 )
-def test_an_input_without_a_declared_bound_is_not_served(input_: str) -> None:
+def test_input_without_declared_bound_is_refused(input_: str) -> None:
     text = f"scalar Odd input Wish {{ title: String tune: String }} type Query {{ field({input_}): Int }}"
     with pytest.raises(Unbounded):
         input_bounds(build_schema(text))
 
 
-async def test_another_client_is_answered_while_each_input_is_at_its_bound_and_past_it(scene: Scene) -> None:
+async def test_other_client_is_answered_while_inputs_are_at_and_past_their_bounds(scene: Scene) -> None:
     wrong: list[str] = []
     async with beating(scene.address) as pulse:
         for field, name, argument in every_input():

@@ -52,7 +52,7 @@ BEYOND = {
 
 
 @pytest.mark.parametrize("name", BEYOND)
-def test_what_is_beyond_a_bound_is_said_with_the_bound(name: str) -> None:
+def test_operation_beyond_limit_is_refused_with_the_limit(name: str) -> None:
     errors = [each for each in told(BEYOND[name]) if f"limits.{name}" in each.message]
     assert [type(each.original_error) for each in errors] == [TooLarge]
     assert f"{getattr(TIGHT, name):,}" in errors[0].message
@@ -60,13 +60,13 @@ def test_what_is_beyond_a_bound_is_said_with_the_bound(name: str) -> None:
 
 
 @pytest.mark.parametrize("levels", [10, 20, 60])
-def test_fragments_that_multiply_are_counted_and_not_followed(levels: int) -> None:
+def test_multiplying_fragments_are_counted_without_expansion(levels: int) -> None:
     messages = " ".join(each.message for each in told(bomb(levels)))
     assert "limits.root_fields" in messages
     assert f"{2**levels:,} fields at its root" in messages or "more than a billion fields at its root" in messages
 
 
-def test_a_document_is_measured_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_is_measured_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
     plain = _Survey._selection
 
@@ -83,11 +83,11 @@ def test_a_document_is_measured_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> 
     assert counts[1] <= 2 * counts[0] + 2
 
 
-def test_fragments_within_themselves_come_to_an_end() -> None:
+def test_cyclic_fragments_are_measured_in_finite_time() -> None:
     assert told("{ ...a } fragment a on Query { viewer { id } ...b } fragment b on Query { ...a }") == []
 
 
-def test_too_many_tokens_are_not_read_to_the_end() -> None:
+def test_lexer_stops_at_token_limit() -> None:
     plans = PlanCache(schema, tokens=100)
     [error] = plans.plan("{" + " __typename" * 100_000 + "}")  # type: ignore[misc]
     assert error.extensions == {"code": "TOO_LARGE", "retryable": False}
@@ -96,7 +96,7 @@ def test_too_many_tokens_are_not_read_to_the_end() -> None:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_tools_may_ask_for_the_schema_as_they_do(full: bool) -> None:
+def test_introspection_queries_of_tools_are_within_limits(full: bool) -> None:
     text = get_introspection_query(
         specified_by_url=full, directive_is_repeatable=full, schema_description=full, input_value_deprecation=full
     )
@@ -104,26 +104,26 @@ def test_tools_may_ask_for_the_schema_as_they_do(full: bool) -> None:
     assert not isinstance(PlanCache(schema, check=Limits(CORE, TIGHT), tokens=TIGHT.tokens).plan(text), list)
 
 
-def test_no_list_of_lists_about_the_schema_is_endless() -> None:
+def test_nested_introspection_is_bounded() -> None:
     deep = "{ __schema { types " + "{ fields { type " * 15 + "{ name }" + " } }" * 15 + " } }"
     assert "levels deep about the schema" in told(deep)[0].message
 
 
-def test_a_schema_that_is_not_told_is_not_told_in_part() -> None:
+def test_disabled_introspection_is_disabled_in_part_too() -> None:
     check = Limits(CORE, TIGHT, introspective=False)
     for text in ("{ __schema { __typename } }", '{ ...a } fragment a on Query { x: __type(name: "Session") { name } }'):
         assert [type(each.original_error) for each in check(parse(text))] == [Forbidden]
     assert check(parse("{ __typename viewer { __typename } }")) == []
 
 
-def test_names_are_not_suggested_where_the_schema_is_not_told() -> None:
+def test_names_are_not_suggested_without_introspection() -> None:
     for suggesting in (True, False):
         [error] = PlanCache(schema, suggestions=suggesting).plan("{ viewerr { id } }")  # type: ignore[misc]
         assert ("Did you mean" in error.message) is suggesting
         assert error.message.startswith("Cannot query field 'viewerr' on type 'Query'.")
 
 
-def test_sizes_of_lists_are_counted() -> None:
+def test_cost_counts_sizes_of_lists() -> None:
     def cost(text: str) -> int:
         document = parse(text)
         [operation] = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
@@ -139,7 +139,7 @@ def test_sizes_of_lists_are_counted() -> None:
     assert cost('mutation { deleteSession(input: {session: "x"}) { deletedIds } }') == 102
 
 
-def test_cost_may_be_measured_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_cost_can_be_measured_without_enforcement(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     assert told(BEYOND["cost"], cost_mode="measure") == []
     assert "limits.cost is 20000" in caplog.text
@@ -207,7 +207,7 @@ def _naive(selected: SelectionSetNode, fragments: dict[str, FragmentDefinitionNo
 
 @settings(max_examples=300, deadline=None)
 @given(documents())
-def test_it_comes_to_what_the_whole_text_comes_to(text: str) -> None:
+def test_measure_equals_that_of_expanded_document(text: str) -> None:
     document: DocumentNode = parse(text)
     fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
     operation = document.definitions[0]
@@ -219,7 +219,7 @@ def test_it_comes_to_what_the_whole_text_comes_to(text: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("{}()@.:$!abf012 ,[]"), max_size=60))
-def test_nothing_that_can_be_read_is_beyond_measuring(text: str) -> None:
+def test_every_parsable_document_can_be_measured(text: str) -> None:
     try:
         document = parse(text)
     except GraphQLError:
@@ -227,7 +227,7 @@ def test_nothing_that_can_be_read_is_beyond_measuring(text: str) -> None:
     assert isinstance(list(Limits(CORE, TIGHT)(document)), list)
 
 
-def test_the_deepest_document_that_can_be_read_is_measured_or_refused() -> None:
+def test_deepest_parsable_document_is_measured_or_refused() -> None:
     for levels in (500, 5_000, sys.getrecursionlimit() * 20):
         found = PlanCache(schema, check=Limits(CORE, TIGHT)).plan("{ a " * levels + "}" * levels)
         assert isinstance(found, list)

@@ -110,7 +110,7 @@ def refused(body: bytes) -> bool:
 
 
 @pytest.mark.parametrize("what", EXCESSES)
-async def test_what_is_too_much_is_refused_while_another_client_is_answered(scene: Scene, what: str) -> None:
+async def test_excessive_request_is_refused_while_other_client_is_answered(scene: Scene, what: str) -> None:
     before = scene.calls()
     async with beating(scene.address) as pulse:
         await post(scene.address, asked(VIEWER), JSON)
@@ -155,7 +155,7 @@ FORMS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("what", FORMS)
-async def test_a_form_that_is_too_large_is_refused_while_it_arrives(scene: Scene, what: str) -> None:
+async def test_oversized_form_is_refused_while_it_is_received(scene: Scene, what: str) -> None:
     async with beating(scene.address) as pulse:
         await post(scene.address, asked(VIEWER), JSON)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -170,7 +170,7 @@ async def test_a_form_that_is_too_large_is_refused_while_it_arrives(scene: Scene
 
 
 @pytest.mark.parametrize("changes", [{"uploads": {"max_bytes": 2**20, "form_bytes": 2**24}}])
-async def test_a_file_beyond_its_bound_is_cut_off_while_it_arrives(wide: Scene, tmp_path: Path) -> None:
+async def test_oversized_file_is_cut_off_while_it_is_received(wide: Scene, tmp_path: Path) -> None:
     status, body = await post(wide.address, form(1, MEGABYTE * 8), FORM)
     assert status == 200
     [problem] = json.loads(body)["data"]["uploadFile"]["problems"]

@@ -75,7 +75,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("what", BODIES)
-async def test_a_body_that_is_no_request(scene: Scene, caplog: pytest.LogCaptureFixture, what: str) -> None:
+async def test_malformed_json_body_is_refused(scene: Scene, caplog: pytest.LogCaptureFixture, what: str) -> None:
     headers = JSON | {"accept": "application/graphql-response+json"}
     reply = await scene.client.post("/graphql", content=BODIES[what], headers=headers)
     said = what.startswith("a very deep member")  # nothing in it is read, so it is no mistake
@@ -86,7 +86,7 @@ async def test_a_body_that_is_no_request(scene: Scene, caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize("what", FORMS)
-async def test_a_form_that_is_no_request(scene: Scene, caplog: pytest.LogCaptureFixture, what: str) -> None:
+async def test_malformed_form_is_refused(scene: Scene, caplog: pytest.LogCaptureFixture, what: str) -> None:
     files = {"0": ("a.txt", b"x", "text/plain")}
     reply = await scene.client.post("/graphql", data=FORMS[what], files=files, headers=MULTIPART)
     assert 400 <= reply.status_code < 500 or "errors" not in reply.json(), reply.text
@@ -107,7 +107,9 @@ async def test_a_form_that_is_no_request(scene: Scene, caplog: pytest.LogCapture
     ],
     ids=["text", "a form", "nothing said", "compressed", "wants html", "too large", "a form of parts"],
 )
-async def test_a_request_of_another_kind(scene: Scene, headers: dict[str, str], content: bytes, status: int) -> None:
+async def test_request_of_other_method_or_media_type_is_refused(
+    scene: Scene, headers: dict[str, str], content: bytes, status: int
+) -> None:
     reply = await scene.client.post("/graphql", content=content, headers=headers)
     assert reply.status_code == status
     assert reply.json()["errors"]
@@ -118,7 +120,7 @@ async def test_a_request_of_another_kind(scene: Scene, headers: dict[str, str], 
     ["9" * 5_000, "-" + "9" * 5_000, "1e400", "123456789012345678901234567890"],
     ids=["long", "long and negative", "beyond a float", "beyond an int"],
 )
-async def test_a_number_that_nothing_holds(scene: Scene, caplog: pytest.LogCaptureFixture, integer: str) -> None:
+async def test_number_out_of_range_is_refused(scene: Scene, caplog: pytest.LogCaptureFixture, integer: str) -> None:
     text = "query Q($n: Int) { sessions(first: $n) { totalCount } }"
     content = f'{{"query": {json.dumps(text)}, "variables": {{"n": {integer}}}}}'.encode()
     for request in (content, body(query=f"{{ sessions(first: {integer}) {{ totalCount }} }}")):
@@ -143,7 +145,7 @@ MESSAGES: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("what", MESSAGES)
-async def test_a_message_that_is_none_closes_its_socket(scene: Scene, caplog: pytest.LogCaptureFixture, what: str) -> None:
+async def test_malformed_websocket_message_closes_socket(scene: Scene, caplog: pytest.LogCaptureFixture, what: str) -> None:
     async with live(scene.address) as client:
         await client.say(MESSAGES[what])
         assert (await client.end())[0] == 4400
@@ -151,12 +153,12 @@ async def test_a_message_that_is_none_closes_its_socket(scene: Scene, caplog: py
 
 
 @pytest.mark.parametrize("name", ["query", "variables", "operationName", "extensions", "documentId"])
-async def test_address_that_says_a_thing_twice_is_refused(scene: Scene, name: str) -> None:
+async def test_repeated_query_parameter_is_refused(scene: Scene, name: str) -> None:
     said = [("query", "{ viewer { id } }"), (name, "{}"), (name, "{}")]
     reply = await scene.client.get("/graphql", params=said)
     assert (reply.status_code, reply.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
 
 
-async def test_upload_of_two_names_is_refused(scene: Scene) -> None:
+async def test_upload_with_two_filenames_is_refused(scene: Scene) -> None:
     reply = await scene.client.put("/uploads?filename=a.pdf&filename=b.pdf", content=b"%PDF-1.7")
     assert (reply.status_code, reply.json()["problem"]["code"]) == (400, "INVALID")

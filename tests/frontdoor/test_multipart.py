@@ -46,7 +46,7 @@ def large() -> bytes:
 
 
 @pytest.mark.parametrize("content", [pdf(), large()], ids=["in memory", "on the disk"])
-async def test_one_file_is_whole_at_every_place_that_its_map_names(scene: Scene, content: bytes) -> None:
+async def test_file_is_whole_at_every_place_of_its_map(scene: Scene, content: bytes) -> None:
     places = {"0": ["variables.a", "variables.b"]}
     reply = await post(scene, TWO, {"a": None, "b": None}, places, {"0": lease(content)})
     data = reply.json()["data"]
@@ -56,7 +56,7 @@ async def test_one_file_is_whole_at_every_place_that_its_map_names(scene: Scene,
 
 
 @pytest.mark.parametrize("content", [pdf(), large()], ids=["in memory", "on the disk"])
-async def test_one_variable_is_whole_wherever_it_is_used(scene: Scene, content: bytes) -> None:
+async def test_file_variable_is_whole_wherever_it_is_used(scene: Scene, content: bytes) -> None:
     data = (await post(scene, SAME, {"a": None}, {"0": ["variables.a"]}, {"0": lease(content)})).json()["data"]
     assert {data[name]["upload"]["sizeBytes"] for name in "ab"} == {len(content)}
     data = (await post(scene, ELIGIBLE, {"f": None}, {"0": ["variables.f"]}, {"0": lease(content)})).json()["data"]
@@ -67,7 +67,7 @@ async def test_one_variable_is_whole_wherever_it_is_used(scene: Scene, content: 
 @pytest.mark.parametrize(
     "index", ["-1", "-0", "01", "+1", "1_0", " 0", "0 ", "\uff11", "\u0660", "1.0", "", "2", "9" * 400, "length"]
 )
-async def test_a_place_in_a_list_is_written_in_one_way(scene: Scene, index: str) -> None:
+async def test_index_of_map_has_one_spelling(scene: Scene, index: str) -> None:
     documents = [{"file": None}, {"file": None}]
     variables = {"input": {"provider": "seal", "title": "x", "documents": documents}}
     before = sorted((scene.folder / "uploads").iterdir())
@@ -79,7 +79,7 @@ async def test_a_place_in_a_list_is_written_in_one_way(scene: Scene, index: str)
 
 
 @pytest.mark.parametrize("index", ["-1", "01", "+0", "\uff11", "1"])
-async def test_a_place_that_is_itself_in_a_list_is_written_in_one_way(scene: Scene, index: str) -> None:
+async def test_nested_index_of_map_has_one_spelling(scene: Scene, index: str) -> None:
     query = 'query Q($o: JSON) { eligibleProviders(input: {provider: "seal", title: "x", options: $o}) { eligible } }'
     places = {"0": [f"variables.o.files.{index}"]}
     assert (await post(scene, query, {"o": {"files": [None]}}, places, {"0": lease()})).status_code == 400
@@ -106,7 +106,7 @@ MAPS: dict[str, tuple[Any, Any, Any]] = {
 
 
 @pytest.mark.parametrize("what", MAPS)
-async def test_a_form_that_can_be_read_in_two_ways_is_refused(scene: Scene, what: str) -> None:
+async def test_ambiguous_form_is_refused(scene: Scene, what: str) -> None:
     variables, places, files = MAPS[what]
     before = sorted((scene.folder / "uploads").iterdir())
     reply = await post(scene, ONE, variables, places, files)
@@ -155,13 +155,13 @@ async def staged(scene: Scene, content: bytes) -> Any:
 
 
 @pytest.mark.parametrize("how", NAMES)
-async def test_the_name_of_a_file_is_what_its_client_means(scene: Scene, how: str) -> None:
+async def test_filename_is_decoded_as_client_means_it(scene: Scene, how: str) -> None:
     written, meant = NAMES[how]
     assert (await staged(scene, form(written)))["filename"] == meant
 
 
 @pytest.mark.parametrize("name", ["name=0", 'name="=?utf-8?B?MA==?="', "name*=utf-8''%30", 'Name="0"'])
-async def test_the_name_of_a_part_is_read_as_that_of_a_file_is(scene: Scene, name: str) -> None:
+async def test_part_name_is_decoded_as_filename_is(scene: Scene, name: str) -> None:
     assert (await staged(scene, form('filename="a.pdf"', name)))["filename"] == "a.pdf"
 
 
@@ -181,7 +181,7 @@ async def test_the_name_of_a_part_is_read_as_that_of_a_file_is(scene: Scene, nam
         ([("accept", "image/png"), ("accept", "text/html"), ("accept", "*/*;q=0.1")], "application/json"),
     ],
 )
-async def test_a_header_that_is_a_list_may_be_sent_in_parts(scene: Scene, headers: list[tuple[str, str]], kind: str) -> None:
+async def test_list_header_may_be_repeated(scene: Scene, headers: list[tuple[str, str]], kind: str) -> None:
     body = {"query": "{ viewer { id } }"}
     request = httpx.Request("POST", f"{scene.address}/graphql", json=body, headers=httpx.Headers(headers))
     reply = await scene.client.send(request)
@@ -191,7 +191,7 @@ async def test_a_header_that_is_a_list_may_be_sent_in_parts(scene: Scene, header
 
 @pytest.mark.parametrize("header", ["authorization", "content-type", "origin", "last-event-id"])
 @pytest.mark.parametrize("path", ["/graphql", "/uploads"])
-async def test_a_header_that_has_one_value_is_refused_with_two(scene: Scene, path: str, header: str) -> None:
+async def test_repeated_single_value_header_is_refused(scene: Scene, path: str, header: str) -> None:
     given = [("content-type", "application/json")] if header != "content-type" else []
     headers = httpx.Headers([*given, (header, "application/json"), (header, "text/plain")])
     method = "POST" if path == "/graphql" else "PUT"

@@ -138,17 +138,17 @@ async def put(scene: Scene, content: bytes, name: str = "a.pdf", kind: str = "ap
     return (await scene.client.put("/uploads", params={"filename": name}, content=content, headers=headers)).status_code
 
 
-async def test_refuses_pdf_that_is_encrypted_or_another_type_as_well(scene: Scene) -> None:
+async def test_refuses_encrypted_pdf_and_polyglot(scene: Scene) -> None:
     assert {what: await put(scene, made()) for what, made in REFUSED.items()} == dict.fromkeys(REFUSED, 400)
     assert os.listdir(scene.settings.uploads.folder) == [], "and nothing of it is left"
 
 
-async def test_accepts_pdf_that_only_speaks_of_encryption(scene: Scene) -> None:
+async def test_accepts_pdf_that_only_mentions_encryption(scene: Scene) -> None:
     assert {what: await put(scene, made()) for what, made in ACCEPTED.items()} == dict.fromkeys(ACCEPTED, 201)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.zip", "application/zip"), ("a.bin", "application/octet-stream"), ("a", "")])
-async def test_refuses_zip_that_readers_take_for_pdf(scene: Scene, name: str, kind: str) -> None:
+async def test_refuses_zip_that_readers_open_as_pdf(scene: Scene, name: str, kind: str) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("a.pdf", PLAIN)
@@ -156,7 +156,7 @@ async def test_refuses_zip_that_readers_take_for_pdf(scene: Scene, name: str, ki
 
 
 @pytest.mark.parametrize("what", ["encrypted", "linearized, encrypted in the later trailer", "a ZIP behind", "behind a page"])
-async def test_form_refuses_what_upload_refuses(scene: Scene, what: str) -> None:
+async def test_form_refuses_files_that_upload_refuses(scene: Scene, what: str) -> None:
     operations = {
         "query": "mutation M($f: Upload!) { uploadFile(file: $f) { upload { id } problems { code message } } }",
         "variables": {"f": None},
@@ -172,7 +172,7 @@ async def test_form_refuses_what_upload_refuses(scene: Scene, what: str) -> None
     assert [each["code"] for each in payload["problems"]] == ["INVALID"]
 
 
-async def test_tables_that_refer_to_each_other_are_read_in_bounded_time(scene: Scene) -> None:
+async def test_cyclic_cross_references_are_read_in_bounded_time(scene: Scene) -> None:
     body = (
         b"%PDF-1.7\n% /Encrypt\n" + b"xref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 1 /Prev 20 >>\nstartxref\n20\n%%EOF\n"
     )

@@ -44,7 +44,7 @@ async def codes(scene: Scene, body: dict[str, Any]) -> list[str]:
     return [each["extensions"]["code"] for each in reply.json().get("errors", ())]
 
 
-async def test_in_production_the_schema_is_not_told(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_production_profile_has_no_introspection(tmp_path: Path, authority: CertificateAuthority) -> None:
     async with running(tmp_path, authority, {"server": {"profile": "production"}}) as scene:
         for text in ("{ __schema { types { name } } }", '{ __type(name: "Session") { name } }'):
             assert await codes(scene, {"query": text}) == ["FORBIDDEN"]
@@ -54,12 +54,12 @@ async def test_in_production_the_schema_is_not_told(tmp_path: Path, authority: C
         assert (await scene.client.get("/graphiql")).status_code == 404
 
 
-async def test_an_open_gateway_helps(scene: Scene) -> None:
+async def test_open_profile_has_introspection_and_suggestions(scene: Scene) -> None:
     assert "Did you mean 'subject'" in (await scene.client.post("/graphql", json={"query": "{ viewer { subjet } }"})).text
     assert (await scene.client.get("/graphiql")).status_code == 200
 
 
-async def test_trusted_documents_alone_are_taken(tmp_path: Path, authority: CertificateAuthority) -> None:
+async def test_trusted_profile_accepts_trusted_documents_only(tmp_path: Path, authority: CertificateAuthority) -> None:
     changes = {"server": {"profile": "trusted"}, "documents": {"manifest": manifest(tmp_path)}}
     async with running(tmp_path, authority, changes) as scene:
         for body in (*by_id(DIGEST), {"query": KNOWN}):
@@ -80,7 +80,7 @@ async def test_trusted_documents_alone_are_taken(tmp_path: Path, authority: Cert
                 await anext(client.subscribe(STRANGE, key="2"))
 
 
-async def test_strange_documents_are_said_once(
+async def test_untrusted_document_is_logged_once(
     tmp_path: Path, authority: CertificateAuthority, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes = {"documents": {"manifest": manifest(tmp_path), "mode": "log"}}
@@ -99,13 +99,13 @@ async def test_strange_documents_are_said_once(
         {"mine": KNOWN},
     ],
 )
-def test_manifests_come_in_the_shapes_that_tools_write(tmp_path: Path, content: object) -> None:
+def test_manifests_of_several_tools_are_read(tmp_path: Path, content: object) -> None:
     settings = parse({"documents": {"manifest": manifest(tmp_path, content), "mode": "enforce"}}, {})
     trusted = TrustedDocuments(settings)
     assert {trusted._texts[name] for name in ("mine", DIGEST)} == {KNOWN}
 
 
-def test_what_is_no_manifest_is_said_to_be_none(tmp_path: Path) -> None:
+def test_malformed_manifest_is_refused(tmp_path: Path) -> None:
     settings = parse({"documents": {"manifest": manifest(tmp_path, ["x"]), "mode": "enforce"}}, {})
     with pytest.raises(ConfigurationError, match=r"documents\.manifest"):
         TrustedDocuments(settings)

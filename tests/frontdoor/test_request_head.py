@@ -53,12 +53,12 @@ def sized(head: bytes, body: bytes = BODY) -> bytes:
         HOST + b"content-type: multipart/form-data\r\n",
     ],
 )
-async def test_request_is_refused_where_its_host_or_origin_is_ambiguous(scene: Scene, said: bytes) -> None:
+async def test_ambiguous_host_or_origin_is_refused(scene: Scene, said: bytes) -> None:
     [(status, body)] = await spoken(scene, sized(POST + said))
     assert (status, b"INVALID" in body) == (400, True)
 
 
-async def test_handshake_of_websocket_needs_one_host(scene: Scene) -> None:
+async def test_websocket_handshake_needs_one_host(scene: Scene) -> None:
     shake = b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
     shake += b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     for said in (b"", HOST + HOST):
@@ -67,12 +67,12 @@ async def test_handshake_of_websocket_needs_one_host(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("host", [b"127.0.0.1:8000", b"localhost", b"[::1]:80", b"gateway"])
-async def test_request_of_one_host_is_answered(scene: Scene, host: bytes) -> None:
+async def test_request_with_one_host_is_answered(scene: Scene, host: bytes) -> None:
     [(status, _)] = await spoken(scene, sized(POST + b"host: " + host + b"\r\n"))
     assert status == 200
 
 
-async def test_old_client_needs_no_host(scene: Scene) -> None:
+async def test_http10_client_needs_no_host(scene: Scene) -> None:
     [(status, _)] = await spoken(scene, b"GET /healthz HTTP/1.0\r\n\r\n")
     assert status == 200
 
@@ -87,7 +87,7 @@ UPGRADES = {
 
 @pytest.mark.parametrize("what", UPGRADES)
 @pytest.mark.parametrize("cut", [False, True], ids=["in one part", "in two parts"])
-async def test_body_is_kept_where_upgrade_is_not_made(scene: Scene, what: str, cut: bool) -> None:
+async def test_body_is_read_where_upgrade_is_declined(scene: Scene, what: str, cut: bool) -> None:
     head = POST + HOST + UPGRADES[what]
     said = sized(head)
     parts = (said[: -len(BODY)], said[-len(BODY) :]) if cut else (said,)
@@ -99,7 +99,7 @@ async def test_body_is_kept_where_upgrade_is_not_made(scene: Scene, what: str, c
     assert status == 200
 
 
-async def test_requests_behind_upgrade_that_is_not_made_are_answered(scene: Scene) -> None:
+async def test_pipelined_requests_after_declined_upgrade_are_answered(scene: Scene) -> None:
     again = sized(POST + HOST + H2C)
     plain = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     bare = b"GET /healthz HTTP/1.1\r\n" + HOST + H2C + b"\r\n"
@@ -107,13 +107,13 @@ async def test_requests_behind_upgrade_that_is_not_made_are_answered(scene: Scen
     assert [status for status, _ in found] == [200] * 6
 
 
-async def test_body_behind_upgrade_is_never_taken_for_a_request(scene: Scene) -> None:
+async def test_body_of_upgrade_request_is_never_parsed_as_request(scene: Scene) -> None:
     hidden = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     found = await spoken(scene, sized(POST + HOST + H2C, hidden), sized(POST + HOST), answers=2)
     assert [status for status, _ in found] == [400, 200], "the body is no JSON; behind it comes the next request"
 
 
-async def test_two_lengths_behind_upgrade_are_refused(scene: Scene) -> None:
+async def test_two_content_lengths_with_upgrade_are_refused(scene: Scene) -> None:
     head = POST + HOST + H2C + b"transfer-encoding: chunked\r\n"
     [(status, _)] = await spoken(scene, sized(head))
     assert status == 400

@@ -24,7 +24,7 @@ def asked(**told: Any) -> bytes:
     return json.dumps({"query": "{ viewer { id } }", **told}).encode()
 
 
-async def test_the_same_question_is_read_once() -> None:
+async def test_repeated_request_is_parsed_once() -> None:
     reader = RequestReader(100_000)
     first = await read(reader, asked(variables={"a": "x", "b": None}))
     assert await read(reader, asked(variables={"a": "x", "b": None})) is first
@@ -34,12 +34,12 @@ async def test_the_same_question_is_read_once() -> None:
 @pytest.mark.parametrize(
     "told", [{"variables": {"a": [1]}}, {"variables": {"a": {"b": "c"}}}, {"query": "{ viewer { id } }" + " " * 2_048}]
 )
-async def test_what_is_long_or_could_be_changed_is_read_anew(told: dict[str, Any]) -> None:
+async def test_long_or_mutable_request_is_parsed_again(told: dict[str, Any]) -> None:
     reader = RequestReader(100_000)
     assert await read(reader, asked(**told)) is not await read(reader, asked(**told))
 
 
-async def test_those_that_were_asked_last_are_cached_and_no_more() -> None:
+async def test_request_memo_is_an_lru_cache() -> None:
     reader = RequestReader(100_000)
     first = await read(reader, asked(variables={"a": -1}))
     gone = await read(reader, asked(variables={"a": -2}))
@@ -50,7 +50,7 @@ async def test_those_that_were_asked_last_are_cached_and_no_more() -> None:
     assert len(reader._cached) == 1_000
 
 
-async def test_what_is_no_question_is_refused_each_time() -> None:
+async def test_malformed_request_is_refused_each_time() -> None:
     reader = RequestReader(100_000)
     for _ in range(2):
         with pytest.raises(HttpError):

@@ -50,7 +50,7 @@ def packets(mine: socket.socket) -> int:
     return count
 
 
-async def test_an_answer_is_one_packet(scene: Scene) -> None:
+async def test_response_is_one_packet(scene: Scene) -> None:
     async with connected(scene) as (mine, request):
         for number in range(1, 4):
             await asyncio.get_running_loop().sock_sendall(mine, request)
@@ -59,7 +59,7 @@ async def test_an_answer_is_one_packet(scene: Scene) -> None:
             assert packets(mine) == number
 
 
-async def test_requests_that_come_all_at_once_are_answered_in_turn(scene: Scene) -> None:
+async def test_pipelined_requests_are_answered_in_order(scene: Scene) -> None:
     async with connected(scene) as (mine, request):
         health = b"GET /healthz HTTP/1.1\r\nhost: %b\r\n\r\n" % urlsplit(scene.address).netloc.encode()
         await asyncio.get_running_loop().sock_sendall(mine, request + health + request)
@@ -67,7 +67,7 @@ async def test_requests_that_come_all_at_once_are_answered_in_turn(scene: Scene)
         assert [b"viewer" in each for each in bodies] == [True, False, True]
 
 
-async def test_a_head_alone_is_answered_by_one(scene: Scene) -> None:
+async def test_response_to_head_has_no_body(scene: Scene) -> None:
     async with connected(scene) as (mine, request):
         loop, where = asyncio.get_running_loop(), urlsplit(scene.address).netloc.encode()
         await loop.sock_sendall(mine, b"HEAD /console HTTP/1.1\r\nhost: %b\r\n\r\n" % where)

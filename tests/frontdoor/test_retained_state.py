@@ -29,7 +29,7 @@ def large(operations: int) -> str:
     return " ".join(f"query Q{n} {{ viewer {{ {fields} }} }}" for n in range(operations))
 
 
-def test_one_document_is_kept_once_under_all_names_of_operations() -> None:
+def test_document_is_cached_once_for_all_operation_names() -> None:
     plans, text = PlanCache(schema), large(20)
     for number in range(20):
         found = plans.plan(text, f"Q{number}")
@@ -40,7 +40,7 @@ def test_one_document_is_kept_once_under_all_names_of_operations() -> None:
     assert len(plans) == 1
 
 
-def test_plans_are_kept_by_what_they_weigh() -> None:
+def test_plan_cache_is_bounded_by_weight() -> None:
     plans = PlanCache(schema)
     gc.collect()
     tracemalloc.start()
@@ -56,7 +56,7 @@ def test_plans_are_kept_by_what_they_weigh() -> None:
     assert plans.weight <= 50 * MEGABYTE
 
 
-async def test_variables_that_a_subscription_does_not_declare_are_not_kept(scene: Scene) -> None:
+async def test_undeclared_variables_of_subscription_are_not_retained(scene: Scene) -> None:
     async with live(scene.address) as client:
         message = {"query": "subscription { sessionEvents { cursor } }", "variables": {"x": [[] for _ in range(50_000)]}}
         first = json.dumps({"type": "subscribe", "id": "ID", "payload": message})
@@ -73,7 +73,7 @@ async def test_variables_that_a_subscription_does_not_declare_are_not_kept(scene
     assert kept < 10 * MEGABYTE
 
 
-async def test_what_the_operations_of_one_connection_declare_is_bounded_together(scene: Scene) -> None:
+async def test_variables_of_one_connection_are_bounded_together(scene: Scene) -> None:
     query = "subscription S($f: SessionEventFilter) { sessionEvents(filter: $f) { cursor } }"
     ids = [node_id("Session", "easyink", f"{place:04}{'x' * 120}") for place in range(1_000)]
     async with live(scene.address) as client:
@@ -91,7 +91,7 @@ async def test_what_the_operations_of_one_connection_declare_is_bounded_together
 @pytest.mark.parametrize(
     "changes", [{"authentication": {"keys": [{"name": "key", "sha256": digest(KEY), "scopes": ["sessions:read"]}]}}]
 )
-async def test_what_all_connections_of_one_viewer_declare_is_bounded_together(wide: Scene) -> None:
+async def test_variables_of_one_viewer_are_bounded_over_all_connections(wide: Scene) -> None:
     query = "subscription S($f: SessionEventFilter) { sessionEvents(filter: $f) { cursor } }"
     ids = [node_id("Session", "easyink", f"{place:04}{'x' * 120}") for place in range(1_000)]
     greeting = {"type": "connection_init", "payload": {"Authorization": f"Bearer {KEY}"}}
@@ -116,7 +116,7 @@ async def test_what_all_connections_of_one_viewer_declare_is_bounded_together(wi
         assert (await post(wide.address, body, stream))[0] == 200
 
 
-async def test_a_session_that_its_provider_does_not_have_is_not_asked_for_again(scene: Scene) -> None:
+async def test_missing_session_is_not_requested_again(scene: Scene) -> None:
     query = "query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }"
     ids = [node_id("Session", "easyink", f"nobody-{place}") for place in range(20)]
     before = scene.calls()["easyink"]
@@ -130,7 +130,7 @@ async def test_a_session_that_its_provider_does_not_have_is_not_asked_for_again(
     assert len(scene.calls_since("easyink", before)) == once * len(ids) + once
 
 
-async def test_a_signature_is_verified_once_for_as_long_as_its_bytes_are_the_same(scene: Scene) -> None:
+async def test_signature_is_verified_once_for_the_same_bytes(scene: Scene) -> None:
     content = await scene.cms()
     await asyncio.gather(*(scene.save(f"document {place}", content=content) for place in range(30)))
     query = "{ signatures(first: 100) { nodes { verification { status checkedAt } } } }"
@@ -144,7 +144,7 @@ async def test_a_signature_is_verified_once_for_as_long_as_its_bytes_are_the_sam
     assert set(later).isdisjoint(checked)
 
 
-def test_a_record_of_the_log_is_cut() -> None:
+def test_long_log_record_is_truncated() -> None:
     record = logging.LogRecord("sqlalchemy", logging.ERROR, __file__, 1, "parameters: %s", ("x" * 1_000_000,), None)
     text = BoundedFormatter("%(name)s %(message)s").format(record)
     assert text.startswith("sqlalchemy parameters: ")

@@ -113,7 +113,7 @@ def told(errors: list[dict[str, Any]], asked: str) -> list[str]:
 
 
 @pytest.mark.parametrize("way", ["POST", "GET", "multipart", "server-sent events"])
-async def test_mistake_over_http_names_nothing_of_the_schema(hidden: Scene, way: str) -> None:
+async def test_error_over_http_names_nothing_of_the_schema(hidden: Scene, way: str) -> None:
     for what, (text, variables) in MISTAKES.items():
         errors = await asked(hidden, way, text, variables)
         assert errors, what
@@ -143,7 +143,7 @@ async def asked(scene: Scene, way: str, text: str, variables: dict[str, Any]) ->
     return list(reply.json()["errors"])
 
 
-async def test_mistake_over_websocket_names_nothing_of_the_schema(hidden: Scene) -> None:
+async def test_error_over_websocket_names_nothing_of_the_schema(hidden: Scene) -> None:
     async with live(hidden.address) as client:
         for what, (text, variables) in MISTAKES.items():
             errors: list[dict[str, Any]] = []
@@ -157,7 +157,7 @@ async def test_mistake_over_websocket_names_nothing_of_the_schema(hidden: Scene)
             assert told(errors, text + json.dumps(variables)) == [], (what, errors)
 
 
-async def test_mistake_is_told_by_its_place_and_variable(hidden: Scene) -> None:
+async def test_error_names_location_and_variable(hidden: Scene) -> None:
     [error] = await asked(hidden, "POST", *MISTAKES["a member that is missing"])
     assert error["message"] == "The variable $i does not fit the schema."
     assert error["locations"]

@@ -21,19 +21,19 @@ def full(status: SessionStatus = SessionStatus.PENDING, **known: object) -> Sess
     return session(status=status, **(parts | known))
 
 
-def test_a_first_sight_is_a_creation() -> None:
+def test_first_state_is_a_creation() -> None:
     assert find_changes(None, full()) == (Change(type=ChangeType.CREATED, to_status=SessionStatus.PENDING, occurred_at=START),)
 
 
 @given(sessions())
-def test_nothing_has_happened_between_a_state_and_itself(seen: Session) -> None:
+def test_equal_states_have_no_change(seen: Session) -> None:
     later = replace(seen, observed_at=START, source=ChangeSource.WEBHOOK, stale=True)
     assert is_unchanged(seen, later)
     assert find_changes(seen, later) == ()
 
 
 @given(sessions(), sessions())
-def test_two_states_that_differ_in_what_is_shown_differ_by_a_change(known: Session, seen: Session) -> None:
+def test_visible_difference_is_a_change(known: Session, seen: Session) -> None:
     known, seen = replace(known, partial=False), replace(seen, provider=known.provider, key=known.key, partial=False)
     found = find_changes(known, seen)
     shown = {each: replace(each, native=b"", observed_at=None, source=ChangeSource.READ, stale=False) for each in (known, seen)}
@@ -55,12 +55,12 @@ def test_two_states_that_differ_in_what_is_shown_differ_by_a_change(known: Sessi
         (SessionStatus.DELETED, SessionStatus.COMPLETED, ChangeType.CORRECTED),
     ],
 )
-def test_a_status_that_changes_says_how(before: SessionStatus, after: SessionStatus, kind: ChangeType) -> None:
+def test_status_change_has_both_statuses(before: SessionStatus, after: SessionStatus, kind: ChangeType) -> None:
     (change,) = find_changes(full(before), full(after))
     assert (change.type, change.from_status, change.to_status) == (kind, before, after)
 
 
-def test_every_part_that_changed_is_told_once_and_in_order() -> None:
+def test_each_changed_part_has_one_change_in_order() -> None:
     signed = replace(ADA, status=ParticipantStatus.SIGNED, signed_at=START)
     made = signature(REF, "g1", document="d1", participant="ada", signed_at=START)
     done = replace(paper(REF, "d1"), status=DocumentStatus.SIGNED)
@@ -76,7 +76,7 @@ def test_every_part_that_changed_is_told_once_and_in_order() -> None:
     assert found[1].occurred_at == found[3].occurred_at == START
 
 
-def test_who_comes_and_who_goes_has_changed() -> None:
+def test_added_and_removed_participants_are_changes() -> None:
     found = find_changes(full(participants=(ADA,)), full(participants=(BOB,)))
     assert [(each.type, each.participant) for each in found] == [
         (ChangeType.PARTICIPANT_CHANGED, "bob"),
@@ -84,20 +84,20 @@ def test_who_comes_and_who_goes_has_changed() -> None:
     ]
 
 
-def test_another_address_to_sign_at_is_no_change_of_a_person() -> None:
+def test_other_signing_url_is_no_participant_change() -> None:
     moved = replace(ADA, signing_url="https://elsewhere.example", signing_url_expires_at=START)
     assert find_changes(full(), full(participants=(moved, BOB))) == (Change(type=None),)
 
 
-def test_what_no_type_tells_of_is_a_change_all_the_same() -> None:
+def test_difference_without_a_type_is_an_untyped_change() -> None:
     assert find_changes(full(), full(title="Another title")) == (Change(type=None),)
 
 
-def test_a_payload_that_reads_otherwise_is_no_change() -> None:
+def test_other_native_payload_is_no_change() -> None:
     assert find_changes(full(), full(native=b"{ }")) == ()
 
 
-def test_what_a_row_did_not_tell_has_not_happened() -> None:
+def test_absence_in_partial_row_is_no_change() -> None:
     """A session that only a list has shown is completed by the first reading; nothing has come about by that."""
     made = signature(REF, "g1")
     row = session(partial=True, participants=(ADA,), created_at=START)
@@ -106,7 +106,7 @@ def test_what_a_row_did_not_tell_has_not_happened() -> None:
     assert [each.participant for each in find_changes(row, full(participants=(signed, BOB)))] == ["ada"]
 
 
-def test_the_next_version_of_a_signature_is_one_more_signature() -> None:
+def test_next_version_of_signature_is_a_new_signature() -> None:
     first, second = signature(REF, "g1", version=1), signature(REF, "g1", version=2, updated_at=START + timedelta(days=1))
     (change,) = find_changes(full(signatures=(first,)), full(signatures=(second,)))
     assert (change.type, change.signature, change.occurred_at) == (ChangeType.SIGNATURE_ADDED, "g1", second.updated_at)

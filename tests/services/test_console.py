@@ -33,7 +33,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_the_built_page_is_made_of_these_sources() -> None:
+def test_built_page_matches_its_sources() -> None:
     build = json.loads((BUILT / "build.json").read_text())
     sources = [path for path in files(*(SOURCES / part for part in PARTS)) if path != TYPES]
     lines = [f"{sha256(path.read_bytes())}  {path.relative_to(SOURCES)}\n" for path in sources]
@@ -42,7 +42,7 @@ def test_the_built_page_is_made_of_these_sources() -> None:
     assert build["files"] == built
 
 
-def test_the_page_is_small() -> None:
+def test_page_has_a_size_limit() -> None:
     sizes = {
         path.name: len(content if path.suffix in COMPRESSED else gzip.compress(content, 9))
         for path in files(BUILT)
@@ -51,7 +51,7 @@ def test_the_page_is_small() -> None:
     assert sum(sizes.values()) < LIMIT, sizes
 
 
-def test_everything_that_the_page_asks_is_in_the_schema() -> None:
+def test_operations_of_page_are_valid_against_schema() -> None:
     schema = build_schema((SOURCES.parents[1] / "schema/schema.graphql").read_text())
     texts = [path.read_text() for path in files(SOURCES / "src/api/operation")]
     documents = [found for text in texts for found in re.findall(r"graphql\(\s*`([^`]*)`", text)]
@@ -65,7 +65,7 @@ def test_everything_that_the_page_asks_is_in_the_schema() -> None:
         assert validate(schema, parse(text)) == []
 
 
-def test_the_page_names_no_other_host() -> None:
+def test_page_names_no_other_host() -> None:
     known = {
         "http://www.w3.org",
         "https://github.com",
@@ -78,7 +78,7 @@ def test_the_page_names_no_other_host() -> None:
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/", "/console/index.html"])
-async def test_the_page_runs_nothing_but_its_own_files(tmp_path: Path, path: str) -> None:
+async def test_page_loads_only_its_own_files(tmp_path: Path, path: str) -> None:
     settings = configured({"database": {"url": f"sqlite:///{tmp_path}/c.db"}, "uploads": {"folder": str(tmp_path)}}, {})
     async with serve_app(create_app(settings)) as address, httpx.AsyncClient(base_url=address) as client:
         page = await client.get(path)

@@ -127,7 +127,7 @@ def of(asked: Order, kind: type[Adapter] = Able) -> dict[str, str]:
     return told(problems(provider(kind), asked, START))
 
 
-def test_an_order_within_all_limits_is_eligible() -> None:
+def test_order_within_all_limits_is_eligible() -> None:
     full = order(
         title="x" * 10,
         documents=(
@@ -185,7 +185,7 @@ def test_an_order_within_all_limits_is_eligible() -> None:
         ("title", "No: {'maxRetries': 1} [{'method': 'm'}]", order(title="own")),
     ],
 )
-def test_what_stands_in_the_way_is_told_by_its_input(path: str, says: str, asked: Order) -> None:
+def test_objection_names_its_input(path: str, says: str, asked: Order) -> None:
     found = of(asked)
     assert list(found) == [f"input.{path}"]
     assert says in found[f"input.{path}"]
@@ -202,28 +202,28 @@ def test_what_stands_in_the_way_is_told_by_its_input(path: str, says: str, asked
         ("documents.0", "text/plain but application/pdf", {"documents": (paper(media_type="text/plain"),)}),
     ],
 )
-def test_what_a_provider_lacks_is_not_asked_of_it(path: str, says: str, different: dict[str, Any]) -> None:
+def test_unsupported_operation_is_an_objection(path: str, says: str, different: dict[str, Any]) -> None:
     found = of(Order(**({"title": "Batch", "documents": (paper(),)} | different)), Bare)
     assert list(found) == [f"input.{path}"]
     assert says in found[f"input.{path}"]
 
 
-def test_an_attachment_is_of_a_kind_that_the_provider_takes() -> None:
+def test_attachment_needs_supported_media_type() -> None:
     kinds = [paper(media_type=each, role=DocumentRole.ATTACHMENT) for each in ("text/plain", "image/png")]
     assert list(of(order(documents=tuple(kinds)))) == ["input.documents.1"]
 
 
-def test_a_provider_that_makes_no_sessions_says_that_and_nothing_else() -> None:
+def test_provider_without_creation_has_one_objection() -> None:
     (problem,) = problems(provider(Reader), order(title=""), START)
     assert (problem.code, problem.path, problem.provider) == (ProblemCode.UNSUPPORTED, ("input", "provider"), "acme")
 
 
-def test_too_much_is_told_as_too_large() -> None:
+def test_excess_is_reported_as_too_large() -> None:
     asked = order(documents=(paper(size_bytes=1001),) * 3, participants=(person(),) * 3)
     assert {problem.code for problem in problems(provider(), asked, START)} == {ProblemCode.TOO_LARGE}
 
 
-def test_everything_is_told_at_once_and_the_first_of_each_input() -> None:
+def test_all_objections_are_reported_one_for_each_input() -> None:
     asked = order(
         title=" ",
         documents=(paper(media_type="image/png", size_bytes=9999), paper(role=DocumentRole.EVIDENCE)),
@@ -256,26 +256,26 @@ def test_everything_is_told_at_once_and_the_first_of_each_input() -> None:
     assert of(order(title=" ")) == {"input.title": "The title is empty. Say what is being signed."}
 
 
-def test_no_message_holds_what_belongs_to_a_person() -> None:
+def test_objections_have_no_personal_data() -> None:
     asked = order(
         participants=(person(email="zzyzx acme test", phone="+49 30 1", options={"method": 5}, delivery_methods=(SMS,)),)
     )
     assert not any("zzyzx" in text or "+49" in text for text in of(asked).values())
 
 
-def test_options_reach_the_adapter_as_its_models_understand_them() -> None:
+def test_options_are_validated_by_model_of_adapter() -> None:
     ready = validated(provider(), order(options={"retries": "3"}, participants=(person(), person(options={"method": "x"}))))
     assert ready.options == {"maxRetries": 3}
     assert [each.options for each in ready.participants] == [{"method": "m"}, {"method": "x"}]
 
 
-def test_one_more_document_is_judged_by_itself() -> None:
+def test_added_document_is_checked_by_itself() -> None:
     assert told(document_problems(provider(), paper(filename="a name of more than ten characters"), START)) == {}
     assert list(told(document_problems(provider(), paper(media_type="image/png"), START))) == ["input.document"]
     assert list(told(document_problems(provider(), paper(role=DocumentRole.SIGNED), START))) == ["input.document.role"]
 
 
-def test_one_more_participant_is_judged_by_themselves() -> None:
+def test_added_participant_is_checked_by_itself() -> None:
     assert told(participant_problems(provider(), person(), START)) == {}
     found = told(participant_problems(provider(), person(email="no", options={}), START))
     assert set(found) == {"input.participant.email", "input.participant.options.method"}

@@ -65,7 +65,7 @@ def row(status: SessionStatus, **known: object) -> Session:
     return session(status=status, partial=True, **known)
 
 
-async def test_a_first_sight_is_kept_as_it_is_seen(observation: Observation, store: Store, cache: SessionCache) -> None:
+async def test_first_state_is_stored_as_seen(observation: Observation, store: Store, cache: SessionCache) -> None:
     seen = await observation.observe(full(stale=True), MUTATION)
     assert seen == replace(full(), observed_at=START, source=MUTATION, stale=False)
     assert await store.sessions.get(REF) == seen
@@ -74,19 +74,17 @@ async def test_a_first_sight_is_kept_as_it_is_seen(observation: Observation, sto
 
 @pytest.mark.parametrize("final", [status for status in SessionStatus if status.final])
 @pytest.mark.parametrize("told", [SessionStatus.PENDING, SessionStatus.UNKNOWN, SessionStatus.EXPIRED])
-async def test_a_row_never_takes_back_a_final_status(
-    observation: Observation, final: SessionStatus, told: SessionStatus
-) -> None:
+async def test_row_never_reverts_final_status(observation: Observation, final: SessionStatus, told: SessionStatus) -> None:
     known = await observation.observe(full(final), READ)
     assert replace(await observation.observe(row(told), POLL), source=READ) == known
 
 
-async def test_only_a_read_of_the_session_itself_corrects_a_final_status(observation: Observation) -> None:
+async def test_only_full_read_corrects_final_status(observation: Observation) -> None:
     await observation.observe(full(SessionStatus.EXPIRED), READ)
     assert (await observation.observe(full(SessionStatus.COMPLETED), READ)).status is SessionStatus.COMPLETED
 
 
-async def test_a_row_changes_what_it_tells_and_nothing_else(observation: Observation, clock: Hands) -> None:
+async def test_row_changes_only_its_own_fields(observation: Observation, clock: Hands) -> None:
     await observation.observe(full(), READ)
     clock.pass_(minutes=1)
     seen = await observation.observe(row(SessionStatus.IN_PROGRESS, due_at=START, provider_status="Half"), POLL)
@@ -102,7 +100,7 @@ async def test_a_row_changes_what_it_tells_and_nothing_else(observation: Observa
     assert seen == changed
 
 
-async def test_a_row_can_make_a_session_final(observation: Observation) -> None:
+async def test_row_can_make_session_final(observation: Observation) -> None:
     await observation.observe(full(), READ)
     seen = await observation.observe(row(SessionStatus.COMPLETED), POLL)
     assert seen.final
@@ -110,7 +108,7 @@ async def test_a_row_can_make_a_session_final(observation: Observation) -> None:
     assert seen.documents == full().documents
 
 
-async def test_a_full_read_replaces_all_but_the_date_of_creation(observation: Observation, store: Store) -> None:
+async def test_full_read_replaces_all_but_creation_date(observation: Observation, store: Store) -> None:
     await observation.observe(full(), READ)
     seen = await observation.observe(session(status=SessionStatus.IN_PROGRESS), READ)
     assert (seen.documents, seen.participants, seen.signatures, seen.title) == ((), (), (), None)
@@ -121,7 +119,7 @@ async def test_a_full_read_replaces_all_but_the_date_of_creation(observation: Ob
 
 
 @pytest.mark.parametrize("created_at", [None, START])
-async def test_what_is_known_already_lasts_when_it_is_seen_again(observation: Observation, created_at: datetime | None) -> None:
+async def test_stored_state_survives_repeated_observation(observation: Observation, created_at: datetime | None) -> None:
     known = await observation.observe(full(created_at=created_at), READ)
     lasting = known.content_identity
     again = await observation.observe(known, READ)
@@ -131,7 +129,7 @@ async def test_what_is_known_already_lasts_when_it_is_seen_again(observation: Ob
 
 @examples(40)
 @given(known=sessions(), seen=sessions(), partial=st.booleans())
-async def test_whatever_is_seen_what_is_known_follows(template: Template, known: Session, seen: Session, partial: bool) -> None:
+async def test_stored_state_converges_to_observed_one(template: Template, known: Session, seen: Session, partial: bool) -> None:
     known = replace(known, parts=())
     seen = replace(seen, provider=known.provider, key=known.key, partial=partial, parts=())
     async with fresh_store(template) as store:
@@ -167,7 +165,7 @@ async def test_whatever_is_seen_what_is_known_follows(template: Template, known:
         cache.clear()
 
 
-async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache: SessionCache, clock: Hands) -> None:
+async def test_observations_of_one_session_are_serialized(store: Store, cache: SessionCache, clock: Hands) -> None:
     """A row and a full read, in any order of arrival, end as if one had come after the other."""
     observation = Observation(
         store,
@@ -193,9 +191,7 @@ async def test_those_who_see_one_session_at_once_take_turns(store: Store, cache:
         assert is_unchanged(held, found)
 
 
-async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
-    store: Store, cache: SessionCache, clock: Hands
-) -> None:
+async def test_observations_of_different_sessions_are_concurrent(store: Store, cache: SessionCache, clock: Hands) -> None:
     observation = Observation(
         store,
         cache,
@@ -212,7 +208,7 @@ async def test_those_who_see_different_sessions_do_not_wait_for_each_other(
     assert len(listed) == len(many)
 
 
-async def test_a_slow_reading_does_not_take_back_what_happened_meanwhile(observation: Observation, clock: Hands) -> None:
+async def test_slow_read_does_not_revert_newer_state(observation: Observation, clock: Hands) -> None:
     await observation.observe(full(SessionStatus.PENDING), READ)
     begun_at = clock.now()
     clock.pass_(seconds=1)
@@ -222,14 +218,14 @@ async def test_a_slow_reading_does_not_take_back_what_happened_meanwhile(observa
     assert (await observation.observe(full(SessionStatus.PENDING), READ, begun_at=clock.now())).status == "PENDING"
 
 
-async def test_a_reading_completes_what_a_row_has_told_meanwhile(observation: Observation, clock: Hands) -> None:
+async def test_full_read_completes_newer_row(observation: Observation, clock: Hands) -> None:
     begun_at = clock.now()
     clock.pass_(seconds=1)
     await observation.observe(row(SessionStatus.PENDING), POLL)
     assert not (await observation.observe(full(), READ, begun_at=begun_at)).partial
 
 
-async def test_a_row_of_an_older_page_is_dropped_with_its_digest(observation: Observation, store: Store, clock: Hands) -> None:
+async def test_row_of_older_page_is_dropped_with_its_digest(observation: Observation, store: Store, clock: Hands) -> None:
     asked_at = clock.now()
     clock.pass_(seconds=1)
     newer = await observation.observe(row(SessionStatus.IN_PROGRESS), POLL, {REF.key: b"newer"}, begun_at=clock.now())

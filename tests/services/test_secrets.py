@@ -58,7 +58,7 @@ def test_refuses_weak_secret_and_says_how_to_make_one(what: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "secret"), [("check", ""), ("serve", ""), ("serve", "changeme")])
-async def test_command_refuses_weak_secret_before_anything_listens(tmp_path: Path, command: str, secret: str) -> None:
+async def test_command_refuses_weak_secret_before_listening(tmp_path: Path, command: str, secret: str) -> None:
     status, told = await run(tmp_path, command, secret)
     assert status != 0
     assert "server.secret" in told
@@ -66,7 +66,7 @@ async def test_command_refuses_weak_secret_before_anything_listens(tmp_path: Pat
     assert "Traceback" not in told
 
 
-async def test_secret_of_environment_is_judged_as_that_of_file(tmp_path: Path) -> None:
+async def test_secret_of_environment_is_checked_as_that_of_file(tmp_path: Path) -> None:
     (tmp_path / "countersign.toml").write_text("")
     status, told = await run(tmp_path, "check", None, COUNTERSIGN_SERVER_SECRET="changeme")
     assert (status != 0, "server.secret" in told) == (True, True)

@@ -26,7 +26,7 @@ time.sleep(60)
 """
 
 
-def test_servers_end_with_the_process_that_has_started_them_and_leave_no_file() -> None:
+def test_servers_end_with_their_process_and_leave_no_file() -> None:
     with subprocess.Popen([sys.executable, "-c", STARTS], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         words = process.stdout.readline().split()
@@ -42,7 +42,7 @@ def test_servers_end_with_the_process_that_has_started_them_and_leave_no_file() 
     assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
 
 
-async def test_a_redis_can_be_stopped_and_is_the_same_one_afterwards(redis_server: Redis) -> None:
+async def test_redis_can_be_stopped_and_restarted(redis_server: Redis) -> None:
     for end in (redis_server.stop, redis_server.kill):
         async with client.from_url(redis_server.url) as connection:
             assert await connection.set("key", "value")
@@ -55,7 +55,7 @@ async def test_a_redis_can_be_stopped_and_is_the_same_one_afterwards(redis_serve
         assert await connection.get("key") is None
 
 
-async def test_nobody_else_can_use_it(redis: str) -> None:
+async def test_server_is_private_to_its_user(redis: str) -> None:
     async with client.from_url(redis.replace("redis://:", "redis://:not")) as connection:
         with pytest.raises(exceptions.AuthenticationError):
             await connection.get("key")

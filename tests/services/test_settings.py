@@ -89,7 +89,7 @@ def file(tmp_path: Path) -> Path:
 # what it takes
 
 
-def test_four_providers_are_read_with_their_secrets_from_the_environment(file: Path) -> None:
+def test_provider_secrets_are_read_from_environment(file: Path) -> None:
     settings = load(file, SECRETS)
     assert [(each.name, each.kind) for each in settings.providers] == [
         ("signicat", "signicat"),
@@ -109,13 +109,13 @@ def test_four_providers_are_read_with_their_secrets_from_the_environment(file: P
     assert ink.path("fetch_draft", session="a b") == ink.PATHS["fetch_draft"].format(session="a%20b")
 
 
-def test_an_empty_file_is_a_gateway_without_providers(tmp_path: Path) -> None:
+def test_empty_file_configures_no_provider(tmp_path: Path) -> None:
     (tmp_path / "empty.toml").write_text("")
     assert load(tmp_path / "empty.toml", {}) == Settings()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "gateway.example"])  # noqa: S104
-def test_nobody_else_is_let_in_without_saying_who_they_are(host: str) -> None:
+def test_listening_beyond_loopback_needs_authentication(host: str) -> None:
     with pytest.raises(ConfigurationError, match=r"or listen on 127\.0\.0\.1"):
         parse({"server": {"host": host}}, {})
     key = {"name": "robot", "sha256": "0" * 64, "scopes": ["sessions:read"]}
@@ -131,12 +131,12 @@ def test_nobody_else_is_let_in_without_saying_who_they_are(host: str) -> None:
         ({"public_key": "/nowhere.pem", "issuer": "x", "audience": "y"}, "is not a file"),
     ],
 )
-def test_a_door_that_is_half_built_is_said_to_be(table: dict[str, object], told: str) -> None:
+def test_incomplete_authentication_is_a_mistake(table: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         parse({"authentication": table}, {})
 
 
-def test_no_secret_shows_when_a_configuration_is_printed(file: Path) -> None:
+def test_printed_settings_show_no_secret(file: Path) -> None:
     environment = SECRETS | {
         "COUNTERSIGN_SERVER_SECRET": "WycVaAf3VkWJub-qjLSqyBjP5FLQ0KoorHs7rF2kgmU",
         "COUNTERSIGN_DATABASE_URL": "postgresql://gateway:db-53cr3t@db/countersign",
@@ -147,7 +147,7 @@ def test_no_secret_shows_when_a_configuration_is_printed(file: Path) -> None:
         assert "53cr3t" not in text
 
 
-def test_variables_are_put_in_wherever_they_stand(tmp_path: Path) -> None:
+def test_environment_variables_are_substituted_at_any_depth(tmp_path: Path) -> None:
     root = tmp_path / "root.pem"
     root.touch()
     table = {
@@ -173,7 +173,7 @@ def _sections() -> Iterator[tuple[str, str, object]]:
 
 
 @pytest.mark.parametrize(("section", "key", "value"), list(_sections()))
-def test_every_key_of_every_section_is_open_to_the_environment(section: str, key: str, value: object, tmp_path: Path) -> None:
+def test_every_key_of_every_section_can_be_overridden(section: str, key: str, value: object, tmp_path: Path) -> None:
     root = tmp_path / "root.pem"
     root.touch()
     key_row = {"name": "robot", "sha256": "0" * 64, "scopes": ["sessions:read"]}
@@ -226,7 +226,7 @@ def _choices(annotation: object) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", registry.NAMES)
-def test_every_key_of_a_provider_is_open_to_the_environment(kind: str) -> None:
+def test_every_key_of_a_provider_can_be_overridden(kind: str) -> None:
     record = registry.load(kind)
     name = f"{kind}-no-1"
     row = {"name": name, "kind": kind}
@@ -253,7 +253,7 @@ def test_every_key_of_a_provider_is_open_to_the_environment(kind: str) -> None:
     assert found.paths == {path: f"/other/{path}" for path in record.settings.PATHS}
 
 
-def test_every_key_of_a_webhook_table_is_open_to_the_environment() -> None:
+def test_every_key_of_a_webhook_table_can_be_overridden() -> None:
     environment = {
         "COUNTERSIGN_PROVIDERS_SIGNICAT_WEBHOOK_HEADER": "X-Other",
         "COUNTERSIGN_PROVIDERS_SIGNICAT_WEBHOOK_SCHEME": "secret",
@@ -283,19 +283,19 @@ def test_every_key_of_a_webhook_table_is_open_to_the_environment() -> None:
         ({"window": 0}, "webhook.window", "greater than 0"),
     ],
 )
-def test_a_mistake_within_a_webhook_table_is_told_by_its_key(webhook: object, key: str, says: str) -> None:
+def test_mistake_in_webhook_table_names_its_key(webhook: object, key: str, says: str) -> None:
     found = _mistakes({"providers": [_row("signicat", webhook=webhook)]})
     assert says in found[f"providers[signicat].{key}"]
     assert not any("53cr3t" in text for text in found.values())
 
 
 @pytest.mark.parametrize("kind", ["persist", "seal"])
-def test_a_provider_that_sends_no_webhooks_has_no_table_for_them(kind: str) -> None:
+def test_provider_without_webhooks_has_no_webhook_table(kind: str) -> None:
     found = _mistakes({"providers": [_row(kind, webhook={"secrets": ["some-53cr3t"]})]})
     assert "is not a key that exists here" in found[f"providers[{kind}].webhook"]
 
 
-def test_an_override_is_of_one_provider_only_and_wins_over_the_file(file: Path) -> None:
+def test_override_is_of_one_provider_and_wins_over_file(file: Path) -> None:
     environment = SECRETS | {
         "COUNTERSIGN_PROVIDERS_EASY_INK_TIMEOUT": "3",
         "COUNTERSIGN_PROVIDERS_PERSIST_BASE_URL": "http://p",
@@ -305,7 +305,7 @@ def test_an_override_is_of_one_provider_only_and_wins_over_the_file(file: Path) 
     assert load(file, environment).providers[2].base_url == "http://p"
 
 
-def test_a_variable_that_is_missing_does_not_matter_where_the_key_is_overridden(file: Path) -> None:
+def test_missing_variable_of_overridden_key_is_no_mistake(file: Path) -> None:
     environment = {name: value for name, value in SECRETS.items() if name != "SIGNICAT_SECRET"}
     environment["COUNTERSIGN_PROVIDERS_SIGNICAT_CLIENT_SECRET"] = "${is-taken-as-it-is}"
     (secret,) = load(file, environment).providers[0].secrets()
@@ -315,7 +315,7 @@ def test_a_variable_that_is_missing_does_not_matter_where_the_key_is_overridden(
 # what is wrong with it
 
 
-def test_every_mistake_is_told_at_once_with_its_key_and_the_remedy() -> None:
+def test_all_mistakes_are_reported_with_key_and_remedy() -> None:
     table = {
         "sever": {"port": 80},
         "server": {"port": "many", "prot": 8000, "public_url": "ftp://sign.example.com"},
@@ -372,7 +372,7 @@ def test_every_mistake_is_told_at_once_with_its_key_and_the_remedy() -> None:
     assert not any("53cr3t" in text for text in found.values())
 
 
-def test_an_unknown_path_is_told_with_those_there_are() -> None:
+def test_unknown_path_is_reported_with_known_ones() -> None:
     text = _mistakes({"providers": [_row("persist", paths={"list_signature": "/x", "fetch_signature": "x"})]})
     assert "list_signature" in text["providers[persist].paths"]
     for path in registry.load("persist").settings.PATHS:
@@ -380,36 +380,36 @@ def test_an_unknown_path_is_told_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("providers", [{"name": "persist", "kind": "persist"}, "persist", 5, True])
-def test_providers_that_are_no_list_of_tables_are_not_passed_over(providers: object) -> None:
+def test_providers_that_are_no_list_are_a_mistake(providers: object) -> None:
     assert "[[providers]]" in _mistakes({"providers": providers})["providers"]
 
 
-def test_a_section_that_is_no_table_is_a_mistake_also_where_the_environment_overrides_it() -> None:
+def test_section_that_is_no_table_is_a_mistake_despite_override() -> None:
     assert "is no table" in _mistakes({"server": 8000}, {"COUNTERSIGN_SERVER_PORT": "80"})["server"]
 
 
 @pytest.mark.parametrize("override", ["many", ""])
-def test_a_wrong_override_is_told_by_its_key(override: str) -> None:
+def test_invalid_override_names_its_key(override: str) -> None:
     assert "integer" in _mistakes({}, {"COUNTERSIGN_SERVER_PORT": override})["server.port"]
 
 
 @pytest.mark.parametrize("wrong", [12345678, 1.5, True, ["list-53cr3t"], {"table": "53cr3t"}])
 @pytest.mark.parametrize("key", ["client_secret", "client_id"])
-def test_a_secret_of_the_wrong_kind_is_not_shown(key: str, wrong: object) -> None:
+def test_mistake_in_secret_does_not_show_it(key: str, wrong: object) -> None:
     (text,) = _mistakes({"providers": [_row("signicat", **{key: wrong})]}).values()
     assert "valid string" in text
     assert "53cr3t" not in text
     assert "12345678" not in text
 
 
-def test_an_empty_secret_is_none() -> None:
+def test_empty_secret_is_refused() -> None:
     assert "is empty" in _mistakes({"providers": [_row("signicat", client_secret="")]})["providers[signicat].client_secret"]
 
 
 @pytest.mark.parametrize(
     ("content", "says"), [(b"port = ", "not valid TOML"), (b"\xff\xfe", "not valid TOML"), (None, "cannot be read")]
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, says: str) -> None:
+def test_unreadable_file_is_named(tmp_path: Path, content: bytes | None, says: str) -> None:
     path = tmp_path / "broken.toml"
     if content is not None:
         path.write_bytes(content)
@@ -428,7 +428,7 @@ def countersign(*arguments: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=plain | environment, cwd=ROOT, check=False)
 
 
-def test_check_says_what_would_be_connected_and_no_secret(file: Path) -> None:
+def test_check_lists_providers_and_no_secret(file: Path) -> None:
     done = countersign("check", "--config", str(file), **SECRETS)
     assert done.returncode == 0, done.stderr
     for each in load(file, SECRETS).providers:
@@ -437,7 +437,7 @@ def test_check_says_what_would_be_connected_and_no_secret(file: Path) -> None:
     assert "53cr3t" not in done.stdout + done.stderr
 
 
-def test_check_says_plainly_what_is_wrong(file: Path) -> None:
+def test_check_reports_mistakes_without_traceback(file: Path) -> None:
     done = countersign("check", "--config", str(file), COUNTERSIGN_SERVER_PORT="many", SEAL_KEY="seal-53cr3t")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -446,21 +446,21 @@ def test_check_says_plainly_what_is_wrong(file: Path) -> None:
     assert "53cr3t" not in done.stdout + done.stderr
 
 
-def test_check_names_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_check_names_missing_file(tmp_path: Path) -> None:
     done = countersign("check", "--config", str(tmp_path / "nowhere.toml"))
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "nowhere.toml" in done.stderr
 
 
-def test_help_names_every_command() -> None:
+def test_help_lists_every_command() -> None:
     done = countersign("--help")
     assert done.returncode == 0
     for command in ("serve", "check", "demo", "sandbox", "schema"):
         assert command in done.stdout
 
 
-def test_the_schema_is_printed() -> None:
+def test_schema_command_prints_sdl() -> None:
     done = countersign("schema")
     assert done.returncode == 0
     assert "type Query" in done.stdout
@@ -509,7 +509,7 @@ def addressed(key: str, value: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("key", ADDRESSES)
-def test_address_that_cannot_be_called_is_a_mistake_under_its_key(key: str) -> None:
+def test_unusable_url_is_a_mistake_under_its_key(key: str) -> None:
     for value, remedy in ODD_ADDRESSES.items():
         found = addressed(key, value)
         assert found.keys() == {key}, value
@@ -536,7 +536,7 @@ def test_address_that_cannot_be_called_is_a_mistake_under_its_key(key: str) -> N
         ("redis.url", "unix://"),
     ],
 )
-def test_address_of_a_server_that_cannot_be_reached_by_it_is_a_mistake(key: str, value: str) -> None:
+def test_unusable_server_url_is_a_mistake(key: str, value: str) -> None:
     section, _, name = key.partition(".")
     found = _mistakes({section: {name: value}})
     assert found.keys() == {key}
@@ -547,7 +547,7 @@ def test_address_of_a_server_that_cannot_be_reached_by_it_is_a_mistake(key: str,
 @pytest.mark.parametrize(
     "path", ["x", "/a b", "/x#f", "/a/../b", "/x/{kee}", "/x/{", "/x/}", "/{}", "/{key.real}", "/{key!r}", "/x\\y"]
 )
-def test_path_that_cannot_be_filled_in_is_a_mistake_beside_all_others(path: str) -> None:
+def test_invalid_path_template_is_a_mistake_beside_others(path: str) -> None:
     row = _row("signicat", paths={"fetch_session": path, "delete_session": "/of/{key}?all=1"}, base_url="https://h:0")
     found = _mistakes({"providers": [row]})
     assert found.keys() == {"providers[signicat].paths", "providers[signicat].base_url"}
@@ -556,7 +556,7 @@ def test_path_that_cannot_be_filled_in_is_a_mistake_beside_all_others(path: str)
 
 
 @pytest.mark.parametrize("value", ["http://proxy:99999", "proxy:80x", "ftp://proxy", "http://"])
-def test_proxy_of_the_environment_that_is_none_is_a_mistake(value: str) -> None:
+def test_invalid_proxy_of_environment_is_a_mistake(value: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse({"providers": [_row("persist")]}, {"HTTPS_PROXY": value})
     assert "the environment variable HTTPS_PROXY" in str(caught.value)
@@ -574,7 +574,7 @@ def test_proxy_of_the_environment_that_is_none_is_a_mistake(value: str) -> None:
     ],
 )
 @pytest.mark.parametrize("odd", ["\n", "\r", "\x00", "\x1b[2J", "\udcff"])
-def test_text_that_cannot_be_sent_is_a_mistake_under_its_key(kind: str, name: str, odd: str) -> None:
+def test_unsendable_text_is_a_mistake_under_its_key(kind: str, name: str, odd: str) -> None:
     """A secret that was read from a file ends in a line break; a variable that is no UTF-8 has halves of characters."""
     found = _mistakes({"providers": [_row(kind, **{name: f"w0rd-53cr3t{odd}"})]})
     assert found.keys() == {f"providers[{kind}].{name}"}
@@ -584,10 +584,10 @@ def test_text_that_cannot_be_sent_is_a_mistake_under_its_key(kind: str, name: st
 @pytest.mark.parametrize(
     ("section", "key"), [("database", "url"), ("uploads", "folder"), ("authentication", "typ"), ("authentication", "audience")]
 )
-def test_text_of_a_section_that_cannot_be_sent_is_a_mistake_under_its_key(section: str, key: str) -> None:
+def test_unsendable_text_of_section_is_a_mistake_under_its_key(section: str, key: str) -> None:
     assert _mistakes({section: {key: "sqlite:///a\x00b"}}).keys() == {f"{section}.{key}"}
 
 
-def test_secret_of_a_webhook_that_ends_in_a_line_break_is_a_mistake() -> None:
+def test_webhook_secret_with_line_break_is_a_mistake() -> None:
     row = _row("signicat", webhook={"secrets": ["0123456789abcdef\n"]})
     assert "one line" in _mistakes({"providers": [row]})["providers[signicat].webhook.secrets"]
