@@ -82,6 +82,11 @@ class HttpProtocol(WriteTimeout, HttpToolsProtocol):
             if self._head_bytes > self.config.limits.header_bytes:
                 self._reject(431)
 
+    def eof_received(self) -> None:
+        """Rejects a body that ends before its Content-Length: who has only closed for writing still reads the response."""
+        if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
+            self._reject(400)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the timers."""
         self._stop_timers()

@@ -18,13 +18,12 @@ from gateway.sync.list_freshness import UnreadableRows
 from gateway.sync.schedule import Schedule
 from providers.capability import Operation
 from providers.clock import Clock
+from providers.decoding.integrity import MAX_KEY
 from providers.errors import Conflict, Misbehaved, NotFound, Refused, SigningError, WrongState
 from providers.http.deadline import deadline
 from providers.model import ChangeSource, ListRow, Page, Session, SessionRef, UnreadableRow
 
 _PAGE_SIZE = 100
-_MAX_KEY = 2_000
-"""Bytes of a session's key: an index row of PostgreSQL has 2,704, and a session is found by its key."""
 _MAX_NAMED_KEY = 100
 _MAX_REPEATS = 16
 """Pages in a row that were read before end a walk; one of them may have moved down, as the list has grown."""
@@ -254,7 +253,7 @@ def _is_changed(candidate: ChangedRow, accepted: frozenset[str]) -> bool:
 
 
 def _is_storable(key: str) -> bool:
-    return key.isprintable() and len(key) <= _MAX_KEY and len(key.encode()) <= _MAX_KEY
+    return key.isprintable() and len(key) <= MAX_KEY and len(key.encode()) <= MAX_KEY
 
 
 def concerns_one_session(error: BaseException) -> bool:

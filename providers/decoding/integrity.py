@@ -10,6 +10,8 @@ from typing import Final
 
 from providers.model import Field, Session, Signature, UnreadableRow
 
+MAX_KEY: Final = 2_000
+"""Bytes of a session's key: an index row of PostgreSQL has 2,704, and the store finds a session by its key."""
 _MAX_TITLE: Final = 2_000
 """Characters of a title: PostgreSQL takes ten seconds to search a substring in one of 20,000."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
+from providers.decoding.integrity import MAX_KEY
 from providers.errors import Invalid
 from providers.model import SignatureFormat
 from providers.orders import SignatureOrder
@@ -50,6 +52,7 @@ def objections(order: SignatureOrder, now: datetime) -> Iterator[Invalid]:
     """Validates an order: yields what the server would refuse or silently change. CPU-bound; makes no call."""
     yield from _check_name("document", order.document)
     yield from _check_name("thread", order.thread)
+    yield from _check_key(RecordKey.trimmed(order.document, order.thread))
     yield from _check_text("comment", order.comment, LONGEST_TEXT)
     yield from _check_text("createdBy", order.created_by, LONGEST_AUTHOR)
     for place, tag in enumerate(order.tags or ()):
@@ -67,6 +70,12 @@ def _check_name(field: str, value: str) -> Iterator[Invalid]:
     if trimmed(value) in _MISSING:
         yield _invalid(f'The {field} must have a name other than "0", which this provider takes for none.', field)
     yield from _check_text(field, value, LONGEST_TEXT)
+
+
+def _check_key(key: RecordKey) -> Iterator[Invalid]:
+    if len(key.session_key) > MAX_KEY:
+        longer = max(("document", key.document), ("thread", key.thread), key=lambda part: len(quote(part[1], safe="")))[0]
+        yield _invalid(f"Percent-encoded, document and thread have at most {MAX_KEY:,} characters together.", longer)
 
 
 def _check_text(field: str, value: str | None, longest: int, *below: str) -> Iterator[Invalid]:

@@ -381,6 +381,8 @@ async def test_write_that_cannot_be_read_back_is_in_doubt(store: Store) -> None:
         ({"content": "   "}, ("input", "content")),
         ({"content": "AAAA"}, ("input", "content")),
         ({"content": "<unsigned/>"}, ("input", "content")),
+        ({"document": "д" * 200, "thread": "и" * 150}, ("input", "document")),
+        ({"document": "d" * 100, "thread": "😀" * 200}, ("input", "thread")),
     ],
 )
 async def test_input_on_which_the_server_fails_is_refused_before_any_call(
