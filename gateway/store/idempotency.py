@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.store import tables
 
-_P = tables.promise.c
+_K = tables.idempotency_key.c
 
 
 NO_OWNER = ""
@@ -51,13 +51,13 @@ class IdempotencyKeys:
                 return stored
             with suppress(IntegrityError):
                 async with self._engine.begin() as connection:
-                    await connection.execute(delete(tables.promise).where(_P.key == record.key, *_expired(now)))
-                    await connection.execute(insert(tables.promise).values(**values))
+                    await connection.execute(delete(tables.idempotency_key).where(_K.key == record.key, *_expired(now)))
+                    await connection.execute(insert(tables.idempotency_key).values(**values))
                 return None
 
     async def get(self, key: str) -> IdempotencyRecord | None:
         """The record of a key."""
-        query = select(tables.promise).where(_P.key == key)
+        query = select(tables.idempotency_key).where(_K.key == key)
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else IdempotencyRecord(**row)
@@ -81,39 +81,39 @@ class IdempotencyKeys:
     async def release(self, key: str, owner: str) -> None:
         """Releases a key that nothing was done for. One with a result, or with a saga, stays."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(tables.promise).where(*_unbound(key, owner)))
+            await connection.execute(delete(tables.idempotency_key).where(*_unbound(key, owner)))
 
     async def delete_expired(self, now: datetime) -> None:
         """Deletes expired keys, except those whose outcome is pending."""
         async with self._engine.begin() as connection:
-            await connection.execute(delete(tables.promise).where(*_expired(now)))
+            await connection.execute(delete(tables.idempotency_key).where(*_expired(now)))
 
     async def unresolved(self, owner: str) -> list[IdempotencyRecord]:
         """The records of a gateway that have neither a result nor a saga."""
-        query = select(tables.promise).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None))
+        query = select(tables.idempotency_key).where(_K.owner == owner, _K.result.is_(None), _K.saga.is_(None))
         async with self._engine.connect() as connection:
             return [IdempotencyRecord(**row) for row in (await connection.execute(query)).mappings()]
 
     async def _is_pending(self, key: str) -> bool:
-        query = select(_P.key).where(_P.key == key, not_(_is_resolved()))
+        query = select(_K.key).where(_K.key == key, not_(_is_resolved()))
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).first() is not None
 
     async def _update_unbound(self, key: str, owned_by: str, **values: str | bytes | datetime | None) -> bool:
         async with self._engine.begin() as connection:
-            updated = await connection.execute(update(tables.promise).where(*_unbound(key, owned_by)).values(**values))
+            updated = await connection.execute(update(tables.idempotency_key).where(*_unbound(key, owned_by)).values(**values))
         return updated.rowcount == 1
 
 
 def _is_resolved() -> ColumnElement[bool]:
     """It has a result, or no call was made for it. One bound to a saga is pending until the saga's leftover is resolved."""
-    return _P.result.is_not(None) | (_P.before.is_(None) & _P.saga.is_(None))
+    return _K.result.is_not(None) | (_K.before.is_(None) & _K.saga.is_(None))
 
 
 def _expired(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return _P.expires_at <= now, _is_resolved()
+    return _K.expires_at <= now, _is_resolved()
 
 
 def _unbound(key: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     """It belongs to this gateway, and has neither a result nor a saga."""
-    return _P.key == key, _P.owner == owner, _P.result.is_(None), _P.saga.is_(None)
+    return _K.key == key, _K.owner == owner, _K.result.is_(None), _K.saga.is_(None)

@@ -14,7 +14,7 @@ from gateway.store.sagas import SagaState
 
 _G = tables.gateway.c
 _L = tables.lease.c
-_P = tables.promise.c
+_K = tables.idempotency_key.c
 _S = tables.saga.c
 
 
@@ -75,7 +75,7 @@ class Gateways:
         One that has stopped with calls in flight counts as alive for the rest of its lease: by then they have landed.
         """
         sagas = select(_S.id).where(_S.owner == owner, _S.state != SagaState.LEFT)
-        keys = select(_P.key).where(_P.owner == owner, _P.result.is_(None), _P.saga.is_(None), _P.before.is_not(None))
+        keys = select(_K.key).where(_K.owner == owner, _K.result.is_(None), _K.saga.is_(None), _K.before.is_not(None))
         heartbeat = delete(tables.gateway).where(_G.id == owner, not_(sagas.exists()), not_(keys.exists()))
         async with self._engine.begin() as connection:
             await connection.execute(heartbeat)

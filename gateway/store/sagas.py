@@ -17,7 +17,7 @@ from providers.saga import Step
 
 _G = tables.saga.c
 _M = tables.step.c
-_P = tables.promise.c
+_K = tables.idempotency_key.c
 
 
 class SagaState(StrEnum):
@@ -101,10 +101,10 @@ class Sagas:
         Raises ``LeaseLost`` where another gateway has taken over the key.
         """
         values = {name: getattr(saga, name) for name in Saga.__dataclass_fields__}
-        unbound = (_P.key == key, _P.owner == saga.owner, _P.saga.is_(None), _P.result.is_(None))
+        unbound = (_K.key == key, _K.owner == saga.owner, _K.saga.is_(None), _K.result.is_(None))
         async with self._engine.begin() as connection:
             if key is not None:
-                bound = await connection.execute(update(tables.promise).where(*unbound).values(saga=saga.id))
+                bound = await connection.execute(update(tables.idempotency_key).where(*unbound).values(saga=saga.id))
                 if bound.rowcount != 1:
                     raise LeaseLost
             await connection.execute(insert(tables.saga).values(**values))
@@ -161,7 +161,7 @@ class Sagas:
         """
         async with self._engine.begin() as connection:
             if leftover is None or not leftover.live:
-                await connection.execute(delete(tables.promise).where(_P.saga == saga))
+                await connection.execute(delete(tables.idempotency_key).where(_K.saga == saga))
             await _close_saga(connection, saga, leftover)
 
     async def get(self, saga: str) -> Saga | None:
@@ -209,7 +209,7 @@ class Sagas:
 async def commit_saga(connection: AsyncConnection, commit: SagaCommit) -> None:
     """Ends a saga and records its key's result, in the transaction that writes its session. Raises ``LeaseLost``."""
     await lock_saga(connection, commit.saga, commit.owner)
-    key = update(tables.promise).where(_P.saga == commit.saga)
+    key = update(tables.idempotency_key).where(_K.saga == commit.saga)
     await connection.execute(key.values(result=commit.result, saga=None, expires_at=commit.until))
     await _close_saga(connection, commit.saga, commit.leftover, committed=True)
 

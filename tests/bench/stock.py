@@ -71,12 +71,12 @@ async def stocked(url: str, count: int) -> AsyncIterator[Store]:
 async def _repeat(engine: AsyncEngine, count: int) -> None:
     async with engine.begin() as connection, _aside(connection):
         session = await _row(connection, tables.session)
-        part, mailbox = await _row(connection, tables.part), await _row(connection, tables.mailbox)
+        part, mailbox = await _row(connection, tables.list_row), await _row(connection, tables.mailbox)
         for start in range(0, count, _BATCH):
             changed = [_changes(number, count) for number in range(max(start, 1), min(start + _BATCH, count))]
             keys = [{"provider": each["provider"], "session_key": each["key"]} for each in changed]
             await _insert(connection, tables.session.insert(), session, changed)
-            await _insert(connection, tables.part.insert(), part, [{**each, "key": each["session_key"]} for each in keys])
+            await _insert(connection, tables.list_row.insert(), part, [{**each, "key": each["session_key"]} for each in keys])
             emails = [
                 {**place, "email": email, "created_at": each["created_at"], "due_at": each["due_at"]}
                 for place, each in zip(keys, changed, strict=True)

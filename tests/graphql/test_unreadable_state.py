@@ -178,7 +178,7 @@ BODIES = [
     column
     for each in tables.metadata.sorted_tables
     for column in each.c
-    if isinstance(column.type, LargeBinary) and each is not tables.part
+    if isinstance(column.type, LargeBinary) and each is not tables.list_row
 ]
 
 

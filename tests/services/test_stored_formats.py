@@ -97,7 +97,7 @@ async def test_every_session_of_a_former_build_is_decoded(store: Store, former: 
 
 async def test_every_receipt_and_metric_of_a_former_build_is_decoded(store: Store, former: Path) -> None:
     async with store.events._engine.connect() as connection:
-        receipts = (await connection.execute(select(tables.promise.c.result))).scalars().all()
+        receipts = (await connection.execute(select(tables.idempotency_key.c.result))).scalars().all()
         figures = (await connection.execute(select(tables.metric.c.body))).scalars().all()
     assert len(receipts) == 3
     for body in receipts:

@@ -15,7 +15,7 @@ from gateway.store.engine.upsert import upsert
 from gateway.store.session_state.body import DECODE_ERRORS
 from providers.model import UnreadableRow
 
-_Y = tables.sync.c
+_C = tables.list_checkpoint.c
 _decoder = msgspec.msgpack.Decoder(tuple[UnreadableRow, ...])
 
 
@@ -55,9 +55,9 @@ class ListCheckpoints:
 
     async def get(self, provider: str) -> ListCheckpoint | None:
         """The checkpoint of a provider; None where its list was never read."""
-        query = select(_Y.synced_at, _Y.complete, _Y.looked_at, _Y.swept_at, _Y.sweep, _Y.unreadable)
+        query = select(_C.synced_at, _C.complete, _C.looked_at, _C.swept_at, _C.sweep, _C.unreadable)
         async with self._engine.connect() as connection:
-            row = (await connection.execute(query.where(_Y.provider == provider))).one_or_none()
+            row = (await connection.execute(query.where(_C.provider == provider))).one_or_none()
         return None if row is None else ListCheckpoint(*row[:-1], _decode_rows(row.unreadable))
 
     async def record_walk(self, provider: str, begun: datetime) -> None:
@@ -92,7 +92,7 @@ class ListCheckpoints:
     async def _write(self, provider: str, **columns: datetime | bool | int | bytes | None) -> None:
         values = {"provider": provider, "complete": False, **columns}
         async with self._engine.begin() as connection:
-            await upsert(connection, tables.sync, values, keep=set[str]() if "complete" in columns else {"complete"})
+            await upsert(connection, tables.list_checkpoint, values, keep=set[str]() if "complete" in columns else {"complete"})
 
 
 def _decode_rows(body: bytes | None) -> tuple[UnreadableRow, ...]:

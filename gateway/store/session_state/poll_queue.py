@@ -31,7 +31,7 @@ from gateway.store.engine.membership import in_values
 from providers.model import SessionKind, SessionRef, SessionStatus
 
 _S = tables.session.c
-_P = tables.part.c
+_R = tables.list_row.c
 _BATCH_SIZE = 500
 _FINAL = [each.value for each in SessionStatus if each.final]
 _CAN_CHANGE = or_(_S.settled.is_(False), _S.kind == SessionKind.RECORD.value)
@@ -89,7 +89,7 @@ class PollQueue:
         """Session keys by the rows of the provider's list, of sessions that are not followed and that are due."""
         first = select(_S.key).where(_S.provider == provider, _S.poll_at <= now, _unfollowed(now))
         due = first.order_by(_S.poll_at).limit(limit).subquery()
-        query = select(_P.key, _P.session_key).join(due, (_P.provider == provider) & (_P.session_key == due.c.key))
+        query = select(_R.key, _R.session_key).join(due, (_R.provider == provider) & (_R.session_key == due.c.key))
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
@@ -120,9 +120,9 @@ class PollQueue:
 
     async def sessions_of_rows(self, provider: str, rows: Collection[str]) -> list[str]:
         """Sessions of these list rows that can still change, and of which the rows show every change."""
-        same = (_S.provider == _P.provider) & (_S.key == _P.session_key)
-        query = select(_S.key).distinct().select_from(tables.part.join(tables.session, same))
-        query = query.where(_P.provider == provider, in_values(rows, _P.key), _S.poll_at.is_not(None), ~_AWAITS_RESULTS)
+        same = (_S.provider == _R.provider) & (_S.key == _R.session_key)
+        query = select(_S.key).distinct().select_from(tables.list_row.join(tables.session, same))
+        query = query.where(_R.provider == provider, in_values(rows, _R.key), _S.poll_at.is_not(None), ~_AWAITS_RESULTS)
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 

@@ -24,7 +24,7 @@ from providers.model import Session, SessionKind
 from providers.model.change import Change
 
 _S = tables.session.c
-_P = tables.part.c
+_R = tables.list_row.c
 _M = tables.mailbox.c
 _SEARCHABLE: Final = 50_000
 """Characters of a title that searches look at."""
@@ -76,7 +76,7 @@ async def write_digests(connection: AsyncConnection, session: Session, digests: 
     """Writes digests of the list rows of a session."""
     for key, digest in digests.items():
         values = {"provider": session.provider, "key": key, "session_key": session.key, "digest": digest}
-        await upsert(connection, tables.part, values)
+        await upsert(connection, tables.list_row, values)
 
 
 async def _replace(connection: AsyncConnection, session: Session, state: SessionWrite) -> datetime | None:
@@ -109,7 +109,7 @@ def _poll_at(session: Session, state: SessionWrite, planned: datetime | None) ->
 async def _is_part(connection: AsyncConnection, session: Session) -> bool:
     """Whether another session is composed of this one. Its row stays locked, so that this holds until the transaction ends."""
     values = {"provider": session.provider, "key": session.key, "session_key": session.key}
-    owner = await insert_or_lock(connection, tables.part, values, _P.session_key)
+    owner = await insert_or_lock(connection, tables.list_row, values, _R.session_key)
     if owner == session.key:
         return False
     composed = select(_S.key).where(_S.provider == session.provider, _S.key == owner)
@@ -121,13 +121,13 @@ async def _write_parts(connection: AsyncConnection, session: Session, digests: M
         values: dict[str, Any] = {"provider": session.provider, "key": key, "session_key": session.key}
         if key in digests:
             values["digest"] = digests[key]
-        await upsert(connection, tables.part, values)
+        await upsert(connection, tables.list_row, values)
     if session.parts:
         # The rows of the parts are locked by now: a writer that stored a part as a session has committed, and is seen here.
         absorbed = (_S.provider == session.provider) & in_values(session.parts, _S.key) & (_S.key != session.key)
         await connection.execute(delete(tables.session).where(absorbed))
-        former = (_P.provider == session.provider, _P.session_key == session.key, ~in_values(session.parts, _P.key))
-        await connection.execute(delete(tables.part).where(*former))
+        former = (_R.provider == session.provider, _R.session_key == session.key, ~in_values(session.parts, _R.key))
+        await connection.execute(delete(tables.list_row).where(*former))
 
 
 async def _write_addresses(connection: AsyncConnection, session: Session, created_at: datetime) -> None:

@@ -25,7 +25,7 @@ from providers.errors import Misbehaved
 from providers.model import Session, SessionRef
 
 _S = tables.session.c
-_P = tables.part.c
+_R = tables.list_row.c
 _SERIALIZATION_FAILURES = frozenset({"40001", "40P01"})
 """SQLSTATE of serialization_failure and deadlock_detected: PostgreSQL has rolled back, and a retry may succeed."""
 _DATA_ERRORS = frozenset({"22", "54"})
@@ -137,15 +137,15 @@ class Sessions:
 
     async def unsettled_rows(self, provider: str) -> Mapping[str, str]:
         """Session keys by the rows of a provider's list that belong to sessions not settled yet, most overdue first."""
-        same = (_S.provider == _P.provider) & (_S.key == _P.session_key)
-        query = select(_P.key, _P.session_key).join(tables.session, same)
+        same = (_S.provider == _R.provider) & (_S.key == _R.session_key)
+        query = select(_R.key, _R.session_key).join(tables.session, same)
         query = query.where(_S.provider == provider, _S.settled.is_(False)).order_by(_S.poll_at)
         async with self._engine.connect() as connection:
             return dict((await connection.execute(query)).all())
 
     async def list_rows(self, provider: str, keys: Iterable[str]) -> Mapping[str, StoredListRow]:
         """The stored rows of a provider's list among these keys."""
-        query = select(_P.key, _P.session_key, _P.digest).where(_P.provider == provider, in_values(keys, _P.key))
+        query = select(_R.key, _R.session_key, _R.digest).where(_R.provider == provider, in_values(keys, _R.key))
         async with self._engine.connect() as connection:
             return {key: StoredListRow(session_key, digest) for key, session_key, digest in await connection.execute(query)}
 

@@ -16,7 +16,7 @@ from gateway.store.session_state.body import UnreadableBody, decode_session
 from providers.model import Session, SessionKind, SessionRef, SessionStatus
 
 _S = tables.session.c
-_P = tables.part.c
+_R = tables.list_row.c
 _COLUMNS: Final = (_S.provider, _S.key, _S.kind, _S.status, _S.title, _S.reference, _S.created_at, _S.due_at)
 Decoded: TypeAlias = tuple[Session, UnreadableBody | None]
 
@@ -45,7 +45,7 @@ async def _rebuild(connection: AsyncConnection, refs: Collection[SessionRef]) ->
 
     The parts of a composed session are included, by which its provider finds it.
     """
-    query = select(_P.provider, _P.session_key, _P.key).where(tuple_(_P.provider, _P.session_key).in_(refs)).order_by(_P.key)
+    query = select(_R.provider, _R.session_key, _R.key).where(tuple_(_R.provider, _R.session_key).in_(refs)).order_by(_R.key)
     parts: dict[SessionRef, list[str]] = defaultdict(list)
     for provider, session_key, key in await connection.execute(query):
         if key != session_key:

@@ -3,8 +3,8 @@
 from gateway.store.tables.event_log import delivery, event, log
 from gateway.store.tables.metadata import MIGRATION_ONLY, compatibility, metadata
 from gateway.store.tables.resources import metric, secret, upload
-from gateway.store.tables.sagas import gateway, lease, promise, saga, step
-from gateway.store.tables.sessions import mailbox, part, session, signature, sync, tag
+from gateway.store.tables.sagas import gateway, idempotency_key, lease, saga, step
+from gateway.store.tables.sessions import list_checkpoint, list_row, mailbox, session, signature, tag
 
 __all__ = [
     "MIGRATION_ONLY",
@@ -12,19 +12,19 @@ __all__ = [
     "delivery",
     "event",
     "gateway",
+    "idempotency_key",
     "lease",
+    "list_checkpoint",
+    "list_row",
     "log",
     "mailbox",
     "metadata",
     "metric",
-    "part",
-    "promise",
     "saga",
     "secret",
     "session",
     "signature",
     "step",
-    "sync",
     "tag",
     "upload",
 ]

@@ -54,7 +54,7 @@ step = Table(
 )
 """Steps of sagas that are not compensated: each is a thing that exists at the provider."""
 
-promise = Table(
+idempotency_key = Table(
     "promise",
     metadata,
     Column("key", String(64), primary_key=True),
@@ -67,4 +67,4 @@ promise = Table(
     Index("promise_by_expiry", "expires_at"),
     Index("promise_by_saga", "saga"),
 )
-"""Idempotency keys: a digest of the input, and the result; until there is one, the saga or gateway that works on it."""
+"""Idempotency keys, in the table ``promise``: a digest of the input, and the result; until then, who works on it."""

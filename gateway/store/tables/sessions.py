@@ -53,7 +53,7 @@ when a gateway last saw a change. The poller reads it again at ``poll_at`` (neve
 PostgreSQL takes.
 """
 
-part = Table(
+list_row = Table(
     "part",
     metadata,
     Column("provider", String(64), primary_key=True),
@@ -62,7 +62,7 @@ part = Table(
     Column("digest", LargeBinary),
     Index("part_by_session", "provider", "session_key"),
 )
-"""Rows of provider lists: the session that each belongs to, and a digest of the row as it was last seen."""
+"""Rows of provider lists, in the table ``part``: the session of each, and a digest of the row as it was last seen."""
 
 mailbox = Table(
     "mailbox",
@@ -106,7 +106,7 @@ tag = Table(
 )
 """Tags of signatures."""
 
-sync = Table(
+list_checkpoint = Table(
     "sync",
     metadata,
     Column("provider", String(64), primary_key=True),
@@ -117,4 +117,4 @@ sync = Table(
     Column("sweep", BigInteger),
     Column("unreadable", LargeBinary),
 )
-"""Checkpoints of provider lists. ``sweep`` is the offset at which a sweep under way continues; see ``ListCheckpoint``."""
+"""Checkpoints of provider lists, in the table ``sync``: see ``ListCheckpoint``."""
