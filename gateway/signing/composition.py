@@ -82,37 +82,37 @@ class Services:
         self.store = store
         self.uploads = uploads
         self.clock = clock
+        self._compose_shared_state()
         self._compose_reads()
         self._compose_writes()
-        window = replay_window(directory)
-        self.webhook_worker = WebhookWorker(
-            store, settings.inbox, settings.sagas, clock, window=window, fetch=self.reader.fetch
-        )
-        self.webhooks = WebhookReceiver(settings.inbox, directory, store, clock, self.webhook_worker)
-        self.watcher = Watcher(
-            settings.watch, self.heartbeat.owner, directory, store, self.hub, self.schedule, self.poller, clock
-        )
+        self._compose_synchronization()
         self.signing = self.for_viewer(NOBODY)
         """The use cases without authentication."""
 
-    def _compose_reads(self) -> None:
+    def _compose_shared_state(self) -> None:
+        """Caches, the event log's hub, and what is counted or scheduled of providers."""
         settings, store, clock, freshness = self._settings, self.store, self.clock, self._settings.freshness
         self.metrics = MetricRecorder(store, settings.metrics, clock)
         self.metric_reader = MetricReader(store, settings.metrics, clock)
         self.directory.meter(self.metrics.meter)
         self.departed = DepartedProviders(self.directory, store)
         self.cache = SessionCache(freshness)
+        self.negative_cache = NegativeCache(freshness.open, clock)
+        self.shared_cache = SharedCache(settings.redis.url, settings.server.secret)
         self.redis = connect(settings.redis.url)
         self.notifier = LogNotifier(self.redis, clock)
         self.shared_freshness = SharedFreshness(self.redis, freshness.open, clock)
         self.hub = Hub(store.events, self.cache, self.notifier, settings.events, clock)
         self.health = HealthMonitor(self.directory, clock)
         self.schedule = Schedule(store, self.directory, clock)
-        negative_cache = NegativeCache(freshness.open, clock)
+
+    def _compose_reads(self) -> None:
+        """Observation, and the readers over it."""
+        settings, store, clock, freshness = self._settings, self.store, self.clock, self._settings.freshness
         self.observation = Observation(
             store,
             self.cache,
-            negative_cache,
+            self.negative_cache,
             self.shared_freshness,
             clock,
             notify=self.notifier.notify,
@@ -123,7 +123,7 @@ class Services:
             self.directory,
             store,
             self.cache,
-            negative_cache,
+            self.negative_cache,
             self.shared_freshness,
             self.observation,
             self.hub,
@@ -143,12 +143,11 @@ class Services:
         )
         self.lists = ListReader(store, self.departed, self.reader, self.list_sync, self.hub, self._version, freshness, clock)
         self.links = Links(settings.server, clock)
-        self.shared_cache = SharedCache(settings.redis.url, settings.server.secret)
-        self.verifier = SignatureVerifier(
-            self.reader, self.shared_cache, clock, tuple(path.read_bytes() for path in settings.trust.roots)
-        )
+        roots = tuple(path.read_bytes() for path in settings.trust.roots)
+        self.verifier = SignatureVerifier(self.reader, self.shared_cache, clock, roots)
 
     def _compose_writes(self) -> None:
+        """Sagas, single calls, and their idempotency keys."""
         settings, store, clock = self._settings, self.store, self.clock
         self.heartbeat = Heartbeat(store.gateways, settings.sagas.lease, clock, secrets.token_hex(8))
         self.keys = IdempotencyKeys(store, settings, clock, self.heartbeat)
@@ -156,6 +155,18 @@ class Services:
         self.sagas = SagaRunner(store, self.settler, clock)
         self.recovery = SagaRecovery(self.directory, store, self.settler, self.keys, self.heartbeat, clock)
         self.calls = SingleCalls(self.reader, self.observation, self.keys, settings.sagas.lease)
+
+    def _compose_synchronization(self) -> None:
+        """The webhook receiver and its worker, and the watcher that polls."""
+        settings, directory, store, clock = self._settings, self.directory, self.store, self.clock
+        window = replay_window(directory)
+        self.webhook_worker = WebhookWorker(
+            store, settings.inbox, settings.sagas, clock, window=window, fetch=self.reader.fetch
+        )
+        self.webhooks = WebhookReceiver(settings.inbox, directory, store, clock, self.webhook_worker)
+        self.watcher = Watcher(
+            settings.watch, self.heartbeat.owner, directory, store, self.hub, self.schedule, self.poller, clock
+        )
 
     def _version(self) -> tuple[int, int]:
         """Version of the store: changes with every write of this gateway, and with every event of others that was read here."""
