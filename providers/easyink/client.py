@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -34,9 +34,9 @@ class EasyInkClient:
         """Creates an empty draft."""
         return await self._create("create_draft", {"subject": subject})
 
-    async def fetch_draft(self, key: str) -> Response:
+    def fetch_draft(self, key: str) -> Awaitable[Response]:
         """A draft, undecoded. Raises ``NotFound``."""
-        return await self._get("fetch_draft", session=key)
+        return self._get("fetch_draft", session=key)
 
     def decode_draft(self, key: str, reply: Response) -> tuple[wire.Draft, tuple[str, ...]]:
         """Decodes a draft without its unreadable parts, with the reasons why they are."""
@@ -136,9 +136,9 @@ class EasyInkClient:
         """Removes a field and every field that depends on it."""
         await self._send("DELETE", "remove_field", session=key, field=field)
 
-    async def fetch_session(self, key: str) -> Response:
+    def fetch_session(self, key: str) -> Awaitable[Response]:
         """The view of a session, undecoded. Raises ``NotFound``."""
-        return await self._get("fetch_session", session=key)
+        return self._get("fetch_session", session=key)
 
     def decode_session(self, key: str, reply: Response) -> tuple[wire.View, tuple[str, ...]]:
         """Decodes a view without its unreadable parts, with the reasons why they are."""

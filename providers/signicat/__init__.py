@@ -1,12 +1,15 @@
-"""Signicat Sign API v2: people sign documents in a browser, proven by an eID or by the login to one.
+"""Signicat Sign API v2: people sign documents in a browser, with an eID or authenticated by one.
 
 A native session has exactly one signer. An order with several participants therefore becomes one document collection
-and one native session per participant, and shows as one ``Session`` (see ``composition``).
+and one native session per participant, which are shown as one ``Session`` (see ``composition``).
 
-Its quirks, in a few lines: sessions are posted and answered as arrays, the answer perhaps in another order; a key is
-``documentId`` here and ``id`` there; the state is at ``lifecycle.state`` and knows neither expired nor canceled;
-SIGNED comes before the packaged file exists; an uploaded document lasts 30 minutes until a session uses it; signing
-links are said once and never mailed; a session carries no creation time, though lists sort by it.
+Quirks of its API:
+
+- Sessions are posted and answered as arrays; the answer may have another order.
+- A key is ``documentId`` in some objects and ``id`` in others.
+- ``lifecycle.state`` has neither expired nor canceled, and SIGNED precedes the packaged file.
+- An uploaded document is dropped after 30 minutes unless a session uses it.
+- A signing link is answered once and never mailed; a session has no creation time, though lists sort by it.
 
 Vendor pages: "Signicat Sign API v2 reference", "Signicat Electronic Signing documentation" (developer.signicat.com).
 """

@@ -134,9 +134,9 @@ class SignicatClient:
         self._settings = settings
         self._lists: ResponseMemo[Slice] = ResponseMemo()
 
-    async def fetch_session(self, key: str) -> Response:
+    def fetch_session(self, key: str) -> Awaitable[Response]:
         """A native session, undecoded. Raises ``NotFound``."""
-        return await self._request("fetch_session", key)
+        return self._request("fetch_session", key)
 
     def decode_session(self, key: str, reply: Response) -> NativeSession:
         """Decodes an answer of ``fetch_session``."""
@@ -148,9 +148,9 @@ class SignicatClient:
         reply = await or_none(self.fetch_session(key))
         return NativeSession(key, None) if reply is None else self.decode_session(key, reply)
 
-    async def fetch_collection(self, key: str) -> Response:
+    def fetch_collection(self, key: str) -> Awaitable[Response]:
         """A document collection, undecoded. Raises ``NotFound``."""
-        return await self._request("fetch_collection", key)
+        return self._request("fetch_collection", key)
 
     def decode_collection(self, key: str, reply: Response) -> Collection:
         """Decodes an answer of ``fetch_collection``."""
