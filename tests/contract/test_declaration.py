@@ -6,6 +6,7 @@ import inspect
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -22,6 +23,8 @@ WITHOUT_VERB = {Operation.ARCHIVE, Operation.STATISTICS}
 VERBS = {each: each.lower() for each in Operation if each not in WITHOUT_VERB and hasattr(Adapter, each.lower())}
 VERBS[Operation.WEBHOOKS] = "parse_webhook"
 URL = "http://127.0.0.1:1"
+MODULES = ("adapter", "capability", "client", "errors", "orders", "provenance", "sessions", "settings", "wire")
+MOST_MODULES = 12
 
 
 def table(kind):
@@ -82,6 +85,14 @@ def test_provider_record_matches_registry(kind, provider):
     assert issubclass(sandbox, Sandbox)
     assert sandbox.kind == kind
     assert provider.settings(**table(kind)).kind == kind
+
+
+def test_provider_has_the_modules_that_every_provider_has(kind, provider):
+    folder = Path(inspect.getfile(provider.adapter)).parent
+    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert set(MODULES) <= modules
+    assert len(modules) <= MOST_MODULES
+    assert (folder / "sandbox" / "app.py").exists()
 
 
 @pytest.mark.parametrize("part", ["options", "participant_options"])
