@@ -40,7 +40,7 @@ def relayed() -> tuple[str, ...]:
 @pytest.fixture
 def log(caplog) -> Iterator[pytest.LogCaptureFixture]:
     """Everything that would be logged at DEBUG, as the gateway sets it."""
-    levels = {name: logging.getLogger(name).level for name in ("", *logs._TOO_TALKATIVE)}
+    levels = {name: logging.getLogger(name).level for name in ("", *logs._SILENCED)}
     with caplog.at_level(logging.DEBUG):
         logs.configure(logging.DEBUG)
         yield caplog
