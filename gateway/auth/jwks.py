@@ -117,11 +117,14 @@ class KeySet:
         entry = await self._shared.get(self._url)
         if entry is None:
             return False
-        fetched_at, body = msgspec.msgpack.decode(entry, type=tuple[float, bytes])
-        fetched_at += self._clock.monotonic() - self._clock.now().timestamp()
-        if fetched_at <= self._fetched_at or self._clock.monotonic() - fetched_at > _TTL:
+        try:
+            fetched_at, body = msgspec.msgpack.decode(entry, type=tuple[float, bytes])
+            fetched_at += self._clock.monotonic() - self._clock.now().timestamp()
+            if fetched_at <= self._fetched_at or self._clock.monotonic() - fetched_at > _TTL:
+                return False
+            self._keys, self._fetched_at = read_key_set(body), fetched_at
+        except (msgspec.MsgspecError, ValueError):  # another build's: the issuer is asked
             return False
-        self._keys, self._fetched_at = read_key_set(body), fetched_at
         return True
 
     async def _fetch(self) -> bytes:

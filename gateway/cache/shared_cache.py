@@ -1,7 +1,8 @@
 """Shared cache: values that one gateway computes for all, in Redis through aiocache, encrypted with the server's secret.
 
 For values whose computation costs milliseconds and more, such as key sets and verification reports: a lookup takes a round
-trip. Encryption authenticates them: who can write to the Redis can remove a key set or a verdict, but not forge one.
+trip. Encryption authenticates each with its key and expiry: who can write to the Redis can remove a key set or a verdict, but
+not forge one, give one the key of another, or keep one for longer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from base64 import urlsafe_b64encode
 from typing import Final
 
+import msgspec
 from aiocache import RedisCache
 from aiocache.serializers import BaseSerializer
 from cryptography.fernet import Fernet, InvalidToken
@@ -24,6 +26,23 @@ _NAMESPACE: Final = "countersign:shared"
 _TIMEOUT: Final = 0.25
 _RETRY_SECONDS: Final = 1.0
 _log = logging.getLogger("countersign.cache")
+
+
+class _Entry(msgspec.Struct, frozen=True, array_like=True):
+    """A value with its key and expiry, encrypted together: a copy under another key, or of a former time, is a miss."""
+
+    key: str
+    expires_at: float
+    value: bytes
+
+    @classmethod
+    def decode(cls, body: bytes, key: str) -> bytes | None:
+        """The value of an entry; None where it is of another key, has expired, or is another build's."""
+        try:
+            entry = msgspec.msgpack.decode(body, type=cls)
+        except msgspec.MsgspecError:
+            return None
+        return entry.value if entry.key == key and time.time() < entry.expires_at else None
 
 
 class _EncryptedSerializer(BaseSerializer):  # type: ignore[misc]
@@ -70,18 +89,19 @@ class SharedCache:
         if self._cache is None or time.monotonic() < self._unavailable_until:
             return None
         try:
-            value: bytes | None = await self._cache.get(key)
+            body: bytes | None = await self._cache.get(key)
         except FAILURES:
             self._unavailable_until = time.monotonic() + _RETRY_SECONDS
             return None
-        return value
+        return None if body is None else _Entry.decode(body, key)
 
     async def put(self, key: str, value: bytes, ttl_seconds: float) -> None:
         """Keeps a value for so long, if Redis is there."""
         if self._cache is None or time.monotonic() < self._unavailable_until:
             return
+        entry = _Entry(key, time.time() + ttl_seconds, value)
         try:
-            await self._cache.set(key, value, ttl=float(ttl_seconds))
+            await self._cache.set(key, msgspec.msgpack.encode(entry), ttl=float(ttl_seconds))
         except FAILURES:
             self._unavailable_until = time.monotonic() + _RETRY_SECONDS
 

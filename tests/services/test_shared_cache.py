@@ -64,6 +64,25 @@ async def test_forged_value_and_value_of_another_secret_are_misses(redis: str, s
     assert await mine.get("report") is None
 
 
+async def test_value_that_was_copied_to_another_key_is_a_miss(redis: str, stack: AsyncExitStack) -> None:
+    mine = opened(stack, redis)
+    await mine.put("verdict of a good signature", b"valid", 60)
+    async with client.from_url(redis) as raw:
+        await raw.copy("countersign:shared:verdict of a good signature", "countersign:shared:verdict of a forged one")
+    assert await mine.get("verdict of a forged one") is None
+    assert await mine.get("verdict of a good signature") == b"valid"
+
+
+async def test_value_that_is_stored_anew_after_its_ttl_is_a_miss(redis: str, stack: AsyncExitStack) -> None:
+    mine = opened(stack, redis)
+    await mine.put("report", b"valid", 0.3)
+    async with client.from_url(redis) as raw:
+        await raw.persist("countersign:shared:report")
+    assert await mine.get("report") == b"valid"
+    await asyncio.sleep(0.4)
+    assert await mine.get("report") is None
+
+
 @pytest.mark.parametrize(
     ("url", "secret"), [(None, SECRET), ("redis://127.0.0.1:1/0", SECRET), ("redis://127.0.0.1:1/0", None)]
 )
@@ -105,6 +124,13 @@ async def test_key_that_the_shared_set_lacks_is_fetched_from_the_issuer(redis: s
     theirs.kid = "rotated"
     assert await theirs.key("rotated", "ES256") is not None
     assert theirs.fetches == 1
+
+
+async def test_shared_set_of_another_build_is_fetched_from_the_issuer(redis: str, stack: AsyncExitStack) -> None:
+    await opened(stack, redis).put("https://issuer.example/jwks", b"in another form", 60)
+    keys = key_set(stack, redis)
+    assert await keys.key("first", "ES256") is not None
+    assert keys.fetches == 1
 
 
 async def test_without_redis_each_gateway_fetches_the_key_set(stack: AsyncExitStack) -> None:
