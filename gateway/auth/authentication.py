@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.auth.api_key import ApiKeys
 from gateway.auth.client_address import Addresses
-from gateway.auth.quota import Quota
+from gateway.auth.rate_limits import Quota
 from gateway.auth.refusal import Unauthenticated, expired
 from gateway.auth.token import AccessTokens
 from gateway.auth.viewer import NOBODY, Viewer

@@ -16,7 +16,7 @@ from itertools import islice
 from gateway.cache.session_cache import SessionCache
 from gateway.config import EventSettings
 from gateway.events.notifier import LogNotifier
-from gateway.store.cursor import EventCursor
+from gateway.store.event_cursor import EventCursor
 from gateway.store.event_log import ALL_EVENTS, Event, EventFilter, EventLog
 from gateway.task import cancel_and_wait
 from gateway.telemetry.log_once import OutageLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from gateway.auth.quota import Quota
+from gateway.auth.rate_limits import Quota
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.cache.negative_cache import NegativeCache
 from gateway.cache.redis import connect
@@ -27,7 +27,7 @@ from gateway.signing.oauth import OAuth, restore_tokens
 from gateway.signing.orders.order_builder import EligibleProviders, OrderBuilder
 from gateway.signing.policy import Policy
 from gateway.signing.queries import Queries
-from gateway.signing.saga.heartbeat import Heartbeat
+from gateway.signing.saga.gateway_liveness import Heartbeat
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.leftovers import Leftovers
 from gateway.signing.saga.recovery import SagaRecovery

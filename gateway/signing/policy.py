@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from gateway.auth.quota import Quota
+from gateway.auth.rate_limits import Quota
 from gateway.auth.viewer import (
     ADMINISTER_PROVIDERS,
     ADMINISTER_WEBHOOKS,

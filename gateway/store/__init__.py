@@ -1,7 +1,7 @@
 """Store: repositories over SQLite or PostgreSQL, one module for each aggregate."""
 
-from gateway.store.cursor import EventCursor, parse_event_cursor, parse_event_id
 from gateway.store.database import Store
+from gateway.store.event_cursor import EventCursor, parse_event_cursor, parse_event_id
 from gateway.store.event_log import ALL_EVENTS, Event, EventFilter
 from gateway.store.idempotency import IdempotencyRecord
 from gateway.store.list_query.filter import SessionFilter, SessionOrder

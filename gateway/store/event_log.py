@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, inse
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import tables
-from gateway.store.cursor import EventCursor, event_mark
 from gateway.store.engine.datatype import EPOCH, MICROSECOND, parse_enum
 from gateway.store.engine.membership import in_values
+from gateway.store.event_cursor import EventCursor, event_mark
 from providers.model import ChangeSource, Session, SessionRef, SessionStatus
 from providers.model.change import Change, ChangeType
 

@@ -19,7 +19,7 @@ import anyio
 from gateway import text_rules
 from gateway.config import UploadSettings
 from gateway.store import StagedFile, StagedFiles
-from gateway.web import pdf_admission
+from gateway.web import pdf_validation
 from gateway.web.content_sniffing import HEAD, PDF, append_tail, require_whole_pdf, sniff
 from providers.clock import Clock
 from providers.errors import Invalid, NotFound, TooLarge, TooMany
@@ -41,7 +41,7 @@ class _WrittenFile:
     sha256: str
     head: bytes
     tail: bytes
-    scan: pdf_admission.StreamScan
+    scan: pdf_validation.StreamScan
 
 
 class Uploads:
@@ -90,11 +90,11 @@ class Uploads:
 
     async def _admit(self, path: Path, written: _WrittenFile, filename: str | None, declared: str | None) -> str:
         """The media type of a file. Raises ``Invalid`` for one of another type, a polyglot, and an encrypted or cut off PDF."""
-        pdf_admission.require_no_polyglot_head(written.head)
+        pdf_validation.require_no_polyglot_head(written.head)
         media_type = sniff(written.head, filename, declared)
         if media_type == PDF:
             require_whole_pdf(written.tail)
-            await anyio.to_thread.run_sync(pdf_admission.require_plain_pdf, path, written.scan, limiter=self._pdf_checks)
+            await anyio.to_thread.run_sync(pdf_validation.require_plain_pdf, path, written.scan, limiter=self._pdf_checks)
         return media_type
 
     async def find(self, key: str, owner: str | None = None) -> StagedFile:
@@ -151,7 +151,7 @@ class Uploads:
         return TooMany(f"At most {files:,} files of {size:,} bytes in all wait here for you. Use some, or let them expire.")
 
     async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> _WrittenFile:
-        size, digest, head, tail, scan = 0, hashlib.sha256(), b"", b"", pdf_admission.StreamScan()
+        size, digest, head, tail, scan = 0, hashlib.sha256(), b"", b"", pdf_validation.StreamScan()
         async with await anyio.open_file(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             async for chunk in chunks:
                 size += len(chunk)
@@ -159,7 +159,7 @@ class Uploads:
                     raise TooLarge(f"The file is larger than {self._settings.max_bytes} bytes, which is the limit here.")
                 head = (head + chunk)[:HEAD] if len(head) < HEAD else head
                 tail = append_tail(tail, chunk)
-                if head.startswith(pdf_admission.HEADER[: len(head)]):
+                if head.startswith(pdf_validation.HEADER[: len(head)]):
                     scan.feed(chunk)
                 digest.update(chunk)
                 await file.write(chunk)

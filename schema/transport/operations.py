@@ -16,7 +16,7 @@ from providers.clock import Clock
 from providers.errors import Forbidden, Invalid
 from providers.http.deadline import deadline
 from providers.model import Session
-from schema.admission import refusal
+from schema.authorization import refusal
 from schema.context import Context
 from schema.errors import Problem, Refused, conceal, render
 from schema.execution import Admission, CoercedOperation, Plan, PlanCache, Response

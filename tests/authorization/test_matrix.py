@@ -35,7 +35,7 @@ from gateway.directory import Directory
 from gateway.signing import Services, Signing
 from gateway.signing.policy import SCOPES_OF_USE_CASES
 from gateway.store import Store
-from gateway.store.cursor import EventCursor
+from gateway.store.event_cursor import EventCursor
 from gateway.web.uploads import Uploads
 from providers.clock import Clock
 from providers.errors import Forbidden

@@ -22,7 +22,7 @@ from scene import scene as running
 from gateway.auth.api_key import digest
 from gateway.auth.authentication import Authentication
 from gateway.auth.client_address import Addresses
-from gateway.auth.quota import TokenBuckets
+from gateway.auth.rate_limits import TokenBuckets
 from gateway.config import parse
 from providers.clock import Clock
 from providers.errors import ConfigurationError

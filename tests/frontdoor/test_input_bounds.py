@@ -27,7 +27,7 @@ from pulse import MOST, beating, post
 from scene import Scene
 
 from schema import schema
-from schema.admission import USE_CASES
+from schema.authorization import USE_CASES
 from schema.execution.validation.input_bounds import InputBound, JsonBound, ListBound, NumberBound, ObjectBound, TextBound
 from schema.inputs.bounds import Unbounded, input_bounds
 

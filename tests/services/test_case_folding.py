@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from stage import START, examples, keep, session
 
 from gateway.store import PageRequest, SessionFilter, SessionOrder, Store
-from gateway.store.list_query.trigram import fold_case
+from gateway.store.list_query.text_folding import fold_case
 from tests.servers import Databases
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")

@@ -12,7 +12,7 @@ from stage import START, Emptied, examples, keep, session, statements, words
 
 from gateway.store import Store
 from gateway.store.list_query.selectivity import SelectivityEstimator
-from gateway.store.list_query.trigram import TRIGRAM_LENGTH, indexed_part, trigrams
+from gateway.store.list_query.text_folding import TRIGRAM_LENGTH, indexed_part, trigrams
 from providers.clock import Clock
 
 PARTS = st.one_of(words, st.text("ab\x00\x01", max_size=60)).map(str.casefold).filter(lambda part: len(part) >= TRIGRAM_LENGTH)

@@ -19,7 +19,7 @@ from scene import Scene, node_id
 from scene import scene as running
 from stage import Hands
 
-from gateway.auth.quota import Quota
+from gateway.auth.rate_limits import Quota
 from gateway.auth.viewer import SCOPES, Viewer
 from gateway.config import Settings
 from gateway.directory import Directory

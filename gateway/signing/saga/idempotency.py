@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from gateway.config import Settings
-from gateway.signing.saga.heartbeat import Heartbeat
+from gateway.signing.saga.gateway_liveness import Heartbeat
 from gateway.signing.saga.receipt import Receipt, Written, decode_before, decode_receipt
 from gateway.store import IdempotencyRecord, SagaState, Store
 from gateway.store.session_state.body import encode_session

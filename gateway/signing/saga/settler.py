@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from gateway.directory import ConnectedProvider
-from gateway.signing.saga.heartbeat import Heartbeat
+from gateway.signing.saga.gateway_liveness import Heartbeat
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.receipt import Receipt
 from gateway.signing.saga.roll_forward import AGAIN, Outcome, settle, stays

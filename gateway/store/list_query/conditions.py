@@ -16,7 +16,7 @@ from gateway.store import tables
 from gateway.store.engine.datatype import FoldedText, Instant
 from gateway.store.list_query.due_sort_key import NEVER
 from gateway.store.list_query.filter import SessionFilter, SessionOrder
-from gateway.store.list_query.trigram import fold_case
+from gateway.store.list_query.text_folding import fold_case
 
 _DELETED: Final = literal_column("'DELETED'", String)
 """A literal, as a partial index of sessions that are not deleted is only used where the statement itself says so."""

@@ -32,7 +32,7 @@ from gateway.store.list_query.filter import SessionFilter, SessionOrder
 from gateway.store.list_query.keyset import Keyset
 from gateway.store.list_query.selectivity import SelectivityEstimator
 from gateway.store.list_query.statement_cache import QueryShape
-from gateway.store.list_query.trigram import TRIGRAM_LENGTH, fold_case
+from gateway.store.list_query.text_folding import TRIGRAM_LENGTH, fold_case
 
 _S = tables.session.c
 _M = tables.mailbox.c

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.store.list_query.trigram import trigrams
+from gateway.store.list_query.text_folding import trigrams
 from providers.clock import Clock
 
 _TTL_SECONDS: Final = 60.0

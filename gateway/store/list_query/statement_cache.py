@@ -12,7 +12,7 @@ from gateway.store import tables
 from gateway.store.engine.datatype import FoldedText, Instant
 from gateway.store.list_query.filter import SessionFilter, SessionOrder
 from gateway.store.list_query.keyset import Keyset, PageRequest, Position
-from gateway.store.list_query.trigram import indexed_part
+from gateway.store.list_query.text_folding import indexed_part
 
 _TIMES: Final = ("created_from", "created_to", "due_from", "due_to")
 _EDGES: Final = ("after", "before")

@@ -17,7 +17,7 @@ from gateway.store.engine.datatype import EPOCH, MICROSECOND, FoldedText, Instan
 from gateway.store.list_query.conditions import contains, created_between, due_between, prefix_conditions_on
 from gateway.store.list_query.filter import SessionFilter, SessionOrder
 from gateway.store.list_query.keyset import Keyset
-from gateway.store.list_query.trigram import TRIGRAM_LENGTH, indexed_part
+from gateway.store.list_query.text_folding import TRIGRAM_LENGTH, indexed_part
 from gateway.store.tables import session
 
 _NUMBERS_PER_SECOND: Final = 1 << 24

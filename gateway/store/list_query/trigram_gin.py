@@ -14,7 +14,7 @@ from sqlalchemy import CTE, BigInteger, ColumnElement, Select, func, literal, se
 from gateway.store import tables
 from gateway.store.list_query.conditions import SessionColumns, contains, prefix_conditions, time_conditions
 from gateway.store.list_query.statement_cache import QueryShape
-from gateway.store.list_query.trigram import indexed_part
+from gateway.store.list_query.text_folding import indexed_part
 
 _SPAN: Final = 1 << 41
 """Microseconds, some 25 days; the SQL function ``trigrams`` divides time alike."""

@@ -16,7 +16,7 @@ from gateway.store.engine.membership import in_values
 from gateway.store.engine.upsert import insert_new, insert_or_lock, upsert, upsert_changed
 from gateway.store.event_log import append_events
 from gateway.store.list_query.due_sort_key import due_sort_key, undated_sort_key
-from gateway.store.list_query.trigram import fold_case
+from gateway.store.list_query.text_folding import fold_case
 from gateway.store.sagas import SagaCommit, commit_saga
 from gateway.store.session_state.body import encode_session
 from gateway.store.session_state.signatures import write_signatures
