@@ -1,7 +1,7 @@
 """Provenance of a session: the native field that each field of ours comes from, and the rule between them.
 
 It is computed on demand. An adapter lists its rules; where it converts a value by a table or a function, the rule names the
-same one, so that a rule that is out of date is values by comparing values.
+same one, so that a test finds a rule that is out of date by comparing values.
 """
 
 from __future__ import annotations

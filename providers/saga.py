@@ -1,4 +1,4 @@
-"""Saga log: the steps of a write that takes several calls, by which it is compensated, and the pivot that ends that."""
+"""Saga log: the steps of a write that takes several calls, by which it is compensated, and its pivot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admission: refuses a viewer who lacks the scope of every root field, before any input of the operation is converted.
+"""Authorization of operations: refuses a viewer without the scope of a root field, before any input is converted.
 
 Scopes belong to use cases; this table has the use case of each root field.
 """

@@ -1,4 +1,4 @@
-"""The page for people, at ``/console``: a client of the public GraphQL API like any other, and no more than files here.
+"""Console at ``/console``: a client of the public GraphQL API like any other, served as static files.
 
 Its sources lie beside its built files, which ``make console`` makes of them.
 """

@@ -1,4 +1,4 @@
-"""Uvicorn server with a bounded graceful shutdown, as a process or embedded in the caller's event loop."""
+"""Uvicorn server with a bounded graceful drain, as a process or embedded in the caller's event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poller of one provider: polls followed sessions, the list (or what no list shows), and sweeps the whole list once an hour."""
+"""Poller of one provider: followed sessions, then its list, or each open session where it has none; an hourly sweep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PDF admission: refuses polyglots, which are a PDF and another type at once, and encrypted PDFs.
+"""PDF validation: refuses polyglots, which are a PDF and another type at once, and encrypted PDFs.
 
 A polyglot shows one thing to its signer, and another to a reader who opens it as its other type. An encrypted PDF cannot have
 a signature written into it. pyHanko reads whether it is encrypted from the trailers; a file in which the name ``/Encrypt`` does

@@ -1,4 +1,4 @@
-"""Metering: reports each call's operation, outcome and latency. The operation is kept in a context variable."""
+"""Metering: the operation that a call is made for, kept in a context variable, and its outcome. The client times it."""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from providers.model import Document, Participant, ParticipantStatus, Session, SessionStatus, Signature
@@ -175,6 +176,5 @@ def _without_signing_url(person: Participant) -> object:
     return replace(person, signing_url=None, signing_url_expires_at=None)
 
 
-def _visible_content(session: Session) -> object:
-    """A session without its payload, and without when and how it was observed."""
-    return replace(session, native=b"", partial=False, observed_at=None, source=session.source.READ, stale=False)
+_INVISIBLE = Session.OBSERVATION_FIELDS | {"native", "partial"}
+_visible_content = attrgetter(*(each.name for each in fields(Session) if each.name not in _INVISIBLE))

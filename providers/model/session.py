@@ -88,7 +88,7 @@ class Session:
 
     @cached_property
     def settled(self) -> bool:
-        """Final, and every result exists: there is no reason to read it observed."""
+        """Final, and every result exists: it need not be read again."""
         return self.final and all(item.status is not DocumentStatus.PROCESSING for item in self.documents)
 
     @cached_property

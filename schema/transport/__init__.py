@@ -1,4 +1,4 @@
-"""Answers that go on: everything between the resolver of a subscription and the socket.
+"""GraphQL transports: HTTP requests and forms, WebSocket and server-sent events, between the socket and the resolvers.
 
 ``stream`` runs operations, ``websocket`` and ``sse`` carry their answers, ``connections`` knows who is listening.
 """

@@ -1,4 +1,4 @@
-"""Heartbeat: shows in the store that this gateway is alive, and tells which other gateways are dead."""
+"""Liveness of gateways: shows by a heartbeat in the store that this one is alive, and tells which others are dead."""
 
 from __future__ import annotations
 

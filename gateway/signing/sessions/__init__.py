@@ -1,1 +1,1 @@
-"""Sessions of all viewers: read through to their providers, listed, and changed by one door."""
+"""Sessions of all viewers: read through to their providers, listed, and changed by ``observe`` alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -22,8 +22,12 @@ from providers.model.change import Change, find_changes, is_unchanged
 _TRIES = 20
 _AFTER_DUE = timedelta(seconds=1)
 
-_IN_ROWS = ("status", "status_reason", "title", "reference", "created_at", "started_at", "due_at", "completed_at")
-"""The fields that a list row may have a value for."""
+_READ_IN_FULL = Session.OBSERVATION_FIELDS | {
+    *("provider", "key", "kind", "provider_status", "signing_order", "reminder_frequency", "documents", "participants"),
+    *("signatures", "fields", "archive", "parts", "partial", "unreadable", "native"),
+}
+_ROW_FIELDS = tuple(each.name for each in fields(Session) if each.name not in _READ_IN_FULL)
+"""The fields that a list row may have a value for: all but those that only a read of the session can tell."""
 
 RecordChanges = Callable[[Session | None, Session, Sequence[Change]], None]
 
@@ -179,5 +183,5 @@ def _merged(last: Session | None, seen: Session) -> tuple[Session, dict[str, Any
         return seen, {} if seen.created_at or last.created_at is None else {"created_at": last.created_at}
     if last.final:
         return last, {}
-    updates = {name: value for name in _IN_ROWS if (value := getattr(seen, name))}
+    updates = {name: value for name in _ROW_FIELDS if (value := getattr(seen, name))}
     return last, updates | {"provider_status": seen.provider_status, "native": seen.native, "partial": True}

@@ -1,4 +1,4 @@
-"""Trigrams of titles: case folding, and the groups of three characters by which both databases index a folded title.
+"""Text folding: case folding of titles, and the trigrams by which both databases index a folded title.
 
 Apple's file systems and many input methods write ü as two characters, others as one; both look alike, and so do the
 ligatures and wide letters that compatibility decomposition (Unicode, UAX 15) makes plain.

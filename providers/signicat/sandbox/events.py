@@ -1,4 +1,4 @@
-"""Events: the webhook envelope of Signicat Events. A field whose content is not public has an invented one."""
+"""Events: the webhook envelope of Signicat Events. Fields whose content is not public are made up."""
 
 from __future__ import annotations
 
