@@ -157,7 +157,7 @@ def check(signer: Signer, digest: Digest | None, covers: bool | None) -> Finding
 
 
 def _tampering(*, intact: bool, authentic: bool) -> str | None:
-    """What was tampered with; None where nothing was."""
+    """The reason for INVALID; None where nothing was tampered with."""
     if not authentic:
         return "The signature was not made with the key of the certificate it names, or was changed."
     return None if intact else "The content was changed after it was signed."

@@ -47,7 +47,7 @@ class Http1Connection(asyncio.Protocol):
         self._unparsed_bytes = 0
         """Bytes received since the parser's last callback: an endless line."""
         self._head_data = bytearray()
-        """What was received of an incomplete head, to be parsed again where it needs repair."""
+        """The bytes of an incomplete head, to be parsed again where it needs repair."""
         self._repair: HeadRepair | None = None
         """Set while a head is received that the parser refuses as it is."""
 
