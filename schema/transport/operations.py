@@ -132,14 +132,15 @@ class Operations:
         Raises ``Refused`` for a document that is not valid, or not trusted.
         """
         params = request.params
-        plan = await self._plans.plan_in_turn(self._trusted.text(params), params.operation_name)
+        text, client = self._trusted.text(params), request.viewer().id
+        plan = await self._plans.plan_in_turn(text, params.operation_name, client=client)
         if isinstance(plan, list):
             raise Refused(plan)
         return plan
 
     async def declines(self, params: RequestParams, *, viewer: Viewer) -> bool:
         """Whether an operation is refused whatever its variables are: it is invalid, or out of this viewer's scopes."""
-        request = Request(params)
+        request = Request(params, viewer=lambda: viewer)
         try:
             plan = self.cached_plan(request) or await self.plan(request)
         except Refused:

@@ -37,6 +37,27 @@ async def test_other_tasks_run_between_the_stages_of_new_documents() -> None:
     assert turns >= 50 * 3
 
 
+async def test_new_document_of_a_client_does_not_wait_for_all_those_of_another() -> None:
+    plans, planned = PlanCache(schema), list[str]()
+
+    async def plan(client: str, number: int) -> None:
+        await plans.plan_in_turn(document(number), client=client)
+        planned.append(client)
+
+    await asyncio.gather(*(plan("flooding", number) for number in range(20)), plan("other", 20))
+    assert planned.index("other") <= 2
+
+
+async def test_planning_that_is_cancelled_or_fails_lets_the_next_document_of_that_client_in() -> None:
+    plans = PlanCache(schema)
+    tasks = [asyncio.create_task(plans.plan_in_turn(document(number))) for number in range(4)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    tasks[2].cancel()
+    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [isinstance(each, Plan) for each in ended] == [False, True, False, True]
+
+
 async def test_tasks_that_wait_for_the_same_new_document_share_its_plan() -> None:
     plans = PlanCache(schema)
     planned = await asyncio.gather(*(plans.plan_in_turn(document(0)) for _ in range(10)))
