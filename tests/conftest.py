@@ -27,6 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and _needs_servers(item):
             item.add_marker(pytest.mark.servers)
+        if hasattr(getattr(item, "obj", None), "hypothesis") and "template" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.exhaustive)  # a property over a database
 
 
 def pytest_collection_finish() -> None:

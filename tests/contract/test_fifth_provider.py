@@ -96,12 +96,14 @@ async def run_suite(folder: Path, *chosen: str) -> tuple[dict[str, int], str]:
     return {word: int(count) for count, word in counts}, output
 
 
+@pytest.mark.servers
 async def test_contract_suite_passes_for_provider_of_one_folder_and_one_line(tmp_path):
     counts, output = await run_suite(plant_toy(tmp_path), "toy")
     assert counts.get("passed", 0) >= FEWEST, output
     assert not {"failed", "error", "errors", "skipped"} & counts.keys(), output
 
 
+@pytest.mark.servers
 async def test_contract_suite_fails_on_each_mistake(tmp_path):
     folder = plant_toy(tmp_path)
     for name, before, after, _ in MISTAKES.values():

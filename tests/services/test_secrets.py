@@ -57,6 +57,7 @@ def test_refuses_weak_secret_and_says_how_to_make_one(what: str) -> None:
     assert len(WEAK[what]) < 2 or WEAK[what] not in str(refusal.value)
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize(("command", "secret"), [("check", ""), ("serve", ""), ("serve", "changeme")])
 async def test_command_refuses_weak_secret_before_listening(tmp_path: Path, command: str, secret: str) -> None:
     status, told = await run(tmp_path, command, secret)
@@ -66,6 +67,7 @@ async def test_command_refuses_weak_secret_before_listening(tmp_path: Path, comm
     assert "Traceback" not in told
 
 
+@pytest.mark.servers
 async def test_secret_of_environment_is_checked_as_that_of_file(tmp_path: Path) -> None:
     (tmp_path / "countersign.toml").write_text("")
     status, told = await run(tmp_path, "check", None, COUNTERSIGN_SERVER_SECRET="changeme")

@@ -428,6 +428,7 @@ def countersign(*arguments: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=plain | environment, cwd=ROOT, check=False)
 
 
+@pytest.mark.servers
 def test_check_lists_providers_and_no_secret(file: Path) -> None:
     done = countersign("check", "--config", str(file), **SECRETS)
     assert done.returncode == 0, done.stderr
@@ -437,6 +438,7 @@ def test_check_lists_providers_and_no_secret(file: Path) -> None:
     assert "53cr3t" not in done.stdout + done.stderr
 
 
+@pytest.mark.servers
 def test_check_reports_mistakes_without_traceback(file: Path) -> None:
     done = countersign("check", "--config", str(file), COUNTERSIGN_SERVER_PORT="many", SEAL_KEY="seal-53cr3t")
     assert done.returncode == 2
@@ -446,6 +448,7 @@ def test_check_reports_mistakes_without_traceback(file: Path) -> None:
     assert "53cr3t" not in done.stdout + done.stderr
 
 
+@pytest.mark.servers
 def test_check_names_missing_file(tmp_path: Path) -> None:
     done = countersign("check", "--config", str(tmp_path / "nowhere.toml"))
     assert done.returncode == 2
@@ -453,6 +456,7 @@ def test_check_names_missing_file(tmp_path: Path) -> None:
     assert "nowhere.toml" in done.stderr
 
 
+@pytest.mark.servers
 def test_help_lists_every_command() -> None:
     done = countersign("--help")
     assert done.returncode == 0
@@ -460,6 +464,7 @@ def test_help_lists_every_command() -> None:
         assert command in done.stdout
 
 
+@pytest.mark.servers
 def test_schema_command_prints_sdl() -> None:
     done = countersign("schema")
     assert done.returncode == 0
