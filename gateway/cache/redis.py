@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 _TIMEOUT = 2.0
 _MAX_CONNECTIONS = 16
 
-FAILURES = (RedisError, OSError, TimeoutError)
-"""Exceptions of a Redis that is away."""
+FAILURES = (RedisError, OSError, TimeoutError, UnicodeDecodeError)
+"""Exceptions of a Redis that is away, or holds bytes where a client of texts reads."""
 
 
 def connect(url: SecretStr | None) -> Redis | None:

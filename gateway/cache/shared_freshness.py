@@ -57,7 +57,10 @@ class SharedFreshness:
         self._queued.set()
 
     async def confirmed_at(self, stored: StoredSession) -> datetime | None:
-        """Time at which another gateway last saw this version at its provider; None where none did, or Redis is away."""
+        """Time at which another gateway last saw this version at its provider; None where none did, or Redis is away.
+
+        It is never in the future, whatever the clock of that gateway says.
+        """
         if self._redis is None or self._clock.monotonic() < self._unavailable_until:
             return None
         try:
@@ -67,7 +70,12 @@ class SharedFreshness:
             self._unavailable_until = self._clock.monotonic() + _RETRY_SECONDS
             return None
         version, _, micros = value.partition(" ")
-        return _EPOCH + int(micros) * _MICROSECOND if version == str(stored.version) else None
+        if version != str(stored.version):
+            return None
+        try:
+            return min(_EPOCH + int(micros) * _MICROSECOND, self._clock.now())
+        except (ValueError, OverflowError):  # no gateway wrote that
+            return None
 
     async def _publish_queued(self, redis: Redis) -> None:
         while True:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from redis.asyncio import Redis as Client
 from stage import START, Template, examples, session
 
 from gateway.cache.redis import connect
@@ -297,3 +298,26 @@ def test_event_filter_matches_named_sessions_types_and_providers() -> None:
     assert EventFilter(providers={"acme"}, to_statuses={SessionStatus.PENDING}).matches(event)
     assert not EventFilter(providers={"umbrella"}).matches(event)
     assert not EventFilter(sessions=()).matches(event)
+
+
+async def test_notifier_goes_on_after_a_message_that_is_no_text(redis: str) -> None:
+    client = connect(SecretStr(redis))
+    assert client is not None
+    notifier = LogNotifier(client, Clock())
+    await notifier.open()
+    try:
+        await published(client, b"\xff")
+        await asyncio.sleep(0.1)
+        await published(client, b"")  # to a subscriber that has come back
+    finally:
+        await notifier.close()
+        await client.aclose()
+
+
+async def published(client: Client, message: bytes) -> None:
+    """Publishes a message that at least one subscriber gets."""
+    for _ in range(1_000):
+        if await client.publish("countersign:log", message):
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("nobody subscribes")

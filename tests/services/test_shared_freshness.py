@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis as Client
 from stage import START, session, signer
@@ -95,3 +96,22 @@ async def test_without_redis_nothing_is_shared() -> None:
     async with confirmations(None) as mine:
         mine.confirm(SEEN)
         assert await mine.confirmed_at(SEEN) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"3 soon", b"3 " + b"9" * 40, b"3 " + b"9" * 5000, b"3 \xff", b"\xff", b"3", b"3 nan", b"", b"3 -" + b"9" * 30],
+    ids=["text", "beyond all dates", "many digits", "no digits", "no text", "no time", "nan", "empty", "before all dates"],
+)
+async def test_value_that_no_gateway_wrote_confirms_nothing(redis: str, value: bytes) -> None:
+    async with confirmations(redis) as mine, Client.from_url(redis) as raw:
+        await raw.set(f"countersign:confirmed:{SEEN.session.provider}:{SEEN.session.key}", value)
+        assert await mine.confirmed_at(SEEN) is None
+
+
+async def test_session_is_confirmed_at_no_time_to_come(redis: str) -> None:
+    async with confirmations(redis) as mine, Client.from_url(redis) as raw:
+        key = f"countersign:confirmed:{SEEN.session.provider}:{SEEN.session.key}"
+        await raw.set(key, f"3 {(Clock().now() + timedelta(days=3650)).timestamp():.0f}000000")
+        confirmed_at = await mine.confirmed_at(SEEN)
+        assert confirmed_at is None or confirmed_at <= Clock().now()
