@@ -64,14 +64,13 @@ class Commands:
         async def create(key: str | None) -> Written:
             prepared = await self._orders.prepare(draft, flaws)
             adapter, order = prepared.provider.adapter, prepared.order
-            written = await self._sagas.run(
-                prepared.provider,
-                Operation.CREATE_SESSION,
-                lambda steps, marker: adapter.create_session(replace(order, marker=marker), steps),
-                key,
-            )
-            await self._orders.spend(prepared.files)
-            return written
+            async with self._orders.spending(draft.documents, prepared.files):
+                return await self._sagas.run(
+                    prepared.provider,
+                    Operation.CREATE_SESSION,
+                    lambda steps, marker: adapter.create_session(replace(order, marker=marker), steps),
+                    key,
+                )
 
         self._policy.require("create_session")
         self._orders.require(draft.provider, _PROVIDER, draft.documents)

@@ -83,8 +83,8 @@ class Editing:
             provider, before = await self._writes.target(ref, Operation.ADD_DOCUMENT)
             order, file = await self._orders.document(provider, draft)
             attach = partial(self._orders.attach, provider, before, order)
-            after = await self._calls.make(before, attach, _DOCUMENT_ADDED, key)
-            await self._orders.spend([file])
+            async with self._orders.spending((draft,), (file,)):
+                after = await self._calls.make(before, attach, _DOCUMENT_ADDED, key)
             return _DOCUMENT_ADDED.written(before, after)
 
         self._policy.require("add_document")

@@ -476,3 +476,24 @@ async def test_key_of_another_form_is_not_found_without_a_call(scene, kind):
     assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
     if kind != "persist":  # a pair of any two texts, which go into a query
         assert scene.calls_since(kind, before) == []
+
+
+async def test_copies_of_documents_are_removed_when_their_provider_refuses_the_write(scene):
+    source, draft = await scene.create("easyink"), await scene.create("easyink", start=False)
+    copy = {"document": source["documents"][0]["id"]}
+    order = await scene.order("easyink", given=[copy, {"upload": await scene.upload()}])
+    staged = set((scene.folder / "uploads").iterdir())
+    await scene.fault("easyink", method="POST", status=422)
+    assert (await scene.mutate("createSession", **order))["session"] is None
+    assert (await scene.mutate("addDocument", session=draft["id"], document=copy))["document"] is None
+    assert set((scene.folder / "uploads").iterdir()) == staged
+    await scene.heal("easyink")
+    assert (await scene.done("createSession", **order))["session"], "and the upload can be named again"
+
+
+async def test_copies_of_documents_are_removed_when_a_further_one_cannot_be_downloaded(scene):
+    source, other = await scene.create("easyink"), await scene.create("signicat")
+    order = await scene.order("easyink", given=[{"document": each["documents"][0]["id"]} for each in (source, other)])
+    await scene.fault("signicat", method="GET", status=500)
+    assert (await scene.mutate("createSession", **order))["session"] is None
+    assert not list((scene.folder / "uploads").iterdir())

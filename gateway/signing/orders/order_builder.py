@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -30,6 +31,7 @@ from providers.orders import DocumentOrder, Order, ParticipantOrder
 from providers.saga import Steps
 
 _COMPENSATION_SECONDS = 20.0
+_log = logging.getLogger("countersign.orders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,17 @@ class OrderBuilder:
             raise ExceptionGroup("the participant cannot be added", found)
         return validated_participant(provider, order)
 
-    async def spend(self, files: Sequence[StagedFile]) -> None:
-        """Removes staged files that have become documents: their ids are used up."""
+    @asynccontextmanager
+    async def spending(self, drafts: Sequence[DocumentDraft], files: Sequence[StagedFile]) -> AsyncIterator[None]:
+        """Removes staged files that become documents meanwhile: their ids are used up.
+
+        Where that fails, an upload can be named again; copies of other documents are removed, as nobody can name them.
+        """
+        try:
+            yield
+        except BaseException:
+            await self._discard_copies(drafts, files)
+            raise
         for file in files:
             await self._uploads.use(file)
 
@@ -171,7 +182,24 @@ class OrderBuilder:
 
     async def _stage_all(self, drafts: Sequence[DocumentDraft], files: Sequence[StagedFile]) -> list[StagedFile]:
         """The files with their bytes staged: documents of other sessions are downloaded."""
-        return [await self._stage(draft, file) for draft, file in zip(drafts, files, strict=True)]
+        staged: list[StagedFile] = []
+        try:
+            for draft, file in zip(drafts, files, strict=True):
+                staged.append(await self._stage(draft, file))
+        except BaseException:
+            await self._discard_copies(drafts, staged)
+            raise
+        return staged
+
+    async def _discard_copies(self, drafts: Sequence[DocumentDraft], files: Sequence[StagedFile]) -> None:
+        """Removes the copies among staged files. One that cannot be removed now is removed when it expires."""
+        with anyio.CancelScope(shield=True):
+            try:
+                for draft, file in zip(drafts, files, strict=False):
+                    if draft.document is not None:
+                        await self._uploads.use(file)
+            except Exception:
+                _log.warning("copies of documents could not be removed yet", exc_info=True)
 
     async def _stage(self, draft: DocumentDraft, file: StagedFile) -> StagedFile:
         if draft.document is None:
