@@ -27,7 +27,7 @@ from gateway.signing.oauth import OAuth, restore_tokens
 from gateway.signing.orders.order_builder import EligibleProviders, OrderBuilder
 from gateway.signing.policy import Policy
 from gateway.signing.queries import Queries
-from gateway.signing.saga.gateway_liveness import Heartbeat
+from gateway.signing.saga.gateway_liveness import GatewayLiveness
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.leftovers import Leftovers
 from gateway.signing.saga.recovery import SagaRecovery
@@ -149,7 +149,7 @@ class Services:
     def _compose_writes(self) -> None:
         """Sagas, single calls, and their idempotency keys."""
         settings, store, clock = self._settings, self.store, self.clock
-        self.heartbeat = Heartbeat(store.gateways, settings.sagas.lease, clock, secrets.token_hex(8))
+        self.heartbeat = GatewayLiveness(store.gateways, settings.sagas.lease, clock, secrets.token_hex(8))
         self.keys = IdempotencyKeys(store, settings, clock, self.heartbeat)
         self.settler = SagaSettler(store, self.observation, self.keys, self.heartbeat, clock)
         self.sagas = SagaRunner(store, self.settler, clock)

@@ -25,7 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.store import tables
 from gateway.store.engine import sqlite
 from gateway.store.event_log import EventLog
-from gateway.store.idempotency import IdempotencyKeys
+from gateway.store.idempotency import IdempotencyRecords
 from gateway.store.leases import Gateways, Leases
 from gateway.store.metrics import MetricRows
 from gateway.store.sagas import Sagas
@@ -64,7 +64,7 @@ class Store:
         self.leases = Leases(engine)
         self.gateways = Gateways(engine)
         self.sagas = Sagas(engine)
-        self.idempotency_keys = IdempotencyKeys(engine)
+        self.idempotency_keys = IdempotencyRecords(engine)
         self.secrets = Secrets(engine, cipher)
         self.signatures = Signatures(engine)
         self.webhook_inbox = WebhookInbox(engine)

@@ -36,7 +36,7 @@ class IdempotencyRecord:
     result: bytes | None = None
 
 
-class IdempotencyKeys:
+class IdempotencyRecords:
     """Repository of idempotency keys."""
 
     def __init__(self, engine: AsyncEngine) -> None:

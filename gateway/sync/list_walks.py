@@ -100,7 +100,7 @@ class ListWalks:
         walk = await self._begin(provider, Pacing())
         fingerprint = await self._read_all_unsettled(walk, first)
         unreadable = await self._record_unreadable(walk, whole=walk.unreadable.reached_end)
-        await self._store.checkpoints.record_walk(provider.name, begun)
+        await self._store.checkpoints.record_refresh(provider.name, begun)
         self._fingerprints.record(provider.name, fingerprint, version)
         return ListCheckpoint(synced_at=begun, complete=True, unreadable=unreadable)
 
@@ -119,7 +119,7 @@ class ListWalks:
                 if not has_changes and pages_without_due * _WORTH_A_PAGE >= len(due):
                     break
         await self._record_unreadable(walk, whole=walk.unreadable.reached_end)
-        await self._store.checkpoints.record_look(provider.name, begun, complete=True if was_complete else None)
+        await self._store.checkpoints.record_poll(provider.name, begun, complete=True if was_complete else None)
         awaiting = await self._schedule.awaiting(provider.name, _MAX_UNLISTED)
         return list(dict.fromkeys([*awaiting, *due.values()]))[:_MAX_UNLISTED]
 
@@ -195,7 +195,7 @@ class ListWalks:
         """Records that a list is unchanged; in the store, for other gateways, once a second at most."""
         confirmed_at, cached = self._confirmed_at.get(provider.name), self._checkpoints.last(provider.name)
         if confirmed_at is None or cached is None or begun - confirmed_at >= _CONFIRM_INTERVAL:
-            await self._store.checkpoints.record_walk(provider.name, begun)
+            await self._store.checkpoints.record_refresh(provider.name, begun)
             self._confirmed_at[provider.name] = begun
             cached = await self._checkpoints.read(provider.name)
         checkpoint = ListCheckpoint(synced_at=begun, complete=True, unreadable=cached.unreadable)

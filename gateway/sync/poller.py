@@ -101,7 +101,7 @@ class Poller:
             keys = await self._schedule.due(self._name, _BATCH)
             await self._read(keys, Priority.REST)
             if len(keys) < _BATCH and self._backoff.remaining() == 0:
-                await self._store.checkpoints.record_look(self._name, begun)
+                await self._store.checkpoints.record_poll(self._name, begun)
                 due_at = await self._schedule.next_due(self._name)
                 return ((min(next_at, due_at) if due_at else next_at) - self._clock.now()).total_seconds()
         return wait

@@ -55,7 +55,7 @@ async def stocked(url: str, count: int) -> AsyncIterator[Store]:
     store = await Store.open(SecretStr(url))
     try:
         for provider in (*PROVIDERS, "rare"):
-            await store.checkpoints.record_walk(provider, datetime.now(UTC))
+            await store.checkpoints.record_refresh(provider, datetime.now(UTC))
         await store.sessions.save(_first(), SessionWrite(seen_at=BEGUN))
         scheme, _, rest = url.partition("://")
         engine = create_async_engine(f"{_DRIVERS[scheme]}://{rest}")

@@ -173,7 +173,7 @@ async def test_unsettled_rows_come_most_overdue_first(store: Store) -> None:
 
 async def test_checkpoint_is_kept_for_each_provider(store: Store) -> None:
     await store.checkpoints.mark_incomplete("acme")
-    await store.checkpoints.record_walk("acme", NOW + timedelta(microseconds=1))
+    await store.checkpoints.record_refresh("acme", NOW + timedelta(microseconds=1))
     assert await store.checkpoints.get("acme") == ListCheckpoint(NOW + timedelta(microseconds=1), complete=True)
     assert await store.checkpoints.get("umbrella") is None
 

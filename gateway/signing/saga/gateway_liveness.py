@@ -12,7 +12,7 @@ from providers.clock import Clock
 _LEAST_SECONDS = 5.0
 
 
-class Heartbeat:
+class GatewayLiveness:
     """Heartbeats of this gateway under the name ``owner``; a gateway without one for the time of a lease counts as dead.
 
     While the database is down no heartbeat succeeds. So no gateway counts as dead until this one's heartbeats have succeeded

@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from gateway.config import Settings
-from gateway.signing.saga.gateway_liveness import Heartbeat
+from gateway.signing.saga.gateway_liveness import GatewayLiveness
 from gateway.signing.saga.receipt import Receipt, Written, decode_before, decode_receipt
 from gateway.store import IdempotencyRecord, SagaState, Store
 from gateway.store.session_state.body import encode_session
@@ -64,7 +64,7 @@ KeyState: TypeAlias = Reserved | Finished | Abandoned | Running
 class IdempotencyKeys:
     """Idempotency keys over the store that all gateways share."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, heartbeat: Heartbeat) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, heartbeat: GatewayLiveness) -> None:
         self._store = store
         self._ttl = timedelta(seconds=settings.idempotency.keep)
         self._retry_after = settings.sagas.lease

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from gateway.directory import ConnectedProvider, Directory
-from gateway.signing.saga.gateway_liveness import Heartbeat
+from gateway.signing.saga.gateway_liveness import GatewayLiveness
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.settler import SagaSettler
 from gateway.store import Saga, Store
@@ -28,7 +28,7 @@ class SagaRecovery:
         store: Store,
         settler: SagaSettler,
         keys: IdempotencyKeys,
-        heartbeat: Heartbeat,
+        heartbeat: GatewayLiveness,
         clock: Clock,
     ) -> None:
         self._directory = directory

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from gateway.directory import ConnectedProvider
-from gateway.signing.saga.gateway_liveness import Heartbeat
+from gateway.signing.saga.gateway_liveness import GatewayLiveness
 from gateway.signing.saga.idempotency import IdempotencyKeys
 from gateway.signing.saga.receipt import Receipt
 from gateway.signing.saga.roll_forward import AGAIN, Outcome, settle, stays
@@ -37,7 +37,7 @@ class SagaSettler:
     """
 
     def __init__(
-        self, store: Store, observation: Observation, keys: IdempotencyKeys, heartbeat: Heartbeat, clock: Clock
+        self, store: Store, observation: Observation, keys: IdempotencyKeys, heartbeat: GatewayLiveness, clock: Clock
     ) -> None:
         self.owner = heartbeat.owner
         self._sagas = store.sagas

@@ -60,11 +60,11 @@ class ListCheckpoints:
             row = (await connection.execute(query.where(_C.provider == provider))).one_or_none()
         return None if row is None else ListCheckpoint(*row[:-1], _decode_rows(row.unreadable))
 
-    async def record_walk(self, provider: str, begun: datetime) -> None:
+    async def record_refresh(self, provider: str, begun: datetime) -> None:
         """Records that a walk has seen every row that is new or can still change."""
         await self._write(provider, synced_at=begun, complete=True)
 
-    async def record_look(self, provider: str, begun: datetime, complete: bool | None = None) -> None:
+    async def record_poll(self, provider: str, begun: datetime, complete: bool | None = None) -> None:
         """Records that the poller has seen the rows that were due; ``complete`` where it restores what it had cleared."""
         restored = {} if complete is None else {"complete": complete}
         await self._write(provider, looked_at=begun, **restored)
