@@ -127,7 +127,10 @@ async def find_node(info: Info, text: str, path: tuple[str, ...] = ("id",)) -> o
         return await signing.deliveries.delivery(keys[0], path)
     if kind == "Leftover":
         return await signing.leftovers.leftover(keys[0], path)
-    session = await signing.queries.session(model.SessionRef(keys[0], keys[1]))
+    try:
+        session = await signing.queries.session(model.SessionRef(keys[0], keys[1]))
+    except NotFound as error:
+        raise error.at(path) from None
     node: object = session if kind == "Session" else _child(session, kind, keys[-1])
     if node is None:
         raise NotFound(f"There is no such {readable_type(kind)} (any more).", path=path)

@@ -280,3 +280,16 @@ async def test_number_out_of_range_is_refused_as_a_literal(scene: Scene, number:
     told += [each for payload in (answer.get("data") or {}).values() for each in payload["problems"]]
     assert {each["code"] for each in told} == {"INVALID"}
     assert scene.calls()["easyink"] == before
+
+
+async def test_error_of_each_node_names_the_id_that_it_is_about(scene: Scene) -> None:
+    session = await scene.create("easyink")
+    ids = [
+        session["id"],
+        node_id("Session", "easyink", "0d1b5a1e-7f4c-4c59-9d0a-3f1b1c9a0f11"),
+        node_id("Session", "nowhere", "1"),
+        node_id("Document", "easyink", session["key"], "gone"),
+        "no id",
+    ]
+    answer = await scene.ask("query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=ids)
+    assert [each["extensions"]["path"] for each in answer["errors"]] == [["ids", str(place)] for place in range(1, 5)]
