@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { formatDocument, stringifyDocument } from "@urql/core";
 import { defineConfig, type Plugin, runnerImport } from "vite";
-import type * as operations from "./src/api/operation";
+import type * as operations from "./src/api/operations";
 
 const here = import.meta.dirname;
 const sources = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "public", "src"];
@@ -32,7 +32,7 @@ function hashes(roots: string[], base: string): Record<string, string> {
 
 /** The documents as the page sends them, by their digests. */
 async function documents(): Promise<Record<string, string>> {
-  const { module } = await runnerImport<typeof operations>(join(here, "src/api/operation/index.ts"));
+  const { module } = await runnerImport<typeof operations>(join(here, "src/api/operations/index.ts"));
   const sent = Object.values(module).filter(({ definitions }) =>
     definitions.some(({ kind }) => kind === "OperationDefinition"),
   );

@@ -53,7 +53,7 @@ def test_page_has_a_size_limit() -> None:
 
 def test_operations_of_page_are_valid_against_schema() -> None:
     schema = build_schema((SOURCES.parents[1] / "schema/schema.graphql").read_text())
-    texts = [path.read_text() for path in files(SOURCES / "src/api/operation")]
+    texts = [path.read_text() for path in files(SOURCES / "src/api/operations")]
     documents = [found for text in texts for found in re.findall(r"graphql\(\s*`([^`]*)`", text)]
     assert len(documents) > 20
     rules = [rule for rule in specified_rules if rule is not NoUnusedFragmentsRule]

@@ -1,57 +1,57 @@
 // The frame around every view: where one can go, whether the page is live, and who one is.
 import { useEffect, useRef } from "preact/hooks";
-import { useAsk } from "./api/ask";
-import { comeBack } from "./api/consent";
-import { follow, link } from "./api/live";
-import { WhoAmI } from "./api/operation";
-import { refused, token, use } from "./api/token";
-import { now } from "./now";
-import { Empty, Icon } from "./part/basic";
-import { place, to } from "./route";
-import { distance } from "./word";
-import { Create } from "./view/create";
-import { Providers } from "./view/providers";
-import { SessionView } from "./view/session";
-import { Sessions } from "./view/sessions";
-import { SignIn } from "./view/signin";
-import { Webhooks } from "./view/webhooks";
+import { useQuery } from "./api/query";
+import { completeAuthorization } from "./api/oauth";
+import { followEvents, connection } from "./api/subscriptions";
+import { WhoAmI } from "./api/operations";
+import { signInRequired, token, replaceToken } from "./api/token";
+import { now } from "./clock";
+import { EmptyState, Icon } from "./components/primitives";
+import { route, href } from "./route";
+import { formatRelativeTime } from "./format";
+import { NewSessionPage } from "./pages/new-session";
+import { ProvidersPage } from "./pages/providers";
+import { SessionPage } from "./pages/session";
+import { SessionsPage } from "./pages/sessions";
+import { SignInPage } from "./pages/sign-in";
+import { WebhooksPage } from "./pages/webhooks";
 
-const views = [
+const navigation = [
   ["providers", "Providers"],
   ["sessions", "Sessions"],
   ["webhooks", "Webhooks"],
 ] as const;
 
 export function App() {
-  return refused.value ? <SignIn again={token() !== null} /> : <Frame />;
+  return signInRequired.value ? <SignInPage rejected={token() !== null} /> : <Frame />;
 }
 
 function Frame() {
   useEffect(() => {
-    follow();
-    void comeBack();
+    followEvents();
+    void completeAuthorization();
   }, []);
   const content = useRef<HTMLElement>(null);
-  const here = place.value.path[0] ?? "providers";
+  const section = route.value.path[0] ?? "providers";
   useEffect(() => {
-    document.title = `${views.find(([path]) => path === here)?.[1] ?? "Countersign"} · Countersign`;
-  }, [here]);
-  useArrival(content, place.value.path.join("/"));
+    document.title = `${navigation.find(([path]) => path === section)?.[1] ?? "Countersign"} · Countersign`;
+  }, [section]);
+  useFocusOnNavigation(content, route.value.path.join("/"));
   return (
     <div class="frame">
-      <a class="skip" href="#content" onClick={skip}>
+      <a class="skip" href="#content" onClick={skipToContent}>
         Skip to the content
       </a>
       <nav aria-label="Views" class="views">
         <div class="rail">
-          <a class="brand" href={to("providers")}>
+          <a class="brand" href={href("providers")}>
             <img src={`${import.meta.env.BASE_URL}icon.svg`} alt="" width="28" height="28" />
             <span>Countersign</span>
           </a>
           <ul>
-            {views.map(([path, name]) => (
+            {navigation.map(([path, name]) => (
               <li key={path}>
-                <a href={to(path)} aria-current={here === path ? "page" : undefined}>
+                <a href={href(path)} aria-current={section === path ? "page" : undefined}>
                   <Icon name={path} />
                   {name}
                 </a>
@@ -59,62 +59,62 @@ function Frame() {
             ))}
           </ul>
           <footer>
-            <Line />
-            <Who />
+            <ConnectionStatus />
+            <ViewerFooter />
           </footer>
         </div>
       </nav>
       <main id="content" tabIndex={-1} ref={content}>
-        <Lost />
-        <View />
+        <ConnectionLostBanner />
+        <CurrentPage />
       </main>
     </div>
   );
 }
 
 /** Brings whoever has gone to another view there, unless something in it has the focus already. */
-function useArrival(content: { current: HTMLElement | null }, where: string): void {
-  const before = useRef(where);
+function useFocusOnNavigation(content: { current: HTMLElement | null }, path: string): void {
+  const before = useRef(path);
   useEffect(() => {
-    if (before.current === where) return;
-    before.current = where;
+    if (before.current === path) return;
+    before.current = path;
     if (!content.current?.contains(document.activeElement)) content.current?.focus({ preventScroll: true });
-  }, [where]);
+  }, [path]);
 }
 
-function skip(event: Event): void {
+function skipToContent(event: Event): void {
   event.preventDefault();
   document.getElementById("content")?.focus();
 }
 
-function View() {
-  const [view = "providers", one] = place.value.path;
-  if (view === "providers") return <Providers />;
-  if (view === "sessions" && one === "new") return <Create />;
-  if (view === "sessions" && one) return <SessionView key={one} id={one} />;
-  if (view === "sessions") return <Sessions />;
-  if (view === "webhooks") return <Webhooks />;
+function CurrentPage() {
+  const [section = "providers", id] = route.value.path;
+  if (section === "providers") return <ProvidersPage />;
+  if (section === "sessions" && id === "new") return <NewSessionPage />;
+  if (section === "sessions" && id) return <SessionPage key={id} id={id} />;
+  if (section === "sessions") return <SessionsPage />;
+  if (section === "webhooks") return <WebhooksPage />;
   return (
-    <Empty title="There is no such page.">
-      <a href={to("providers")}>Go to the providers</a>
-    </Empty>
+    <EmptyState title="There is no such page.">
+      <a href={href("providers")}>Go to the providers</a>
+    </EmptyState>
   );
 }
 
-const lines = { connecting: "Connecting…", live: "Live", lost: "Reconnecting…" };
+const connectionLabels = { connecting: "Connecting…", live: "Live", lost: "Reconnecting…" };
 
-function Line() {
-  const { state } = link.value;
+function ConnectionStatus() {
+  const { state } = connection.value;
   return (
     <p class={`line ${state}`} role="status">
       <i aria-hidden="true" />
-      {lines[state]}
+      {connectionLabels[state]}
     </p>
   );
 }
 
-function Lost() {
-  const { state, since } = link.value;
+function ConnectionLostBanner() {
+  const { state, since } = connection.value;
   if (state !== "lost" || now.value - since < 400) return null;
   return (
     <div class="trouble lost" role="alert">
@@ -122,21 +122,21 @@ function Lost() {
       <div>
         <strong>The connection to the gateway is lost.</strong>
         <p>
-          What you see is as it was {distance(new Date(since).toISOString(), now.value)}. It is read again as soon as the
-          gateway is back.
+          What you see is as it was {formatRelativeTime(new Date(since).toISOString(), now.value)}. It is read again as soon as
+          the gateway is back.
         </p>
       </div>
     </div>
   );
 }
 
-function Who() {
-  const { data } = useAsk(WhoAmI, {});
+function ViewerFooter() {
+  const { data } = useQuery(WhoAmI, {});
   if (!token()) return null;
   return (
     <p class="who">
       <span>{data?.viewer.subject ?? "Signed in"}</span>
-      <button type="button" class="quiet small" onClick={() => use(null)}>
+      <button type="button" class="quiet small" onClick={() => replaceToken(null)}>
         Sign out
       </button>
     </p>

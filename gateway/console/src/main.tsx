@@ -1,8 +1,8 @@
-import "./style/ground.css";
-import "./style/shell.css";
-import "./style/part.css";
+import "./style/base.css";
+import "./style/layout.css";
+import "./style/components.css";
 import "./style/table.css";
-import "./style/chart.css";
+import "./style/providers.css";
 import "./style/session.css";
 import { render } from "preact";
 import { App } from "./app";

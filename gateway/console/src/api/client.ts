@@ -2,9 +2,9 @@
 import { Client, type CombinedError, fetchExchange, mapExchange, subscriptionExchange } from "@urql/core";
 import { cacheExchange } from "@urql/exchange-graphcache";
 import { socket } from "./socket";
-import { authorization, refused } from "./token";
+import { authorizationHeader, signInRequired } from "./token";
 
-const parts = [
+const embeddedTypes = [
   "Archive", "Capability", "Certificate", "Comparison", "Connection", "DeletePayload", "DocumentPayload", "Download",
   "DurationStats", "Eligibility", "Freshness", "Health", "Latency", "Limit", "MappingReport", "MappingRule", "OperationMetrics",
   "PageInfo", "ParticipantPayload", "Problem", "Progress", "ProviderMetrics", "SessionConnection", "SessionCounts",
@@ -12,26 +12,26 @@ const parts = [
   "Verification", "WebhookDeliveryConnection", "WebhookDeliveryPayload",
 ]; // prettier-ignore
 
-const refusals = new Set(["UNAUTHENTICATED", "CREDENTIALS_EXPIRED"]);
+const authenticationErrors = new Set(["UNAUTHENTICATED", "CREDENTIALS_EXPIRED"]);
 
 /** Whether the gateway does not know who asks. */
 export function unauthenticated(error: CombinedError): boolean {
   const status = (error.response as Response | undefined)?.status;
-  return status === 401 || error.graphQLErrors.some((each) => refusals.has(each.extensions.code as string));
+  return status === 401 || error.graphQLErrors.some((each) => authenticationErrors.has(each.extensions.code as string));
 }
 
 export const client = new Client({
   url: "/graphql",
   preferGetMethod: false,
   requestPolicy: "cache-and-network",
-  fetchOptions: () => ({ headers: authorization(), credentials: "same-origin" }),
+  fetchOptions: () => ({ headers: authorizationHeader(), credentials: "same-origin" }),
   exchanges: [
     mapExchange({
       onError: (error) => {
-        if (unauthenticated(error)) refused.value = true;
+        if (unauthenticated(error)) signInRequired.value = true;
       },
     }),
-    cacheExchange({ keys: Object.fromEntries(parts.map((name) => [name, () => null])) }),
+    cacheExchange({ keys: Object.fromEntries(embeddedTypes.map((name) => [name, () => null])) }),
     subscriptionExchange({
       forwardSubscription: ({ query, variables }) => ({
         subscribe: (sink) => ({

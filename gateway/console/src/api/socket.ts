@@ -1,38 +1,38 @@
 // The one WebSocket. It does not come back by itself: whoever follows something says where to go on.
 import { createClient } from "graphql-ws";
 import { signal } from "@preact/signals";
-import { authorization, refused, token } from "./token";
+import { authorizationHeader, signInRequired, token } from "./token";
 
-const beat = 10_000;
-const patience = 5_000;
-const unauthorized = new Set([4401, 4403]);
+const pingInterval = 10_000;
+const pongTimeout = 5_000;
+const unauthorizedCodes = new Set([4401, 4403]);
 
 /** How often there has been a connection: what was read under an earlier one may be out of date. */
-export const connected = signal(0);
+export const connectionEpoch = signal(0);
 
-let silence: ReturnType<typeof setTimeout> | undefined;
-let open: WebSocket | undefined;
+let pongTimer: ReturnType<typeof setTimeout> | undefined;
+let openSocket: WebSocket | undefined;
 
 export const socket = createClient({
   url: () => `${location.protocol.replace("http", "ws")}//${location.host}/graphql`,
   retryAttempts: 0,
   lazyCloseTimeout: 1_000,
-  keepAlive: beat,
-  connectionParams: authorization,
+  keepAlive: pingInterval,
+  connectionParams: authorizationHeader,
   onNonLazyError: () => undefined,
   on: {
-    opened: (made) => (open = made as WebSocket),
-    connected: () => (connected.value += 1),
+    opened: (opened) => (openSocket = opened as WebSocket),
+    connected: () => (connectionEpoch.value += 1),
     ping: (received) => {
-      if (!received) silence = setTimeout(() => open?.close(4408, "No answer to a ping"), patience);
+      if (!received) pongTimer = setTimeout(() => openSocket?.close(4408, "No answer to a ping"), pongTimeout);
     },
     pong: (received) => {
-      if (received) clearTimeout(silence);
+      if (received) clearTimeout(pongTimer);
     },
     closed: (event) => {
-      clearTimeout(silence);
+      clearTimeout(pongTimer);
       const code = (event as CloseEvent).code;
-      if (unauthorized.has(code) && (code === 4401 || token() !== null)) refused.value = true;
+      if (unauthorizedCodes.has(code) && (code === 4401 || token() !== null)) signInRequired.value = true;
     },
   },
 });

@@ -1,9 +1,9 @@
 // What whoever sits here may do. Without authentication that is everything.
-import { useAsk } from "./ask";
-import { WhoAmI } from "./operation";
+import { useQuery } from "./query";
+import { WhoAmI } from "./operations";
 
 /** Whether a scope was given; false for as long as that is not known. */
-export function useMay(scope: string): boolean {
-  const { data } = useAsk(WhoAmI, {});
+export function useScope(scope: string): boolean {
+  const { data } = useQuery(WhoAmI, {});
   return data?.viewer.scopes.includes(scope) ?? false;
 }

@@ -1,0 +1,39 @@
+// Carries something out, and tells what the gateway said against it.
+import type { TypedDocumentNode } from "@urql/core";
+import { client } from "./client";
+import type { Problem } from "./operations";
+
+interface Payload {
+  result: { problems: Problem[] };
+}
+
+/** Is told of what stood in the way, once something was carried out. */
+export type OnMutated = (problems: readonly Problem[]) => void;
+
+/** Gives the data, if there is any, and the problems; a failure that nobody expected becomes a problem too. */
+export async function mutate<Data extends Payload, Variables extends Record<string, unknown>>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+): Promise<{ data: Data | undefined; problems: Problem[] }> {
+  const { data, error } = await client.mutation(document, variables).toPromise();
+  const failures = error
+    ? error.graphQLErrors.length
+      ? error.graphQLErrors
+      : [{ message: noAnswerMessage, extensions: {} }]
+    : [];
+  const unexpected = failures.map((failure) => toProblem(failure.message, failure.extensions as { code?: string }));
+  return { data: data ?? undefined, problems: [...(data?.result?.problems ?? []), ...unexpected] };
+}
+
+const noAnswerMessage =
+  "The gateway did not answer. Whether this happened is not shownCode: look at the session before you try again.";
+
+function toProblem(message: string, { code }: { code?: string }): Problem {
+  const shownCode = (code ?? "PROVIDER_UNAVAILABLE") as Problem["code"];
+  return { code: shownCode, message, path: null, provider: null, providerCode: null, retryable: false, retryAfterMs: null };
+}
+
+/** A key for a write that may be sent twice and shall happen once. */
+export function newIdempotencyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,117 @@
+// Follows what happens. After a lost connection every event since the last one that was seen is asked for, so none is missed,
+// and all that is shown is read again, so nothing stale stays.
+import type { AnyVariables, CombinedError, TypedDocumentNode } from "@urql/core";
+import { signal } from "@preact/signals";
+import { client, unauthenticated } from "./client";
+import { connectionEpoch, socket } from "./socket";
+import { signInRequired } from "./token";
+import { Events, Health, type SessionEvent } from "./operations";
+
+const initialBackoff = 250;
+const maxBackoff = 3_000;
+const recentLimit = 60;
+const refusedBackoff = 30_000;
+const settleDelay = 800;
+
+export type ConnectionState = { state: "connecting" | "live" | "lost"; since: number };
+
+/** How the connection is. */
+export const connection = signal<ConnectionState>({ state: "connecting", since: Date.now() });
+
+/** The newest events, newest first. */
+export const recentEvents = signal<readonly SessionEvent[]>([]);
+
+/** Counts events. */
+export const eventCount = signal(0);
+
+const listeners = new Set<(event: SessionEvent) => void>();
+
+/** Calls at every event. Gives what ends that. */
+export function onEvent(call: (event: SessionEvent) => void): () => void {
+  listeners.add(call);
+  return () => listeners.delete(call);
+}
+
+/** Who would subscribe again later, and does so at once when the connection is back. */
+const scheduled = new Set<() => void>();
+
+let failedAttempts = 0;
+let cursor: string | undefined;
+
+/** Begins to follow, for as long as the page is there. */
+export function followEvents(): void {
+  socket.on("connected", () => {
+    failedAttempts = 0;
+    connection.value = { state: "live", since: Date.now() };
+    // What happened between a read and the beginning of the subscription belongs to neither: all is read once more.
+    setTimeout(() => (connectionEpoch.value += 1), settleDelay);
+  });
+  socket.on("connected", () => [...scheduled].forEach((subscribe) => subscribe()));
+  socket.on("closed", () => {
+    failedAttempts += 1;
+    if (connection.peek().state !== "lost") connection.value = { state: "lost", since: Date.now() };
+  });
+  subscribeWithRetry(
+    Events,
+    () => ({ after: cursor }),
+    ({ sessionEvents: event }) => receiveEvent(event),
+    (error) => {
+      if (!error.graphQLErrors.some((each) => each.extensions.code === "CURSOR_EXPIRED")) return false;
+      cursor = undefined;
+      connectionEpoch.value += 1;
+      return true;
+    },
+  );
+  subscribeWithRetry(Health, () => ({}));
+}
+
+/**
+ * Subscribes, and does so again whenever that fails: soon where the connection was lost, late where it was refused, and at
+ * once where what stood in the way is `mended`. Gives what ends it for good.
+ */
+export function subscribeWithRetry<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: () => Variables,
+  onData: (data: Data) => void = () => undefined,
+  recover: (error: CombinedError) => boolean = () => false,
+): () => void {
+  let current: { unsubscribe: () => void } | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+
+  function scheduleRetry(delay: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(subscribe, delay * (0.75 + Math.random() / 2));
+    scheduled.add(subscribe);
+  }
+
+  function subscribe(): void {
+    clearTimeout(timer);
+    scheduled.delete(subscribe);
+    if (stopped || signInRequired.peek()) return;
+    current?.unsubscribe();
+    current = client.subscription(document, variables()).subscribe(({ data, error }) => {
+      if (data) onData(data);
+      if (!error) return;
+      if (unauthenticated(error)) return;
+      if (!error.graphQLErrors.length || recover(error))
+        scheduleRetry(Math.min(initialBackoff * 2 ** failedAttempts, maxBackoff));
+      else scheduleRetry(refusedBackoff);
+    });
+  }
+
+  subscribe();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    scheduled.delete(subscribe);
+    current?.unsubscribe();
+  };
+}
+
+function receiveEvent(event: SessionEvent): void {
+  cursor = event.cursor;
+  recentEvents.value = [event, ...recentEvents.peek()].slice(0, recentLimit);
+  eventCount.value += 1;
+  for (const call of [...listeners]) call(event);
+}
