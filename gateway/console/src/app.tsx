@@ -1,4 +1,4 @@
-// The frame around every view: where one can go, whether the page is live, and who one is.
+// App shell: navigation, connection status and viewer around the current page.
 import { useEffect, useRef } from "preact/hooks";
 import { useQuery } from "./api/query";
 import { completeAuthorization } from "./api/oauth";
@@ -72,14 +72,14 @@ function Frame() {
   );
 }
 
-/** Brings whoever has gone to another view there, unless something in it has the focus already. */
+/** Moves the focus to the content after a navigation, unless something in it has the focus already. */
 function useFocusOnNavigation(content: { current: HTMLElement | null }, path: string): void {
   const before = useRef(path);
   useEffect(() => {
     if (before.current === path) return;
     before.current = path;
     if (!content.current?.contains(document.activeElement)) content.current?.focus({ preventScroll: true });
-  }, [path]);
+  }, [content, path]);
 }
 
 function skipToContent(event: Event): void {

@@ -1,4 +1,4 @@
-// What time it is, to the second, for ages that grow while one looks at them.
+// Clock: a signal of the current time, updated once a second while the tab is visible, for relative times.
 import { signal } from "@preact/signals";
 
 export const now = signal(Date.now());

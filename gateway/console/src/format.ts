@@ -1,4 +1,4 @@
-// Formatting of times, durations, counts and sizes for people.
+// Formatting of times, durations, counts and sizes.
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const minuteFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const secondFormat = new Intl.DateTimeFormat("en-GB", {
@@ -12,35 +12,35 @@ export const formatDay = (time: string) => dayFormat.format(new Date(time));
 export const formatMinute = (time: string) => minuteFormat.format(new Date(time));
 export const formatSecond = (time: string) => secondFormat.format(new Date(time));
 
-/** A time on an axis of so many milliseconds: by the clock, with the day, or the day alone. */
+/** Formats a tick of a time axis that spans so many milliseconds: time of day, day and time, or day alone. */
 export function formatTick(span: number, time: number): string {
   const scale = span < 43_200_000 ? timeFormat : span < 3 * 86_400_000 ? minuteFormat : shortDayFormat;
   return scale.format(time);
 }
 
-/** From when to when. */
+/** Formats a time range; the day is repeated only where the range is a day or longer. */
 export function formatTimeRange(from: number, to: number): string {
   return `${minuteFormat.format(from)} to ${to - from < 86_400_000 ? timeFormat.format(to) : minuteFormat.format(to)}`;
 }
 
 export const formatCount = (number: number) => countFormat.format(number);
 
-/** How long ago, or until when, in one unit. */
+/** Formats a time relative to now, in one unit: "3 min ago", "in 2 h". */
 export function formatRelativeTime(time: string, now: number): string {
-  const parseDuration = (now - new Date(time).getTime()) / 1000;
-  const length = span(Math.abs(parseDuration));
-  if (Math.abs(parseDuration) < 5) return "just now";
-  return parseDuration > 0 ? `${length} ago` : `in ${length}`;
+  const seconds = (now - new Date(time).getTime()) / 1000;
+  const length = formatSpan(Math.abs(seconds));
+  if (Math.abs(seconds) < 5) return "just now";
+  return seconds > 0 ? `${length} ago` : `in ${length}`;
 }
 
-function span(parseDuration: number): string {
-  if (parseDuration < 60) return `${Math.floor(parseDuration)} s`;
-  if (parseDuration < 3600) return `${Math.floor(parseDuration / 60)} min`;
-  if (parseDuration < 86_400) return `${Math.floor(parseDuration / 3600)} h`;
-  return `${Math.floor(parseDuration / 86_400)} d`;
+function formatSpan(seconds: number): string {
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** Milliseconds as people read them, with two or three digits that mean something. */
+/** Formats milliseconds with two or three significant digits. */
 export function formatMilliseconds(value: number | null | undefined): string {
   if (value == null) return "–";
   if (value < 10) return `${Number.isInteger(value) ? value : value.toFixed(1)} ms`;
@@ -50,20 +50,22 @@ export function formatMilliseconds(value: number | null | undefined): string {
   return formatDuration(value / 1000);
 }
 
-/** Seconds in the two largest units. */
-export function formatDuration(parseDuration: number): string {
-  if (parseDuration < 1) return `${Math.round(parseDuration * 1000)} ms`;
-  if (parseDuration < 10) return `${parseDuration.toFixed(1)} s`;
-  if (parseDuration < 60) return `${Math.round(parseDuration)} s`;
-  if (parseDuration < 3600) return `${Math.floor(parseDuration / 60)} min ${Math.round(parseDuration % 60)} s`;
-  if (parseDuration < 86_400) return `${Math.floor(parseDuration / 3600)} h ${Math.round((parseDuration % 3600) / 60)} min`;
-  return `${Math.floor(parseDuration / 86_400)} d ${Math.round((parseDuration % 86_400) / 3600)} h`;
+/** Formats seconds in the two largest units. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.round((seconds % 86_400) / 3600)} h`;
 }
 
-/** An ISO 8601 duration in seconds. */
+/** Parses an ISO 8601 duration to seconds; a year counts as 365 days, a month as 30. */
 export function parseDuration(iso: string): number {
   const match = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$/.exec(iso);
-  const [years, months, weeks, days, hours, minutes, rest] = (match?.slice(1) ?? []).map((part) => Number(part ?? 0));
+  const [years, months, weeks, days, hours, minutes, rest] = (match?.slice(1) ?? []).map((part) =>
+    Number((part as string | undefined) ?? 0),
+  );
   const daily = (years ?? 0) * 365 + (months ?? 0) * 30 + (weeks ?? 0) * 7 + (days ?? 0);
   return daily * 86_400 + (hours ?? 0) * 3600 + (minutes ?? 0) * 60 + (rest ?? 0);
 }
@@ -80,7 +82,7 @@ export function formatBytes(size: number): string {
   return `${(size / 1_000_000).toFixed(1)} MB`;
 }
 
-/** The thing and how many there are of it. */
+/** Formats a count with its noun in the singular or plural. */
 export function pluralize(number: number, singular: string, plural = `${singular}s`): string {
   return `${formatCount(number)} ${number === 1 ? singular : plural}`;
 }

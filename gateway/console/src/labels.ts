@@ -29,7 +29,7 @@ const irregularLabels: Record<string, string> = {
   MUTATION: "Our own call", READ: "Read", POLL: "Polling", WEBHOOK: "Webhook", DERIVED: "Worked out",
 }; // prettier-ignore
 
-/** A word of the schema as people write it: IN_PROGRESS is "In progress". */
+/** Label of an enum value: IN_PROGRESS is "In progress", unless it has an irregular one. */
 export function labelFor(value: string): string {
   return irregularLabels[value] ?? value.charAt(0) + value.slice(1).toLowerCase().replaceAll("_", " ");
 }

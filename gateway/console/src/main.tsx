@@ -7,4 +7,5 @@ import "./style/session.css";
 import { render } from "preact";
 import { App } from "./app";
 
-render(<App />, document.getElementById("page") as HTMLElement);
+const root = document.getElementById("page");
+if (root) render(<App />, root);

@@ -1,4 +1,4 @@
-// Where one is: the part of the address behind the #, so that the server needs to know one page only.
+// Hash router: the route is the URL's fragment, so that the server has one page to serve.
 import { signal } from "@preact/signals";
 
 export interface Route {
@@ -27,7 +27,7 @@ export function navigate(...path: string[]): void {
   location.hash = href(...path);
 }
 
-/** Says what is asked for in the address; it is no step that one would go back. */
+/** Sets query parameters of the route, and removes the empty ones. Replaces the history entry: a filter is no step to go back. */
 export function replaceQuery(changes: Record<string, string>): void {
   const query = new URLSearchParams(route.peek().query);
   for (const [name, value] of Object.entries(changes)) {

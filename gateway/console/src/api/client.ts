@@ -1,9 +1,10 @@
-// Asks the gateway. What is the same thing is kept once, so that an event that names a session moves every row that shows it.
+// GraphQL client with a normalized cache: an event that names a session updates every row that shows it.
 import { Client, type CombinedError, fetchExchange, mapExchange, subscriptionExchange } from "@urql/core";
 import { cacheExchange } from "@urql/exchange-graphcache";
 import { socket } from "./socket";
 import { authorizationHeader, signInRequired } from "./token";
 
+/** Types without an identity of their own, which the cache embeds in their parents. */
 const embeddedTypes = [
   "Archive", "Capability", "Certificate", "Comparison", "Connection", "DeletePayload", "DocumentPayload", "Download",
   "DurationStats", "Eligibility", "Freshness", "Health", "Latency", "Limit", "MappingReport", "MappingRule", "OperationMetrics",
@@ -14,7 +15,7 @@ const embeddedTypes = [
 
 const authenticationErrors = new Set(["UNAUTHENTICATED", "CREDENTIALS_EXPIRED"]);
 
-/** Whether the gateway does not know who asks. */
+/** Whether an error says that credentials are missing, invalid or expired. */
 export function unauthenticated(error: CombinedError): boolean {
   const status = (error.response as Response | undefined)?.status;
   return status === 401 || error.graphQLErrors.some((each) => authenticationErrors.has(each.extensions.code as string));

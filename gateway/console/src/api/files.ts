@@ -1,4 +1,4 @@
-// Files, which come and go by plain HTTP.
+// Uploads and downloads, which go by plain HTTP instead of GraphQL.
 import { client } from "./client";
 import { DocumentDownload, SignatureDownload } from "./operations";
 import { authorizationHeader, signInRequired } from "./token";
@@ -10,7 +10,7 @@ export interface StagedFile {
   sizeBytes: number;
 }
 
-/** Brings a file to the gateway. Throws with what it says against it. */
+/** Uploads a file to the gateway. Throws with the gateway's message if it rejects the file. */
 export async function uploadFile(file: File): Promise<StagedFile> {
   const response = await fetch(`/uploads?filename=${encodeURIComponent(file.name)}`, {
     method: "PUT",
@@ -23,13 +23,13 @@ export async function uploadFile(file: File): Promise<StagedFile> {
   return body;
 }
 
-/** Saves a document, by a link that is made for this once. Throws where there are no bytes. */
+/** Downloads a document by a one-time URL. Throws if the provider has no content of it. */
 export async function downloadDocument(id: string): Promise<void> {
   const { data, error } = await client.query(DocumentDownload, { id }, { requestPolicy: "network-only" }).toPromise();
   startDownload(data?.document?.download, error?.message);
 }
 
-/** Saves a signature, as `saveDocument` does. */
+/** Downloads a signature by a one-time URL. Throws if the provider has no content of it. */
 export async function downloadSignature(id: string): Promise<void> {
   const { data, error } = await client.query(SignatureDownload, { id }, { requestPolicy: "network-only" }).toPromise();
   startDownload(data?.node && "download" in data.node ? data.node.download : null, error?.message);

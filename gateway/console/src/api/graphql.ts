@@ -1,4 +1,4 @@
-// The operations of this page are typed by the SDL: a field that is not there does not compile.
+// GraphQL documents typed by the SDL: a field that the schema lacks does not compile.
 import { initGraphQLTada } from "gql.tada";
 import type { introspection } from "./schema.d.ts";
 

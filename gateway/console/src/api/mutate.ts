@@ -1,4 +1,4 @@
-// Carries something out, and tells what the gateway said against it.
+// Mutations: sends one, and turns every kind of failure into problems.
 import type { TypedDocumentNode } from "@urql/core";
 import { client } from "./client";
 import type { Problem } from "./operations";
@@ -7,10 +7,10 @@ interface Payload {
   result: { problems: Problem[] };
 }
 
-/** Is told of what stood in the way, once something was carried out. */
+/** Callback with the problems of a mutation that has ended; none where it succeeded. */
 export type OnMutated = (problems: readonly Problem[]) => void;
 
-/** Gives the data, if there is any, and the problems; a failure that nobody expected becomes a problem too. */
+/** Sends a mutation. Returns its data, if any, and its problems; GraphQL and network errors become problems too. */
 export async function mutate<Data extends Payload, Variables extends Record<string, unknown>>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
@@ -22,18 +22,18 @@ export async function mutate<Data extends Payload, Variables extends Record<stri
       : [{ message: noAnswerMessage, extensions: {} }]
     : [];
   const unexpected = failures.map((failure) => toProblem(failure.message, failure.extensions as { code?: string }));
-  return { data: data ?? undefined, problems: [...(data?.result?.problems ?? []), ...unexpected] };
+  return { data: data ?? undefined, problems: [...(data?.result.problems ?? []), ...unexpected] };
 }
 
 const noAnswerMessage =
-  "The gateway did not answer. Whether this happened is not shownCode: look at the session before you try again.";
+  "The gateway did not answer. Whether this happened is not known: look at the session before you try again.";
 
 function toProblem(message: string, { code }: { code?: string }): Problem {
   const shownCode = (code ?? "PROVIDER_UNAVAILABLE") as Problem["code"];
   return { code: shownCode, message, path: null, provider: null, providerCode: null, retryable: false, retryAfterMs: null };
 }
 
-/** A key for a write that may be sent twice and shall happen once. */
+/** Random 128-bit idempotency key: a mutation that is sent twice with it takes effect once. */
 export function newIdempotencyKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

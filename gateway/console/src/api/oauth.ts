@@ -1,14 +1,15 @@
-// A person lets the gateway act for them at a provider: away to the provider, and back to this page with a code.
+// OAuth authorization code flow, by which a person lets the gateway act for them at a provider: redirect to the provider,
+// and return to the console with a code.
 import { signal } from "@preact/signals";
 import { mutate } from "./mutate";
 import { BeginAuthorization, CompleteAuthorization, type Problem } from "./operations";
 
 const storageKey = "countersign.authorizing";
 
-/** What came of it when somebody came back. */
+/** Outcome of the flow that ended at this load of the page. */
 export const authorizationResult = signal<{ provider: string; problems: readonly Problem[] } | undefined>(undefined);
 
-/** Leaves for the provider; gives what stands in the way where something does. */
+/** Redirects to the provider, or returns the problems that prevent it. */
 export async function beginAuthorization(provider: string): Promise<readonly Problem[]> {
   const { data, problems } = await mutate(BeginAuthorization, { provider });
   const begun = data?.result;
@@ -18,7 +19,10 @@ export async function beginAuthorization(provider: string): Promise<readonly Pro
   return [];
 }
 
-/** Hands in the code, where the address brings one that was asked for in this tab. The address forgets it at once. */
+/**
+ * Exchanges the code in the URL, if its state is the one that this tab stored. The URL is cleaned first, so that neither a
+ * reload nor the history sends the code again.
+ */
 export async function completeAuthorization(): Promise<void> {
   const query = new URLSearchParams(location.search);
   const stored = sessionStorage.getItem(storageKey);

@@ -1,4 +1,4 @@
-// The one WebSocket. It does not come back by itself: whoever follows something says where to go on.
+// The one WebSocket, with heartbeats. It does not reconnect by itself: the subscriptions do, as each knows its cursor.
 import { createClient } from "graphql-ws";
 import { signal } from "@preact/signals";
 import { authorizationHeader, signInRequired, token } from "./token";
@@ -7,7 +7,7 @@ const pingInterval = 10_000;
 const pongTimeout = 5_000;
 const unauthorizedCodes = new Set([4401, 4403]);
 
-/** How often there has been a connection: what was read under an earlier one may be out of date. */
+/** Epoch of the connection, raised at each reconnect: data of an earlier epoch may be stale. */
 export const connectionEpoch = signal(0);
 
 let pongTimer: ReturnType<typeof setTimeout> | undefined;

@@ -1,5 +1,5 @@
-// Follows what happens. After a lost connection every event since the last one that was seen is asked for, so none is missed,
-// and all that is shown is read again, so nothing stale stays.
+// Subscriptions that survive lost connections: they resume behind the last event's cursor, so that no event is missed, and
+// every query on the page refetches, so that nothing stale stays. Retries back off exponentially with jitter.
 import type { AnyVariables, CombinedError, TypedDocumentNode } from "@urql/core";
 import { signal } from "@preact/signals";
 import { client, unauthenticated } from "./client";
@@ -13,37 +13,40 @@ const recentLimit = 60;
 const refusedBackoff = 30_000;
 const settleDelay = 800;
 
-export type ConnectionState = { state: "connecting" | "live" | "lost"; since: number };
+export interface ConnectionState {
+  state: "connecting" | "live" | "lost";
+  since: number;
+}
 
-/** How the connection is. */
+/** State of the WebSocket, and since when it has it. */
 export const connection = signal<ConnectionState>({ state: "connecting", since: Date.now() });
 
-/** The newest events, newest first. */
+/** The latest events, newest first. */
 export const recentEvents = signal<readonly SessionEvent[]>([]);
 
-/** Counts events. */
+/** Number of events received since the page was loaded. */
 export const eventCount = signal(0);
 
 const listeners = new Set<(event: SessionEvent) => void>();
 
-/** Calls at every event. Gives what ends that. */
+/** Calls back at every event. Returns the function that unsubscribes. */
 export function onEvent(call: (event: SessionEvent) => void): () => void {
   listeners.add(call);
   return () => listeners.delete(call);
 }
 
-/** Who would subscribe again later, and does so at once when the connection is back. */
+/** Retries that are scheduled; they run at once when the connection is back. */
 const scheduled = new Set<() => void>();
 
 let failedAttempts = 0;
 let cursor: string | undefined;
 
-/** Begins to follow, for as long as the page is there. */
+/** Subscribes to session events and provider health for the life of the page. */
 export function followEvents(): void {
   socket.on("connected", () => {
     failedAttempts = 0;
     connection.value = { state: "live", since: Date.now() };
-    // What happened between a read and the beginning of the subscription belongs to neither: all is read once more.
+    // A change between a query's snapshot and the start of the subscription is in neither: refetch once they have settled.
     setTimeout(() => (connectionEpoch.value += 1), settleDelay);
   });
   socket.on("connected", () => [...scheduled].forEach((subscribe) => subscribe()));
@@ -66,8 +69,9 @@ export function followEvents(): void {
 }
 
 /**
- * Subscribes, and does so again whenever that fails: soon where the connection was lost, late where it was refused, and at
- * once where what stood in the way is `mended`. Gives what ends it for good.
+ * Subscribes, and retries after errors: with exponential backoff and jitter where the connection was lost or `recover` has
+ * dealt with the error, and after half a minute where the gateway refused. Authentication errors are not retried: the
+ * sign-in page takes over. Returns the function that unsubscribes for good.
  */
 export function subscribeWithRetry<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,

@@ -1,9 +1,9 @@
-// The token that whoever sits here was asked for. It is kept for this tab alone, and goes with it.
+// Bearer token of the viewer, in the tab's session storage: it ends with the tab.
 import { signal } from "@preact/signals";
 
 const storageKey = "countersign.token";
 
-/** Whether the gateway wants a token, or another one than it was given. */
+/** Whether the gateway has rejected the request's credentials, or the lack of them. */
 export const signInRequired = signal(false);
 
 export function token(): string | null {
@@ -15,7 +15,7 @@ export function authorizationHeader(): Record<string, string> {
   return stored ? { authorization: `Bearer ${stored}` } : {};
 }
 
-/** Begins anew: nothing that was read with another token stays. */
+/** Stores or removes the token and reloads the page, so that nothing that was read with another token stays. */
 export function replaceToken(value: string | null): void {
   if (value) sessionStorage.setItem(storageKey, value);
   else sessionStorage.removeItem(storageKey);

@@ -1,8 +1,8 @@
-// What whoever sits here may do. Without authentication that is everything.
+// Scopes of the viewer; all of them where the gateway runs without authentication.
 import { useQuery } from "./query";
 import { WhoAmI } from "./operations";
 
-/** Whether a scope was given; false for as long as that is not known. */
+/** Whether the viewer has a scope; false while that is not known yet. */
 export function useScope(scope: string): boolean {
   const { data } = useQuery(WhoAmI, {});
   return data?.viewer.scopes.includes(scope) ?? false;

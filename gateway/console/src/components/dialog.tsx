@@ -1,4 +1,4 @@
-// A dialog of the browser's own: it holds the focus, ends with Esc, and gives the focus back.
+// Modal dialog on the native <dialog>: traps the focus, closes with Esc or a click outside, and restores the focus.
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 

@@ -1,4 +1,4 @@
-// A button that saves a file; what goes wrong is told where it is read.
+// Download button: saves a file, and reports a failure to its parent, which shows it beside the file.
 import type { ComponentChildren } from "preact";
 import { Icon } from "./primitives";
 
@@ -13,7 +13,7 @@ export function DownloadButton(props: {
       class="small"
       onClick={() => {
         props.onError(undefined);
-        props.download().catch((error: Error) => props.onError(error.message));
+        props.download().catch((error: unknown) => props.onError((error as Error).message));
       }}
     >
       <Icon name="down" />

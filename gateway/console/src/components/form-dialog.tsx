@@ -1,4 +1,4 @@
-// A form in a dialog: it closes once what it asks for was done, and says what stands in the way of that.
+// Form dialog: submits, closes on success, and stays open with the problems of the payload otherwise.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Problem } from "../api/operations";
@@ -9,13 +9,13 @@ interface Outcome {
   problems: readonly Problem[];
 }
 
-export function FormDialog<Done extends Outcome>(props: {
+export function FormDialog<Result extends Outcome>(props: {
   title: string;
   submitLabel: string;
   cancelLabel?: string;
   destructive?: boolean;
-  onSubmit: () => Promise<Done>;
-  onSuccess: (outcome: Done) => void;
+  onSubmit: () => Promise<Result>;
+  onSuccess: (outcome: Result) => void;
   onClose: () => void;
   children: ComponentChildren;
 }) {

@@ -1,4 +1,4 @@
-// Parts of forms: every one has a label, and says what is wrong with it beside it.
+// Form fields: each has a label, and its hint or error is tied to the control by aria-describedby.
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
@@ -53,11 +53,9 @@ export function TextField(
           "aria-invalid": props.error ? ("true" as const) : undefined,
           onInput: (event: { currentTarget: { value: string } }) => props.onChange(event.currentTarget.value),
         };
-        return props.lines ? (
-          <textarea {...common} rows={props.lines} />
-        ) : (
-          <input {...common} type={(props.type ?? "text") as "text"} autocomplete="off" />
-        );
+        // Preact types an <input> by one literal type at a time.
+        const type = (props.type ?? "text") as "text";
+        return props.lines ? <textarea {...common} rows={props.lines} /> : <input {...common} type={type} autocomplete="off" />;
       }}
     </FormField>
   );

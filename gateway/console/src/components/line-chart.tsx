@@ -1,27 +1,22 @@
-// A chart of lines over time. Lines differ in colour and in how they are drawn; the values are also there as text.
+// Line chart of time series. Lines differ in colour and dash pattern, and the legend has the values as text,
+// so that nothing depends on seeing colours.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { formatTimeRange, formatTick } from "../format";
+import { isIsolated, lastKnownIndex, linearScale, linePath, middle, niceTicks, type Point, sliceAt } from "./chart-scale";
 
 export interface Series {
   key: string;
   name: string;
-  /** Which colour, as everywhere on the page. */
+  /** Index into the palette; a provider has the same on every page. */
   colorIndex: number;
   points: readonly Point[];
-}
-
-/** What holds from a time to another, in milliseconds; null where nothing is known. */
-export interface Point {
-  from: number;
-  to: number;
-  value: number | null;
 }
 
 interface Props {
   label: string;
   series: readonly Series[];
   format: (value: number | null | undefined) => string;
-  /** What the axis shows at least. */
+  /** Smallest maximum of the value axis, so that a flat line near zero is not blown up. */
   minMax: number;
 }
 
@@ -39,11 +34,9 @@ export function LineChart({ label, series, format, minMax }: Props) {
   const ticks = niceTicks(Math.max(minMax, ...series.flatMap((each) => each.points.map(({ value }) => value ?? 0))));
   const top = ticks.at(-1) ?? 1;
   const plotWidth = width - inset.left - inset.right;
-  const x = (at: number) => inset.left + ((at - first) / (last - first)) * plotWidth;
-  const y = (value: number) => inset.top + (1 - value / top) * (height - inset.top - inset.bottom);
-  const middle = ({ from, to }: Point) => (from + to) / 2;
-  const hovered = pointerX === undefined ? undefined : Math.floor(((pointerX - inset.left) / plotWidth) * slices.length);
-  const selected = hovered !== undefined && slices[hovered] ? hovered : undefined;
+  const x = linearScale([first, last], [inset.left, width - inset.right]);
+  const y = linearScale([0, top], [height - inset.bottom, inset.top]);
+  const selected = sliceAt(pointerX, inset.left, plotWidth, slices.length);
   const slice = selected === undefined ? undefined : slices[selected];
 
   return (
@@ -78,20 +71,16 @@ export function LineChart({ label, series, format, minMax }: Props) {
         )}
         {series.map((each) => (
           <g key={each.key} class={`series-${each.colorIndex % 6}`}>
-            <path
-              class="run"
-              d={linePath(each.points, (p) => x(middle(p)), y)}
-              stroke-dasharray={dashes[each.colorIndex % dashes.length]}
-            />
+            <path class="run" d={linePath(each.points, x, y)} stroke-dasharray={dashes[each.colorIndex % dashes.length]} />
             {each.points.map(
               (p, index) =>
                 p.value !== null &&
-                (index === (selected ?? lastKnownIndex(each)) || isIsolated(each.points, index)) && (
+                (index === (selected ?? lastKnownIndex(each.points)) || isIsolated(each.points, index)) && (
                   <circle
                     key={index}
                     cx={x(middle(p))}
                     cy={y(p.value)}
-                    r={index === (selected ?? lastKnownIndex(each)) ? 4 : 3}
+                    r={index === (selected ?? lastKnownIndex(each.points)) ? 4 : 3}
                   />
                 ),
             )}
@@ -106,7 +95,7 @@ export function LineChart({ label, series, format, minMax }: Props) {
               <path class="run" d="M1 4h16" stroke-dasharray={dashes[each.colorIndex % dashes.length]} />
             </svg>
             <span>{each.name}</span>
-            <b class="number">{format(each.points[selected ?? lastKnownIndex(each)]?.value)}</b>
+            <b class="number">{format(each.points[selected ?? lastKnownIndex(each.points)]?.value)}</b>
           </li>
         ))}
       </ul>
@@ -114,52 +103,19 @@ export function LineChart({ label, series, format, minMax }: Props) {
   );
 }
 
-function lastKnownIndex({ points }: Series): number {
-  return points.findLastIndex(({ value }) => value !== null);
-}
-
-/** Whether no line comes to a point or goes from it. */
-function isIsolated(points: readonly Point[], index: number): boolean {
-  return points[index - 1]?.value == null && points[index + 1]?.value == null;
-}
-
 function summary(label: string, series: readonly Series[], format: Props["format"]): string {
-  const latest = series.map((each) => `${each.name} ${format(each.points[lastKnownIndex(each)]?.value)}`);
+  const latest = series.map((each) => `${each.name} ${format(each.points[lastKnownIndex(each.points)]?.value)}`);
   return `${label} over time. The latest: ${latest.join(", ")}.`;
 }
 
-/** A line through the points that have a value, broken where one has none. */
-function linePath(points: readonly Point[], x: (setPointerX: Point) => number, y: (value: number) => number): string {
-  let drawing = false;
-  return points
-    .map((setPointerX) => {
-      if (setPointerX.value === null) {
-        drawing = false;
-        return "";
-      }
-      const slice = `${drawing ? "L" : "M"}${x(setPointerX).toFixed(1)} ${y(setPointerX.value).toFixed(1)}`;
-      drawing = true;
-      return slice;
-    })
-    .join("");
-}
-
-/** Round values from nothing to at least the most. */
-function niceTicks(max: number): number[] {
-  const rough = max / 4;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const slice = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= rough) ?? rough;
-  return Array.from({ length: Math.ceil(max / slice) + 1 }, (_, index) => index * slice);
-}
-
 function useWidth(frame: { current: HTMLElement | null }): number {
-  const [width, set] = useState(480);
+  const [width, setWidth] = useState(480);
   useEffect(() => {
     const element = frame.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => set(element.clientWidth));
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
     observer.observe(element);
     return () => observer.disconnect();
-  }, []);
+  }, [frame]);
   return Math.max(width, 240);
 }

@@ -1,10 +1,10 @@
-// The way through a list: on to what is older, and back along the cursors that led here.
+// Cursor pagination: forward by the page's end cursor, back along a stack of the cursors that were used.
 export type CursorStack = readonly string[];
 
 export function Pagination(props: {
   pageInfo: { hasNextPage: boolean; endCursor: string | null };
   cursors: CursorStack;
-  onChange: (trail: CursorStack) => void;
+  onChange: (cursors: CursorStack) => void;
 }) {
   const { pageInfo, cursors, onChange } = props;
   if (!cursors.length && !pageInfo.hasNextPage) return null;

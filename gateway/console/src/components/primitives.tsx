@@ -1,4 +1,4 @@
-// The small parts that every view is made of.
+// Primitives that every page is composed of: badges, times, panels, placeholders, icons.
 import type { ComponentChildren } from "preact";
 import { formatRelativeTime, formatSecond } from "../format";
 import { labelFor, toneFor, type Tone } from "../labels";
@@ -97,7 +97,7 @@ const iconPaths: Record<string, string> = {
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
 };
 
-export function Icon({ name }: { name: keyof typeof iconPaths & string }) {
+export function Icon({ name }: { name: keyof typeof iconPaths }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
       <path d={iconPaths[name]} />

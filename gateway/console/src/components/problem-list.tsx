@@ -1,4 +1,4 @@
-// What went wrong, in the gateway's own words, and the way out.
+// Errors of queries and problems of payloads, with the gateway's own messages.
 import type { CombinedError } from "@urql/core";
 import { connection } from "../api/subscriptions";
 import type { Problem } from "../api/operations";
@@ -7,7 +7,7 @@ import { Icon } from "./primitives";
 
 export function QueryError({ error, onRetry }: { error: CombinedError; onRetry?: () => unknown }) {
   const unreachable = error.networkError && !error.graphQLErrors.length;
-  if (unreachable && connection.value.state === "lost") return null; // which is said above everything else
+  if (unreachable && connection.value.state === "lost") return null; // the banner of the lost connection says it already
   const forbidden = error.graphQLErrors.length > 0 && error.graphQLErrors.every((each) => each.extensions.code === "FORBIDDEN");
   return (
     <div class={`trouble ${forbidden ? "mild" : ""}`} role="alert">

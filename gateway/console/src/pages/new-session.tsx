@@ -1,4 +1,4 @@
-// A new session: what is signed, by whom, at which provider, and which providers could carry it out.
+// New session page: documents, participants and options, and the providers that are eligible for them.
 import { useMemo, useState } from "preact/hooks";
 import { mutate, newIdempotencyKey } from "../api/mutate";
 import { useQuery } from "../api/query";

@@ -1,4 +1,4 @@
-// The providers side by side.
+// Providers page: cards, metrics, status counts, live events and capabilities.
 import { useQuery } from "../api/query";
 import { Providers as Query } from "../api/operations";
 import { EmptyState, Skeleton } from "../components/primitives";

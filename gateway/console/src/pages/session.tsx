@@ -1,4 +1,4 @@
-// One session: how it is, what can be done with it, and how it came to be so.
+// Session page: state, actions, contents, provenance and history of one session.
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { useQuery } from "../api/query";
 import { subscribeWithRetry, onEvent } from "../api/subscriptions";
@@ -28,7 +28,7 @@ export function SessionPage({ id }: { id: string }) {
 
   useEffect(() => {
     if (session) document.title = `${session.title || session.key} · Countersign`;
-  }, [session?.title]);
+  }, [session]);
 
   const onMutated = useCallback(
     (newProblems: readonly Problem[]) => {

@@ -1,4 +1,4 @@
-// Every session of every provider, newest first, moving as they do; and who did not answer.
+// Sessions page: a live, filtered list over all providers, newest first, with a report of the sources that did not answer.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useQuery } from "../api/query";
 import { eventCount } from "../api/subscriptions";
@@ -37,14 +37,15 @@ export function SessionsPage() {
   useRefreshOnEvents(refresh);
   const canCreate = useScope("sessions:write");
 
-  function set(name: string, value: string): void {
+  function setFilter(name: string, value: string): void {
     setCursors([]);
     replaceQuery({ [name]: value });
   }
 
   useEffect(() => {
-    const timer = setTimeout(() => title !== filterValue("title") && set("title", title), 250);
+    const timer = setTimeout(() => title !== filterValue("title") && setFilter("title", title), 250);
     return () => clearTimeout(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- only typing debounces, not a change of the route
   }, [title]);
 
   const sessions = data?.sessions;
@@ -68,11 +69,11 @@ export function SessionsPage() {
       </header>
       <div class="filters" role="search">
         <TextField label="Title" type="search" value={title} onChange={setTitle} placeholder="Part of the title" />
-        <ProviderSelect value={filterValue("provider")} set={(value) => set("provider", value)} />
+        <ProviderSelect value={filterValue("provider")} onChange={(value) => setFilter("provider", value)} />
         <SelectField
           label="Status"
           value={status}
-          onChange={(value) => set("status", value)}
+          onChange={(value) => setFilter("status", value)}
           options={[
             ["", "Any status"],
             ["open", "All open"],
@@ -83,7 +84,7 @@ export function SessionsPage() {
         <SelectField
           label="Kind"
           value={filterValue("kind")}
-          onChange={(value) => set("kind", value)}
+          onChange={(value) => setFilter("kind", value)}
           options={[["", "Any kind"], ...kinds.map((each) => [each, labelFor(each)] as const)]}
         />
       </div>
@@ -92,7 +93,7 @@ export function SessionsPage() {
       <section class="panel flush" aria-label="Sessions" aria-busy={loading}>
         {loading && <Skeleton lines={8} />}
         {sessions && sessions.nodes.length > 0 && <SessionTable rows={sessions.nodes} />}
-        {sessions && sessions.nodes.length === 0 && (
+        {sessions?.nodes.length === 0 && (
           <EmptyState title={filtered ? "No session fits." : "There are no sessions yet."}>
             {filtered ? (
               <button
@@ -116,7 +117,7 @@ export function SessionsPage() {
   );
 }
 
-/** Reads the list again soon after something moved: what moved may belong into it, or no longer. */
+/** Refetches the list shortly after events, as a changed session may enter or leave the filter. Bursts cause one refetch. */
 function useRefreshOnEvents(refresh: () => Promise<void>): void {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -132,7 +133,7 @@ function useRefreshOnEvents(refresh: () => Promise<void>): void {
   }, [refresh]);
 }
 
-export function ProviderSelect({ value, set }: { value: string; set: (value: string) => void }) {
+export function ProviderSelect({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const { data } = useQuery(Providers, {});
   const options = (data?.providers ?? []).map((each) => [each.name, each.displayName] as const);
   const listed = !value || options.some(([name]) => name === value);
@@ -140,7 +141,7 @@ export function ProviderSelect({ value, set }: { value: string; set: (value: str
     <SelectField
       label="Provider"
       value={value}
-      onChange={set}
+      onChange={onChange}
       options={[["", "Any provider"], ...options, ...(listed ? [] : [[value, value] as const])]}
     />
   );
@@ -212,7 +213,7 @@ function SessionTable({ rows }: { rows: readonly Row[] }) {
 }
 
 function SessionTableRow({ row }: { row: Row }) {
-  const changed = useRecentlyChanged(row.status + row.progress.signed);
+  const changed = useRecentlyChanged(`${row.status} ${row.progress.signed}`);
   const names = row.participants.map((person) => person.displayName ?? person.email ?? "?");
   return (
     <tr class={changed ? "moved" : ""} data-status={row.status}>
@@ -258,15 +259,15 @@ export function Progress({ signed, of }: { signed: number; of: number }) {
   );
 }
 
-/** Whether this is another value than a moment ago. */
+/** Whether a value has changed within the last 1.6 seconds, for the highlight of a row. */
 function useRecentlyChanged(value: string): boolean {
   const previous = useRef(value);
-  const [changed, set] = useState(false);
+  const [changed, setChanged] = useState(false);
   useEffect(() => {
     if (previous.current === value) return;
     previous.current = value;
-    set(true);
-    const timer = setTimeout(() => set(false), 1600);
+    setChanged(true);
+    const timer = setTimeout(() => setChanged(false), 1600);
     return () => clearTimeout(timer);
   }, [value]);
   return changed;

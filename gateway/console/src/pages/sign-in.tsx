@@ -1,4 +1,4 @@
-// Asks for a token where the gateway wants one.
+// Sign-in page: asks for a token or API key where the gateway requires one.
 import { useState } from "preact/hooks";
 import { replaceToken } from "../api/token";
 import { TextField } from "../components/form-fields";

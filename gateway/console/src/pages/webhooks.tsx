@@ -1,4 +1,4 @@
-// What providers have sent, verified or not, and processing one again.
+// Webhooks page: the deliveries in the inbox with their verification and outcome, and their replay.
 import { useEffect, useState } from "preact/hooks";
 import { useQuery } from "../api/query";
 import { client } from "../api/client";
@@ -29,7 +29,10 @@ export function WebhooksPage() {
     { filter, first: 50, after: cursors.at(-1) ?? null },
     { pollInterval },
   );
-  const setFilter = (name: string) => (value: string) => (setCursors([]), replaceQuery({ [name]: value }));
+  const setFilter = (name: string) => (value: string) => {
+    setCursors([]);
+    replaceQuery({ [name]: value });
+  };
   const deliveries = data?.webhookDeliveries;
   const pending = deliveries?.nodes.some((delivery) => delivery.outcome === "PENDING") ?? false;
 
@@ -49,7 +52,7 @@ export function WebhooksPage() {
         </div>
       </header>
       <div class="filters" role="search">
-        <ProviderSelect value={provider} set={setFilter("provider")} />
+        <ProviderSelect value={provider} onChange={setFilter("provider")} />
         <SelectField
           label="Outcome"
           value={outcome}
@@ -85,7 +88,7 @@ export function WebhooksPage() {
             </tbody>
           </table>
         )}
-        {deliveries && deliveries.nodes.length === 0 && (
+        {deliveries?.nodes.length === 0 && (
           <EmptyState title={provider || outcome ? "No delivery fits." : "No provider has sent anything yet."}>
             {provider || outcome
               ? "Try another provider or outcome."

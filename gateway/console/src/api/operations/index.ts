@@ -1,4 +1,4 @@
-// Everything that this page asks of the gateway.
+// Every GraphQL document that the console sends; the build lists them in operations.json for trusted-document gateways.
 export * from "./mutations";
 export * from "./metrics";
 export * from "./mapping";

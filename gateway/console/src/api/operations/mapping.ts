@@ -1,4 +1,4 @@
-// How a payload became a session of ours.
+// Query of the mapping report: which rule made which field of a session from the provider's payload.
 import { graphql } from "../graphql";
 
 export const Explain = graphql(`

@@ -1,4 +1,4 @@
-// The same figures for every provider.
+// Queries of provider metrics: one window side by side, and slices of it over time.
 import { graphql, type ResultOf } from "../graphql";
 
 const LatencyDetail = graphql(`

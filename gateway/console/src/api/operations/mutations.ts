@@ -1,4 +1,4 @@
-// What can be done with a session, from its creation on.
+// Mutations of sessions, and the eligibility query that precedes createSession.
 import { graphql } from "../graphql";
 import { ProblemDetail } from "./problems";
 import { SessionDetail } from "./sessions";

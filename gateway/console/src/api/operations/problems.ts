@@ -1,4 +1,4 @@
-// What went wrong, as every payload tells it.
+// Fragment of the problems that every mutation payload has.
 import { graphql, type FragmentOf } from "../graphql";
 
 export const ProblemDetail = graphql(`

@@ -1,4 +1,4 @@
-// Providers: how they are, what they can do, and who asks.
+// Queries of providers, their health, counts and authorization, and of the viewer.
 import { graphql, type ResultOf } from "../graphql";
 import { ProblemDetail } from "./problems";
 

@@ -1,4 +1,4 @@
-// Sessions, and what happens to them.
+// Queries and subscriptions of sessions and their events.
 import { graphql, type FragmentOf, type ResultOf } from "../graphql";
 import { ProblemDetail } from "./problems";
 

@@ -1,4 +1,4 @@
-// Signatures, as the gateway reads and checks them.
+// Queries of signatures and their verification.
 import { graphql, type ResultOf } from "../graphql";
 
 export const Signatures = graphql(`

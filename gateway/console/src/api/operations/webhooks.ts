@@ -1,4 +1,4 @@
-// What providers sent.
+// Query of webhook deliveries, and the mutation that replays one.
 import { graphql, type FragmentOf } from "../graphql";
 import { ProblemDetail } from "./problems";
 

@@ -1,4 +1,4 @@
-// The files of a new session. Each is brought to the gateway as soon as it is chosen.
+// Document uploads of a new session: each file is uploaded as soon as it is selected or dropped.
 import { useRef, useState } from "preact/hooks";
 import { uploadFile, type StagedFile } from "../../api/files";
 import { Icon } from "../../components/primitives";
@@ -16,15 +16,15 @@ export function DocumentUploads({ files, onChange, errorAt }: Props) {
   const [failures, setFailures] = useState<readonly string[]>([]);
   const [dragging, setDragging] = useState(false);
 
-  async function upload(chosen: readonly File[]): Promise<void> {
-    setUploading(chosen.map((file) => file.name));
+  async function upload(selected: readonly File[]): Promise<void> {
+    setUploading(selected.map((file) => file.name));
     setFailures([]);
-    const results = await Promise.allSettled(chosen.map(uploadFile));
+    const results = await Promise.allSettled(selected.map(uploadFile));
     setUploading([]);
     onChange([...files, ...results.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []))]);
     setFailures(
       results.flatMap((each, index) =>
-        each.status === "rejected" ? [`${chosen[index]?.name}: ${(each.reason as Error).message}`] : [],
+        each.status === "rejected" ? [`${selected[index]?.name}: ${(each.reason as Error).message}`] : [],
       ),
     );
   }
@@ -60,7 +60,10 @@ export function DocumentUploads({ files, onChange, errorAt }: Props) {
         class={`drop ${dragging ? "over" : ""}`}
         aria-describedby="files-label"
         onClick={() => fileInput.current?.click()}
-        onDragOver={(event) => (event.preventDefault(), setDragging(true))}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setDragging(true);
+        }}
         onDragLeave={() => setDragging(false)}
         onDrop={(event) => {
           event.preventDefault();
@@ -78,9 +81,9 @@ export function DocumentUploads({ files, onChange, errorAt }: Props) {
         multiple
         aria-label="Documents to sign"
         onChange={(event) => {
-          const chosen = [...(event.currentTarget.files ?? [])];
+          const selected = [...(event.currentTarget.files ?? [])];
           event.currentTarget.value = "";
-          void upload(chosen);
+          void upload(selected);
         }}
       />
       {errorAt("documents") && <p class="said bad">{errorAt("documents")}</p>}

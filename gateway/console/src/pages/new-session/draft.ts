@@ -1,10 +1,23 @@
-// What a new session is made of while it is filled in, and the order that it becomes.
+// Draft of a new session: state of the form, and its conversion to the input of createSession.
 import type { StagedFile } from "../../api/files";
 import type { VariablesOf } from "../../api/graphql";
 import type { Create, Operation, Provider } from "../../api/operations";
-import { emptyPerson, type Person } from "./participant-fields";
 
 export type Input = VariablesOf<typeof Create>["input"];
+
+export interface Person {
+  /** List key, as a person without a name yet has no other identity. */
+  key: number;
+  firstName: string;
+  lastName: string;
+  email: string;
+}
+
+let lastKey = 0;
+
+export function emptyPerson(): Person {
+  return { key: (lastKey += 1), firstName: "", lastName: "", email: "" };
+}
 
 export interface Draft {
   title: string;
@@ -23,18 +36,18 @@ export const emptyDraft: Draft = {
   title: "", provider: "", files: [], people: [emptyPerson()], order: "PARALLEL", due: "", message: "", reference: "", start: true, options: "",
 }; // prettier-ignore
 
-/** Whether a provider can do something, however. */
+/** Whether a provider supports an operation, natively or composed. */
 export function supports(provider: Provider, operation: Operation): boolean {
   return provider.capabilities.some((each) => each.operation === operation && each.support !== "UNSUPPORTED");
 }
 
-/** The names of the options that a provider knows. */
+/** Names of the options in a provider's JSON schema, for the hint of the form. */
 export function optionNames(provider: Provider): string {
   const schema = provider.optionsSchema as { properties?: Record<string, unknown> };
   return Object.keys(schema.properties ?? {}).join(", ") || "none";
 }
 
-/** The object that a text is; undefined where it is none, and an empty one where there is no text. */
+/** Parses the options' JSON: an empty object where the text is blank, undefined where it is no JSON object. */
 export function parseOptions(text: string): Record<string, unknown> | undefined {
   if (!text.trim()) return {};
   try {
@@ -47,16 +60,16 @@ export function parseOptions(text: string): Record<string, unknown> | undefined 
   }
 }
 
-/** The input that orders the draft at a provider. */
+/** Input of createSession for a draft at a provider; sessions that no person signs have no participants. */
 export function toCreateInput(draft: Draft, provider: Provider, options: Record<string, unknown>): Input {
   const people = provider.sessionKind === "SIGNING" ? draft.people : [];
-  const order = toInputFields(draft, supports(provider, "ADD_FIELD"), people);
-  return { ...order, provider: provider.name, ...(Object.keys(options).length && { options }) };
+  const fields = toInputFields(draft, supports(provider, "ADD_FIELD"), people);
+  return { ...fields, provider: provider.name, ...(Object.keys(options).length && { options }) };
 }
 
 const fieldBox = { type: "Signature", page: 1, x: 72, width: 180, height: 36, required: true };
 
-/** The order; where the provider has fields, each signer gets one on the first page, one above the other. */
+/** Input without a provider. With fields, each participant gets one on the first page, stacked upwards from the bottom. */
 export function toInputFields(draft: Draft, withFields: boolean, people: readonly Person[]): Omit<Input, "provider"> {
   const participants = people.some((person) => person.firstName || person.lastName || person.email) ? people : [];
   return {

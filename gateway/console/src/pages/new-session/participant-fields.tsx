@@ -1,20 +1,7 @@
-// The people of a new session, in the order in which they sign.
+// Form fields of a new session's participants, in signing order.
 import { Icon } from "../../components/primitives";
 import { TextField } from "../../components/form-fields";
-
-export interface Person {
-  /** Tells apart those who have no name yet. */
-  key: number;
-  firstName: string;
-  lastName: string;
-  email: string;
-}
-
-let lastKey = 0;
-
-export function emptyPerson(): Person {
-  return { key: (lastKey += 1), firstName: "", lastName: "", email: "" };
-}
+import { emptyPerson, type Person } from "./draft";
 
 interface Props {
   people: readonly Person[];

@@ -1,4 +1,4 @@
-// Which provider carries it out: those that could, and what stands in the way at the others.
+// Provider option of a new session: a radio button with the provider's eligibility for the draft.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { useQuery } from "../../api/query";
 import { Eligible, type Problem, type Provider } from "../../api/operations";
@@ -6,7 +6,7 @@ import { ProviderInitial } from "../../components/primitives";
 import { labelFor } from "../../labels";
 import { supports, type Draft, type Input, toInputFields, parseOptions } from "./draft";
 
-/** What is known before anything was filled in. */
+/** Eligibility before anything was filled in: unknown for every provider. */
 export const noEligibility: ReadonlyMap<string, Eligibility> = new Map();
 
 interface Eligibility {
@@ -22,7 +22,7 @@ export function ProviderOption(props: {
   eligibility: ReadonlyMap<string, Eligibility>;
 }) {
   const { provider, selected, onSelect } = props;
-  const eligible = props.eligibility.get(provider.name);
+  const result = props.eligibility.get(provider.name);
   const down = provider.health.state === "DOWN";
   return (
     <label class={`choice ${selected === provider.name ? "chosen" : ""}`}>
@@ -40,19 +40,19 @@ export function ProviderOption(props: {
           {labelFor(provider.sessionKind)}
           {down && " · does not answer at the moment"}
         </small>
-        {eligible &&
-          (eligible.eligible ? (
+        {result &&
+          (result.eligible ? (
             <small class="good">Can carry this out</small>
           ) : (
-            <small>Still to do: {eligible.problems[0]?.message}</small>
+            <small>Still to do: {result.problems[0]?.message}</small>
           ))}
-        {eligible && eligible.problems.length > 1 && <small>and {eligible.problems.length - 1} more</small>}
+        {result && result.problems.length > 1 && <small>and {result.problems.length - 1} more</small>}
       </span>
     </label>
   );
 }
 
-/** Which providers could carry out the draft as it is, asked shortly after it has changed. */
+/** Queries which providers are eligible for the draft, debounced by a quarter of a second. */
 export function useEligibility(draft: Draft, candidates: readonly Provider[]): ReadonlyMap<string, Eligibility> {
   const [variables, setVariables] = useState<{ placed: Input; bare: Input }>();
   const text = JSON.stringify([draft, candidates.map((provider) => provider.name)]);
@@ -61,25 +61,27 @@ export function useEligibility(draft: Draft, candidates: readonly Provider[]): R
     if (!first) return;
     const timer = setTimeout(() => {
       const options = parseOptions(draft.options) ?? {};
-      const inputWith = (places: boolean) => ({
-        ...toInputFields(draft, places, draft.people),
+      const inputFor = (withFields: boolean) => ({
+        ...toInputFields(draft, withFields, draft.people),
         provider: draft.provider || first.name,
         options,
       });
-      setVariables({ placed: inputWith(true), bare: inputWith(false) });
+      setVariables({ placed: inputFor(true), bare: inputFor(false) });
     }, 250);
     return () => clearTimeout(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the text stands for the draft and the candidates
   }, [text]);
   const emptyInput = { provider: "", title: "" };
   const { data } = useQuery(Eligible, variables ?? { placed: emptyInput, bare: emptyInput }, { pause: !variables });
   return useMemo(() => {
     const eligibility = new Map<string, Eligibility>();
     for (const provider of candidates) {
-      const eligible = (supports(provider, "ADD_FIELD") ? data?.placed : data?.bare)?.find(
+      const result = (supports(provider, "ADD_FIELD") ? data?.placed : data?.bare)?.find(
         (each) => each.provider.name === provider.name,
       );
-      if (eligible) eligibility.set(provider.name, eligible);
+      if (result) eligibility.set(provider.name, result);
     }
     return eligibility;
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the text stands for the candidates
   }, [data, text]);
 }

@@ -1,4 +1,4 @@
-// What each provider can do, and why it cannot do the rest.
+// Capability matrix: which operations each provider supports natively, composed or not at all, and why.
 import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import type { Operation, Provider } from "../../api/operations";

@@ -1,4 +1,4 @@
-// How many of the sessions that were created come to their end, and how many come to a good one.
+// Completion funnel of each provider: sessions created, ended, completed.
 import type { Figures } from "../../api/operations";
 import { Panel } from "../../components/primitives";
 import { formatCount, pluralize, formatPercent } from "../../format";

@@ -1,4 +1,4 @@
-// How fast the providers answer and how often they fail, over time.
+// Charts of the providers' latency quantiles and failure rates over time.
 import { useState } from "preact/hooks";
 import { useQuery } from "../../api/query";
 import { type Provider, type Slice, Trend } from "../../api/operations";

@@ -1,4 +1,4 @@
-// The figures side by side, over one window for all.
+// Metrics of the providers side by side, over the same time window.
 import { Fragment } from "preact";
 import { useQuery } from "../../api/query";
 import { Compare, type Figures, type Operation, type Provider } from "../../api/operations";
@@ -13,7 +13,7 @@ interface Metric {
   name: string;
   value: (figures: Figures) => number | null | undefined;
   format: (value: number | null | undefined) => string;
-  /** Which is better, where one is. */
+  /** Which end of the scale is better; omitted where neither is. */
   better?: "more" | "less";
 }
 
@@ -201,14 +201,14 @@ function OperationTable({ figures }: { figures: readonly Figures[] }) {
 }
 
 function OperationRow({ figures, operation }: { figures: Figures; operation: Operation }) {
-  const comparison = figures.operations.find((each) => each.operation === operation);
-  if (!comparison?.requests) return <Fragment />;
+  const metrics = figures.operations.find((each) => each.operation === operation);
+  if (!metrics?.requests) return <Fragment />;
   return (
     <tr>
       <th scope="row">{labelFor(operation)}</th>
-      <td class="end number">{formatCount(comparison.requests)}</td>
-      <td class={`end number ${comparison.failures ? "bad" : ""}`}>{formatCount(comparison.failures)}</td>
-      <td class="end number">{formatMilliseconds(comparison.latency.p50Ms)}</td>
+      <td class="end number">{formatCount(metrics.requests)}</td>
+      <td class={`end number ${metrics.failures ? "bad" : ""}`}>{formatCount(metrics.failures)}</td>
+      <td class="end number">{formatMilliseconds(metrics.latency.p50Ms)}</td>
     </tr>
   );
 }

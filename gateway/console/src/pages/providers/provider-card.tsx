@@ -1,4 +1,4 @@
-// How one provider is at this moment.
+// Provider card: health, circuit breaker, credentials and sync state, as they are now.
 import { useState } from "preact/hooks";
 import { beginAuthorization, authorizationResult } from "../../api/oauth";
 import type { Problem, Provider } from "../../api/operations";
@@ -76,7 +76,7 @@ function AuthorizeButton({ provider }: { provider: Provider }) {
   const returnedProblems = authorizationResult.value?.provider === provider.name ? authorizationResult.value.problems : [];
   return (
     <>
-      <button type="button" class="small" onClick={async () => setProblems(await beginAuthorization(provider.name))}>
+      <button type="button" class="small" onClick={() => void beginAuthorization(provider.name).then(setProblems)}>
         <Icon name="out" />
         Authorize
       </button>

@@ -1,4 +1,4 @@
-// What happens, as it happens.
+// Live feed of the latest session events.
 import { recentEvents } from "../../api/subscriptions";
 import { RelativeTime, Panel, StatusBadge } from "../../components/primitives";
 import { href } from "../../route";

@@ -1,4 +1,4 @@
-// How far sessions have come at each provider.
+// Stacked bars of the sessions by status, one bar a provider.
 import { useQuery } from "../../api/query";
 import { Counts, type Provider, type Status } from "../../api/operations";
 import { Panel, Skeleton } from "../../components/primitives";

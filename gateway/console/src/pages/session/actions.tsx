@@ -1,4 +1,4 @@
-// What can be done with a session now, and the questions that come before it.
+// Actions that a session's state permits, with the dialogs that confirm them and ask for their input.
 import { useState } from "preact/hooks";
 import { mutate, type OnMutated, newIdempotencyKey } from "../../api/mutate";
 import {
@@ -44,7 +44,10 @@ export function SessionActions({ session, onMutated, onDeleted }: Props) {
   const available = offeredActions.filter((name) => (session.actions as readonly Operation[]).includes(name));
 
   async function runOrConfirm(name: Action): Promise<void> {
-    if (name !== "START_SESSION" && name !== "ADD_SELF") return setConfirming(name);
+    if (name !== "START_SESSION" && name !== "ADD_SELF") {
+      setConfirming(name);
+      return;
+    }
     setBusy(true);
     const { problems } = await mutate(name === "ADD_SELF" ? AddSelf : Start, {
       input: { session: session.id, idempotencyKey: newIdempotencyKey() },

@@ -1,4 +1,4 @@
-// What is signed, what belongs to it, and what came of it.
+// Documents of a session: originals, attachments, signed documents and evidence.
 import { useRef, useState } from "preact/hooks";
 import { mutate, type OnMutated, newIdempotencyKey } from "../../api/mutate";
 import { downloadDocument, uploadFile } from "../../api/files";
@@ -88,6 +88,7 @@ function DocumentItem({
   const [editing, setEditing] = useState(false);
   const editable = document.role === "TO_SIGN" || document.role === "ATTACHMENT";
   const [failure, setFailure] = useState<string>();
+  const remove = async () => onMutated((await mutate(RemoveDocument, { input: { document: document.id } })).problems);
   const name = document.title || document.filename || roleLabels[document.role];
   return (
     <li>
@@ -126,11 +127,7 @@ function DocumentItem({
           </button>
         )}
         {editable && actions.includes("REMOVE_DOCUMENT") && (
-          <button
-            type="button"
-            class="small quiet"
-            onClick={async () => onMutated((await mutate(RemoveDocument, { input: { document: document.id } })).problems)}
-          >
+          <button type="button" class="small quiet" onClick={() => void remove()}>
             Remove<span class="unseen"> {name}</span>
           </button>
         )}

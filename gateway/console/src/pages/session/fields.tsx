@@ -1,4 +1,4 @@
-// Where on the documents who signs.
+// Signature fields: the places on the documents where participants sign.
 import { useState } from "preact/hooks";
 import { mutate, type OnMutated, newIdempotencyKey } from "../../api/mutate";
 import { AddField, type Detail, RemoveField } from "../../api/operations";
@@ -9,6 +9,7 @@ import { FormDialog } from "../../components/form-dialog";
 export function FieldsPanel({ session, onMutated }: { session: Detail; onMutated: OnMutated }) {
   const [adding, setAdding] = useState(false);
   const [key, setKey] = useState(newIdempotencyKey);
+  const remove = async (field: string) => onMutated((await mutate(RemoveField, { input: { field } })).problems);
   const document = (id: string) => session.documents.find((each) => each.id === id);
   const person = (id: string | undefined) => session.participants.find((each) => each.id === id);
   return (
@@ -17,7 +18,14 @@ export function FieldsPanel({ session, onMutated }: { session: Detail; onMutated
       note="Where on the documents who signs, in points from the lower left corner of the page."
       side={
         session.actions.includes("ADD_FIELD") && (
-          <button type="button" class="small" onClick={() => (setKey(newIdempotencyKey()), setAdding(true))}>
+          <button
+            type="button"
+            class="small"
+            onClick={() => {
+              setKey(newIdempotencyKey());
+              setAdding(true);
+            }}
+          >
             <Icon name="plus" />
             Add<span class="unseen"> a field</span>
           </button>
@@ -37,11 +45,7 @@ export function FieldsPanel({ session, onMutated }: { session: Detail; onMutated
             </div>
             {session.actions.includes("REMOVE_FIELD") && (
               <div class="acts">
-                <button
-                  type="button"
-                  class="small quiet"
-                  onClick={async () => onMutated((await mutate(RemoveField, { input: { field: field.id } })).problems)}
-                >
+                <button type="button" class="small quiet" onClick={() => void remove(field.id)}>
                   Remove<span class="unseen"> the field</span>
                 </button>
               </div>

@@ -1,4 +1,4 @@
-// How the provider's payload became what is shown: every field that was used, by which rule, and what was not used.
+// Mapping report: each field of the provider's payload, the rule that used it, and the fields that no rule used.
 import { useEffect, useState } from "preact/hooks";
 import { useQuery } from "../../api/query";
 import { Explain } from "../../api/operations";

@@ -1,4 +1,4 @@
-// Who takes part, and how far each has come.
+// Participants of a session with their progress: add, change, remove, copy the signing link.
 import { useState } from "preact/hooks";
 import { mutate, type OnMutated, newIdempotencyKey } from "../../api/mutate";
 import { client } from "../../api/client";
@@ -20,6 +20,8 @@ type Person = Detail["participants"][number];
 
 export function ParticipantsPanel({ session, onMutated }: { session: Detail; onMutated: OnMutated }) {
   const [editing, setEditing] = useState<Person | "new">();
+  const remove = async (participant: string) =>
+    onMutated((await mutate(RemoveParticipant, { input: { participant } })).problems);
   const changeable = session.actions.includes("UPDATE_PARTICIPANT");
   const open =
     !session.final && session.participants.some((person) => person.status === "INVITED" || person.status === "VIEWED");
@@ -76,13 +78,7 @@ export function ParticipantsPanel({ session, onMutated }: { session: Detail; onM
                   </button>
                 )}
                 {session.actions.includes("REMOVE_PARTICIPANT") && (
-                  <button
-                    type="button"
-                    class="small quiet"
-                    onClick={async () =>
-                      onMutated((await mutate(RemoveParticipant, { input: { participant: person.id } })).problems)
-                    }
-                  >
+                  <button type="button" class="small quiet" onClick={() => void remove(person.id)}>
                     Remove<span class="unseen"> {person.displayName}</span>
                   </button>
                 )}
@@ -108,13 +104,16 @@ function initials(name: string): string {
   return ((words[0]?.[0] ?? "?") + (words.length > 1 ? (words.at(-1)?.[0] ?? "") : "")).toUpperCase();
 }
 
-/** The link where a person signs. It is asked for when it is wanted, and no sooner: whoever has it can sign. */
+/** Copies a participant's signing link. The link is queried on the click and no sooner, as it is a bearer credential. */
 function SigningLinkButton({ session, person }: { session: string; person: string }) {
   const [message, setMessage] = useState<string>();
   async function copy(): Promise<void> {
     const { data, error } = await client.query(SigningLinks, { id: session }, { requestPolicy: "network-only" }).toPromise();
     const url = data?.session?.participants.find((each) => each.id === person)?.signingUrl;
-    if (!url) return setMessage(error?.graphQLErrors[0]?.message ?? "The provider gives no link");
+    if (!url) {
+      setMessage(error?.graphQLErrors[0]?.message ?? "The provider gives no link");
+      return;
+    }
     await navigator.clipboard.writeText(url).then(
       () => setMessage("Copied"),
       () => setMessage("The browser does not let us copy"),
@@ -127,7 +126,7 @@ function SigningLinkButton({ session, person }: { session: string; person: strin
   );
 }
 
-/** Asks who somebody is: somebody new, or one who is there already. */
+/** Form for a new participant, or for changes of an existing one. */
 function ParticipantDialog({
   session,
   person,

@@ -1,4 +1,4 @@
-// Who signed, as the gateway itself reads and checks it.
+// Signatures of a session with their certificates, as the gateway verifies them.
 import { useEffect, useState } from "preact/hooks";
 import { useQuery } from "../../api/query";
 import { downloadSignature } from "../../api/files";

@@ -1,4 +1,4 @@
-// What happened to a session, newest first, and how it came to be known.
+// Timeline of a session's events, newest first, each with its source and observation lag.
 import { useEffect } from "preact/hooks";
 import { useQuery } from "../../api/query";
 import { History, type HistoryEvent } from "../../api/operations";
