@@ -5,10 +5,10 @@ import UploadHttpLink from "apollo-upload-client/UploadHttpLink.mjs";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { CREATE, EVENTS, UPLOAD, VIEWER, endpoint, expect, follows, order, pdf, report, way } from "./world.mjs";
+import { CREATE, EVENTS, UPLOAD, VIEWER, assert, assertResumesThroughCuts, createInput, endpoint, readPdf, runChecks, startProxy } from "./harness.mjs";
 
-const path = await way();
-const ws = () => createClient({ url: `ws://${path.address}`, webSocketImpl: WebSocket, retryAttempts: 0 });
+const proxy = await startProxy();
+const ws = () => createClient({ url: `ws://${proxy.address}`, webSocketImpl: WebSocket, retryAttempts: 0 });
 const client = (sockets) => new ApolloClient({
   cache: new InMemoryCache(),
   link: ApolloLink.split(
@@ -19,27 +19,27 @@ const client = (sockets) => new ApolloClient({
 });
 const plain = client(ws());
 
-await report({
-  query: async () => expect((await plain.query({ query: gql(VIEWER) })).data.viewer.scopes.length > 0, "no scopes"),
+await runChecks({
+  query: async () => assert((await plain.query({ query: gql(VIEWER) })).data.viewer.scopes.length > 0, "no scopes"),
   mutation: async () => {
-    const { data } = await plain.mutate({ mutation: gql(CREATE), variables: { input: await order("by Apollo") } });
-    expect(data.createSession.session.title === "by Apollo", JSON.stringify(data));
+    const { data } = await plain.mutate({ mutation: gql(CREATE), variables: { input: await createInput("by Apollo") } });
+    assert(data.createSession.session.title === "by Apollo", JSON.stringify(data));
   },
   upload: async () => {
-    const file = await pdf();
+    const file = await readPdf();
     const { data } = await plain.mutate({ mutation: gql(UPLOAD), variables: { file } });
-    expect(data.uploadFile.upload.sizeBytes === file.size, JSON.stringify(data));
+    assert(data.uploadFile.upload.sizeBytes === file.size, JSON.stringify(data));
   },
   errors: async () => {
     const failed = await plain.query({ query: gql("{ nothing }") }).catch((error) => error);
-    expect(/nothing/.test(failed.message), failed.message);
+    assert(/nothing/.test(failed.message), failed.message);
   },
-  subscription: () => follows((after, next, lost) => {
+  subscription: () => assertResumesThroughCuts((after, next, lost) => {
     const sockets = ws();
     const here = client(sockets);
     const running = here.subscribe({ query: gql(EVENTS), variables: { after } }).subscribe({
       next: ({ data, error }) => (error ? lost() : next(data.sessionEvents)), error: lost,
     });
     return () => { running.unsubscribe(); sockets.dispose(); here.stop(); };
-  }, path.cut, "Apollo"),
+  }, proxy.cut, "Apollo"),
 });

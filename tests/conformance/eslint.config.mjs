@@ -1,4 +1,4 @@
-// The schema, judged by the rule sets of https://the-guild.dev/graphql/eslint for schemas and for Relay.
+// Lint rules of the schema: https://the-guild.dev/graphql/eslint, its sets for schemas and for Relay.
 import graphql from "@graphql-eslint/eslint-plugin";
 
 const schema = new URL("judged.graphql", import.meta.url).pathname;

@@ -1,9 +1,9 @@
 // https://github.com/enisdenjo/graphql-sse, distinct connections mode
 import { createClient } from "graphql-sse";
-import { CREATE, EVENTS, VIEWER, expect, follows, order, report, way } from "./world.mjs";
+import { CREATE, EVENTS, VIEWER, assert, assertResumesThroughCuts, createInput, runChecks, startProxy } from "./harness.mjs";
 
-const path = await way();
-const client = createClient({ url: `http://${path.address}`, retryAttempts: 0 });
+const proxy = await startProxy();
+const client = createClient({ url: `http://${proxy.address}`, retryAttempts: 0 });
 
 function once(query, variables) {
   return new Promise((done, failed) => {
@@ -12,13 +12,13 @@ function once(query, variables) {
   });
 }
 
-await report({
-  query: async () => expect((await once(VIEWER)).data.viewer.scopes.length > 0, "no scopes"),
+await runChecks({
+  query: async () => assert((await once(VIEWER)).data.viewer.scopes.length > 0, "no scopes"),
   mutation: async () => {
-    const { data } = await once(CREATE, { input: await order("by graphql-sse") });
-    expect(data.createSession.session.title === "by graphql-sse", JSON.stringify(data));
+    const { data } = await once(CREATE, { input: await createInput("by graphql-sse") });
+    assert(data.createSession.session.title === "by graphql-sse", JSON.stringify(data));
   },
-  subscription: () => follows((after, next, lost) => client.subscribe({ query: EVENTS, variables: { after } }, {
+  subscription: () => assertResumesThroughCuts((after, next, lost) => client.subscribe({ query: EVENTS, variables: { after } }, {
     next: ({ data }) => next(data.sessionEvents), error: lost, complete: () => {},
-  }), path.cut, "graphql-sse"),
+  }), proxy.cut, "graphql-sse"),
 });

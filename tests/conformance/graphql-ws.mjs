@@ -1,10 +1,10 @@
 // https://github.com/enisdenjo/graphql-ws
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { CREATE, EVENTS, VIEWER, expect, follows, order, report, way } from "./world.mjs";
+import { CREATE, EVENTS, VIEWER, assert, assertResumesThroughCuts, createInput, runChecks, startProxy } from "./harness.mjs";
 
-const path = await way();
-const client = (more = {}) => createClient({ url: `ws://${path.address}`, webSocketImpl: WebSocket, ...more });
+const proxy = await startProxy();
+const client = (more = {}) => createClient({ url: `ws://${proxy.address}`, webSocketImpl: WebSocket, ...more });
 
 function once(query, variables) {
   return new Promise((done, failed) => {
@@ -13,21 +13,21 @@ function once(query, variables) {
   });
 }
 
-await report({
-  query: async () => expect((await once(VIEWER)).data.viewer.scopes.length > 0, "no scopes"),
+await runChecks({
+  query: async () => assert((await once(VIEWER)).data.viewer.scopes.length > 0, "no scopes"),
   mutation: async () => {
-    const { data } = await once(CREATE, { input: await order("by graphql-ws") });
-    expect(data.createSession.session.title === "by graphql-ws", JSON.stringify(data));
+    const { data } = await once(CREATE, { input: await createInput("by graphql-ws") });
+    assert(data.createSession.session.title === "by graphql-ws", JSON.stringify(data));
   },
   errors: async () => {
     const failed = await once("{ nothing }").catch((errors) => errors);
-    expect(failed[0].extensions.code === "GRAPHQL_VALIDATION_FAILED", JSON.stringify(failed));
+    assert(failed[0].extensions.code === "GRAPHQL_VALIDATION_FAILED", JSON.stringify(failed));
   },
-  subscription: () => follows((after, next, lost) => {
+  subscription: () => assertResumesThroughCuts((after, next, lost) => {
     const here = client({ retryAttempts: 0 });
     const end = here.subscribe({ query: EVENTS, variables: { after } }, {
       next: ({ data }) => next(data.sessionEvents), error: lost, complete: () => {},
     });
     return () => { end(); here.dispose(); };
-  }, path.cut, "graphql-ws"),
+  }, proxy.cut, "graphql-ws"),
 });

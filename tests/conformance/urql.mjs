@@ -2,9 +2,9 @@
 import { Client, fetchExchange, subscriptionExchange } from "@urql/core";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { CREATE, EVENTS, UPLOAD, VIEWER, endpoint, expect, follows, order, pdf, report, way } from "./world.mjs";
+import { CREATE, EVENTS, UPLOAD, VIEWER, assert, assertResumesThroughCuts, createInput, endpoint, readPdf, runChecks, startProxy } from "./harness.mjs";
 
-const path = await way();
+const proxy = await startProxy();
 const methods = [];
 const client = (sockets) => new Client({
   url: endpoint,
@@ -17,33 +17,33 @@ const client = (sockets) => new Client({
   fetch: (url, options) => { methods.push(options.method); return fetch(url, options); },
   preferGetMethod: true,
 });
-const ws = () => createClient({ url: `ws://${path.address}`, webSocketImpl: WebSocket, retryAttempts: 0 });
+const ws = () => createClient({ url: `ws://${proxy.address}`, webSocketImpl: WebSocket, retryAttempts: 0 });
 const plain = client(ws());
 
-await report({
+await runChecks({
   query: async () => {
     const { data, error } = await plain.query(VIEWER, {}).toPromise();
-    expect(!error && data.viewer.scopes.length > 0 && methods.at(-1) === "GET", `${error} ${methods}`);
+    assert(!error && data.viewer.scopes.length > 0 && methods.at(-1) === "GET", `${error} ${methods}`);
   },
   mutation: async () => {
-    const { data, error } = await plain.mutation(CREATE, { input: await order("by urql") }).toPromise();
-    expect(!error && data.createSession.session.title === "by urql", `${error}`);
+    const { data, error } = await plain.mutation(CREATE, { input: await createInput("by urql") }).toPromise();
+    assert(!error && data.createSession.session.title === "by urql", `${error}`);
   },
   upload: async () => {
-    const file = await pdf();
+    const file = await readPdf();
     const { data, error } = await plain.mutation(UPLOAD, { file }).toPromise();
-    expect(!error && data.uploadFile.upload.sizeBytes === file.size, `${error} ${JSON.stringify(data)}`);
+    assert(!error && data.uploadFile.upload.sizeBytes === file.size, `${error} ${JSON.stringify(data)}`);
   },
   errors: async () => {
     const { error } = await plain.query("{ nothing }", {}).toPromise();
-    expect(error.graphQLErrors[0].extensions.code === "GRAPHQL_VALIDATION_FAILED", `${error}`);
+    assert(error.graphQLErrors[0].extensions.code === "GRAPHQL_VALIDATION_FAILED", `${error}`);
   },
-  subscription: () => follows((after, next, lost) => {
+  subscription: () => assertResumesThroughCuts((after, next, lost) => {
     const sockets = ws();
     const { unsubscribe } = client(sockets).subscription(EVENTS, { after }).subscribe(({ data, error }) => {
       if (error) lost();
       else if (data) next(data.sessionEvents);
     });
     return () => { unsubscribe(); sockets.dispose(); };
-  }, path.cut, "urql"),
+  }, proxy.cut, "urql"),
 });

@@ -1,4 +1,4 @@
-// What an application with Relay asks: fragments, a list that is read on, a node that is read again, a mutation, events.
+// Documents of a Relay application: fragments, a paginated connection, a refetchable node, a mutation, a subscription.
 import { graphql } from "relay-runtime";
 
 export const row = graphql`
