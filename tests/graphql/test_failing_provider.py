@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -497,3 +498,11 @@ async def test_copies_of_documents_are_removed_when_a_further_one_cannot_be_down
     await scene.fault("signicat", method="GET", status=500)
     assert (await scene.mutate("createSession", **order))["session"] is None
     assert not list((scene.folder / "uploads").iterdir())
+
+
+async def test_concurrent_requests_of_one_key_fail_as_problems_when_no_answer_of_the_provider_arrives(scene):
+    order = await scene.order("seal") | {"idempotencyKey": "lost"}
+    await scene.fault("seal", method="POST", kind="lost")
+    for _ in range(3):
+        payloads = await asyncio.gather(*(scene.mutate("createSession", **order) for _ in range(4)))
+        assert all(each["session"] is None and each["problems"] for each in payloads)

@@ -20,7 +20,7 @@ from gateway.store.sagas import LeaseLost
 from gateway.task import cancel_and_wait
 from providers.capability import Operation
 from providers.clock import Clock
-from providers.errors import InDoubt, Irreversible
+from providers.errors import Busy, InDoubt, Irreversible
 from providers.http.deadline import deadline
 from providers.model import Session
 from providers.saga import Step, Steps
@@ -28,6 +28,7 @@ from providers.saga import Step, Steps
 _POLL_SECONDS = 0.05
 _CLOSE_SECONDS = 2.0
 _LATE = "It was made after another gateway had finished the same write, and may share documents with what that has made."
+_KEY = ("input", "idempotencyKey")
 _log = logging.getLogger("countersign.sagas")
 
 SagaWork: TypeAlias = Callable[[Steps, str], Awaitable[Session]]
@@ -78,7 +79,7 @@ class SagaRunner:
         run = _Run(StoredSteps(self._store, saga))
         self._settler.start(saga)
         try:
-            await self._store.sagas.begin(saga, key)
+            await self._begin(saga, key)
             run.begun = True
             run.session = await work(run.steps, saga.marker)
             session = await self._settler.commit(run.session, saga)
@@ -94,6 +95,13 @@ class SagaRunner:
             raise explained from error
         self._settler.stop(saga)
         return _written(session)
+
+    async def _begin(self, saga: Saga, key: str | None) -> None:
+        """Records a saga before its first call. Raises ``Busy`` where its key is another request's by now."""
+        try:
+            await self._store.sagas.begin(saga, key)
+        except LeaseLost:
+            raise Busy("The same request is still under way. Send it again in a while.", path=_KEY) from None
 
     def _settle(self, provider: ConnectedProvider, saga: Saga, run: _Run, error: BaseException) -> asyncio.Task[Outcome]:
         """Settles a saga that failed, in a task and a time of its own: its caller may not wait for it."""
