@@ -506,3 +506,11 @@ async def test_concurrent_requests_of_one_key_fail_as_problems_when_no_answer_of
     for _ in range(3):
         payloads = await asyncio.gather(*(scene.mutate("createSession", **order) for _ in range(4)))
         assert all(each["session"] is None and each["problems"] for each in payloads)
+
+
+async def test_first_answer_in_doubt_says_when_to_send_its_key_again(scene):
+    order = await scene.order("easyink") | {"idempotencyKey": "doubt"}
+    await scene.fault("easyink", kind="reset")
+    (problem,) = (await scene.mutate("createSession", **order))["problems"]
+    assert problem["code"] == "IN_DOUBT"
+    assert problem["retryAfterMs"] is not None

@@ -187,6 +187,9 @@ class IdempotencyKeys:
             if not written.recorded:
                 await self._record(key, written)
         except BaseException as error:
+            for each in expected_errors(error):
+                if isinstance(each, InDoubt) and each.retry_after is None:
+                    each.retry_after = self._retry_after
             with anyio.CancelScope(shield=True):
                 await self._fail(key, error)
             raise
