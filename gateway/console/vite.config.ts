@@ -1,6 +1,5 @@
-// Builds the page. Beside it lie operations.json, the documents that it sends, for gateways that take only those they know;
-// and build.json, the hash of the sources it was made of, and of every file that was made, so that a test without Node can
-// tell whether they belong together.
+// Build of the console. It adds operations.json, the manifest of documents for gateways that take trusted documents only, and
+// build.json, hashes of the sources and of the built files, so that a test without Node sees whether they match.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -10,7 +9,7 @@ import type * as operations from "./src/api/operations";
 
 const here = import.meta.dirname;
 const sources = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "public", "src"];
-const made = "src/api/schema.d.ts"; // by gql.tada, from the SDL
+const generated = "src/api/schema.d.ts"; // by gql.tada, from the SDL
 
 function files(path: string): string[] {
   try {
@@ -25,24 +24,24 @@ function files(path: string): string[] {
 const sha256 = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");
 
 function hashes(roots: string[], base: string): Record<string, string> {
-  const found = roots.flatMap((root) => files(join(base, root))).map((path) => relative(base, path));
-  const kept = found.filter((path) => path !== made && path !== "build.json").sort();
-  return Object.fromEntries(kept.map((path) => [path, sha256(readFileSync(join(base, path)))]));
+  const paths = roots.flatMap((root) => files(join(base, root))).map((path) => relative(base, path));
+  const hashed = paths.filter((path) => path !== generated && path !== "build.json").sort();
+  return Object.fromEntries(hashed.map((path) => [path, sha256(readFileSync(join(base, path)))]));
 }
 
-/** The documents as the page sends them, by their digests. */
+/** Documents by SHA-256 of their text, as urql sends it. */
 async function documents(): Promise<Record<string, string>> {
   const { module } = await runnerImport<typeof operations>(join(here, "src/api/operations/index.ts"));
-  const sent = Object.values(module).filter(({ definitions }) =>
+  const operationDocuments = Object.values(module).filter(({ definitions }) =>
     definitions.some(({ kind }) => kind === "OperationDefinition"),
   );
-  const texts = sent.map((document) => stringifyDocument(formatDocument(document)));
+  const texts = operationDocuments.map((document) => stringifyDocument(formatDocument(document)));
   return Object.fromEntries(texts.map((text) => [sha256(text), text]).sort());
 }
 
-function record(): Plugin {
+function buildManifests(): Plugin {
   return {
-    name: "record",
+    name: "build-manifests",
     apply: "build",
     async closeBundle() {
       writeFileSync(join(here, "dist", "operations.json"), `${JSON.stringify(await documents(), null, 2)}\n`);
@@ -55,7 +54,7 @@ function record(): Plugin {
 
 export default defineConfig({
   base: "/console/",
-  plugins: [record()],
+  plugins: [buildManifests()],
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
   server: { proxy: { "/graphql": { target: "http://127.0.0.1:8000", ws: true }, "/uploads": "http://127.0.0.1:8000" } },
 });

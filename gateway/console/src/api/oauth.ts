@@ -12,10 +12,10 @@ export const authorizationResult = signal<{ provider: string; problems: readonly
 /** Redirects to the provider, or returns the problems that prevent it. */
 export async function beginAuthorization(provider: string): Promise<readonly Problem[]> {
   const { data, problems } = await mutate(BeginAuthorization, { provider });
-  const begun = data?.result;
-  if (!begun?.url || !begun.state) return problems;
-  sessionStorage.setItem(storageKey, JSON.stringify({ provider, state: begun.state }));
-  location.assign(begun.url);
+  const authorization = data?.result;
+  if (!authorization?.url || !authorization.state) return problems;
+  sessionStorage.setItem(storageKey, JSON.stringify({ provider, state: authorization.state }));
+  location.assign(authorization.url);
   return [];
 }
 
@@ -30,8 +30,8 @@ export async function completeAuthorization(): Promise<void> {
   if (location.search) history.replaceState(null, "", location.pathname + location.hash);
   if (!state || !stored) return;
   sessionStorage.removeItem(storageKey);
-  const begun = JSON.parse(stored) as { provider: string; state: string };
-  if (begun.state !== state || !code) return;
-  const { problems } = await mutate(CompleteAuthorization, { provider: begun.provider, code, state });
-  authorizationResult.value = { provider: begun.provider, problems };
+  const authorization = JSON.parse(stored) as { provider: string; state: string };
+  if (authorization.state !== state || !code) return;
+  const { problems } = await mutate(CompleteAuthorization, { provider: authorization.provider, code, state });
+  authorizationResult.value = { provider: authorization.provider, problems };
 }
