@@ -11,12 +11,12 @@ from typing import Any, Final
 from starlette.types import ASGIApp
 
 from gateway.config import Settings, parse
+from gateway.server.server import serve_app
 from providers import registry
 from providers.errors import ConfigurationError
 from providers.sandbox.app import Sandbox
 from providers.sandbox.certificate_authority import CertificateAuthority
 from providers.sandbox.control_api import People
-from providers.sandbox.server import serving
 
 HOST: Final = "127.0.0.1"
 PORTS: Final[Mapping[str, int]] = {"signicat": 9101, "seal": 9102, "persist": 9103, "easyink": 9104}
@@ -47,7 +47,7 @@ async def _at(sandbox: Sandbox, name: str, port: int) -> AsyncIterator[str]:
 async def gateway(app: ASGIApp, port: int) -> AsyncIterator[str]:
     """Serves a gateway on a port of this machine; gives its address. Raises ``ConfigurationError``."""
     _require_free(port, "the gateway")
-    async with serving(app, HOST, port) as address:
+    async with serve_app(app, HOST, port) as address:
         yield address
 
 

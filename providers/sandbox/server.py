@@ -62,7 +62,7 @@ async def serving(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Async
     listener = socket.create_server((host, port))
     # asyncio sets this only on sockets that name their protocol; without it each answer waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False)
+    config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, interface="asgi3")
     server = _EmbeddedServer(config)
     address = f"http://{host}:{listener.getsockname()[1]}"
     task = asyncio.create_task(server.serve(sockets=[listener]), name=f"sandbox at {address}")
