@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import strawberry
 
@@ -17,7 +17,9 @@ from gateway.store import StagedFile as ModelStagedFile
 from gateway.store import WebhookDelivery as Delivery
 from providers import model
 from providers.errors import SigningError, expected_errors
+from schema.context import Info
 from schema.errors import Problem
+from schema.inputs.text_rules import require_valid_texts
 from schema.types.binding import describes, resolved
 from schema.types.document import Document, SignatureField
 from schema.types.leftover import Leftover
@@ -28,6 +30,7 @@ from schema.types.signature import Signature
 from schema.types.webhook import WebhookDelivery
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,23 @@ def expected_failures_as_problems(
             if not failures:
                 raise
             return MutationResult(problems=[Problem.of(each) for each in failures])
+
+    return resolve
+
+
+def mutation_of_valid_texts(
+    resolver: Callable[[Info, T], Awaitable[MutationResult]],
+) -> Callable[[Info, T], Coroutine[Any, Any, MutationResult]]:
+    """Decorates the resolver of a mutation with one input: its texts keep their rules before it is called.
+
+    Expected failures, those of the texts included, become problems of the payload.
+    """
+
+    @expected_failures_as_problems
+    @functools.wraps(resolver)
+    async def resolve(info: Info, input: T) -> MutationResult:
+        require_valid_texts(input)
+        return await resolver(info, input)
 
     return resolve
 

@@ -9,7 +9,7 @@ from gateway import text_rules
 from schema.context import Info
 from schema.inputs import changes
 from schema.inputs.creation import CreateSessionInput, SaveSignatureInput, stage
-from schema.inputs.text_rules import require_text, require_valid_texts, text_problems
+from schema.inputs.text_rules import require_text, text_problems
 from schema.mutations import editing
 from schema.mutations.payloads import (
     AuthorizationPayload,
@@ -25,6 +25,7 @@ from schema.mutations.payloads import (
     UploadPayload,
     WebhookDeliveryPayload,
     expected_failures_as_problems,
+    mutation_of_valid_texts,
 )
 from schema.relay import child_id, child_ref, node_id, parse, session_ref
 from schema.types.binding import resolved
@@ -42,50 +43,44 @@ async def _create_session(info: Info, input: CreateSessionInput) -> MutationResu
     )
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _update_session(info: Info, input: changes.UpdateSessionInput) -> MutationResult:
-    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
     return MutationResult(session=await info.context.signing.commands.update_session(ref, input.change(), idempotency_key))
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _start_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
-    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
     return MutationResult(session=await info.context.signing.commands.start_session(ref, idempotency_key))
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _cancel_session(info: Info, input: changes.CancelSessionInput) -> MutationResult:
-    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
     return MutationResult(session=await info.context.signing.commands.cancel_session(ref, input.reason, idempotency_key))
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _delete_session(info: Info, input: changes.SessionActionInput) -> MutationResult:
-    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
     gone = await info.context.signing.commands.delete_session(ref, idempotency_key)
     return MutationResult(deleted_ids=[node_id("Session", gone.provider, gone.key)])
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _duplicate_session(info: Info, input: changes.DuplicateSessionInput) -> MutationResult:
-    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
     return MutationResult(session=await info.context.signing.commands.duplicate_session(ref, input.title, idempotency_key))
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _recreate_session(info: Info, input: changes.RecreateSessionInput) -> MutationResult:
-    require_valid_texts(input)
     ref = session_ref(input.session, _SESSION)
     signing = info.context.signing
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
@@ -97,17 +92,15 @@ async def _upload_file(info: Info, file: Upload) -> MutationResult:
     return MutationResult(upload=await stage(info.context.signing, file))
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _save_signature(info: Info, input: SaveSignatureInput) -> MutationResult:
-    require_valid_texts(input)
     signing = info.context.signing
     idempotency_key = info.context.idempotency_key(input.idempotency_key)
     return MutationResult(signature=await signing.commands.save_signature(input.provider, input.order(), idempotency_key))
 
 
-@expected_failures_as_problems
+@mutation_of_valid_texts
 async def _delete_signature(info: Info, input: changes.DeleteSignatureInput) -> MutationResult:
-    require_valid_texts(input)
     ref, key = child_ref(input.signature, "Signature", ("input", "signature"))
     await info.context.signing.commands.delete_signature(ref, key)
     return MutationResult(deleted_ids=[child_id("Signature", ref, key)])
