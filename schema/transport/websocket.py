@@ -18,6 +18,7 @@ from gateway.auth.authentication import Authentication
 from gateway.auth.refusal import Unauthenticated
 from gateway.auth.viewer import NOBODY, Viewer
 from gateway.config import LiveSettings
+from gateway.task import cancel_and_wait
 from providers.errors import TooLarge, TooMany
 from schema.errors import Refused, formatted_error
 from schema.execution import encode
@@ -133,7 +134,7 @@ class Socket:
     async def drain(self) -> None:
         """Closes with 1012, so that the client reconnects, and ends every operation."""
         await self.close(CloseCode.SERVICE_RESTART, _STOPPING)
-        await _cancel(self._tasks)
+        await cancel_and_wait(*self._tasks)
 
     def send_heartbeat(self) -> None:
         """Sends a ping, or closes: where credentials have expired, or a client was silent for three heartbeats."""
@@ -144,9 +145,7 @@ class Socket:
             send_nowait(self._send(close_message(CloseCode.RENEWABLE, ENDED)))
         elif asyncio.get_running_loop().time() - self._last_message_at > _SILENT_HEARTBEATS * self._limits.heartbeat:
             self._closed = True
-            send_nowait(
-                self._send(close_message(CloseCode.SILENT_CLIENT, "Nothing was heard from this client, not even a pong."))
-            )
+            send_nowait(self._send(close_message(CloseCode.SILENT_CLIENT, _SILENT)))
         else:
             send_nowait(self._send(PING))
 
@@ -159,7 +158,7 @@ class Socket:
         except Disconnected:
             self._closed = True
         finally:
-            await _cancel(self._tasks)
+            await cancel_and_wait(*self._tasks)
 
     async def _read_messages(self) -> None:
         try:
@@ -185,7 +184,7 @@ class Socket:
                 await self._handle_subscribe(subscribe, len(message["text"]))
             case Complete(id=operation_id):
                 if (task := self._by_id.pop(operation_id, None)) is not None:
-                    await _cancel({task})
+                    await cancel_and_wait(task)
 
     async def _handle_connection_init(self, payload: Mapping[str, Any]) -> None:
         """Authenticates the client. A later one renews its credentials, by those of the same viewer and scopes."""
@@ -298,9 +297,3 @@ class Socket:
             raise Disconnected from None
         except (OSError, RuntimeError):
             raise Disconnected from None  # servers have two ways to say that it is closed
-
-
-async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
-    for task in (cancelled := tuple(tasks)):
-        task.cancel()
-    await asyncio.gather(*cancelled, return_exceptions=True)
