@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from gateway.config import ConnectionSettings, Settings
 from gateway.server.admission import ConnectionLimits
 from gateway.server.config import Config
-from gateway.server.server import Server, serve_app
+from gateway.server.server import Drain, Server, serve_app
 
 _GC_THRESHOLD = 10_000
 """Allocations between two collections. A request makes hundreds of objects, and next to none of them is in a cycle."""
@@ -37,7 +37,7 @@ def run_gateway(app: FastAPI, settings: Settings, listener: int | None = None) -
         log_config=None,
         access_log=False,
     )
-    server = Server(config, on_shutdown=app.state.connections.close, grace=settings.server.drain)
+    server = Server(config, Drain(app.state.connections.close, settings.server.drain))
     logging.getLogger("uvicorn.error").addFilter(lambda record: app.state.refusal is None)
     # Imported modules stay for good: traversing them in each collection would hold up requests for a tenth of a second.
     gc.collect()
