@@ -8,11 +8,11 @@ from collections.abc import Callable
 from providers.clock import Clock
 from providers.errors import AuthorizationRequired, SigningError
 from providers.http.credentials import Credentials
+from providers.http.retry import full_jitter
 
 _FIRST_SECONDS = 1.0
 _MAX_SECONDS = 300.0
 _MAX_RETRY_AFTER = 3600.0
-_MAX_DOUBLINGS = 16
 
 
 class Backoff:
@@ -45,7 +45,7 @@ class Backoff:
             self._refused = self._credentials()
             wait = _MAX_SECONDS * (1 + self._jitter()) / 2
         else:
-            wait = min(_MAX_SECONDS, _FIRST_SECONDS * 2 ** min(self._failures, _MAX_DOUBLINGS)) * self._jitter()
+            wait = full_jitter(_FIRST_SECONDS, _MAX_SECONDS, self._failures, self._jitter())
         self._failures += 1
         retry_after = min(error.retry_after or 0.0, _MAX_RETRY_AFTER)
         self._until = self._clock.monotonic() + max(wait, retry_after)

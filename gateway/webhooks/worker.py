@@ -22,15 +22,14 @@ from gateway.telemetry.log_once import OutageLog
 from providers.clock import Clock
 from providers.errors import Misbehaved, NotFound, SigningError, expected_errors
 from providers.http.deadline import deadline
+from providers.http.retry import full_jitter
 from providers.model import ChangeSource, SessionRef
 
 _CONCURRENT_READS = 8
 _POLL_SECONDS = 0.5
 _READ_TIMEOUT = 30.0
-_MAX_BACKOFF = 600.0
+_FIRST_BACKOFF, _MAX_BACKOFF = 1.0, 600.0
 _SWEEP_INTERVAL = timedelta(hours=1)
-_MAX_DOUBLINGS = 32
-"""A float overflows after 1,023 doublings."""
 _MAX_SAGA_WAIT, _SAGA_POLL = timedelta(minutes=1), timedelta(seconds=0.2)
 _log = logging.getLogger("countersign.webhooks")
 
@@ -191,9 +190,9 @@ class WebhookWorker:
         if exhausted:
             await self._store.webhook_inbox.finish(exhausted, WebhookOutcome.FAILED, problem)
         if retried:
-            max_wait = min(_MAX_BACKOFF, 2.0 ** min(_MAX_DOUBLINGS, *(claim.attempts for claim in retried)))
             retry_after = problem.retry_after if problem and problem.retry_after else 0.0
-            pause = max(random.uniform(0, max_wait), min(retry_after, _MAX_BACKOFF))
+            wait = full_jitter(_FIRST_BACKOFF, _MAX_BACKOFF, min(claim.attempts for claim in retried), random.random())
+            pause = max(wait, min(retry_after, _MAX_BACKOFF))
             await self._store.webhook_inbox.postpone(retried, self._clock.now() + timedelta(seconds=pause), problem)
 
     def _forget_claims(self, claims: Iterable[Claim]) -> None:

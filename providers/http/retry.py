@@ -23,6 +23,7 @@ Attempt = Callable[[Request, Mapping[str, str]], Awaitable[T]]
 
 MAX_ATTEMPTS: Final = 3
 _FIRST_DELAY, _MAX_DELAY = 0.1, 2.0
+_MAX_DOUBLINGS = 16
 
 
 class RetryPolicy:
@@ -82,4 +83,9 @@ def _delay(error: SigningError, attempt: int) -> float:
     """The seconds that the provider asks for; otherwise full jitter: anything up to an exponential bound."""
     if error.retry_after is not None:
         return error.retry_after
-    return random.uniform(0, min(_MAX_DELAY, _FIRST_DELAY * 2**attempt))
+    return full_jitter(_FIRST_DELAY, _MAX_DELAY, attempt, random.random())
+
+
+def full_jitter(first: float, longest: float, doublings: int, jitter: float) -> float:
+    """Exponential backoff with full jitter, in seconds: a share (``jitter``, 0 to 1) of the bound, doubled so often."""
+    return jitter * min(longest, first * 2.0 ** min(doublings, _MAX_DOUBLINGS))
