@@ -160,7 +160,7 @@ class Snapshot:
         return reference_of(self._first(lambda wire: wire.external_reference))
 
     def _created_at(self, documents: Iterable[Document]) -> datetime | None:
-        """That of the earliest document: Signicat states none, and drops an upload that no session uses in 30 minutes."""
+        """The time of the earliest document: Signicat states none, and drops an upload that no session uses in 30 minutes."""
         if stated := parse_instant(self._first(lambda wire: wire.created_at)):
             return stated
         if self.known and self.known.created_at:
@@ -169,7 +169,7 @@ class Snapshot:
         return min(times, default=None)
 
     def _completed_at(self, documents: Iterable[Document]) -> datetime | None:
-        """That of the last result, as Signicat states none."""
+        """The time of the last result, as Signicat states none."""
         if self.known and self.known.completed_at:
             return self.known.completed_at
         times = (item.created_at for item in documents if item.created_at and item.role in _RESULTS)

@@ -67,10 +67,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request or WebSocket; a malformed request is answered in JSON as well."""
         if scope["type"] == "websocket":
-            address, allowed = self._authentication.address(scope), self._is_allowed_origin(scope)
-            socket = Socket(self._operations, self._authentication, self._connections, self._limits, receive, send)
-            scope["headers"] = []  # or thousands of idle connections would each keep theirs
-            await socket.serve(scope["subprotocols"], address, allowed=allowed)
+            await self._serve_websocket(scope, receive, send)
             return
         try:
             headers = collect_headers(scope["headers"])
@@ -106,6 +103,12 @@ class Endpoint:
             await _send(send, encode({"errors": [formatted_error(error)]}), 429, _media_type(kinds), wait)
         except HttpError as error:
             await _send(send, _error_body("BAD_REQUEST", error.reason), error.status, _media_type(kinds), error.headers)
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address, allowed = self._authentication.address(scope), self._is_allowed_origin(scope)
+        socket = Socket(self._operations, self._authentication, self._connections, self._limits, receive, send)
+        scope["headers"] = []  # or thousands of idle connections would each keep theirs
+        await socket.serve(scope["subprotocols"], address, allowed=allowed)
 
     async def _respond(self, request: Request, kinds: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
         try:
