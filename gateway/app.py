@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import console
 from gateway.auth.authentication import Authentication
 from gateway.auth.viewer import NOBODY, Viewer
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import EventSettings, Settings
 from gateway.directory import Directory
 from gateway.signing import Services, Signing
@@ -67,7 +68,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             try:
-                services = await _open(settings, time, stack)
+                services = await _open(settings, shared_cache, time, stack)
                 app.state.services, app.state.signing = services, services.signing
                 signing_for.cache_clear()
                 stack.push_async_callback(authentication.close)
@@ -79,7 +80,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
             yield
 
     connections = Connections(settings.live.heartbeat)
-    authentication = Authentication(settings, time)
+    shared_cache = SharedCache(settings.redis.url, settings.server.secret, time)
+    authentication = Authentication(settings, shared_cache, time)
 
     @lru_cache(maxsize=_VIEWERS)
     def signing_for(viewer: Viewer) -> Signing:
@@ -114,13 +116,14 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     console.mount(app)
 
 
-async def _open(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Services:
+async def _open(settings: Settings, shared_cache: SharedCache, clock: Clock, stack: AsyncExitStack) -> Services:
+    stack.push_async_callback(shared_cache.close)
     store = await Store.open(settings.database.url, token_cipher(settings.server.secret))
     stack.push_async_callback(store.close)
     directory = Directory.open(settings.providers, clock)
     stack.push_async_callback(directory.close)
     uploads = Uploads(settings.uploads, store.uploads, clock)
-    services = Services(settings, directory, store, uploads, clock)
+    services = Services(settings, directory, store, uploads, shared_cache, clock)
     stack.push_async_callback(services.close)
     await services.open()
     sweeper = asyncio.create_task(_sweep(uploads, store, settings.events, clock), name="sweeper")

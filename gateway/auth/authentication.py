@@ -30,13 +30,12 @@ class Authentication:
     that shares the address with an attacker goes on.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, shared: SharedCache, clock: Clock) -> None:
         self.required = settings.authentication.configured
         self.quota = Quota(settings.rates, clock)
         self._addresses = Addresses(settings.server.trusted_proxies)
         self._keys = ApiKeys(settings.authentication.keys)
-        self._shared = SharedCache(settings.redis.url, settings.server.secret)
-        self._tokens = AccessTokens(settings.authentication, clock, self._shared)
+        self._tokens = AccessTokens(settings.authentication, clock, shared)
         self._clock = clock
         self._viewers: LruCache[str, Viewer] = LruCache(_MAX_CACHED)
 
@@ -87,9 +86,8 @@ class Authentication:
         return self._addresses.of(scope) if self.required else ""
 
     async def close(self) -> None:
-        """Closes the connections to the token issuer and to Redis."""
+        """Closes the connections to the token issuer."""
         await self._tokens.close()
-        await self._shared.close()
 
     async def _verify(self, authorization: str | None, address: Callable[[], str]) -> Viewer:
         """Verifies credentials that are not cached, and caches their viewer. A failure counts against the address."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from redis.asyncio import ConnectionPool, Redis
@@ -10,8 +11,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from providers.clock import Clock
+from providers.http.circuit_breaker import CircuitBreaker
+
+T = TypeVar("T")
+
 _TIMEOUT = 2.0
 _MAX_CONNECTIONS = 16
+_PAUSE = 1.0
 
 FAILURES = (RedisError, OSError, TimeoutError, UnicodeDecodeError)
 """Exceptions of a Redis that is away, or holds bytes where a client of texts reads."""
@@ -25,6 +32,28 @@ def connect(url: SecretStr | None) -> Redis | None:
 def connection_pool(url: SecretStr) -> ConnectionPool:
     """A pool of connections for bytes."""
     return ConnectionPool.from_url(url.get_secret_value(), decode_responses=False, **_options())
+
+
+async def call_redis(breaker: CircuitBreaker, command: Callable[[], Awaitable[T]]) -> T | None:
+    """The result of a command; None where it fails, and while the breaker is open."""
+    if breaker.retry_after() > 0:
+        return None
+    breaker.start_call()
+    try:
+        result = await command()
+    except FAILURES:
+        breaker.record_failure()
+        return None
+    except BaseException:
+        breaker.record_cancellation()
+        raise
+    breaker.record_success()
+    return result
+
+
+def redis_breaker(clock: Clock) -> CircuitBreaker:
+    """Open for a second after each failure, so that an outage keeps one request waiting a second, not each."""
+    return CircuitBreaker(clock, threshold=1, pause=_PAUSE)
 
 
 def _options() -> dict[str, Any]:

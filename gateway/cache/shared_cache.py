@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from base64 import urlsafe_b64encode
 from typing import Final
 
@@ -20,11 +19,11 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 from redis.asyncio import ConnectionPool
 
-from gateway.cache.redis import FAILURES, connection_pool
+from gateway.cache.redis import call_redis, connection_pool, redis_breaker
+from providers.clock import Clock
 
 _NAMESPACE: Final = "countersign:shared"
 _TIMEOUT: Final = 0.25
-_RETRY_SECONDS: Final = 1.0
 _log = logging.getLogger("countersign.cache")
 
 
@@ -36,13 +35,13 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     value: bytes
 
     @classmethod
-    def decode(cls, body: bytes, key: str) -> bytes | None:
+    def decode(cls, body: bytes, key: str, now: float) -> bytes | None:
         """The value of an entry; None where it is of another key, has expired, or is another build's."""
         try:
             entry = msgspec.msgpack.decode(body, type=cls)
         except msgspec.MsgspecError:
             return None
-        return entry.value if entry.key == key and time.time() < entry.expires_at else None
+        return entry.value if entry.key == key and now < entry.expires_at else None
 
 
 class _EncryptedSerializer(BaseSerializer):  # type: ignore[misc]
@@ -70,10 +69,11 @@ class _EncryptedSerializer(BaseSerializer):  # type: ignore[misc]
 class SharedCache:
     """Bytes by key with a TTL. Without a Redis, or a secret, and while Redis is away, every lookup is a miss."""
 
-    def __init__(self, url: SecretStr | None, secret: SecretStr | None) -> None:
+    def __init__(self, url: SecretStr | None, secret: SecretStr | None, clock: Clock) -> None:
+        self._clock = clock
+        self._breaker = redis_breaker(clock)
         self._pool: ConnectionPool | None = None
         self._cache: RedisCache | None = None
-        self._unavailable_until = 0.0
         if url is not None and secret is not None:
             key = hashlib.blake2b(secret.get_secret_value().encode(), digest_size=32, person=b"shared-cache").digest()
             self._pool = connection_pool(url)
@@ -86,24 +86,17 @@ class SharedCache:
 
     async def get(self, key: str) -> bytes | None:
         """The value of a key; None where there is none."""
-        if self._cache is None or time.monotonic() < self._unavailable_until:
+        if (cache := self._cache) is None:
             return None
-        try:
-            body: bytes | None = await self._cache.get(key)
-        except FAILURES:
-            self._unavailable_until = time.monotonic() + _RETRY_SECONDS
-            return None
-        return None if body is None else _Entry.decode(body, key)
+        body: bytes | None = await call_redis(self._breaker, lambda: cache.get(key))
+        return None if body is None else _Entry.decode(body, key, self._clock.now().timestamp())
 
     async def put(self, key: str, value: bytes, ttl_seconds: float) -> None:
         """Keeps a value for so long, if Redis is there."""
-        if self._cache is None or time.monotonic() < self._unavailable_until:
+        if (cache := self._cache) is None:
             return
-        entry = _Entry(key, time.time() + ttl_seconds, value)
-        try:
-            await self._cache.set(key, msgspec.msgpack.encode(entry), ttl=float(ttl_seconds))
-        except FAILURES:
-            self._unavailable_until = time.monotonic() + _RETRY_SECONDS
+        entry = msgspec.msgpack.encode(_Entry(key, self._clock.now().timestamp() + ttl_seconds, value))
+        await call_redis(self._breaker, lambda: cache.set(key, entry, ttl=float(ttl_seconds)))
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
-from gateway.cache.redis import FAILURES
+from gateway.cache.redis import FAILURES, call_redis, redis_breaker
 from gateway.store import StoredSession
 from gateway.task import cancel_and_wait
 from providers.clock import Clock
@@ -34,7 +34,7 @@ class SharedFreshness:
         self._clock = clock
         self._queue: dict[str, str] = {}
         self._queued = asyncio.Event()
-        self._unavailable_until = 0.0
+        self._breaker = redis_breaker(clock)
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -61,15 +61,10 @@ class SharedFreshness:
 
         It is never in the future, whatever the clock of that gateway says.
         """
-        if self._redis is None or self._clock.monotonic() < self._unavailable_until:
+        if (redis := self._redis) is None:
             return None
-        try:
-            async with asyncio.timeout(_READ_TIMEOUT):
-                value = str(await self._redis.get(_redis_key(stored.session.ref)) or "")
-        except FAILURES:
-            self._unavailable_until = self._clock.monotonic() + _RETRY_SECONDS
-            return None
-        version, _, micros = value.partition(" ")
+        value = await call_redis(self._breaker, lambda: _read(redis, stored.session.ref))
+        version, _, micros = (value or "").partition(" ")
         if version != str(stored.version):
             return None
         try:
@@ -90,6 +85,11 @@ class SharedFreshness:
                         await pipeline.execute()
                 except FAILURES:
                     await self._clock.sleep(_RETRY_SECONDS)
+
+
+async def _read(redis: Redis, ref: SessionRef) -> str:
+    async with asyncio.timeout(_READ_TIMEOUT):
+        return str(await redis.get(_redis_key(ref)) or "")
 
 
 def _redis_key(ref: SessionRef) -> str:

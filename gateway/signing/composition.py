@@ -76,8 +76,17 @@ class Signing:
 class Services:
     """The collaborators of all use cases, one of each for the process, in the order in which they need each other."""
 
-    def __init__(self, settings: Settings, directory: Directory, store: Store, uploads: Uploads, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Directory,
+        store: Store,
+        uploads: Uploads,
+        shared_cache: SharedCache,
+        clock: Clock,
+    ) -> None:
         self._settings = settings
+        self.shared_cache = shared_cache
         self.directory = directory
         self.store = store
         self.uploads = uploads
@@ -98,7 +107,6 @@ class Services:
         self.departed = DepartedProviders(self.directory, store)
         self.cache = SessionCache(freshness)
         self.negative_cache = NegativeCache(freshness.open, clock)
-        self.shared_cache = SharedCache(settings.redis.url, settings.server.secret)
         self.redis = connect(settings.redis.url)
         self.notifier = LogNotifier(self.redis, clock)
         self.shared_freshness = SharedFreshness(self.redis, freshness.open, clock)
@@ -195,7 +203,6 @@ class Services:
         await self.notifier.close()
         if self.redis is not None:
             await self.redis.aclose()
-        await self.shared_cache.close()
         await self.health.close()
         await self.list_sync.close()
         self.cache.clear()

@@ -30,6 +30,7 @@ from scene import node_id, pdf
 from strawberry.types.field import StrawberryField
 
 from gateway.auth.viewer import SCOPES, Viewer
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import Settings, UploadSettings
 from gateway.directory import Directory
 from gateway.signing import Services, Signing
@@ -222,7 +223,7 @@ async def test_every_use_case_refuses_a_viewer_without_its_scope(tmp_path: Path)
     clock, settings = Clock(), Settings()
     store = await Store.open(SecretStr(f"sqlite:///{tmp_path / 'x.db'}"))
     uploads = Uploads(UploadSettings(folder=tmp_path / "uploads"), store.uploads, clock)
-    services = Services(settings, Directory(()), store, uploads, clock)
+    services = Services(settings, Directory(()), store, uploads, SharedCache(None, None, clock), clock)
     for group, name in use_cases():
         scope = SCOPES_OF_USE_CASES[name]
         if scope is None:

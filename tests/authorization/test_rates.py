@@ -23,6 +23,7 @@ from gateway.auth.api_key import digest
 from gateway.auth.authentication import Authentication
 from gateway.auth.client_address import Addresses
 from gateway.auth.rate_limits import TokenBuckets
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import parse
 from providers.clock import Clock
 from providers.errors import ConfigurationError
@@ -235,7 +236,7 @@ async def test_whoever_is_known_costs_no_more_than_a_look(record_property: Any) 
     bounded = parse({"authentication": {"keys": [_row()]}, "rates": {"per_second": 1e9}}, {})
     figures = []
     for each in (settings, bounded):
-        authentication = Authentication(each, Clock())
+        authentication = Authentication(each, SharedCache(None, None, Clock()), Clock())
         best = min([await _microseconds(authentication) for _ in range(5)])
         figures.append(best)
         await authentication.close()

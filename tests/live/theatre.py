@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
 from gateway.auth.authentication import Authentication
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import Settings, parse
 from gateway.server.server import serve_app
 from providers.clock import Clock
@@ -210,7 +211,7 @@ async def theatre(**changes: float) -> AsyncIterator[Theatre]:
         yield
         await connections.close()
 
-    authentication = Authentication(settings, clock)
+    authentication = Authentication(settings, SharedCache(None, None, clock), clock)
     endpoint = Endpoint(
         SCHEMA, lambda viewer: Context(ledger, viewer, clock, 100), authentication, connections, settings, clock
     )

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from stage import START, Hands, Template, examples, fresh_store, statements
 
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import FreshnessSettings, Settings, UploadSettings, WatchSettings
 from gateway.directory import ConnectedProvider, Directory
 from gateway.signing import Services, Signing
@@ -202,7 +203,14 @@ async def opened(
     directory = Directory(connected)
     uploads = Uploads(UploadSettings(folder=folder), store.uploads, clock)
     freshness = FreshnessSettings(open=lasting, final=lasting, list=10, list_wait=wait)
-    services = Services(Settings(freshness=freshness, watch=WatchSettings(enabled=False)), directory, store, uploads, clock)
+    services = Services(
+        Settings(freshness=freshness, watch=WatchSettings(enabled=False)),
+        directory,
+        store,
+        uploads,
+        SharedCache(None, None, clock),
+        clock,
+    )
     try:
         yield Scene(services, store, clock, shelves)
     finally:

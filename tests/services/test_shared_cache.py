@@ -34,7 +34,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 def opened(stack: AsyncExitStack, url: str | None, secret: SecretStr | None = SECRET) -> SharedCache:
-    cache = SharedCache(SecretStr(url) if url else None, secret)
+    cache = SharedCache(SecretStr(url) if url else None, secret, Clock())
     stack.push_async_callback(cache.close)
     return cache
 

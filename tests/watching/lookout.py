@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import Settings, parse
 from gateway.directory import Directory
 from gateway.signing import Services, Signing
@@ -157,7 +158,9 @@ async def gateway_of(settings: Settings, clock: Clock, *, running: bool) -> Asyn
         stack.push_async_callback(store.close)
         directory = Directory.open(settings.providers, clock)
         stack.push_async_callback(directory.close)
-        services = Services(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
+        services = Services(
+            settings, directory, store, Uploads(settings.uploads, store.uploads, clock), SharedCache(None, None, clock), clock
+        )
         stack.push_async_callback(services.close)
         if running:
             await services.open()

@@ -21,6 +21,7 @@ from stage import Hands
 
 from gateway.auth.rate_limits import Quota
 from gateway.auth.viewer import SCOPES, Viewer
+from gateway.cache.shared_cache import SharedCache
 from gateway.config import Settings
 from gateway.directory import Directory
 from gateway.signing import Services
@@ -383,7 +384,9 @@ async def test_deliveries_need_scope_and_provider(tmp_path: Path) -> None:
         Settings(),
     )
     directory = Directory.open((), clock)
-    services = Services(settings, directory, store, Uploads(settings.uploads, store.uploads, clock), clock)
+    services = Services(
+        settings, directory, store, Uploads(settings.uploads, store.uploads, clock), SharedCache(None, None, clock), clock
+    )
     quota = Quota(settings.rates, clock)
     nearly = services.for_viewer(Viewer("somebody", "somebody", frozenset(SCOPES) - {"webhooks:admin"}), quota)
     for asking in (
